@@ -1,0 +1,146 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { Client } from "pg";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { ask, failure } from "./ask.ts";
+import {
+  connectEmbeddedPostgres,
+  DataDirInUse,
+  EmbeddedPostgresFailed,
+  startEmbeddedPostgres,
+} from "./embedded_postgres.ts";
+import { makeScratch, removeScratch } from "./scratch.ts";
+import { spawnOwner } from "./spawn_owner.ts";
+
+const test = suite<{ dataDir: string }>("embedded_postgres");
+
+// One folder for all: making a database is what takes the time. Each test leaves it stopped.
+test.before(async (context) => {
+  context.dataDir = await makeScratch();
+});
+test.after(async ({ dataDir }) => {
+  await removeScratch(dataDir);
+});
+
+test("the first start makes a durable, private, byte-ordered Postgres 18", async ({ dataDir }) => {
+  const postgres = await startEmbeddedPostgres({ dataDir, settings: { work_mem: "5MB" } });
+  try {
+    const { url } = postgres;
+    assert.match(url, /^postgres:\/\/tidemark:[0-9a-f]{48}@127\.0\.0\.1:\d+\/tidemark$/);
+    assert.match(String((await ask(url, "show server_version"))[0]), /^18\./);
+    for (const name of ["fsync", "full_page_writes", "synchronous_commit", "data_checksums"]) {
+      assert.equal(await ask(url, `show ${name}`), ["on"], name);
+    }
+    assert.equal(await ask(url, "show work_mem"), ["5MB"]);
+    assert.equal(await ask(url, "show server_encoding"), ["UTF8"]);
+    assert.equal(await ask(url, "values ('é'), ('a'), ('Z'), ('-') order by 1"), [
+      "-",
+      "Z",
+      "a",
+      "é",
+    ]);
+    const wrong = failure(ask(url.replace(/:[0-9a-f]{48}@/, ":wrong@"), "select 1"));
+    assert.match((await wrong).message, /password authentication failed/);
+    const { mode } = await stat(join(dataDir, "postgres/pgpass"));
+    assert.is(mode & 0o777, 0o600);
+  } finally {
+    await postgres.stop();
+  }
+});
+
+test("data and password outlive a stop, which is clean and may be asked for twice", async ({
+  dataDir,
+}) => {
+  const first = await startEmbeddedPostgres({ dataDir });
+  await ask(first.url, "create table kept as select 42 as answer");
+  await Promise.all([first.stop(), first.stop()]);
+  assert.equal(await first.exited, { code: 0, signal: null, expected: true });
+
+  const second = await startEmbeddedPostgres({ dataDir });
+  assert.equal(await ask(second.url, "select answer from kept"), [42]);
+  assert.is(new URL(second.url).password, new URL(first.url).password);
+  await second.stop();
+});
+
+test("a stop ends the sessions that are left rather than wait for them", async ({ dataDir }) => {
+  const postgres = await startEmbeddedPostgres({ dataDir });
+  const client = new Client({ connectionString: postgres.url });
+  client.on("error", () => undefined);
+  await client.connect();
+  const hanging = failure(client.query("select pg_sleep(60)"));
+  await postgres.stop();
+  assert.match((await hanging).message, /terminat/);
+});
+
+test("a second owner is refused while the first lives, in this process or another", async ({
+  dataDir,
+}) => {
+  const other = spawnOwner(dataDir);
+  const { url = "" } = await other.report;
+  const refused = await failure(startEmbeddedPostgres({ dataDir }));
+  assert.instance(refused, DataDirInUse);
+  assert.is((refused as DataDirInUse).ownerPid, other.pid);
+  for (const hint of [dataDir, String(other.pid), "DATA_DIR", "DATABASE_URL"]) {
+    assert.ok(refused.message.includes(hint), hint);
+  }
+  assert.equal(await ask(url, "select 1"), [1], "the first is none the worse");
+  await other.stop();
+
+  const mine = await startEmbeddedPostgres({ dataDir });
+  const again = await failure(startEmbeddedPostgres({ dataDir }));
+  assert.is((again as DataDirInUse).ownerPid, process.pid);
+  await mine.stop();
+});
+
+test("of three that start at the same instant on an empty folder exactly one wins", async () => {
+  const dataDir = await makeScratch();
+  try {
+    const owners = [spawnOwner(dataDir), spawnOwner(dataDir), spawnOwner(dataDir)];
+    const reports = await Promise.all(owners.map(({ report }) => report));
+    const winners = reports.filter(({ url }) => url !== undefined);
+    assert.is(winners.length, 1);
+    assert.is(reports.filter(({ error }) => error === "DataDirInUse").length, 2);
+    assert.equal(await ask(winners[0]?.url ?? "", "select 1"), [1]);
+    await Promise.all(owners.map((owner) => owner.stop()));
+  } finally {
+    await removeScratch(dataDir);
+  }
+});
+
+test("a tool attaches to the running server", async ({ dataDir }) => {
+  const other = spawnOwner(dataDir);
+  const { url, pid } = await other.report;
+  const tool = await connectEmbeddedPostgres({ dataDir });
+  assert.equal([tool.url, tool.pid, tool.owned], [url, pid, false]);
+  await tool.stop();
+  assert.equal(await ask(tool.url, "select 1"), [1], "its stop leaves the owner's server alone");
+  await other.stop();
+});
+
+test("a tool without a running server starts and owns one; a second one waits and shares it", async ({
+  dataDir,
+}) => {
+  const [one, two] = await Promise.all([
+    connectEmbeddedPostgres({ dataDir }),
+    connectEmbeddedPostgres({ dataDir }),
+  ]);
+  assert.is.not(one.owned, two.owned);
+  assert.is(one.url, two.url);
+  await Promise.all([one.stop(), two.stop()]);
+});
+
+test("a start that fails says why with the server's own words, and frees the folder", async ({
+  dataDir,
+}) => {
+  const settings = { shared_buffers: "lots" };
+  const failed = await failure(startEmbeddedPostgres({ dataDir, settings }));
+  assert.instance(failed, EmbeddedPostgresFailed);
+  assert.match(failed.message, /invalid value for parameter "shared_buffers"/);
+  const postgres = await startEmbeddedPostgres({ dataDir });
+  await postgres.stop();
+});
+
+test.run();

@@ -1,0 +1,71 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { isServerOf, readPostmasterPid } from "./postmaster_pid.ts";
+import { makeScratch, removeScratch } from "./scratch.ts";
+
+const test = suite<{ folder: string; lookalike: ChildProcess }>("embedded_postgres/postmaster_pid");
+
+test.before.each(async (context) => {
+  context.folder = await makeScratch();
+  await mkdir(join(context.folder, "a"));
+  await mkdir(join(context.folder, "b"));
+  // Has the command line of a server on folder a.
+  const dirFlags = ["-D", join(context.folder, "a")];
+  context.lookalike = spawn("sh", ["-c", "sleep 60; true", "postgres", ...dirFlags], {
+    detached: true,
+    stdio: "ignore",
+  });
+  await once(context.lookalike, "spawn");
+});
+test.after.each(async ({ folder, lookalike }) => {
+  process.kill(-lookalike.pid!, "SIGKILL");
+  await removeScratch(folder);
+});
+
+function record(pid: number | undefined, clusterDir: string) {
+  return { pid: pid!, clusterDir, port: 5432, ready: true };
+}
+
+test("a server is recognised on its own folder, also after the folder was moved", async ({
+  folder,
+  lookalike,
+}) => {
+  const claim = record(lookalike.pid, join(folder, "a"));
+  assert.ok(await isServerOf(claim, join(folder, "a")));
+  await rename(join(folder, "a"), join(folder, "moved"));
+  assert.ok(await isServerOf(claim, join(folder, "moved")));
+});
+
+test("the server of the original is not taken for the server of a copy", async ({
+  folder,
+  lookalike,
+}) => {
+  assert.not.ok(await isServerOf(record(lookalike.pid, join(folder, "a")), join(folder, "b")));
+});
+
+test("another process with the pid of a dead server is not taken for it", async ({ folder }) => {
+  const a = join(folder, "a");
+  assert.not.ok(await isServerOf(record(process.pid, a), a));
+});
+
+test("a file without a pid is garbled, no file is none, a young one has no port", async ({
+  folder,
+}) => {
+  assert.is(await readPostmasterPid(folder), undefined);
+  const path = join(folder, "postmaster.pid");
+  await writeFile(path, "");
+  assert.is(await readPostmasterPid(folder), "garbled");
+  await writeFile(path, "123\n/data\n1700000000\n");
+  const young = { pid: 123, clusterDir: "/data", port: undefined, ready: false };
+  assert.equal(await readPostmasterPid(folder), young);
+  await writeFile(path, "123\n/data\n1700000000\n5000\n\n127.0.0.1\n 1 2\nready   \n");
+  assert.equal(await readPostmasterPid(folder), { ...young, port: 5000, ready: true });
+});
+
+test.run();

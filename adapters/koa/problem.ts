@@ -1,0 +1,170 @@
+import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
+import type { BatchRejected } from "../../core/command/errors.ts";
+import type { Issue } from "../../core/event/decode.ts";
+import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
+import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
+import { BODY_BYTES_MAX } from "./limits.ts";
+
+/**
+ * A problem document.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9457
+ */
+export interface Problem {
+  /** Stable; clients may compare it. */
+  readonly type: `urn:tidemark:problem:${string}`;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** For invalid input: what is wrong where. */
+  readonly errors?: ReadonlyArray<Issue>;
+  /** For answers that say "later": whole seconds, at least 1. Also sent as `Retry-After`. */
+  readonly retry_after?: number;
+}
+
+/** What is wrong with a request before it means anything to the domain. */
+export type RequestFault =
+  | { readonly _tag: "JsonMalformed"; readonly message: string }
+  | { readonly _tag: "BodyTruncated"; readonly message: string }
+  | { readonly _tag: "BodyTooLarge" }
+  | { readonly _tag: "ContentTypeUnsupported"; readonly contentType: string }
+  | { readonly _tag: "ContentEncodingUnsupported"; readonly encoding: string }
+  | { readonly _tag: "ParametersInvalid"; readonly issues: ReadonlyArray<Issue> }
+  | { readonly _tag: "PathMalformed" }
+  | { readonly _tag: "RouteUnknown"; readonly path: string }
+  | { readonly _tag: "MethodNotAllowed"; readonly method: string; readonly allowed: string }
+  | { readonly _tag: "JobUnknown"; readonly id: string }
+  | { readonly _tag: "Starting" };
+
+/** Everything that a route can fail with. */
+export type Failure =
+  | RequestFault
+  | BatchRejected
+  | QueueFull
+  | QueueUnavailable
+  | SummariesUnavailable;
+
+const RETRY_AFTER_AWAY_SECONDS = 1;
+
+/** The one place where errors become HTTP. */
+export const problemOf = (failure: Failure): Problem => {
+  switch (failure._tag) {
+    case "JsonMalformed":
+      return bad("json-malformed", "The body is not JSON", failure.message);
+    case "BodyTruncated":
+      return bad("body-truncated", "The body is incomplete", failure.message);
+    case "BodyTooLarge":
+      return {
+        type: "urn:tidemark:problem:body-too-large",
+        title: "The body is too large",
+        status: 413,
+        detail: `A body may have at most ${BODY_BYTES_MAX} bytes, after decompression too. Send fewer events at once.`,
+      };
+    case "ContentTypeUnsupported":
+      return {
+        type: "urn:tidemark:problem:content-type-unsupported",
+        title: "The content type is not supported",
+        status: 415,
+        detail: `Send Content-Type: application/json, in UTF-8${given(failure.contentType)}.`,
+      };
+    case "ContentEncodingUnsupported":
+      return {
+        type: "urn:tidemark:problem:content-encoding-unsupported",
+        title: "The content encoding is not supported",
+        status: 415,
+        detail: `Send the body as it is, or with one Content-Encoding of gzip, deflate and br${given(failure.encoding)}.`,
+      };
+    case "ParametersInvalid":
+      return invalid("parameters-invalid", "A parameter is invalid", failure.issues);
+    case "PathMalformed":
+      return bad("path-malformed", "The path is malformed", "Percent-encode it as UTF-8.");
+    case "RouteUnknown":
+      return {
+        type: "urn:tidemark:problem:route-unknown",
+        title: "There is nothing here",
+        status: 404,
+        detail: `No route has the path ${failure.path}.`,
+      };
+    case "MethodNotAllowed":
+      return {
+        type: "urn:tidemark:problem:method-not-allowed",
+        title: "The method is not allowed here",
+        status: 405,
+        detail: `${failure.method} is not allowed here; ${failure.allowed} is.`,
+      };
+    case "JobUnknown":
+      return {
+        type: "urn:tidemark:problem:job-unknown",
+        title: "The job is not known",
+        status: 404,
+        detail: `There is no job ${failure.id}, or it ended some time ago and was forgotten.`,
+      };
+    case "Starting":
+      return later("starting", "The service is starting", RETRY_AFTER_AWAY_SECONDS);
+    case "BatchMalformed":
+      return invalid("batch-malformed", "The body is not a batch of events", failure.issues);
+    case "BatchEmpty":
+      return invalid("batch-empty", "The batch is empty", [
+        { index: null, path: "events", message: `must hold 1 to ${BATCH_EVENTS_MAX} events` },
+      ]);
+    case "BatchTooLarge":
+      return invalid("batch-too-large", "The batch has too many events", [
+        {
+          index: null,
+          path: "events",
+          message: `must hold 1 to ${BATCH_EVENTS_MAX} events, not ${failure.events}`,
+        },
+      ]);
+    case "EventInvalid":
+      return invalid(
+        "event-invalid",
+        "An event is invalid, so nothing of the batch was stored",
+        failure.issues,
+      );
+    case "QueueFull":
+      return later("queue-full", "The service is overloaded", failure.retryAfterSeconds);
+    case "QueueUnavailable":
+    case "SummariesUnavailable":
+      return later("unavailable", "The database cannot be reached", RETRY_AFTER_AWAY_SECONDS);
+  }
+};
+
+/** For what must not happen: nothing of the cause is told to the client. */
+export const INTERNAL_PROBLEM: Problem = {
+  type: "urn:tidemark:problem:internal",
+  title: "The service failed",
+  status: 500,
+  detail: "This is a fault of the service. It was logged.",
+};
+
+const bad = (name: string, title: string, detail: string): Problem => ({
+  type: `urn:tidemark:problem:${name}`,
+  title,
+  status: 400,
+  detail,
+});
+
+const invalid = (name: string, title: string, errors: ReadonlyArray<Issue>): Problem => ({
+  ...bad(name, title, errors.length === 1 ? sentence(errors[0]) : `${errors.length} errors.`),
+  errors,
+});
+
+const later = (name: string, title: string, seconds: number): Problem => {
+  const retryAfter = Math.max(1, Math.ceil(seconds));
+  return {
+    type: `urn:tidemark:problem:${name}`,
+    title,
+    status: 503,
+    detail: `Nothing of this request was accepted as far as is known. Send it again in ${retryAfter} s.`,
+    retry_after: retryAfter,
+  };
+};
+
+const sentence = (issue: Issue | undefined): string => {
+  if (issue === undefined) return "";
+  const where = issue.index === null ? "" : `events[${issue.index}]`;
+  const field = issue.path === "" ? "" : where === "" ? issue.path : `.${issue.path}`;
+  return `${where}${field} ${issue.message}`.trim() + ".";
+};
+
+const given = (value: string): string => (value === "" ? "" : `, not ${value.slice(0, 100)}`);

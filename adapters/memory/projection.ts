@@ -1,0 +1,44 @@
+import { Clock, Effect } from "effect";
+
+import { type Projection, type Step } from "../../core/projection/projection.ts";
+import { fold, NO_ROWS } from "../../core/projection/read_model.ts";
+import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { type MemoryShard, type MemoryStore, shardIn } from "./store.ts";
+
+/** The read models in memory, by the pure fold. */
+export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] => ({
+  lagging: Effect.sync(() =>
+    store.shards.flatMap((shard, i) => (shard.checkpoint < shard.events.length ? [i] : [])),
+  ),
+
+  step: (shard, limit) => Effect.sync(() => stepOn(shardIn(store, shard), limit)),
+
+  skip: (shard, reason) =>
+    Effect.sync(() => {
+      const target = shardIn(store, shard);
+      if (target.checkpoint === target.events.length) return NOTHING;
+      target.checkpoint++;
+      target.poisoned.set(target.checkpoint, reason);
+      return { projected: 1, checkpoint: target.checkpoint };
+    }),
+
+  lag: Effect.map(Clock.currentTimeMillis, (now) =>
+    store.shards.map(({ events, checkpoint }, shard) => {
+      const next = events[checkpoint];
+      const seconds = next === undefined ? 0 : Math.max(0, now - next.recordedAt) / 1000;
+      return { shard, head: events.length, checkpoint, seconds };
+    }),
+  ),
+});
+
+const NOTHING: Step = { projected: 0, checkpoint: 0 };
+
+const stepOn = (target: MemoryShard, limit: number): Step => {
+  const slice = target.events.slice(target.checkpoint, target.checkpoint + limit);
+  if (slice.length === 0) return NOTHING;
+  for (const model of READ_MODELS) {
+    target.rows.set(model.name, fold(model, target.rows.get(model.name) ?? NO_ROWS, slice));
+  }
+  target.checkpoint += slice.length;
+  return { projected: slice.length, checkpoint: target.checkpoint };
+};

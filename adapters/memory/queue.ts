@@ -1,0 +1,119 @@
+import { Clock, Effect, Option } from "effect";
+
+import { type Batch, queuedIn } from "../../core/event/batch.ts";
+import type {
+  Counts,
+  Job,
+  JobId,
+  JobState,
+  JobStatus,
+  Queue,
+  Settlement,
+} from "../../core/queue/queue.ts";
+import type { Signal } from "../../core/signal.ts";
+
+export interface MemoryQueueOptions {
+  readonly queued: Signal;
+  /** How long a job that was handed out may go unsettled before it is handed out again. */
+  readonly leaseMs: number;
+  /** How often a job may fail before it is dead. */
+  readonly retriesMax: number;
+}
+
+interface Entry {
+  readonly id: JobId;
+  readonly batch: Batch;
+  readonly queuedAt: number;
+  state: JobState;
+  retries: number;
+  takenAt: number;
+  counts: Counts;
+  endedAt: number | null;
+  failure: string | null;
+}
+
+const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
+
+/** The queue in memory: at least once like the durable one, gone with its process. */
+export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] => {
+  const entries = new Map<JobId, Entry>();
+
+  const add = (batch: Batch, queuedAt: number): JobId => {
+    const id = crypto.randomUUID();
+    entries.set(id, {
+      id,
+      batch,
+      queuedAt,
+      state: "queued",
+      retries: 0,
+      takenAt: 0,
+      counts: NO_COUNTS,
+      endedAt: null,
+      failure: null,
+    });
+    return id;
+  };
+
+  const takeDue = (eventsMax: number, now: number): ReadonlyArray<Job> => {
+    const jobs: Job[] = [];
+    let events = 0;
+    for (const entry of entries.values()) {
+      if (events >= eventsMax) break;
+      if (!isDue(entry, now, options.leaseMs)) continue;
+      if (entry.state === "processing") entry.retries++;
+      entry.state = "processing";
+      entry.takenAt = now;
+      events += entry.batch.events.length;
+      jobs.push({ id: entry.id, batch: entry.batch, retries: entry.retries });
+    }
+    return jobs;
+  };
+
+  const settleOne = (settlement: Settlement, now: number): void => {
+    const entry = entries.get(settlement.job.id);
+    // A claim that has lapsed settles nothing: another worker has the job now.
+    if (entry?.state !== "processing" || entry.retries !== settlement.job.retries) return;
+    if (settlement._tag === "Completed") {
+      Object.assign(entry, { state: "completed", counts: settlement.counts, endedAt: now });
+      return;
+    }
+    entry.failure = settlement.reason;
+    if (entry.retries < options.retriesMax) {
+      entry.state = "retrying";
+      entry.retries++;
+    } else {
+      entry.state = "dead";
+      entry.endedAt = now;
+    }
+  };
+
+  return {
+    enqueue: (batch) =>
+      Clock.currentTimeMillis.pipe(
+        Effect.map((now) => add(batch, now)),
+        Effect.tap(() => options.queued.raise),
+      ),
+    take: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
+    settle: (settlements) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        for (const settlement of settlements) settleOne(settlement, now);
+      }),
+    find: (id) => Effect.sync(() => Option.map(Option.fromUndefinedOr(entries.get(id)), statusOf)),
+  };
+};
+
+const isDue = (entry: Entry, now: number, leaseMs: number): boolean =>
+  entry.state === "queued" ||
+  entry.state === "retrying" ||
+  (entry.state === "processing" && entry.takenAt + leaseMs <= now);
+
+const statusOf = (entry: Entry): JobStatus => ({
+  jobId: entry.id,
+  state: entry.state,
+  queued: queuedIn(entry.batch),
+  ...entry.counts,
+  retries: entry.retries,
+  queuedAt: entry.queuedAt,
+  endedAt: entry.endedAt,
+  failure: entry.failure,
+});

@@ -1,0 +1,35 @@
+import type { RecordedEvent } from "../../core/event/event.ts";
+import { NO_ROWS, type Rows } from "../../core/projection/read_model.ts";
+import { READ_MODELS } from "../../core/projection/read_models.ts";
+
+/** The log and the read models of a service that lives in memory. */
+export interface MemoryStore {
+  readonly shards: ReadonlyArray<MemoryShard>;
+}
+
+export interface MemoryShard {
+  readonly events: RecordedEvent[];
+  /** Index into `events` by identity. */
+  readonly identities: Map<string, number>;
+  checkpoint: number;
+  /** The rows of each read model, by its name. */
+  readonly rows: Map<string, Rows>;
+  /** Positions that were skipped, and why. */
+  readonly poisoned: Map<number, string>;
+}
+
+export const makeMemoryStore = (shards: number): MemoryStore => ({
+  shards: Array.from({ length: shards }, () => ({
+    events: [],
+    identities: new Map(),
+    checkpoint: 0,
+    rows: new Map(READ_MODELS.map(({ name }) => [name, NO_ROWS])),
+    poisoned: new Map(),
+  })),
+});
+
+export const shardIn = (store: MemoryStore, shard: number): MemoryShard => {
+  const found = store.shards[shard];
+  if (found === undefined) throw new Error(`no shard ${shard}`);
+  return found;
+};

@@ -1,0 +1,37 @@
+import type { Job as Row } from "pg-boss";
+
+import type { Job } from "../../core/queue/queue.ts";
+import { partId, rowOf } from "./job_id.ts";
+import { decodePayload, type Payload } from "./payload.ts";
+
+/** One attempt at one row. pg-boss settles a claim only while it is the row's latest attempt. */
+export interface Claim {
+  readonly id: string;
+  readonly retryCount: number;
+}
+
+/**
+ * Which attempt at which row a job was handed out with. Settling names the attempt, so that a worker
+ * whose claim has lapsed cannot end the attempt of the one that has the row now.
+ */
+const claims = new WeakMap<Job, Claim>();
+
+/** The jobs in a row that was fetched, in the order of its parts. */
+export const jobsOf = (row: Row<Payload>): ReadonlyArray<Job> => {
+  const claim: Claim = { id: row.id, retryCount: row.retryCount };
+  // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
+  const isolated = rowOf(row.id).part !== 0;
+  return decodePayload(row.data).map((batch, i) => {
+    const id = isolated ? row.id : partId(row.id, i + 1);
+    const job: Job = { id, batch, retries: row.retryCount };
+    claims.set(job, claim);
+    return job;
+  });
+};
+
+/** The attempt that a job was handed out with. */
+export const claimOf = (job: Job): Claim => {
+  const claim = claims.get(job);
+  if (claim === undefined) throw new Error(`job ${job.id} was not taken from this queue`);
+  return claim;
+};

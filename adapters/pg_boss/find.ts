@@ -1,0 +1,67 @@
+import { Option } from "effect";
+import type { JobWithMetadata, PgBoss } from "pg-boss";
+
+import { type Batch, queuedIn } from "../../core/event/batch.ts";
+import type { Counts, JobId, JobState, JobStatus } from "../../core/queue/queue.ts";
+import { rowOf } from "./job_id.ts";
+import { decodePayload, type Payload } from "./payload.ts";
+import { EVENTS_QUEUE } from "./queue_settings.ts";
+import type { Output } from "./settle.ts";
+
+/** Reads the status of a job off its row, or off the row of its own that it went on in. */
+export const findJob = async (boss: PgBoss, id: JobId): Promise<Option.Option<JobStatus>> => {
+  const { rowId, part } = rowOf(id);
+  const row = await findRow(boss, rowId);
+  const batch = row === undefined ? undefined : decodePayload(row.data)[part - 1];
+  if (row !== undefined && batch !== undefined && countsOf(row, part, batch) !== null) {
+    return Option.some(statusOf(id, row, part, batch));
+  }
+  const own = await findRow(boss, id);
+  const ownBatch = own === undefined ? undefined : decodePayload(own.data)[0];
+  return own === undefined || ownBatch === undefined
+    ? Option.none()
+    : Option.some(statusOf(id, own, 1, ownBatch));
+};
+
+type Row = JobWithMetadata<Payload>;
+
+const findRow = async (boss: PgBoss, id: string): Promise<Row | undefined> => {
+  const [row] = await boss.findJobs<Payload>(EVENTS_QUEUE, { id });
+  return row;
+};
+
+const STATES: Readonly<Record<Row["state"], JobState>> = {
+  created: "queued",
+  retry: "retrying",
+  active: "processing",
+  completed: "completed",
+  failed: "dead",
+  cancelled: "dead",
+};
+
+const statusOf = (jobId: JobId, row: Row, part: number, batch: Batch): JobStatus => ({
+  jobId,
+  state: STATES[row.state],
+  queued: queuedIn(batch),
+  ...(countsOf(row, part, batch) ?? NO_COUNTS),
+  retries: row.retryCount,
+  queuedAt: row.createdOn.getTime(),
+  endedAt: row.completedOn?.getTime() ?? null,
+  failure: row.state === "completed" ? null : failureOf(row.output),
+});
+
+const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
+
+/** The counts of a part; null when it went on in a row of its own. */
+const countsOf = (row: Row, part: number, batch: Batch): Counts | null => {
+  if (row.state !== "completed") return NO_COUNTS;
+  const output = row.output as Output | null;
+  return output === null
+    ? { appended: queuedIn(batch), duplicates: 0, conflicts: 0 }
+    : (output.counts[part - 1] ?? null);
+};
+
+const failureOf = (output: object | null): string | null =>
+  output !== null && "message" in output && typeof output.message === "string"
+    ? output.message
+    : null;

@@ -1,0 +1,55 @@
+import { Effect } from "effect";
+
+import { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
+
+export interface GroupCommitOptions<Item, Receipt> {
+  /** Commits items together; the receipts line up with the items. */
+  readonly commit: (items: ReadonlyArray<Item>) => Promise<ReadonlyArray<Receipt>>;
+  /** How much an item counts against `weightMax`. */
+  readonly weigh: (item: Item) => number;
+  /** The most that may wait in memory; past it a new item is refused. */
+  readonly weightMax: number;
+  /** How many commits may be under way at once. */
+  readonly commitsMax: number;
+}
+
+/**
+ * Lets concurrent writers share a commit. While one commit is under way, what arrives waits and then
+ * goes together: the busier the service, the larger the groups, and an item that comes alone is
+ * committed at once. Returns the effect that submits an item and succeeds after its commit.
+ */
+export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item, Receipt>) => {
+  type Resume = (result: Effect.Effect<Receipt, QueueFull | QueueUnavailable>) => void;
+  let waiting: Array<{ readonly item: Item; readonly resume: Resume }> = [];
+  let weight = 0;
+  let commits = 0;
+
+  const commitNext = async (): Promise<void> => {
+    const group = waiting;
+    waiting = [];
+    commits++;
+    try {
+      const receipts = await options.commit(group.map(({ item }) => item));
+      group.forEach(({ resume }, i) => {
+        resume(Effect.succeed(receipts[i] as Receipt));
+      });
+    } catch (cause) {
+      for (const { resume } of group) resume(Effect.fail(new QueueUnavailable({ cause })));
+    }
+    commits--;
+    for (const { item } of group) weight -= options.weigh(item);
+    if (waiting.length > 0) void commitNext();
+  };
+
+  return (item: Item): Effect.Effect<Receipt, QueueFull | QueueUnavailable> =>
+    Effect.callback((resume) => {
+      const itemWeight = options.weigh(item);
+      if (weight + itemWeight > options.weightMax && weight > 0) {
+        resume(Effect.fail(new QueueFull({ retryAfterSeconds: 1 })));
+        return;
+      }
+      weight += itemWeight;
+      waiting.push({ item, resume });
+      if (commits < options.commitsMax) void commitNext();
+    });
+};

@@ -1,0 +1,77 @@
+import type { Batch } from "../../core/event/batch.ts";
+import type { Event } from "../../core/event/event.ts";
+
+/** The version of the payload below; a worker refuses one that it does not know. */
+export const PAYLOAD_VERSION = 1;
+
+/** What a row of the queue carries as JSON. */
+export interface Payload {
+  readonly version: typeof PAYLOAD_VERSION;
+  readonly parts: ReadonlyArray<Part>;
+}
+
+interface Part {
+  readonly events: ReadonlyArray<EventTuple>;
+  readonly duplicates: number;
+  readonly conflicts: number;
+}
+
+/** An event without its field names, which would be half of the bytes. */
+type EventTuple = readonly [
+  accountId: string,
+  eventId: string,
+  userId: string,
+  type: string,
+  occurredAt: number,
+  metadata: string | null,
+  fingerprint: number,
+];
+
+export const encodePayload = (batches: ReadonlyArray<Batch>): Payload => ({
+  version: PAYLOAD_VERSION,
+  parts: batches.map(({ events, duplicates, conflicts }) => ({
+    events: events.map(toTuple),
+    duplicates,
+    conflicts,
+  })),
+});
+
+/** @throws when the payload is of another version. */
+export const decodePayload = (payload: Payload): ReadonlyArray<Batch> => {
+  if (payload.version !== PAYLOAD_VERSION) {
+    throw new Error(`unknown payload version ${String(payload.version)} in the queue`);
+  }
+  return payload.parts.map(({ events, duplicates, conflicts }) => ({
+    events: events.map(fromTuple),
+    duplicates,
+    conflicts,
+  }));
+};
+
+const toTuple = (e: Event): EventTuple => [
+  e.accountId,
+  e.eventId,
+  e.userId,
+  e.type,
+  e.occurredAt,
+  e.metadata,
+  e.fingerprint,
+];
+
+const fromTuple = ([
+  accountId,
+  eventId,
+  userId,
+  type,
+  occurredAt,
+  metadata,
+  fingerprint,
+]: EventTuple): Event => ({
+  accountId,
+  eventId,
+  userId,
+  type,
+  occurredAt,
+  metadata,
+  fingerprint,
+});

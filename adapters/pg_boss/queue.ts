@@ -1,0 +1,105 @@
+import { Effect } from "effect";
+import type { PgBoss } from "pg-boss";
+
+import type { Batch } from "../../core/event/batch.ts";
+import type { Queue } from "../../core/queue/queue.ts";
+import { type Job, type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
+import type { Signal } from "../../core/signal.ts";
+import { jobsOf } from "./claims.ts";
+import { findJob } from "./find.ts";
+import { makeGroupCommit } from "./group_commit.ts";
+import { isJobId, newRowId, partId, PARTS_MAX } from "./job_id.ts";
+import { encodePayload, type Payload } from "./payload.ts";
+import { EVENTS_QUEUE } from "./queue_settings.ts";
+import { settleRows } from "./settle.ts";
+
+export interface PgBossQueueOptions {
+  readonly boss: PgBoss;
+  /** Raised when jobs were committed. */
+  readonly queued: Signal;
+  /** The most events that may wait in this process for their commit. */
+  readonly bufferEventsMax: number;
+}
+
+/** The most events in one row: rows of this size are cheap to insert, and to hold while appending. */
+const ROW_EVENTS_MAX = 1_000;
+
+/** One commit waits for its disk while the next group gathers; a second one overlaps the two. */
+const COMMITS_MAX = 2;
+
+/** The most rows of one take: bounds its memory to `ROWS_MAX * ROW_EVENTS_MAX` events. */
+const ROWS_MAX = 64;
+
+/** The durable queue in Postgres, by pg-boss. Batches that are accepted together share a row. */
+export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] => {
+  const { boss } = options;
+
+  const insert = async (batches: ReadonlyArray<Batch>): Promise<ReadonlyArray<JobId>> => {
+    const rows = packRows(batches).map((parts) => ({ id: newRowId(Date.now()), parts }));
+    await boss.insert(
+      EVENTS_QUEUE,
+      rows.map(({ id, parts }) => ({ id, data: encodePayload(parts) })),
+    );
+    return rows.flatMap(({ id, parts }) => parts.map((_, i) => partId(id, i + 1)));
+  };
+
+  const submit = makeGroupCommit<Batch, JobId>({
+    commit: insert,
+    weigh: (batch) => batch.events.length,
+    weightMax: options.bufferEventsMax,
+    commitsMax: COMMITS_MAX,
+  });
+
+  // How many events a row held lately: pg-boss counts rows, the worker wants events.
+  let rowEvents = ROW_EVENTS_MAX;
+
+  const fetchRows = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
+    const rows = await boss.fetch<Payload>(EVENTS_QUEUE, {
+      batchSize: rowsFor(eventsMax / rowEvents),
+    });
+    const jobs = rows.flatMap(jobsOf);
+    if (rows.length > 0) {
+      const events = jobs.reduce((sum, job) => sum + job.batch.events.length, 0);
+      rowEvents = Math.max(1, events / rows.length);
+    }
+    return jobs;
+  };
+
+  return {
+    enqueue: (batch) => Effect.tap(submit(batch), () => options.queued.raise),
+    take: (eventsMax) => unavailable(() => fetchRows(eventsMax)),
+    settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
+    find: (id) =>
+      isJobId(id) ? unavailable(() => findJob(boss, id.toLowerCase())) : Effect.succeedNone,
+  };
+};
+
+/** Packs batches into rows in their order. */
+const packRows = (batches: ReadonlyArray<Batch>): ReadonlyArray<ReadonlyArray<Batch>> => {
+  const rows: Batch[][] = [];
+  let events = Number.POSITIVE_INFINITY;
+  for (const batch of batches) {
+    const row = rows.at(-1);
+    if (
+      row === undefined ||
+      row.length >= PARTS_MAX ||
+      events + batch.events.length > ROW_EVENTS_MAX
+    ) {
+      rows.push([batch]);
+      events = batch.events.length;
+    } else {
+      row.push(batch);
+      events += batch.events.length;
+    }
+  }
+  return rows;
+};
+
+/** A power of two, because every number of rows is another statement to prepare. */
+const rowsFor = (wanted: number): number => {
+  const bounded = Math.min(Math.max(wanted, 1), ROWS_MAX);
+  return 2 ** Math.floor(Math.log2(bounded));
+};
+
+const unavailable = <A>(call: () => Promise<A>): Effect.Effect<A, QueueUnavailable> =>
+  Effect.tryPromise({ try: call, catch: (cause) => new QueueUnavailable({ cause }) });

@@ -1,0 +1,66 @@
+import type { PgBoss } from "pg-boss";
+
+import { queuedIn } from "../../core/event/batch.ts";
+import type { Counts, Settlement } from "../../core/queue/queue.ts";
+import { type Claim, claimOf } from "./claims.ts";
+import { encodePayload } from "./payload.ts";
+import { EVENTS_QUEUE } from "./queue_settings.ts";
+
+/** What a completed row keeps of its parts, where that is not simply "everything was appended". */
+export interface Output {
+  /** By part; null for a part that failed and went on in a row of its own. */
+  readonly counts: ReadonlyArray<Counts | null>;
+}
+
+/** Ends the attempts at rows, given how each of their parts ended. */
+export const settleRows = async (
+  boss: PgBoss,
+  settlements: ReadonlyArray<Settlement>,
+): Promise<void> => {
+  const plain: Claim[] = [];
+  for (const [claim, parts] of byRow(settlements)) {
+    if (parts.every(allAppended)) {
+      plain.push(claim);
+      continue;
+    }
+    const [only] = parts;
+    if (parts.length === 1 && only?._tag === "Failed") {
+      await boss.fail(EVENTS_QUEUE, [claim], { message: only.reason });
+      continue;
+    }
+    await isolateFailed(boss, parts);
+    const output: Output = {
+      counts: parts.map((part) => (part._tag === "Completed" ? part.counts : null)),
+    };
+    await boss.complete(EVENTS_QUEUE, [claim], output);
+  }
+  // Nearly every row is plain: one statement ends them all.
+  if (plain.length > 0) await boss.complete(EVENTS_QUEUE, plain);
+};
+
+const byRow = (settlements: ReadonlyArray<Settlement>): Map<Claim, Settlement[]> => {
+  const rows = new Map<Claim, Settlement[]>();
+  for (const settlement of settlements) {
+    const claim = claimOf(settlement.job);
+    const parts = rows.get(claim);
+    if (parts === undefined) rows.set(claim, [settlement]);
+    else parts.push(settlement);
+  }
+  return rows;
+};
+
+const allAppended = (settlement: Settlement): boolean =>
+  settlement._tag === "Completed" && settlement.counts.appended === queuedIn(settlement.job.batch);
+
+/**
+ * Gives each failed part a row of its own, so that its retries and its end do not concern its
+ * neighbours. The part's id is the row's id: after a crash in between, doing it again changes nothing.
+ */
+const isolateFailed = async (boss: PgBoss, parts: ReadonlyArray<Settlement>): Promise<void> => {
+  const failed = parts.filter((part) => part._tag === "Failed");
+  if (failed.length === 0) return;
+  await boss.insert(
+    EVENTS_QUEUE,
+    failed.map(({ job }) => ({ id: job.id, data: encodePayload([job.batch]), startAfter: 1 })),
+  );
+};

@@ -1,0 +1,57 @@
+import type { Dimension, ReadModel } from "../../core/projection/read_model.ts";
+import type { Statement } from "./pool.ts";
+
+/** How the database reads each dimension off an event; `DIMENSIONS` in core is the definition. */
+const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
+  account_id: "account_id",
+  hour: "date_bin('1 hour', occurred_at, timestamptz 'epoch')",
+  type: "type",
+  user_id: "user_id",
+};
+
+/**
+ * Compiles read models to the one statement that is a step of the projection:
+ *
+ * - `lease` locks the shard's checkpoint, or finds it locked by another projector and gives no row;
+ * - `slice` reads the events behind it, as far as this statement's snapshot has seen the head (a
+ *   checkpoint that moved after the snapshot was taken can be ahead of it: then there is nothing);
+ * - one insert for each read model adds the slice's counts to its rows;
+ * - `moved` moves the checkpoint.
+ *
+ * One statement is one transaction, so the counts and the checkpoint move together or not at all.
+ * Parameters: $1 shard, $2 how many events at most. It returns the step's bounds.
+ */
+export const compileStep = (models: ReadonlyArray<ReadModel>): Statement => ({
+  name: "projection_step",
+  text: `
+with lease as (
+  select position from read_models.checkpoints where shard = $1 for update skip locked
+),
+bounds as materialized (
+  select l.position as lo, least(h.position, l.position + $2::bigint) as hi
+  from lease l, tidemark.log_heads h
+  where h.shard = $1 and h.position > l.position
+),
+slice as materialized (
+  select e.account_id, e.occurred_at, e.type, e.user_id
+  from bounds b, tidemark.events e
+  where e.shard = $1 and e.position > b.lo and e.position <= b.hi
+),
+${models.map(compileModel).join(",\n")},
+moved as (
+  update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
+)
+select lo, hi from bounds`,
+});
+
+const compileModel = ({ name, dimensions }: ReadModel): string => {
+  const columns = dimensions.join(", ");
+  const grouped = dimensions.map((dimension) => `${DIMENSION_SQL[dimension]} as ${dimension}`);
+  return `${name} as (
+  insert into read_models.${name} as t (shard, ${columns}, events)
+  select $1, ${grouped.join(", ")}, count(*)
+  from slice
+  group by ${dimensions.map((_, i) => i + 2).join(", ")}
+  on conflict (shard, ${columns}) do update set events = t.events + excluded.events
+)`;
+};

@@ -1,0 +1,61 @@
+import { Effect } from "effect";
+
+import type { Event, RecordedEvent } from "../../core/event/event.ts";
+import type { EventLog } from "../../core/log/event_log.ts";
+import { type Appended, AppendRefused, LogUnavailable } from "../../core/log/event_log.ts";
+import { isDataFault } from "./errors.ts";
+import type { Database, Statement } from "./pool.ts";
+import { sqlFile } from "./sql_file.ts";
+
+const APPEND: Statement = {
+  name: "append",
+  text: "select duplicates, conflicts from tidemark.append($1, $2, $3, $4, $5, $6, $7, $8)",
+};
+const HEADS: Statement = {
+  name: "heads",
+  text: "select shard, position from tidemark.log_heads order by shard",
+};
+const READ = sqlFile(new URL("read_events.sql", import.meta.url));
+
+/** The event log in Postgres. What makes it one is in `db/migrations/0002_append.sql`. */
+export const makeEventLog = (database: Database, shards: number): EventLog["Service"] => ({
+  shards,
+
+  append: (shard, events) =>
+    Effect.tryPromise({
+      try: async (): Promise<Appended> => {
+        const [row] = await database.query<AppendRow>(APPEND, appendParameters(shard, events));
+        return { duplicates: row?.duplicates ?? [], conflicts: row?.conflicts ?? [] };
+      },
+      catch: (cause) =>
+        isDataFault(cause) ? new AppendRefused({ shard, cause }) : new LogUnavailable({ cause }),
+    }),
+
+  heads: Effect.tryPromise({
+    try: () => database.query<{ shard: number; position: number }>(HEADS, []),
+    catch: (cause) => new LogUnavailable({ cause }),
+  }),
+
+  read: (shard, after, limit) =>
+    Effect.tryPromise({
+      try: () => database.query<RecordedEvent>(READ, [shard, after, limit]),
+      catch: (cause) => new LogUnavailable({ cause }),
+    }),
+});
+
+interface AppendRow {
+  readonly duplicates: number[] | null;
+  readonly conflicts: number[] | null;
+}
+
+/** One array a column: a call has the same parameters whatever the number of events. */
+const appendParameters = (shard: number, events: ReadonlyArray<Event>): ReadonlyArray<unknown> => [
+  shard,
+  events.map((event) => event.accountId),
+  events.map((event) => event.eventId),
+  events.map((event) => event.userId),
+  events.map((event) => event.type),
+  events.map((event) => event.occurredAt),
+  events.map((event) => event.fingerprint),
+  events.map((event) => event.metadata),
+];

@@ -1,0 +1,60 @@
+import { Effect } from "effect";
+
+import type { Projection } from "../../core/projection/projection.ts";
+import {
+  type Lag,
+  ProjectionRefused,
+  ProjectionUnavailable,
+  type Step,
+} from "../../core/projection/projection.ts";
+import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { compileStep } from "./compile_step.ts";
+import { isDataFault } from "./errors.ts";
+import type { Database, Statement } from "./pool.ts";
+import { sqlFile } from "./sql_file.ts";
+
+const STEP = compileStep(READ_MODELS);
+const SKIP = sqlFile(new URL("skip_poisoned.sql", import.meta.url));
+const LAG = sqlFile(new URL("lag.sql", import.meta.url));
+const LAGGING: Statement = {
+  name: "lagging",
+  text: `
+    select c.shard
+    from read_models.checkpoints c join tidemark.log_heads h using (shard)
+    where h.position > c.position`,
+};
+
+const NOTHING: Step = { projected: 0, checkpoint: 0 };
+
+/** The read models in Postgres, folded there: no event crosses to this process. */
+export const makeProjection = (database: Database): Projection["Service"] => ({
+  lagging: unavailable(async () => {
+    const rows = await database.query<{ shard: number }>(LAGGING, []);
+    return rows.map((row) => row.shard);
+  }),
+
+  step: (shard, limit) =>
+    Effect.tryPromise({
+      try: async () => stepOf(await database.query<Bounds>(STEP, [shard, limit])),
+      catch: (cause) =>
+        isDataFault(cause)
+          ? new ProjectionRefused({ shard, cause })
+          : new ProjectionUnavailable({ cause }),
+    }),
+
+  skip: (shard, reason) =>
+    unavailable(async () => stepOf(await database.query<Bounds>(SKIP, [shard, reason]))),
+
+  lag: unavailable(() => database.query<Lag>(LAG, [])),
+});
+
+interface Bounds {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+const stepOf = ([bounds]: ReadonlyArray<Bounds>): Step =>
+  bounds === undefined ? NOTHING : { projected: bounds.hi - bounds.lo, checkpoint: bounds.hi };
+
+const unavailable = <A>(query: () => Promise<A>): Effect.Effect<A, ProjectionUnavailable> =>
+  Effect.tryPromise({ try: query, catch: (cause) => new ProjectionUnavailable({ cause }) });

@@ -1,0 +1,19 @@
+-- Records the next event of a shard as poisoned and moves the checkpoint past it.
+-- $1 shard, $2 reason
+with lease as (
+  select position from read_models.checkpoints where shard = $1 for update skip locked
+),
+bounds as materialized (
+  select l.position as lo, l.position + 1 as hi
+  from lease l, tidemark.log_heads h
+  where h.shard = $1 and h.position > l.position
+),
+recorded as (
+  insert into read_models.poisoned_events (shard, position, reason)
+  select $1, hi, $2 from bounds
+  on conflict do nothing
+),
+moved as (
+  update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
+)
+select lo, hi from bounds

@@ -1,0 +1,114 @@
+import { z } from "zod";
+
+import { SHARDS_DEFAULT, SHARDS_MAX } from "../core/event/shard.ts";
+import { EVENT_TYPE_PATTERN, EVENT_TYPES_DEFAULT, type EventTypes } from "../core/event/types.ts";
+
+/** What a process can do; one process may do all of it. */
+export const ROLES = ["api", "worker", "projector"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** A variable has a value that the service cannot or must not run with. */
+export class ConfigurationInvalid extends Error {
+  override readonly name = "ConfigurationInvalid";
+  readonly problems: ReadonlyArray<string>;
+  constructor(problems: ReadonlyArray<string>) {
+    super(`The configuration is invalid:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+const integer = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^[0-9]{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+};
+
+const list = (text: string): ReadonlyArray<string> =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+
+const boolean = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((value) => value === "true");
+
+const roles = z.string().transform((text, context): ReadonlySet<Role> => {
+  const names = list(text);
+  for (const name of names) {
+    if (!ROLES.some((role) => role === name)) {
+      context.addIssue(`must be a list of ${ROLES.join(", ")}; it names ${name}`);
+    }
+  }
+  if (names.length === 0) context.addIssue(`must name at least one of ${ROLES.join(", ")}`);
+  return new Set(names as ReadonlyArray<Role>);
+});
+
+const eventTypes = z.string().transform((text, context): EventTypes => {
+  if (text.trim() === "*") return "*";
+  const names = list(text);
+  for (const name of names) {
+    if (!EVENT_TYPE_PATTERN.test(name)) {
+      context.addIssue(`has the type ${name}, which must match ${EVENT_TYPE_PATTERN.source}`);
+    }
+  }
+  if (names.length === 0) context.addIssue("must name at least one type, or be * for any");
+  return new Set(names);
+});
+
+const databaseUrl = z
+  .string()
+  .refine(
+    (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
+    "must be a URL such as postgres://user:password@host:5432/database",
+  );
+
+// Each line is documented in .env.example; a test holds the two against each other.
+const schema = z.object({
+  HOST: z.string().default("127.0.0.1"),
+  PORT: integer(0, 65_535).default(3000),
+  DATABASE_URL: databaseUrl.optional(),
+  DATA_DIR: z.string().default(".data"),
+  ROLES: roles.default(new Set(ROLES)),
+  MIGRATE_ON_START: boolean.default(true),
+  SHARDS: integer(1, SHARDS_MAX).default(SHARDS_DEFAULT),
+  EVENT_TYPES: eventTypes.default(new Set(EVENT_TYPES_DEFAULT)),
+  EVENT_FUTURE_MAX_SECONDS: integer(0, 86_400).default(300),
+  EVENT_AGE_MAX_DAYS: integer(1, 36_525).default(3_653),
+  DATABASE_CONNECTIONS_MAX: integer(2, 1_000).default(10),
+  DATABASE_CONNECT_TIMEOUT_MS: integer(100, 60_000).default(3_000),
+  DATABASE_STATEMENT_TIMEOUT_MS: integer(100, 600_000).default(10_000),
+  ENQUEUE_BUFFER_EVENTS_MAX: integer(1_000, 10_000_000).default(50_000),
+  SHUTDOWN_TIMEOUT_MS: integer(0, 600_000).default(15_000),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error"], "must be one of debug, info, warn, error")
+    .default("info"),
+  LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
+});
+
+/** Everything that can be set, by the name of its environment variable. */
+export type Configuration = Readonly<z.output<typeof schema>>;
+
+/** The names of all variables, in their order. */
+export const VARIABLES: ReadonlyArray<string> = Object.keys(schema.shape);
+
+/**
+ * Reads the configuration from environment variables. An empty variable counts as unset.
+ *
+ * @throws ConfigurationInvalid naming every variable that is at fault
+ */
+export const readConfiguration = (
+  environment: Readonly<Record<string, string | undefined>>,
+): Configuration => {
+  const set = Object.entries(environment).filter(
+    ([, value]) => value !== undefined && value !== "",
+  );
+  const parsed = schema.safeParse(Object.fromEntries(set));
+  if (parsed.success) return parsed.data;
+  throw new ConfigurationInvalid(
+    parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`),
+  );
+};

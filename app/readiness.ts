@@ -1,0 +1,35 @@
+import type { Readiness } from "../adapters/koa/health.ts";
+import type { Database, Statement } from "../adapters/postgres/pool.ts";
+import type { Role } from "./configuration.ts";
+
+const PING: Statement = { name: "ping", text: "select 1" };
+
+/** Where the service is between its start and its end. */
+export type Phase =
+  | { readonly _tag: "Starting"; readonly reason: string }
+  | { readonly _tag: "Running"; readonly roles: ReadonlySet<Role> }
+  | { readonly _tag: "Stopping" };
+
+/** Looks whether the service can do its work: its phase, and whether the database answers. */
+export const checkReadiness = async (phase: Phase, database: Database): Promise<Readiness> => {
+  if (phase._tag === "Starting") {
+    return { ready: false, checks: { service: `starting: ${phase.reason}` } };
+  }
+  if (phase._tag === "Stopping") return { ready: false, checks: { service: "stopping" } };
+  const answer = await reach(database);
+  const roles = [...phase.roles].map((role) => [role, "ok"] as const);
+  return {
+    ready: answer === "ok",
+    checks: { database: answer, migrations: "ok", ...Object.fromEntries(roles) },
+  };
+};
+
+const reach = async (database: Database): Promise<string> => {
+  try {
+    await database.query(PING, []);
+    return "ok";
+  } catch (error) {
+    // The message may name the host, which is no secret; it never holds the password.
+    return `unreachable: ${error instanceof Error ? error.message : String(error)}`;
+  }
+};

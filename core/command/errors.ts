@@ -1,0 +1,25 @@
+import { Data } from "effect";
+
+import type { Issue } from "../event/decode.ts";
+
+/** The body is not `{ "events": [...] }`. */
+export class BatchMalformed extends Data.TaggedError("BatchMalformed")<{
+  readonly issues: ReadonlyArray<Issue>;
+}> {}
+
+/** The batch holds no event. */
+export class BatchEmpty extends Data.TaggedError("BatchEmpty")<object> {}
+
+/** The batch holds more than `BATCH_EVENTS_MAX` events. */
+export class BatchTooLarge extends Data.TaggedError("BatchTooLarge")<{
+  readonly events: number;
+}> {}
+
+/** At least one event of the batch is invalid, so nothing of the batch is recorded. */
+export class EventInvalid extends Data.TaggedError("EventInvalid")<{
+  /** The first `ISSUES_MAX` issues, in the order of the events. */
+  readonly issues: ReadonlyArray<Issue>;
+}> {}
+
+/** Every way in which what was sent can be wrong. */
+export type BatchRejected = BatchMalformed | BatchEmpty | BatchTooLarge | EventInvalid;

@@ -1,0 +1,36 @@
+import { type Event, identityOf } from "./event.ts";
+
+/**
+ * The events of one accepted request, each identity at most once, with the count of those that were
+ * left out because the request itself held them before.
+ */
+export interface Batch {
+  readonly events: ReadonlyArray<Event>;
+  /** Events left out as repetitions of an earlier one of the same batch. */
+  readonly duplicates: number;
+  /** Events left out because an earlier one of the same batch has their id and another payload. */
+  readonly conflicts: number;
+}
+
+/** How many events the sender was told are queued. */
+export const queuedIn = (batch: Batch): number =>
+  batch.events.length + batch.duplicates + batch.conflicts;
+
+/**
+ * What the first event of each identity says stands; a later one is a duplicate when its payload is
+ * the same and a conflict when it is not. Order is kept.
+ */
+export const collapse = (events: ReadonlyArray<Event>): Batch => {
+  const first = new Map<string, Event>();
+  let duplicates = 0;
+  let conflicts = 0;
+  for (const event of events) {
+    const identity = identityOf(event);
+    const earlier = first.get(identity);
+    if (earlier === undefined) first.set(identity, event);
+    else if (earlier.fingerprint === event.fingerprint) duplicates++;
+    else conflicts++;
+  }
+  const kept = first.size === events.length ? events : [...first.values()];
+  return { events: kept, duplicates, conflicts };
+};

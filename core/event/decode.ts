@@ -1,0 +1,137 @@
+import { Predicate } from "effect";
+
+import { canonicalJson } from "../json/canonical.ts";
+import { storableProblem } from "../json/storable.ts";
+import type { Event } from "./event.ts";
+import { hash53 } from "./hash.ts";
+import { identifierProblem } from "./identifier.ts";
+import { EVENT_BYTES_MAX, type EventRules } from "./rules.ts";
+import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
+import { typeProblem } from "./types.ts";
+import { utf8Length } from "./utf8.ts";
+
+/** One thing wrong with one event, said so that its sender can mend it. */
+export interface Issue {
+  /** Which event of the batch, from 0; null when the batch as a whole is meant. */
+  readonly index: number | null;
+  /** Which field, such as `timestamp` or `metadata.tags[2]`; empty for the event as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+const FIELDS = ["event_id", "account_id", "user_id", "type", "timestamp", "metadata"] as const;
+const KNOWN_FIELDS: ReadonlySet<string> = new Set(FIELDS);
+
+/**
+ * Decodes one event as sent (parsed JSON, snake_case) into an `Event`, or appends everything that is
+ * wrong with it to `issues` and returns undefined.
+ *
+ * @param now the service's clock, in milliseconds since the Unix epoch
+ */
+export const decodeEvent = (
+  input: unknown,
+  index: number,
+  rules: EventRules,
+  now: number,
+  issues: Issue[],
+): Event | undefined => {
+  if (!Predicate.isObject(input) || Array.isArray(input)) {
+    issues.push({ index, path: "", message: "must be an object" });
+    return undefined;
+  }
+  const issuesBefore = issues.length;
+  const report = (path: string, message: string): void => {
+    issues.push({ index, path, message });
+  };
+
+  const raw = input as Readonly<Record<string, unknown>>;
+  const accountId = readIdentifier(raw, "account_id", report);
+  const eventId = readIdentifier(raw, "event_id", report);
+  const userId = readIdentifier(raw, "user_id", report);
+  const type = readType(raw, rules, report);
+  const occurredAt = readTimestamp(raw, rules, now, report);
+  const metadata = readMetadata(raw, report);
+  for (const field in raw) {
+    if (!KNOWN_FIELDS.has(field)) {
+      report(shortened(field), `is not a field of an event; the fields are ${FIELDS.join(", ")}`);
+    }
+  }
+  if (issues.length > issuesBefore) return undefined;
+
+  const metadataText = metadata === undefined ? null : JSON.stringify(metadata);
+  if (tooLarge(raw, metadataText)) {
+    report("", `must be at most ${EVENT_BYTES_MAX} bytes as JSON`);
+    return undefined;
+  }
+  const canonical = metadata === undefined ? "" : canonicalJson(metadata);
+  const fingerprint = hash53(`${userId}\n${type}\n${occurredAt}\n${canonical}`);
+  return { accountId, eventId, userId, type, occurredAt, metadata: metadataText, fingerprint };
+};
+
+type Raw = Readonly<Record<string, unknown>>;
+type Report = (path: string, message: string) => void;
+
+// Each reader returns a usable value even after it reported a problem; the caller then drops the event.
+
+const readIdentifier = (raw: Raw, field: string, report: Report): string => {
+  const value = raw[field];
+  const problem = value === undefined ? MISSING : identifierProblem(value);
+  if (problem === undefined) return value as string;
+  report(field, problem);
+  return "";
+};
+
+const readType = (raw: Raw, rules: EventRules, report: Report): string => {
+  const problem = raw["type"] === undefined ? MISSING : typeProblem(raw["type"], rules.types);
+  if (problem === undefined) return raw["type"] as string;
+  report("type", problem);
+  return "";
+};
+
+const readTimestamp = (raw: Raw, rules: EventRules, now: number, report: Report): number => {
+  const value = raw["timestamp"];
+  const occurredAt = typeof value === "string" ? parseTimestamp(value) : undefined;
+  if (occurredAt === undefined) {
+    report("timestamp", value === undefined ? MISSING : NOT_A_TIMESTAMP);
+    return 0;
+  }
+  const earliest = now - rules.ageMaxMs;
+  const latest = now + rules.futureMaxMs;
+  if (occurredAt < earliest) {
+    report("timestamp", `is too old: must not be before ${formatTimestamp(earliest)}`);
+  } else if (occurredAt > latest) {
+    report("timestamp", `is in the future: must not be after ${formatTimestamp(latest)}`);
+  }
+  return occurredAt;
+};
+
+const readMetadata = (raw: Raw, report: Report): object | undefined => {
+  const value = raw["metadata"];
+  if (value === undefined) return undefined;
+  if (!Predicate.isObject(value) || Array.isArray(value)) {
+    report("metadata", "must be an object (leave it out when there is none)");
+    return undefined;
+  }
+  const problem = storableProblem(value, "metadata");
+  if (problem === undefined) return value;
+  report(shortened(problem.path), problem.message);
+  return undefined;
+};
+
+const MISSING = "is missing";
+const NOT_A_TIMESTAMP =
+  "must be an ISO 8601 timestamp with an offset, such as 2026-01-31T09:30:00.000Z or 2026-01-31T10:30:00+01:00";
+
+/** A path holds the sender's own keys, which can be long; an error message should not be. */
+const PATH_LENGTH_MAX = 200;
+
+const shortened = (path: string): string =>
+  path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX).toWellFormed()}…`;
+
+// The identifiers are bounded, so only metadata can make an event large: look closer only then.
+const METADATA_LENGTH_SURELY_FITS = EVENT_BYTES_MAX / 8;
+
+const tooLarge = (raw: Raw, metadata: string | null): boolean =>
+  metadata !== null &&
+  metadata.length > METADATA_LENGTH_SURELY_FITS &&
+  utf8Length(JSON.stringify(raw)) > EVENT_BYTES_MAX;

@@ -1,0 +1,31 @@
+/** The longest `event_id`, `account_id` and `user_id`, in Unicode code points. */
+export const IDENTIFIER_LENGTH_MAX = 255;
+
+// C0 and C1 control characters and DEL: invisible in logs and consoles, and U+0000 cannot be stored.
+// oxlint-disable-next-line no-control-regex -- matching control characters is the point
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
+
+/**
+ * Says what is wrong with an identifier and how to mend it, or returns undefined when it is one:
+ * a well-formed Unicode string of 1 to 255 code points without control characters.
+ */
+export const identifierProblem = (value: unknown): string | undefined => {
+  if (typeof value !== "string") return "must be a string";
+  if (value.length === 0) return "must not be empty";
+  if (value.length > IDENTIFIER_LENGTH_MAX && codePoints(value) > IDENTIFIER_LENGTH_MAX) {
+    return `must be at most ${IDENTIFIER_LENGTH_MAX} characters long, not ${codePoints(value)}`;
+  }
+  if (CONTROL_CHARACTER.test(value))
+    return "must not contain control characters such as \\u0000 or \\n";
+  if (!value.isWellFormed()) return LONE_SURROGATE;
+  return undefined;
+};
+
+/** Said of any string that is not well-formed Unicode. */
+export const LONE_SURROGATE = "must not contain a lone surrogate (half of a \\ud83d\\ude00 pair)";
+
+const codePoints = (text: string): number => {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+};

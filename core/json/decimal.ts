@@ -1,0 +1,21 @@
+/**
+ * Whether a JSON number, as written, changes when it is read as a JavaScript number and printed again:
+ * true for `1e400`, `1e-400`, `9007199254740993` and `0.1234567890123456789`; false for `1.50` and
+ * `1e3`, whose value survives although their spelling does not.
+ */
+export const losesValue = (token: string): boolean => {
+  const value = Number(token);
+  return !Number.isFinite(value) || canonical(token) !== canonical(String(value));
+};
+
+/** Sign, digits without leading or trailing zeros, and the power of ten of the last digit. */
+const canonical = (token: string): string => {
+  const [mantissa = "", exponent = "0"] = token.toLowerCase().split("e");
+  const negative = mantissa.startsWith("-");
+  const [whole = "", fraction = ""] = (negative ? mantissa.slice(1) : mantissa).split(".");
+  const digits = (whole + fraction).replace(/^0+/, "");
+  const significant = digits.replace(/0+$/, "");
+  if (significant === "") return "0";
+  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
+  return `${negative ? "-" : ""}${significant}e${power}`;
+};

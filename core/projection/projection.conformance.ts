@@ -1,0 +1,147 @@
+import { Effect } from "effect";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { collapse } from "../event/batch.ts";
+import { anEvent, eventStream } from "../event/event.fixture.ts";
+import type { Event } from "../event/event.ts";
+import type { EventLog } from "../log/event_log.ts";
+import type { Projection } from "./projection.ts";
+import { fold, NO_ROWS, type ReadModel, type Row } from "./read_model.ts";
+import { READ_MODELS } from "./read_models.ts";
+
+export interface OpenedProjection {
+  readonly log: EventLog["Service"];
+  readonly projection: Projection["Service"];
+  /** The rows of a read model of one shard, in any order. */
+  readonly rows: (model: ReadModel, shard: number) => Promise<ReadonlyArray<Row>>;
+  readonly close: () => Promise<void>;
+}
+
+/** What every adapter of `Projection` promises. `open` makes an empty log of 2 shards or more. */
+export const projectionConformance = (
+  adapter: string,
+  open: () => Promise<OpenedProjection>,
+): void => {
+  const test = suite(`Projection: ${adapter}`);
+  let opened: OpenedProjection;
+  let namespaces = 0;
+
+  test.before(async () => {
+    opened = await open();
+  });
+  test.after(() => opened.close());
+
+  const freshAccount = (): string => `account-${++namespaces}`;
+  const append = (shard: number, events: ReadonlyArray<Event>) =>
+    Effect.runPromise(opened.log.append(shard, collapse(events).events));
+  const step = (shard: number, limit = 1_000_000) =>
+    Effect.runPromise(opened.projection.step(shard, limit));
+  const lagOf = async (shard: number) => {
+    const lags = await Effect.runPromise(opened.projection.lag);
+    return lags.find((lag) => lag.shard === shard);
+  };
+  const sorted = (rows: Iterable<Row>): ReadonlyArray<string> =>
+    [...rows].map((row) => JSON.stringify([row.key, row.events])).toSorted();
+  /** The rows as they must be: the fold over the log up to the checkpoint. */
+  const assertRowsAreTheFold = async (shard: number): Promise<void> => {
+    const checkpoint = (await lagOf(shard))?.checkpoint ?? 0;
+    const events = await Effect.runPromise(opened.log.read(shard, 0, checkpoint));
+    for (const model of READ_MODELS) {
+      const expected = fold(model, NO_ROWS, events).values();
+      assert.equal(sorted(await opened.rows(model, shard)), sorted(expected), model.name);
+    }
+  };
+
+  test("a step folds what is new and moves the checkpoint over it", async () => {
+    const accountId = freshAccount();
+    await append(0, [anEvent({ accountId, eventId: "1" }), anEvent({ accountId, eventId: "2" })]);
+    const { projected, checkpoint } = await step(0);
+    assert.is(projected, 2);
+    const lag = await lagOf(0);
+    assert.equal([lag?.head, lag?.checkpoint, lag?.seconds], [checkpoint, checkpoint, 0]);
+    await assertRowsAreTheFold(0);
+    assert.is((await step(0)).projected, 0);
+    await assertRowsAreTheFold(0);
+  });
+
+  test("a step folds at most the limit, and the lag says what is left", async () => {
+    const accountId = freshAccount();
+    await append(
+      0,
+      ["1", "2", "3"].map((eventId) => anEvent({ accountId, eventId })),
+    );
+    assert.is((await step(0, 2)).projected, 2);
+    const lag = await lagOf(0);
+    assert.is((lag?.head ?? 0) - (lag?.checkpoint ?? 0), 1);
+    assert.ok((lag?.seconds ?? -1) >= 0);
+    assert.equal(await Effect.runPromise(opened.projection.lagging), [0]);
+    await assertRowsAreTheFold(0);
+    assert.is((await step(0, 2)).projected, 1);
+    assert.equal(await Effect.runPromise(opened.projection.lagging), []);
+  });
+
+  test("late events and repeated ids in any order, in any steps, give the rows of the fold", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            shard: fc.constantFrom(0, 1),
+            stream: eventStream({ accounts: ["x", "y", "z"], eventIds: 20 }, 30),
+            limit: fc.integer({ min: 1, max: 40 }),
+          }),
+          { maxLength: 6 },
+        ),
+        async (rounds) => {
+          const prefix = freshAccount();
+          for (const { shard, stream, limit } of rounds) {
+            await append(
+              shard,
+              stream.map((event) => ({ ...event, accountId: `${prefix}-${event.accountId}` })),
+            );
+            await step(shard, limit);
+          }
+          await assertRowsAreTheFold(0);
+          await assertRowsAreTheFold(1);
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  test("concurrent projectors fold every event once", async () => {
+    const accountId = freshAccount();
+    const events = Array.from({ length: 200 }, (_, i) => anEvent({ accountId, eventId: `${i}` }));
+    const projectUntilCaughtUp = async (): Promise<number> => {
+      let projected = 0;
+      while ((await Effect.runPromise(opened.projection.lagging)).includes(1)) {
+        projected += (await step(1, 7)).projected;
+      }
+      return projected;
+    };
+    await projectUntilCaughtUp();
+    await append(1, events);
+    const shares = await Promise.all([1, 2, 3].map(projectUntilCaughtUp));
+    assert.is(
+      shares.reduce((sum, share) => sum + share, 0),
+      200,
+    );
+    await assertRowsAreTheFold(1);
+  });
+
+  test("a skipped event moves the checkpoint and is in no row", async () => {
+    const accountId = freshAccount();
+    while ((await step(0)).projected > 0);
+    await append(0, [anEvent({ accountId, eventId: "poison" })]);
+    const before = await Promise.all(READ_MODELS.map((model) => opened.rows(model, 0)));
+    assert.is((await Effect.runPromise(opened.projection.skip(0, "why"))).projected, 1);
+    assert.is((await step(0)).projected, 0);
+    for (const [i, model] of READ_MODELS.entries()) {
+      assert.equal(sorted(await opened.rows(model, 0)), sorted(before[i] ?? []));
+    }
+    assert.is((await Effect.runPromise(opened.projection.skip(0, "nothing there"))).projected, 0);
+  });
+
+  test.run();
+};

@@ -1,0 +1,50 @@
+import { Context, Data, type Effect } from "effect";
+
+/** The store of the read models cannot be reached, or gave up for a reason that passes. */
+export class ProjectionUnavailable extends Data.TaggedError("ProjectionUnavailable")<{
+  readonly cause: unknown;
+}> {}
+
+/** A range of events cannot be folded, and could not be the next time either: one of them is poison. */
+export class ProjectionRefused extends Data.TaggedError("ProjectionRefused")<{
+  readonly shard: number;
+  readonly cause: unknown;
+}> {}
+
+/** What one step did. Nothing, when the shard was caught up or another projector holds its lease. */
+export interface Step {
+  /** How many events were folded. */
+  readonly projected: number;
+  /** The shard's checkpoint after the step. */
+  readonly checkpoint: number;
+}
+
+/** How far a shard's read models are behind its log. */
+export interface Lag {
+  readonly shard: number;
+  readonly head: number;
+  readonly checkpoint: number;
+  /** Age of the oldest event that is not folded yet, in seconds; 0 when there is none. */
+  readonly seconds: number;
+}
+
+/**
+ * Keeps the read models. A step folds a range of positions and moves the checkpoint in one
+ * transaction, so every event counts exactly once, however often a step is tried.
+ */
+export class Projection extends Context.Service<
+  Projection,
+  {
+    /** The shards whose log is ahead of their read models. */
+    readonly lagging: Effect.Effect<ReadonlyArray<number>, ProjectionUnavailable>;
+    /** Folds at most `limit` events of a shard. */
+    readonly step: (
+      shard: number,
+      limit: number,
+    ) => Effect.Effect<Step, ProjectionUnavailable | ProjectionRefused>;
+    /** Records the next event of a shard as poisoned and moves the checkpoint past it. */
+    readonly skip: (shard: number, reason: string) => Effect.Effect<Step, ProjectionUnavailable>;
+    /** The lag of every shard, in the order of the shards. */
+    readonly lag: Effect.Effect<ReadonlyArray<Lag>, ProjectionUnavailable>;
+  }
+>()("tidemark/projection/Projection") {}

@@ -1,0 +1,235 @@
+import { Effect, Option } from "effect";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import type { Batch } from "../event/batch.ts";
+import { anEvent, eventStream } from "../event/event.fixture.ts";
+import type { Counts, Job, JobStatus, Queue } from "./queue.ts";
+
+export interface OpenedQueue {
+  readonly queue: Queue["Service"];
+  /** How often a job may fail before it is dead. */
+  readonly retriesMax: number;
+  /** Makes every job that was handed out and not settled count as abandoned. */
+  readonly lapseClaims: () => Promise<void>;
+  /** Makes every job that waits for its next attempt due. */
+  readonly makeRetriesDue: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** What every adapter of `Queue` promises. `open` makes an empty queue for each test. */
+export const queueConformance = (adapter: string, open: () => Promise<OpenedQueue>): void => {
+  const test = suite(`Queue: ${adapter}`);
+  let opened: OpenedQueue;
+
+  test.before.each(async () => {
+    opened = await open();
+  });
+  test.after.each(() => opened.close());
+
+  const batchOf = (eventId: string): Batch => ({
+    events: [anEvent({ eventId })],
+    duplicates: 0,
+    conflicts: 0,
+  });
+  const enqueue = (batch: Batch) => Effect.runPromise(opened.queue.enqueue(batch));
+  const take = (eventsMax = 1_000) => Effect.runPromise(opened.queue.take(eventsMax));
+  const takeAll = async (): Promise<ReadonlyArray<Job>> => {
+    const taken: Job[] = [];
+    for (;;) {
+      const jobs = await take();
+      if (jobs.length === 0) return taken;
+      taken.push(...jobs);
+    }
+  };
+  const counts = (batch: Batch): Counts => ({
+    appended: batch.events.length,
+    duplicates: batch.duplicates,
+    conflicts: batch.conflicts,
+  });
+  const complete = (jobs: ReadonlyArray<Job>, as = counts) =>
+    Effect.runPromise(
+      opened.queue.settle(
+        jobs.map((job) => ({ _tag: "Completed", job, counts: as(job.batch) }) as const),
+      ),
+    );
+  const fail = (jobs: ReadonlyArray<Job>, reason = "broken") =>
+    Effect.runPromise(
+      opened.queue.settle(jobs.map((job) => ({ _tag: "Failed", job, reason }) as const)),
+    );
+  const find = async (id: string): Promise<JobStatus> => {
+    const found = await Effect.runPromise(opened.queue.find(id));
+    if (Option.isNone(found)) throw new Error(`job ${id} is not found`);
+    return found.value;
+  };
+
+  test("a batch that was enqueued is handed out whole, and once", async () => {
+    const batch: Batch = {
+      events: [
+        anEvent({ eventId: "1", metadata: '{"a":"\\"\\\\{},ü😀"}' }),
+        anEvent({ eventId: "2", occurredAt: 1_700_000_000_001 }),
+      ],
+      duplicates: 2,
+      conflicts: 1,
+    };
+    const id = await enqueue(batch);
+    const jobs = await takeAll();
+    assert.equal(jobs, [{ id, batch, retries: 0 }]);
+  });
+
+  test("any batches arrive as they were enqueued", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(eventStream({ accounts: ["x", "ä"], eventIds: 1_000 }, 5), { maxLength: 5 }),
+        async (streams) => {
+          const batches = streams.map((events): Batch => ({ events, duplicates: 1, conflicts: 2 }));
+          const ids = await Promise.all(batches.map(enqueue));
+          const jobs = await takeAll();
+          const taken = new Map(jobs.map((job) => [job.id, job.batch]));
+          assert.equal(
+            ids.map((id) => taken.get(id)),
+            batches,
+          );
+          await complete(jobs);
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  test("batches that are enqueued at once each have an id of their own", async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 300 }, (_, i) => enqueue(batchOf(String(i)))),
+    );
+    assert.is(new Set(ids).size, 300);
+    const jobs = await takeAll();
+    const eventIds = new Map(jobs.map((job) => [job.id, job.batch.events[0]?.eventId]));
+    assert.is(jobs.length, 300);
+    ids.forEach((id, i) => {
+      assert.is(eventIds.get(id), String(i));
+    });
+  });
+
+  test("concurrent workers never have the same job", async () => {
+    await Promise.all(Array.from({ length: 60 }, (_, i) => enqueue(batchOf(String(i)))));
+    const taken = (await Promise.all([takeAll(), takeAll(), takeAll()])).flat();
+    assert.is(taken.length, 60);
+    assert.is(new Set(taken.map((job) => job.id)).size, 60);
+  });
+
+  test("the status follows a job from queued over processing to completed", async () => {
+    const id = await enqueue({ ...batchOf("1"), duplicates: 3 });
+    const queued = await find(id);
+    assert.equal([queued.state, queued.queued, queued.appended], ["queued", 4, 0]);
+    assert.is(queued.endedAt, null);
+    const jobs = await takeAll();
+    assert.is((await find(id)).state, "processing");
+    await complete(jobs);
+    const done = await find(id);
+    assert.equal([done.state, done.queued, done.retries], ["completed", 4, 0]);
+    assert.equal([done.appended, done.duplicates, done.conflicts], [1, 3, 0]);
+    assert.type(done.endedAt, "number");
+    assert.is(done.failure, null);
+  });
+
+  test("each of several jobs settled together keeps its own counts", async () => {
+    const ids = await Promise.all(["1", "2", "3"].map((eventId) => enqueue(batchOf(eventId))));
+    const outcomes: ReadonlyArray<Counts> = [
+      { appended: 1, duplicates: 0, conflicts: 0 },
+      { appended: 0, duplicates: 1, conflicts: 0 },
+      { appended: 0, duplicates: 0, conflicts: 1 },
+    ];
+    const byEvent = new Map(outcomes.map((outcome, i) => [String(i + 1), outcome]));
+    await complete(
+      await takeAll(),
+      (batch) => byEvent.get(batch.events[0]?.eventId ?? "") ?? counts(batch),
+    );
+    for (const [i, id] of ids.entries()) {
+      const { appended, duplicates, conflicts } = await find(id);
+      assert.equal({ appended, duplicates, conflicts }, outcomes[i]);
+    }
+  });
+
+  test("a completed job is not handed out again", async () => {
+    await enqueue(batchOf("1"));
+    await complete(await takeAll());
+    await opened.lapseClaims();
+    assert.equal(await takeAll(), []);
+  });
+
+  test("a job whose worker died is handed out again", async () => {
+    const id = await enqueue(batchOf("1"));
+    assert.is((await takeAll()).length, 1);
+    assert.equal(await takeAll(), []);
+    await opened.lapseClaims();
+    await opened.makeRetriesDue();
+    const [again] = await takeAll();
+    assert.is(again?.id, id);
+    assert.is(again?.retries, 1);
+  });
+
+  test("a worker whose claim has lapsed cannot settle the attempt of the next one", async () => {
+    const id = await enqueue(batchOf("1"));
+    const stale = await takeAll();
+    await opened.lapseClaims();
+    await opened.makeRetriesDue();
+    const current = await takeAll();
+    assert.is(current.length, 1);
+    await fail(stale);
+    assert.is((await find(id)).state, "processing");
+    await complete(current);
+    assert.is((await find(id)).state, "completed");
+  });
+
+  test("a failed job is tried again and then dead, with the reason", async () => {
+    const id = await enqueue(batchOf("1"));
+    for (let attempt = 0; attempt <= opened.retriesMax; attempt++) {
+      const jobs = await takeAll();
+      assert.equal(
+        jobs.map((job) => [job.id, job.retries]),
+        [[id, attempt]],
+      );
+      await fail(jobs, "the reason");
+      const state = attempt < opened.retriesMax ? "retrying" : "dead";
+      const status = await find(id);
+      assert.equal([status.state, status.failure], [state, "the reason"]);
+      await opened.makeRetriesDue();
+    }
+    assert.equal(await takeAll(), []);
+  });
+
+  test("a job that fails does not concern those that were enqueued and settled with it", async () => {
+    const ids = await Promise.all(["1", "bad", "3"].map((eventId) => enqueue(batchOf(eventId))));
+    const jobs = await takeAll();
+    await Effect.runPromise(
+      opened.queue.settle(
+        jobs.map((job) =>
+          job.batch.events[0]?.eventId === "bad"
+            ? { _tag: "Failed", job, reason: "bad" }
+            : { _tag: "Completed", job, counts: counts(job.batch) },
+        ),
+      ),
+    );
+    const states = await Promise.all(ids.map(async (id) => (await find(id)).state));
+    assert.is(states[0], "completed");
+    assert.is.not(states[1], "completed");
+    assert.is(states[2], "completed");
+    await opened.makeRetriesDue();
+    const again = await takeAll();
+    assert.equal(
+      again.map((job) => [job.id, job.batch]),
+      [[ids[1], batchOf("bad")]],
+    );
+    await complete(again);
+    assert.is((await find(ids[1] ?? "")).state, "completed");
+  });
+
+  test("an unknown job is not found, whatever its id looks like", async () => {
+    for (const id of ["", "nonsense", "00000000-0000-7000-8000-000000000001", "'; drop table"]) {
+      assert.ok(Option.isNone(await Effect.runPromise(opened.queue.find(id))), id);
+    }
+  });
+
+  test.run();
+};

@@ -1,0 +1,78 @@
+import { Context, Data, type Effect, type Option } from "effect";
+
+import type { Batch } from "../event/batch.ts";
+
+/** Names one accepted batch: a UUID. */
+export type JobId = string;
+
+/** A batch as the queue hands it to a worker. */
+export interface Job {
+  readonly id: JobId;
+  readonly batch: Batch;
+  /** How often it was handed out before: 0 on the first attempt. */
+  readonly retries: number;
+}
+
+/** What became of the events of a job; the three add up to the events that were queued. */
+export interface Counts {
+  readonly appended: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+}
+
+/** How a worker ended its attempt at a job. */
+export type Settlement =
+  | { readonly _tag: "Completed"; readonly job: Job; readonly counts: Counts }
+  | { readonly _tag: "Failed"; readonly job: Job; readonly reason: string };
+
+/**
+ * `queued`: waits for a worker. `processing`: a worker has it. `retrying`: an attempt failed, another
+ * will follow. `completed`: its events are in the log. `dead`: every attempt failed; it is kept.
+ */
+export type JobState = "queued" | "processing" | "retrying" | "completed" | "dead";
+
+/** Where a job is. Counts are of the last completed attempt, and zero before. */
+export interface JobStatus extends Counts {
+  readonly jobId: JobId;
+  readonly state: JobState;
+  /** How many events the batch held, duplicates included. */
+  readonly queued: number;
+  /** Attempts after the first. */
+  readonly retries: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly queuedAt: number;
+  /** Milliseconds since the Unix epoch, or null while it is not at an end. */
+  readonly endedAt: number | null;
+  /** Why the last attempt failed, or null. */
+  readonly failure: string | null;
+}
+
+/** The queue holds as much as it may; try again after `retryAfterSeconds`. */
+export class QueueFull extends Data.TaggedError("QueueFull")<{
+  readonly retryAfterSeconds: number;
+}> {}
+
+/** The queue cannot be reached. Nothing was accepted as far as is known; the same events may be sent again. */
+export class QueueUnavailable extends Data.TaggedError("QueueUnavailable")<{
+  readonly cause: unknown;
+}> {}
+
+/**
+ * The durable queue between accepting and appending: at least once. A job that was handed out and not
+ * settled (its worker died) is handed out again.
+ */
+export class Queue extends Context.Service<
+  Queue,
+  {
+    /** Stores a batch; succeeds only after it is committed. */
+    readonly enqueue: (batch: Batch) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
+    /** Hands out at most about `eventsMax` events' worth of jobs, oldest first; empty when none waits. */
+    readonly take: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
+    /** Ends the attempts at jobs that `take` handed out together, all of them in one call. */
+    readonly settle: (
+      settlements: ReadonlyArray<Settlement>,
+    ) => Effect.Effect<void, QueueUnavailable>;
+    /** The status of a job; none when it is unknown or was forgotten some time after its end. */
+    readonly find: (id: JobId) => Effect.Effect<Option.Option<JobStatus>, QueueUnavailable>;
+  }
+>()("tidemark/queue/Queue") {}

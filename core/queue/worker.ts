@@ -1,0 +1,51 @@
+import { Effect, Schedule } from "effect";
+
+import { appendJobs } from "../log/append_jobs.ts";
+import { poll } from "../poll.ts";
+import { Signals } from "../signal.ts";
+import { Queue } from "./queue.ts";
+
+/**
+ * About how many events a worker takes at once. More makes appends cheaper by the event and memory
+ * and latency larger; the gain flattens here.
+ */
+export const TAKE_EVENTS_MAX = 4_000;
+
+/**
+ * Takes jobs from the queue, appends their events to the log and settles the jobs, until interrupted.
+ * Append comes before settle: a worker that dies in between leaves a job that will be handed out again,
+ * and whose events the log then recognises.
+ */
+export const runWorker = Effect.gen(function* () {
+  const queue = yield* Queue;
+  const signals = yield* Signals;
+
+  const look = Effect.gen(function* () {
+    const jobs = yield* queue.take(TAKE_EVENTS_MAX);
+    if (jobs.length === 0) return false;
+    const settlements = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
+    // Before settling: the events are visible sooner, and the order of these two does not matter.
+    yield* signals.appended.raise;
+    yield* queue.settle(settlements).pipe(Effect.retry(WHILE_AWAY));
+    for (const settlement of settlements) {
+      if (settlement._tag === "Failed") yield* logFailure(settlement.job.id, settlement.reason);
+    }
+    return true;
+  });
+
+  return yield* poll(look, signals.queued, (error) =>
+    Effect.logWarning("The worker waits: a dependency is away").pipe(
+      Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
+    ),
+  );
+});
+
+// The jobs in hand are appended or settled again rather than dropped: they would only come back later,
+// when the queue misses this worker's heartbeat. Bounded, so that a shutdown is.
+const WHILE_AWAY = Schedule.exponential("100 millis").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 3 }),
+);
+
+const logFailure = (jobId: string, reason: string): Effect.Effect<void> =>
+  Effect.logError("A job failed").pipe(Effect.annotateLogs({ job_id: jobId, reason }));

@@ -1,0 +1,31 @@
+import { Context, Data, type Effect } from "effect";
+
+import type { Summary } from "./summary.ts";
+import type { Range } from "./window.ts";
+
+/** Summaries cannot be read now. */
+export class SummariesUnavailable extends Data.TaggedError("SummariesUnavailable")<{
+  readonly cause: unknown;
+}> {}
+
+/** Reads what the projector has folded. */
+export class Summaries extends Context.Service<
+  Summaries,
+  {
+    /**
+     * The summary of an account over a range, exactly as `summarise` defines it, as of the
+     * projector's checkpoint. An account never seen has an empty one.
+     *
+     * @param top how many of the most active users to name
+     */
+    readonly summary: (
+      accountId: string,
+      range: Range,
+      top: number,
+    ) => Effect.Effect<Summary, SummariesUnavailable>;
+    /** At most `limit` accounts that have events, from all shards. Does not read the log. */
+    readonly sampleAccounts: (
+      limit: number,
+    ) => Effect.Effect<ReadonlyArray<string>, SummariesUnavailable>;
+  }
+>()("tidemark/summary/Summaries") {}

@@ -1,0 +1,46 @@
+import { Client, type ClientBase } from "pg";
+
+import { DatabaseUnreachable } from "./errors.ts";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Seen in `pg_stat_activity`, so that a waiting runner can say who it waits for. */
+export const APPLICATION_NAME = "tidemark-migrate";
+
+/**
+ * Runs `use` on one dedicated connection: a new one for a connection string, closed afterwards, or the caller's
+ * own client, left open. A caller's client must not be in a transaction.
+ *
+ * @throws {DatabaseUnreachable} when there is no connection within 10 s
+ * @throws what `use` throws
+ */
+export async function withClient<A>(
+  database: string | ClientBase,
+  use: (client: ClientBase) => Promise<A>,
+): Promise<A> {
+  if (typeof database !== "string") {
+    return use(database);
+  }
+  const client = await connect(database);
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function connect(connectionString: string): Promise<Client> {
+  try {
+    const client = new Client({
+      connectionString,
+      application_name: APPLICATION_NAME,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    });
+    // A connection that drops also rejects the query in flight; without a listener the event would end the process.
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  } catch (cause) {
+    throw new DatabaseUnreachable(cause);
+  }
+}

@@ -1,0 +1,120 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { Client } from "pg";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { MigrationsLocked } from "./errors.ts";
+import { type FixtureFolder, fixtureFolder } from "./fixture_folder.ts";
+import { MIGRATION_LOCK_KEY } from "./lock.ts";
+import { migrate } from "./migrate.ts";
+
+const WAIT_MAX_MS = 10_000;
+
+interface Context {
+  database: TestDatabase;
+  folder: FixtureFolder;
+  /** Another session, which holds the migration lock when a test begins. */
+  other: Client;
+}
+
+const test = suite<Context>("the migration lock");
+
+test.before.each(async (context) => {
+  context.database = await createTestDatabase();
+  context.folder = await fixtureFolder({
+    "0001_a.sql": "CREATE TABLE a ();",
+    "0002_b.sql": "CREATE TABLE b ();",
+  });
+  context.other = new Client({
+    connectionString: context.database.url,
+    application_name: "other deploy",
+  });
+  await context.other.connect();
+  await context.other.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK_KEY]);
+});
+
+test.after.each(async ({ other, database, folder }) => {
+  await other.end();
+  await database.drop();
+  await folder.drop();
+});
+
+async function untilWaiting(client: Client, sessions: number): Promise<void> {
+  const deadline = performance.now() + WAIT_MAX_MS;
+  while (performance.now() < deadline) {
+    const { rowCount } = await client.query(
+      `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    if (rowCount === sessions) {
+      return;
+    }
+    await delay(10);
+  }
+  throw new Error(`${sessions} sessions never waited for the lock`);
+}
+
+test("two runners that start at once both succeed and apply each file once", async ({
+  database,
+  folder,
+  other,
+}) => {
+  // Settled, so that a runner which fails before it ever waits is an outcome and no stray rejection.
+  const runners = Promise.allSettled(
+    [1, 2].map(() => migrate(database.url, { directory: folder.directory })),
+  );
+  await untilWaiting(other, 2);
+  await other.query("SELECT pg_advisory_unlock($1)", [MIGRATION_LOCK_KEY]);
+  const applied = (await runners).map((run) =>
+    run.status === "fulfilled" ? run.value.map(({ version }) => version) : [String(run.reason)],
+  );
+  assert.equal(
+    applied.toSorted((a, b) => a.length - b.length),
+    [[], [1, 2]],
+  );
+  const { rows } = await other.query(
+    "SELECT version FROM tidemark.schema_migrations ORDER BY version",
+  );
+  assert.equal(rows, [{ version: 1 }, { version: 2 }]);
+});
+
+test("the wait is bounded, and the error says who holds the lock", async ({
+  database,
+  folder,
+  other,
+}) => {
+  const { rows } = await other.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  const error = await migrate(database.url, { directory: folder.directory, lockWaitMs: 50 }).catch(
+    (e: unknown) => e,
+  );
+  assert.instance(error, MigrationsLocked);
+  assert.is((error as MigrationsLocked).waitedMs, 50);
+  assert.match(
+    (error as MigrationsLocked).message,
+    `held by pid ${rows[0]?.pid} (application "other deploy"`,
+  );
+});
+
+test("the lock is given back after a run and after a failing one, on a client that stays open", async (context) => {
+  const { database, folder, other } = context;
+  const options = { directory: folder.directory };
+  await folder.write("0002_b.sql", "nonsense");
+  await migrate(other, options).catch(() => {});
+  await other.query("SELECT pg_advisory_unlock_all()");
+  await migrate(other, options).catch(() => {});
+  await folder.write("0002_b.sql", "CREATE TABLE b ();");
+  assert.equal(
+    (await migrate(database.url, { ...options, lockWaitMs: 50 })).map(({ version }) => version),
+    [2],
+  );
+});
+
+test("the caller's client keeps its own lock_timeout", async ({ folder, other }) => {
+  await other.query("SET lock_timeout = '7s'");
+  await migrate(other, { directory: folder.directory });
+  assert.equal((await other.query("SHOW lock_timeout")).rows, [{ lock_timeout: "7s" }]);
+});
+
+test.run();

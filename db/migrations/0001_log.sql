@@ -1,0 +1,32 @@
+-- The event log: append-only, each identity once, positions dense per shard.
+
+-- Text is compared by bytes: ids have no language, and summaries promise byte order.
+create table tidemark.events (
+  position       bigint      not null,
+  occurred_at    timestamptz not null,
+  recorded_at    timestamptz not null,
+  -- 53-bit hash of the payload: tells a duplicate from a conflict (core/event/decode.ts).
+  fingerprint    bigint      not null,
+  -- hash(account_id) mod the number of shards (core/event/shard.ts).
+  shard          smallint    not null,
+  -- Version of the payload's shape, for upcasting on read should it ever change.
+  schema_version smallint    not null default 1,
+  account_id     text        not null collate "C",
+  event_id       text        not null collate "C",
+  user_id        text        not null collate "C",
+  type           text        not null collate "C",
+  -- json, not jsonb: kept as it was sent.
+  metadata       json,
+  primary key (shard, account_id, event_id),
+  constraint events_position unique (shard, position)
+) partition by list (shard);
+
+-- An account's events by time: the raw events, and the parts of hours at the edges of a summary.
+create index events_account_time on tidemark.events (shard, account_id, occurred_at);
+
+-- The last position of each shard. Its row lock is what makes appends to a shard take turns.
+-- Every append updates a row; the free space keeps the updates in place (HOT).
+create table tidemark.log_heads (
+  shard    smallint primary key,
+  position bigint   not null
+) with (fillfactor = 10);

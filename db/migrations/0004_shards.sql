@@ -1,0 +1,28 @@
+-- Creates the shards of a new log, or checks that an existing log has as many as it is told. The
+-- number is fixed with the first call: an account's shard is stored in every row.
+create function tidemark.ensure_shards(p_shards int) returns void
+language plpgsql
+as $$
+declare
+  v_existing int;
+begin
+  -- Two services that start at once must not both create.
+  lock table tidemark.log_heads in share row exclusive mode;
+  select count(*) into v_existing from tidemark.log_heads;
+  if v_existing = p_shards then
+    return;
+  end if;
+  if v_existing > 0 then
+    raise exception 'this log has % shards, not %', v_existing, p_shards
+      using errcode = 'invalid_parameter_value',
+            hint = format('Set SHARDS=%s. The number of shards of a log cannot change.', v_existing);
+  end if;
+  for v_shard in 0 .. p_shards - 1 loop
+    execute format(
+      'create table tidemark.events_%s partition of tidemark.events for values in (%s)',
+      v_shard, v_shard);
+    insert into tidemark.log_heads (shard, position) values (v_shard, 0);
+    insert into read_models.checkpoints (shard, position) values (v_shard, 0);
+  end loop;
+end
+$$;

@@ -1,0 +1,103 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { type Db, PgBoss } from "pg-boss";
+
+import { QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
+import { APPLICATION_NAME } from "./client.ts";
+import { messageOf, QueueSchemaFailed } from "./errors.ts";
+import { queueSchemaStatus } from "./queue_schema_status.ts";
+
+/** pg-boss runs at most one index build an interval, and 10 s is the shortest that it allows. */
+const BUILD_INTERVAL_SECONDS = 10;
+const BUILD_POLL_MS = 250;
+const BUILD_WAIT_MS_DEFAULT = 30 * 60_000;
+
+export interface InstallQueueSchemaOptions {
+  /** Default `tidemark_queue`. */
+  readonly schema?: string;
+  /** Creates the queues, while pg-boss is started and may run DDL. */
+  readonly installQueues?: (boss: PgBoss) => Promise<void>;
+  /** How long to wait for index builds after an upgrade of pg-boss, in milliseconds; default 30 minutes. */
+  readonly buildWaitMs?: number;
+}
+
+/**
+ * Installs or upgrades pg-boss's own schema with pg-boss itself, so that the app can run with `migrate: false`
+ * and without the right to run DDL. Returns the schema version before (null: not installed) and after.
+ * Two processes may call it at once: pg-boss takes an advisory lock of its own and the loser does nothing.
+ *
+ * An upgrade only *enqueues* its `CREATE INDEX CONCURRENTLY` (pg-boss: "bam"), for an instance with `migrate: true`
+ * to build in the background. The app is none, so this waits until the last of them is built.
+ *
+ * @param database a connection string, or an adapter over a pool (a failed install leaves its transaction open,
+ *   and only a pool throws such a connection away)
+ * @throws {QueueSchemaFailed} with the reason; running it again continues where it stopped
+ */
+export async function installQueueSchema(
+  database: string | Db,
+  options: InstallQueueSchemaOptions = {},
+): Promise<{ readonly from: number | null; readonly to: number }> {
+  const schema = options.schema ?? QUEUE_SCHEMA;
+  const errors: unknown[] = [];
+  const boss = new PgBoss({
+    ...(typeof database === "string" ? { connectionString: database } : { db: database }),
+    application_name: APPLICATION_NAME,
+    max: 2,
+    schema,
+    createSchema: true,
+    migrate: true,
+    supervise: false,
+    schedule: false,
+    bamIntervalSeconds: BUILD_INTERVAL_SECONDS,
+  });
+  boss.on("error", (error) => errors.push(error));
+  try {
+    const { installed: from } = await queueSchemaStatus(database, { schema });
+    await boss.start();
+    const to = await confirmVersion(database, schema);
+    await finishIndexBuilds(boss, errors, options.buildWaitMs ?? BUILD_WAIT_MS_DEFAULT);
+    await options.installQueues?.(boss);
+    return { from, to };
+  } catch (cause) {
+    throw new QueueSchemaFailed(schema, messageOf(cause), cause);
+  } finally {
+    await boss.stop({ graceful: false });
+  }
+}
+
+/**
+ * `start()` alone proves nothing: it takes any "already exists" for a lost race, also when the schema holds
+ * something else of that name, and it starts without a word on a schema newer than it knows.
+ */
+async function confirmVersion(database: string | Db, schema: string): Promise<number> {
+  const { installed, wanted } = await queueSchemaStatus(database, { schema });
+  if (installed === wanted) {
+    return installed;
+  }
+  throw new Error(
+    installed === null
+      ? "pg-boss did not install: the schema holds objects that are not pg-boss's"
+      : `it is at version ${installed} and this build wants ${wanted}`,
+  );
+}
+
+async function finishIndexBuilds(
+  boss: PgBoss,
+  errors: readonly unknown[],
+  waitMs: number,
+): Promise<void> {
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    const unfinished = (await boss.getBamStatus()).filter(({ status }) => status !== "completed");
+    if (unfinished.length === 0) {
+      return;
+    }
+    if (errors.length > 0) {
+      throw errors[0];
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`its index builds are not finished after ${waitMs} ms`);
+    }
+    await delay(BUILD_POLL_MS);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The gate, `npm run check`: types, lint, format, unused code and architecture. All of them run even
+ * if one fails; what failed is told in detail, what passed in one line.
+ */
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+
+import { checkArchitecture } from "./architecture.ts";
+import { formatProblem } from "./problem.ts";
+import { readTree } from "./tree.ts";
+
+/** Runs a check; answers what is wrong, or "" if nothing is. */
+type Check = () => Promise<string>;
+
+/** Runs a tool of node_modules/.bin; npm puts that folder on the PATH. */
+function tool(command: string, ...args: string[]): Check {
+  return async () => {
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const exited = new Promise<string>((resolve) => {
+      child.on("error", (error) => resolve(`${error.message}: run npm ci, and this through npm`));
+      child.on("exit", (code, signal) => resolve(code === 0 ? "" : `exit ${code ?? signal}`));
+    });
+    const [out, err, failure] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+    return failure === "" ? "" : `${out}${err}${command}: ${failure}`;
+  };
+}
+
+const CHECKS: Record<string, Check> = {
+  types: tool("tsc", "-p", "tsconfig.json"),
+  "types of core": tool("tsc", "-p", "core/tsconfig.json"),
+  lint: tool("oxlint", "--type-aware", "--deny-warnings", "--report-unused-disable-directives"),
+  format: tool("oxfmt", "--check"),
+  "unused code": tool("knip", "--no-progress"),
+  architecture: async () =>
+    checkArchitecture(readTree(process.cwd())).map(formatProblem).join("\n"),
+};
+
+const started = performance.now();
+const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+
+// All at once: together they take little longer than the slowest.
+await Promise.all(
+  Object.entries(CHECKS).map(async ([name, check]) => {
+    const problems = await check();
+    console.log(`${problems === "" ? "ok  " : "FAIL"}  ${name}  ${seconds(started)}`);
+    if (problems === "") return;
+    console.log(`${problems.trimEnd().replace(/^(?=.)/gm, "    ")}\n`);
+    process.exitCode = 1;
+  }),
+);
+console.log(
+  process.exitCode === 1 ? "\ncheck failed" : `\nall checks passed in ${seconds(started)}`,
+);

@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** The text files of the repository: path relative to the root, with `/`, → content. */
+export type Tree = ReadonlyMap<string, string>;
+
+const IGNORED = new Set(["node_modules", "coverage", "package-lock.json"]);
+/** Dot files are local or belong to tools, except these. */
+const DOT_FILES = new Set([".ci", ".github", ".env.example"]);
+const TEXT = /(\.(ts|js|sql|json|jsonc|md|yml|yaml|sh|example)|\/run|Dockerfile|LICENSE)$/;
+
+export function readTree(root: string): Tree {
+  const tree = new Map<string, string>();
+  const walk = (folder: string): void => {
+    for (const entry of readdirSync(`${root}/${folder}`, { withFileTypes: true })) {
+      const { name } = entry;
+      if (IGNORED.has(name) || (name.startsWith(".") && !DOT_FILES.has(name))) continue;
+      const path = folder + name;
+      if (entry.isDirectory()) walk(`${path}/`);
+      else if (entry.isFile() && TEXT.test(path))
+        tree.set(path, readFileSync(`${root}/${path}`, "utf8"));
+    }
+  };
+  walk("");
+  return tree;
+}

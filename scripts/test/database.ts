@@ -1,0 +1,40 @@
+import { randomUUID } from "node:crypto";
+
+import { Client } from "pg";
+
+/** A database of one test file's own. */
+export interface TestDatabase {
+  readonly url: string;
+  /** Drops it, ending sessions that are still connected. */
+  drop(): Promise<void>;
+}
+
+/**
+ * Creates an empty database with a unique name on the server that `TEST_DATABASE_URL` names.
+ *
+ * @throws when the variable is unset: the test runner starts a server and sets it
+ */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = process.env["TEST_DATABASE_URL"];
+  if (server === undefined || server === "") {
+    throw new Error(
+      "TEST_DATABASE_URL is not set: run the tests with npm test, which starts a server",
+    );
+  }
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  // template0, because template1 cannot be copied while anyone is connected to it.
+  await run(server, `CREATE DATABASE ${name} TEMPLATE template0`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => run(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+
+import { type FileReport, REPORT_FD, type ReportLine } from "./file_report.ts";
+
+export interface FileResult extends FileReport {
+  file: string;
+  /** What the file's process printed on stdout and stderr. */
+  output: string;
+  durationMs: number;
+}
+
+export interface FileRunOptions {
+  root: string;
+  env: NodeJS.ProcessEnv;
+  timeoutMs: number;
+  /** Ends the run early: the process and its descendants are killed. */
+  signal: AbortSignal;
+}
+
+/** After the process is gone, a descendant may still hold its pipes: wait for the rest no longer than this. */
+const DRAIN_MS = 500;
+
+const PROCESS_SCRIPT = fileURLToPath(new URL("./file_process.ts", import.meta.url));
+
+/**
+ * Runs one test file in a Node process of its own: globals, open handles and crashes of one file
+ * cannot touch another, and a file that hangs can be killed and named. Never rejects.
+ */
+export async function runTestFile(file: string, options: FileRunOptions): Promise<FileResult> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [PROCESS_SCRIPT, `${options.root}/${file}`], {
+    cwd: options.root,
+    env: options.env,
+    // A process group of its own, so that what the tests started is killed with it.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  const killGroup = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // ESRCH: the whole group is gone already.
+    }
+  };
+
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  }
+  let lines = "";
+  const reports = child.stdio[REPORT_FD] as Readable;
+  reports.setEncoding("utf8").on("data", (text: string) => (lines += text));
+
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup();
+  }, options.timeoutMs);
+  options.signal.addEventListener("abort", killGroup, { once: true });
+  if (options.signal.aborted) killGroup();
+
+  const closed = once(child, "close");
+  const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+  clearTimeout(timer);
+  options.signal.removeEventListener("abort", killGroup);
+  killGroup();
+  const drained = new AbortController();
+  await Promise.race([closed, sleep(DRAIN_MS, drained.signal)]);
+  drained.abort();
+
+  const { report, running } = parseLines(lines);
+  const result = report ?? { passed: 0, failed: 0, details: [], skipped: [] };
+  if (timedOut) {
+    result.failed += 1;
+    result.details.push(`hung: killed after ${options.timeoutMs / 1000} s, while: ${running}`);
+  } else if (report === undefined) {
+    result.failed += 1;
+    result.details.push(`its process died of ${signal ?? `exit code ${code}`}, while: ${running}`);
+  }
+  return { file, output, durationMs: performance.now() - started, ...result };
+}
+
+function parseLines(lines: string): { report: FileReport | undefined; running: string } {
+  let report: FileReport | undefined;
+  let running = "starting";
+  for (const text of lines.split("\n")) {
+    if (text === "") continue;
+    const line = JSON.parse(text) as ReportLine;
+    if ("report" in line) report = line.report;
+    else running = line.running;
+  }
+  return { report, running };
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+}

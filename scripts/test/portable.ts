@@ -1,0 +1,81 @@
+/**
+ * `npm run test:portable`: runs the tests of core/ on Node, Deno and Bun, from the same files and the
+ * same node_modules. Fails when a test fails anywhere or when a runtime ran fewer tests than Node.
+ *
+ * Deno and Bun come from the npm registry through npx; the versions are pinned here and nowhere else.
+ */
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+
+import { findTests, selectTests } from "./find_tests.ts";
+
+const DENO = "deno@2.9.6";
+const BUN = "bun@1.4.5";
+
+/** Both packages place their binary in an install script, which npm 11 may be configured to refuse. */
+const npx = (name: string, version: string): string[] => [
+  "npx",
+  "--yes",
+  "--ignore-scripts=false",
+  `--allow-scripts=${name}`,
+  version,
+];
+
+/** The variables that uvu's colours look at; fast-check and effect read none. */
+const COLOUR_VARIABLES = "FORCE_COLOR,NODE_DISABLE_COLORS,NO_COLOR,TERM";
+
+const DENO_FLAGS = [
+  "--quiet",
+  "--no-prompt",
+  "--no-lock",
+  "--no-remote",
+  "--node-modules-dir=manual",
+  "--allow-read=core,scripts/test,node_modules",
+  `--allow-env=${COLOUR_VARIABLES}`,
+];
+
+const RUNTIMES: Record<string, string[]> = {
+  node: [process.execPath],
+  deno: [...npx("deno", DENO), "run", ...DENO_FLAGS],
+  bun: [...npx("bun", BUN), "run", "--no-install"],
+};
+
+const TIMEOUT_MS = 600_000;
+
+interface Count {
+  passed: number;
+  failed: number;
+  output: string;
+}
+
+/** Runs the files with one runtime; a run without a last line `N passed, N failed` failed as a whole. */
+async function runOn([command = "", ...args]: string[], files: string[]): Promise<Count> {
+  const child = spawn(command, [...args, "scripts/test/portable_process.ts", ...files], {
+    env: { ...process.env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: TIMEOUT_MS,
+  });
+  const failedToStart = new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", () => resolve(""));
+  });
+  const output = (await Promise.all([text(child.stdout), text(child.stderr), failedToStart])).join(
+    "",
+  );
+  const count = /^(\d+) passed, (\d+) failed$/m.exec(output);
+  if (count === null) return { passed: 0, failed: 1, output };
+  return { passed: Number(count[1]), failed: Number(count[2]), output };
+}
+
+const { selected } = selectTests(findTests(process.cwd()), ["core"]);
+let expected: number | undefined;
+for (const [name, command] of Object.entries(RUNTIMES)) {
+  const { passed, failed, output } = await runOn(command, selected);
+  expected ??= passed;
+  console.log(`${name}: ${passed} passed, ${failed} failed`);
+  if (failed > 0 || passed !== expected || passed === 0) {
+    process.exitCode = 1;
+    if (passed !== expected) console.log(`${name} must pass ${expected} tests, as node does`);
+    console.log(output);
+  }
+}

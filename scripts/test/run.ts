@@ -1,0 +1,150 @@
+/**
+ * The test runner, `npm test`: runs every `*.test.ts`, or those that the arguments name, each in a
+ * process of its own, and ends with the line `N passed, N failed`.
+ *
+ * uvu's own runner exits 0 when a hook throws or when `.run()` was forgotten; see `queue.ts` and
+ * `tracked_uvu.ts` for what is counted instead.
+ */
+import { availableParallelism } from "node:os";
+
+import { longestFirst, readDurations, writeDurations } from "./durations.ts";
+import { type FileResult, runTestFile } from "./file_runner.ts";
+import { findTests, selectTests } from "./find_tests.ts";
+import { type SharedServers, startSharedServers } from "./global_setup.ts";
+import { printDetails, printResult } from "./print.ts";
+import { describeError } from "./queue.ts";
+
+const HELP = `npm test                              runs all tests
+npm test -- core adapters/koa         runs the tests of these folders or files
+
+TEST_FILE_TIMEOUT_MS   a file that takes longer is killed and fails (120000)
+TEST_WORKERS           files at a time (the number of cores, at most 4)
+CI=true                a suite that is skipped counts as failed`;
+
+const FILE_TIMEOUT_MS = Number(process.env["TEST_FILE_TIMEOUT_MS"] ?? 120_000);
+const WORKERS_MAX = 4;
+const WORKERS = Number(
+  process.env["TEST_WORKERS"] ?? Math.min(availableParallelism(), WORKERS_MAX),
+);
+
+const root = process.cwd();
+const interrupt = new AbortController();
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+function fail(title: string, detail: string): void {
+  total.failed += 1;
+  printDetails(title, [detail]);
+}
+
+function record(result: FileResult): void {
+  if (process.env["CI"] === "true" && result.skipped.length > 0) {
+    result.failed += result.skipped.length;
+    result.details.push("skipped suites are failures in CI: install what they need");
+  }
+  total.passed += result.passed;
+  total.failed += result.failed;
+  total.skipped += result.skipped.length;
+  printResult(result);
+}
+
+/** The environment of the test processes. */
+function childEnv(): NodeJS.ProcessEnv {
+  const env = { ...process.env };
+  if (process.stdout.isTTY && env["NO_COLOR"] === undefined) env["FORCE_COLOR"] = "1";
+  // Importing effect costs half a second cold. Coverage, though, is less exact for cached code.
+  if (env["NODE_V8_COVERAGE"] === undefined) {
+    env["NODE_COMPILE_CACHE"] ??= `${root}/node_modules/.cache/tidemark/compile`;
+  }
+  return env;
+}
+
+/** Core is pure: its tests need no server and run while the servers start. */
+const needsServers = (file: string): boolean => !file.startsWith("core/");
+
+/** The promise's result, or a rejection if it takes longer. */
+async function within<T>(ms: number, promise: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`hung: no answer after ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function runAll(files: string[]): Promise<void> {
+  const durations = readDurations(root);
+  const pending = longestFirst(files, durations);
+  const env = childEnv();
+  let servers: SharedServers | undefined;
+  let serversFailed = false;
+  const starting = files.some(needsServers)
+    ? within(FILE_TIMEOUT_MS, startSharedServers(root)).then(
+        (started) => (servers = started),
+        (error: unknown) => {
+          serversFailed = true;
+          fail("scripts/test/setup.ts", describeError(error));
+        },
+      )
+    : undefined;
+
+  const worker = async (): Promise<void> => {
+    while (pending.length > 0 && !interrupt.signal.aborted) {
+      const ready = pending.findIndex((file) => servers !== undefined || !needsServers(file));
+      if (ready === -1) {
+        await starting;
+        if (serversFailed) return;
+        continue;
+      }
+      const [file = ""] = pending.splice(ready, 1);
+      const result = await runTestFile(file, {
+        root,
+        env: needsServers(file) ? { ...env, ...servers?.env } : env,
+        timeoutMs: FILE_TIMEOUT_MS,
+        signal: interrupt.signal,
+      });
+      if (interrupt.signal.aborted) return;
+      durations[file] = result.durationMs;
+      record(result);
+    }
+  };
+  await Promise.all(Array.from({ length: WORKERS }, worker));
+  if (interrupt.signal.aborted) fail("interrupted", "the tests that were still to run did not run");
+  else for (const file of pending) fail(file, "not run: scripts/test/setup.ts failed");
+  await starting;
+  try {
+    await within(FILE_TIMEOUT_MS, servers?.teardown());
+  } catch (error) {
+    fail("scripts/test/setup.ts, teardown", describeError(error));
+  }
+  writeDurations(root, durations);
+}
+
+async function main(args: string[]): Promise<void> {
+  if (args.includes("--help")) {
+    console.log(HELP);
+    return;
+  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      // Who asks a second time does not want to wait for the teardown.
+      if (interrupt.signal.aborted) process.exit(1);
+      interrupt.abort();
+    });
+  }
+  const { selected, unmatched } = selectTests(findTests(root), args);
+  for (const name of unmatched) fail(name, "no *.test.ts file of this name or below it");
+  await runAll(selected);
+  if (total.passed + total.failed === 0) fail(root, "nothing ran");
+
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+  // Exiting here, not when the loop is empty: a handle that setup.ts leaked must not hang the run.
+  const code = total.failed > 0 ? 1 : 0;
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed${skipped}\n`, () =>
+    process.exit(code),
+  );
+}
+
+await main(process.argv.slice(2));

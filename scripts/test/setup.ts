@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startEmbeddedPostgres } from "../../adapters/embedded_postgres/embedded_postgres.ts";
+
+/**
+ * Starts one Postgres for all test files of a run, each of which makes databases of its own there
+ * (`database.ts`). A server that `TEST_DATABASE_URL` names already is used instead.
+ */
+export const setup = async (): Promise<{
+  readonly env: Record<string, string>;
+  readonly teardown: () => Promise<void>;
+}> => {
+  const given = process.env["TEST_DATABASE_URL"];
+  if (given !== undefined && given !== "") {
+    return { env: { TEST_DATABASE_URL: given }, teardown: async () => {} };
+  }
+  const dataDir = await mkdtemp(join(tmpdir(), "tidemark-test-"));
+  const server = await startEmbeddedPostgres({ dataDir });
+  return {
+    env: { TEST_DATABASE_URL: server.url },
+    teardown: async () => {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+};
