@@ -1,5 +1,6 @@
 import type { Readiness } from "../adapters/koa/health.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
+import { messageOf } from "../db/errors.ts";
 import type { Role } from "./configuration.ts";
 
 const PING: Statement = { name: "ping", text: "select 1" };
@@ -7,16 +8,17 @@ const PING: Statement = { name: "ping", text: "select 1" };
 /** Where the service is between its start and its end. */
 export type Phase =
   | { readonly _tag: "Starting"; readonly reason: string }
-  | { readonly _tag: "Running"; readonly roles: ReadonlySet<Role> }
+  | { readonly _tag: "Running"; readonly roles: ReadonlySet<Role>; readonly database: Database }
   | { readonly _tag: "Stopping" };
 
 /** Looks whether the service can do its work: its phase, and whether the database answers. */
-export const checkReadiness = async (phase: Phase, database: Database): Promise<Readiness> => {
+export const checkReadiness = async (phase: Phase): Promise<Readiness> => {
   if (phase._tag === "Starting") {
     return { ready: false, checks: { service: `starting: ${phase.reason}` } };
   }
   if (phase._tag === "Stopping") return { ready: false, checks: { service: "stopping" } };
-  const answer = await reach(database);
+  const answer = await reach(phase.database);
+  // The roles run: a process whose worker or projector ends, ends.
   const roles = [...phase.roles].map((role) => [role, "ok"] as const);
   return {
     ready: answer === "ok",
@@ -30,6 +32,6 @@ const reach = async (database: Database): Promise<string> => {
     return "ok";
   } catch (error) {
     // The message may name the host, which is no secret; it never holds the password.
-    return `unreachable: ${error instanceof Error ? error.message : String(error)}`;
+    return `unreachable: ${messageOf(error)}`;
   }
 };

@@ -4,62 +4,38 @@ import { installQueues } from "../adapters/pg_boss/queue_settings.ts";
 import type { Database } from "../adapters/postgres/pool.ts";
 import { ensureShards } from "../adapters/postgres/shards.ts";
 import { problemOf } from "../db/compare.ts";
-import { DatabaseUnreachable, messageOf } from "../db/errors.ts";
 import { migrate } from "../db/migrate.ts";
 import { installQueueSchema } from "../db/queue_schema.ts";
 import { queueSchemaStatus } from "../db/queue_schema_status.ts";
 import { migrationStatus } from "../db/status.ts";
 import type { Configuration } from "./configuration.ts";
+import { explain, reasonToWait } from "./database_away.ts";
 
 /** The schema is not what this build needs. It may become so: somebody may migrate. */
-class SchemaNotReady extends Data.TaggedError("SchemaNotReady")<{
-  readonly reason: string;
-}> {}
-
-/** The schema cannot become what this build needs without a person, or the settings contradict it. */
-export class SchemaUnusable extends Data.TaggedError("SchemaUnusable")<{
+class SchemaBehind extends Data.TaggedError("SchemaBehind")<{
   readonly message: string;
 }> {}
 
-/** How long to wait before the database is tried again at start. */
-const RETRY_DELAY = "1 second";
+/** The database cannot be used without a person: what it holds and the settings contradict each other. */
+export class DatabaseUnusable extends Data.TaggedError("DatabaseUnusable")<{
+  readonly message: string;
+}> {}
 
 /**
- * Brings the schema to what this build needs, or waits until somebody has. Waits for a database that
- * is away, too.
+ * Brings the schema to what this build needs, or checks that somebody has.
  *
- * @param onWait is told why it waits, each time anew
- * @errors `SchemaUnusable`
+ * @throws what `untilDatabaseReady` tells apart
  */
-export const prepareSchema = (
+export const prepareSchema = async (
   url: string,
   database: Database,
-  configuration: Configuration,
-  onWait: (reason: string) => Effect.Effect<void>,
-): Effect.Effect<void, SchemaUnusable> =>
-  Effect.tryPromise({
-    try: async () => {
-      if (configuration.MIGRATE_ON_START) await applyMigrations(url);
-      else await checkMigrations(url);
-      await ensureShards(database, configuration.SHARDS);
-    },
-    catch: classify,
-  }).pipe(
-    Effect.tapError((error) =>
-      error._tag === "SchemaNotReady" ? onWait(error.reason) : Effect.void,
-    ),
-    Effect.retry({
-      schedule: Schedule.spaced(RETRY_DELAY),
-      while: (error) => error._tag === "SchemaNotReady",
-    }),
-    Effect.catchTag("SchemaNotReady", ({ reason }) =>
-      Effect.fail(new SchemaUnusable({ message: reason })),
-    ),
-  );
-
-const applyMigrations = async (url: string): Promise<void> => {
-  await migrate(url);
-  await installQueueSchema(url, { installQueues });
+  { MIGRATE_ON_START, SHARDS }: Pick<Configuration, "MIGRATE_ON_START" | "SHARDS">,
+): Promise<void> => {
+  if (MIGRATE_ON_START) {
+    await migrate(url);
+    await installQueueSchema(url, { installQueues });
+  } else await checkMigrations(url);
+  await ensureShards(database, SHARDS);
 };
 
 const checkMigrations = async (url: string): Promise<void> => {
@@ -73,16 +49,33 @@ const checkMigrations = async (url: string): Promise<void> => {
     ...(pending > 0 ? [`${pending} migrations are pending`] : []),
     ...(queue.installed === queue.wanted ? [] : ["the queue schema is not installed"]),
   ];
-  throw new SchemaNotReady({ reason: `${missing.join(" and ")}: run npm run migrate` });
+  throw new SchemaBehind({ message: `${missing.join(" and ")}: run npm run migrate` });
 };
 
-const classify = (error: unknown): SchemaNotReady | SchemaUnusable => {
-  if (error instanceof SchemaNotReady) return error;
-  if (error instanceof DatabaseUnreachable) return new SchemaNotReady({ reason: error.message });
-  return new SchemaUnusable({ message: withHint(error) });
-};
+/** How long to wait before the database is tried again at start. */
+const RETRY_DELAY = "1 second";
 
-const withHint = (error: unknown): string => {
-  const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-  return typeof hint === "string" ? `${messageOf(error)}. ${hint}` : messageOf(error);
+/**
+ * Tries something again and again while the database is away or its schema behind.
+ *
+ * @param onWait is told why it waits, before each wait
+ * @errors `DatabaseUnusable` when waiting would not help
+ */
+export const untilDatabaseReady = <A, R>(
+  attempt: Effect.Effect<A, unknown, R>,
+  onWait: (reason: string) => Effect.Effect<void>,
+): Effect.Effect<A, DatabaseUnusable, R> => {
+  const wait = (error: unknown): string | undefined =>
+    error instanceof SchemaBehind ? error.message : reasonToWait(error);
+  return attempt.pipe(
+    Effect.tapError((error) => {
+      const reason = wait(error);
+      return reason === undefined ? Effect.void : onWait(reason);
+    }),
+    Effect.retry({
+      schedule: Schedule.spaced(RETRY_DELAY),
+      while: (error) => wait(error) !== undefined,
+    }),
+    Effect.mapError((error) => new DatabaseUnusable({ message: explain(error) })),
+  );
 };

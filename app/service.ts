@@ -1,7 +1,5 @@
 import { Context, Effect, Fiber } from "effect";
 
-import { makeApplication } from "../adapters/koa/application.ts";
-import { startServer } from "../adapters/koa/server.ts";
 import { startBoss } from "../adapters/pg_boss/boss.ts";
 import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";
 import { makeEventLog } from "../adapters/postgres/event_log.ts";
@@ -18,9 +16,8 @@ import { makeSignals, Signals } from "../core/signal.ts";
 import { Summaries } from "../core/summary/summaries.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { databaseUrl } from "./database_url.ts";
-import { listenFailed } from "./listen_failed.ts";
-import { checkReadiness, type Phase } from "./readiness.ts";
-import { prepareSchema } from "./schema.ts";
+import { type Http, openHttp } from "./http.ts";
+import { prepareSchema, untilDatabaseReady } from "./schema.ts";
 
 /**
  * Runs the service with the roles of its configuration, until interrupted; then ends what it began in
@@ -28,39 +25,39 @@ import { prepareSchema } from "./schema.ts";
  * connections and an embedded database close last.
  *
  * @param onListening is told where, once requests can be sent
+ * @errors `ListenFailed`, `EmbeddedDatabaseFailed`, `DatabaseUnusable`
  */
 export const runService = Effect.fnUntraced(function* (
   configuration: Configuration,
   onListening: (url: string) => Effect.Effect<void>,
 ) {
+  const http = yield* openHttp(configuration);
   const { url, ended } = yield* databaseUrl(configuration);
+  const served = Effect.andThen(start(configuration, url, http), (loops) =>
+    Effect.andThen(onListening(http.url), loops),
+  );
+  return yield* Effect.raceFirst(served, ended);
+}, Effect.scoped);
+
+/** Starts everything on the database, and returns the effect that runs for as long as the roles do. */
+const start = Effect.fnUntraced(function* (configuration: Configuration, url: string, http: Http) {
+  const { ROLES, SHARDS } = configuration;
   const pool = yield* acquirePool(url, configuration);
   const database = databaseOf(pool);
-
-  let phase: Phase = { _tag: "Starting", reason: "connecting to the database" };
-  const readiness = () => checkReadiness(phase, database);
-  const listen = (services: Parameters<typeof makeApplication>[0]["services"]) =>
-    makeApplication({ readiness, services }).callback();
-  const server = yield* Effect.tryPromise({
-    try: () =>
-      startServer({
-        host: configuration.HOST,
-        port: configuration.PORT,
-        listener: listen("starting"),
-      }),
-    catch: (error) => listenFailed(error, configuration),
-  });
-  // Should the start fail or be broken off, nobody else closes it.
-  yield* Effect.addFinalizer(() => Effect.promise(server.close));
-
-  yield* prepareSchema(url, database, configuration, (reason) => {
-    phase = { _tag: "Starting", reason };
-    return Effect.logWarning("The service waits").pipe(Effect.annotateLogs({ reason }));
-  });
+  const told = new Set<string>();
+  const onWait = (reason: string): Effect.Effect<void> => {
+    http.enter({ _tag: "Starting", reason });
+    if (told.has(reason)) return Effect.void;
+    told.add(reason);
+    return Effect.annotateLogs(Effect.logWarning("The service waits"), { reason });
+  };
+  const prepared = attempt(() => prepareSchema(url, database, configuration));
+  yield* untilDatabaseReady(prepared, onWait);
+  const boss = yield* untilDatabaseReady(acquireBoss(executorOf(pool), ROLES), onWait);
 
   const signals = makeSignals();
-  const boss = yield* acquireBoss(executorOf(pool), configuration.ROLES);
-  const services = Context.empty().pipe(
+  // On top of what runs this, so that a request's logs go where the service's do.
+  const services = (yield* Effect.context()).pipe(
     Context.add(Signals, signals),
     Context.add(
       Queue,
@@ -70,38 +67,41 @@ export const runService = Effect.fnUntraced(function* (
         bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
       }),
     ),
-    Context.add(EventLog, makeEventLog(database, configuration.SHARDS)),
+    Context.add(EventLog, makeEventLog(database, SHARDS)),
     Context.add(Projection, makeProjection(database)),
-    Context.add(Summaries, makeSummaries(database, configuration.SHARDS)),
+    Context.add(Summaries, makeSummaries(database, SHARDS)),
     Context.add(EventRules, {
       types: configuration.EVENT_TYPES,
       futureMaxMs: configuration.EVENT_FUTURE_MAX_SECONDS * 1_000,
       ageMaxMs: configuration.EVENT_AGE_MAX_DAYS * 86_400_000,
     }),
   );
+  /** Starts a loop; what it returns fails when the loop ends, which only a defect can do. */
   const inBackground = (role: Role, loop: Effect.Effect<never, never, Loops>) =>
-    configuration.ROLES.has(role)
+    ROLES.has(role)
       ? Effect.acquireRelease(
           Effect.forkDetach(Effect.provideContext(loop, services)),
           Fiber.interrupt,
-        )
-      : Effect.void;
-  yield* inBackground("projector", runProjector);
-  yield* inBackground("worker", runWorker);
+        ).pipe(Effect.map(Fiber.join))
+      : Effect.succeed(Effect.never);
+  const projector = yield* inBackground("projector", runProjector);
+  const worker = yield* inBackground("worker", runWorker);
 
-  server.use(listen(configuration.ROLES.has("api") ? services : undefined));
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
-      phase = { _tag: "Stopping" };
-      return Effect.promise(server.close);
+      http.enter({ _tag: "Stopping" });
+      return http.close;
     }),
   );
-  phase = { _tag: "Running", roles: configuration.ROLES };
-  yield* onListening(server.url);
-  return yield* ended;
-}, Effect.scoped);
+  http.serve(ROLES.has("api") ? services : undefined);
+  http.enter({ _tag: "Running", roles: ROLES, database });
+  return Effect.raceFirst(projector, worker);
+});
 
 type Loops = Signals | Queue | EventLog | Projection;
+
+const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
+  Effect.tryPromise({ try: run, catch: (error) => error });
 
 const acquirePool = (url: string, configuration: Configuration) =>
   Effect.gen(function* () {
@@ -130,7 +130,7 @@ const acquireBoss = (execute: ReturnType<typeof executorOf>, roles: ReadonlySet<
   Effect.gen(function* () {
     const services = yield* Effect.context();
     return yield* Effect.acquireRelease(
-      Effect.promise(() =>
+      attempt(() =>
         startBoss({
           execute,
           supervise: roles.has("worker"),

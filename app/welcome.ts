@@ -1,15 +1,14 @@
 import { Effect } from "effect";
 
-import { type Configuration, type Role } from "./configuration.ts";
-import { logFormat } from "./logger.ts";
+import type { Configuration } from "./configuration.ts";
 
 /** Says where the service listens and, if it has the API, how to try it. */
 export const welcome = (configuration: Configuration, url: string): Effect.Effect<void> => {
-  const { ROLES, DATABASE_URL, DATA_DIR } = configuration;
+  const { ROLES, DATABASE_URL, DATA_DIR, LOG_FORMAT } = configuration;
   const roles = [...ROLES].join(", ");
   const database = DATABASE_URL === undefined ? `embedded, under ${DATA_DIR}` : "DATABASE_URL";
-  const commands = examples(url, ROLES);
-  if (logFormat(configuration) === "json") {
+  const commands = examples(configuration, url);
+  if (LOG_FORMAT === "json") {
     return Effect.annotateLogs(Effect.logInfo(`Tidemark listens on ${url}`), {
       url,
       roles,
@@ -17,6 +16,7 @@ export const welcome = (configuration: Configuration, url: string): Effect.Effec
       try: commands,
     });
   }
+  // For a person, who copies it: unless JSON alone was asked for, it is no log line.
   return Effect.sync(() => {
     process.stdout.write(
       `\nTidemark listens on ${url} (roles: ${roles}; database: ${database})\n\n` +
@@ -26,18 +26,21 @@ export const welcome = (configuration: Configuration, url: string): Effect.Effec
   });
 };
 
-const examples = (url: string, roles: ReadonlySet<Role>): ReadonlyArray<string> => {
-  if (!roles.has("api")) return [];
+const examples = ({ ROLES, EVENT_TYPES }: Configuration, url: string): ReadonlyArray<string> => {
+  if (!ROLES.has("api")) return [];
+  const hasType = EVENT_TYPES === "*" || EVENT_TYPES.has(TYPE);
   const event = {
     event_id: "e1",
     account_id: "acme",
     user_id: "ada",
-    type: "login",
+    type: hasType ? TYPE : [...EVENT_TYPES][0],
     timestamp: new Date().toISOString(),
   };
   const body = JSON.stringify({ events: [event] });
   return [
-    `curl -X POST ${url}/events -H 'Content-Type: application/json' -d '${body}'`,
+    `curl -X POST '${url}/events' -H 'Content-Type: application/json' -d '${body}'`,
     `curl '${url}/accounts/acme/summary?window=last_24h'`,
   ];
 };
+
+const TYPE = "login";

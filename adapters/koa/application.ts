@@ -1,9 +1,9 @@
 import Router from "@koa/router";
-import { type Context as Services, Effect } from "effect";
+import type { Context as Services } from "effect";
 import Koa, { type Context, type Next } from "koa";
 
 import { addHealthRoutes, type Readiness } from "./health.ts";
-import { INTERNAL_PROBLEM, problemOf } from "./problem.ts";
+import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices } from "./routes.ts";
 
@@ -14,56 +14,84 @@ export interface ApplicationOptions {
    * a process without the api role.
    */
   readonly services: Services.Context<ApiServices> | "starting" | undefined;
+  /** Is told of every request that failed by a fault of ours, and why. */
+  readonly onDefect: (defect: unknown, request: { method: string; path: string }) => void;
 }
 
 /** The HTTP face of the service. */
-export const makeApplication = ({ services, readiness }: ApplicationOptions): Koa => {
+export const makeApplication = ({ services, readiness, onDefect }: ApplicationOptions): Koa => {
   const router = new Router();
   addHealthRoutes(router, readiness);
   if (typeof services === "object") addApiRoutes(router, services);
 
   const app = new Koa();
-  app.use(answerThrown);
-  app.use(refuseMalformedPath);
+  app.use(forbidSniffing);
+  app.use(refuseMalformed);
+  app.use(answerThrown(onDefect));
   app.use(router.routes());
-  app.use(services === "starting" ? refuseWhileStarting : refuseUnknown(router));
+  app.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
+  // What gets here could not be sent. Mostly because the client is gone, which is no fault; Koa would
+  // print it.
+  app.on("error", (error: { headerSent?: boolean }, { method, path }: Context) => {
+    if (error.headerSent !== true) onDefect(error, { method, path });
+  });
   return app;
 };
 
-/** What is thrown is a fault of ours: expected failures are values, and answered by the routes. */
-const answerThrown = async (ctx: Context, next: Next): Promise<void> => {
-  try {
-    await next();
-  } catch (error) {
-    Effect.runFork(
-      Effect.annotateLogs(Effect.logError("A request failed", error), { path: ctx.path }),
-    );
-    sendProblem(ctx, INTERNAL_PROBLEM);
-  }
-};
-
-/** The router would take a path that cannot be decoded as it is, and answer for an account of that name. */
-const refuseMalformedPath = (ctx: Context, next: Next): unknown => {
-  if (!ctx.path.includes("%")) return next();
-  try {
-    decodeURIComponent(ctx.path);
-  } catch {
-    sendProblem(ctx, problemOf({ _tag: "PathMalformed" }));
-    return undefined;
-  }
+const forbidSniffing = (ctx: Context, next: Next): unknown => {
+  ctx.set("X-Content-Type-Options", "nosniff");
   return next();
 };
 
+const refuseMalformed = (ctx: Context, next: Next): unknown => {
+  const fault = requestFault(ctx);
+  if (fault === undefined) return next();
+  sendProblem(ctx, problemOf(fault));
+  return undefined;
+};
+
+const requestFault = (ctx: Context): RequestFault | undefined => {
+  const { headers, httpVersion } = ctx.req;
+  if (headers.host === undefined && httpVersion === "1.1") {
+    return { _tag: "HttpMalformed", message: "The Host header is missing." };
+  }
+  return isReadable(ctx) ? undefined : { _tag: "PathMalformed" };
+};
+
+const isReadable = (ctx: Context): boolean => {
+  try {
+    // A target such as http://[ has no path that could be read, and http:// has none at all.
+    const path: string | null = ctx.path;
+    if (path === null) return false;
+    // The router would take a path that cannot be decoded as it is, and answer for an account of that
+    // name.
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** What is thrown is a fault of ours: expected failures are values, and answered by the routes. */
+const answerThrown =
+  (onDefect: ApplicationOptions["onDefect"]) =>
+  async (ctx: Context, next: Next): Promise<void> => {
+    try {
+      await next();
+    } catch (error) {
+      onDefect(error, { method: ctx.method, path: ctx.path });
+      sendProblem(ctx, INTERNAL_PROBLEM);
+    }
+  };
+
 const refuseWhileStarting = (ctx: Context): void => {
-  ctx.req.resume();
   sendProblem(ctx, problemOf({ _tag: "Starting" }));
 };
 
 /** Behind the routes: what came through matched none of them, by its path or by its method. */
-const refuseUnknown =
+const answerUnmatched =
   (router: Router) =>
   (ctx: Context): void => {
-    ctx.req.resume();
     const methods = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
     if (methods.length === 0) {
       sendProblem(ctx, problemOf({ _tag: "RouteUnknown", path: ctx.path.slice(0, 200) }));
@@ -71,5 +99,6 @@ const refuseUnknown =
     }
     const allowed = [...new Set(methods)].toSorted().join(", ");
     ctx.set("Allow", allowed);
-    sendProblem(ctx, problemOf({ _tag: "MethodNotAllowed", method: ctx.method, allowed }));
+    if (ctx.method === "OPTIONS") ctx.status = 204;
+    else sendProblem(ctx, problemOf({ _tag: "MethodNotAllowed", method: ctx.method, allowed }));
   };

@@ -17,7 +17,7 @@ type Read<A> = Result.Result<A, RequestFault>;
  */
 export const readJson = async (request: IncomingMessage): Promise<Read<unknown>> => {
   const contentType = request.headers["content-type"] ?? "";
-  if (!JSON_TYPE.test(contentType))
+  if (!isJsonType(contentType))
     return refuse(request, { _tag: "ContentTypeUnsupported", contentType });
   const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
   const inflate = INFLATE[encoding];
@@ -26,18 +26,31 @@ export const readJson = async (request: IncomingMessage): Promise<Read<unknown>>
 
   const received = await receive(request);
   if (Result.isFailure(received)) return received;
-  const inflated = await inflate(received.success);
+  const inflated = await inflateWith(inflate, received.success, encoding);
   if (Result.isFailure(inflated)) return inflated;
   return parse(inflated.success);
 };
 
-const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?(?:;.*)?$/i;
+const isJsonType = (contentType: string): boolean =>
+  /^application\/json[ \t]*(?:;|$)/i.test(contentType) &&
+  [...contentType.matchAll(CHARSET)].every(([, charset = ""]) => /^utf-?8$/i.test(charset));
+
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([^\s";]*)/gi;
 
 const parse = (bytes: Buffer): Read<unknown> => {
   if (bytes.length === 0) return malformed("The body is empty.");
   // Decoding would replace what is not UTF-8, and so change ids without a word.
   if (!isUtf8(bytes)) return malformed("The body is not UTF-8.");
-  return parseJson(bytes.toString("utf8"));
+  const text = bytes.toString("utf8");
+  // The parser's own message would show it, which is to say nothing.
+  if (text.startsWith("\ufeff")) {
+    return malformed("The body begins with a byte order mark (U+FEFF). Leave it out.");
+  }
+  const parsed = parseJson(text);
+  return Result.mapError(parsed, ({ message }): RequestFault => {
+    // It quotes the body, and may cut a surrogate pair in two.
+    return { _tag: "JsonMalformed", message: `${message.toWellFormed()}.` };
+  });
 };
 
 const malformed = (message: string): Read<never> => Result.fail({ _tag: "JsonMalformed", message });
@@ -66,17 +79,14 @@ const receive = (request: IncomingMessage): Promise<Read<Buffer>> => {
     request.once("end", () => {
       resolve(Result.succeed(Buffer.concat(chunks)));
     });
-    // The client went away in the middle; it will hardly read this.
+    // The client went away in the middle, and will not read this.
     request.once("close", () => {
-      resolve(truncated("The connection was closed before the end of the body."));
+      resolve(Result.fail({ _tag: "RequestTruncated" }));
     });
-    request.once("error", () => {
-      resolve(truncated("The connection failed before the end of the body."));
-    });
+    // What the error is does not matter: the close that follows is what ends the reading.
+    request.once("error", () => {});
   });
 };
-
-const truncated = (message: string): Read<never> => Result.fail({ _tag: "BodyTruncated", message });
 
 // `maxOutputLength` stops a bomb while it inflates, not after.
 const OPTIONS = { maxOutputLength: BODY_BYTES_MAX };
@@ -85,32 +95,32 @@ const brotli = promisify<zlib.InputType, zlib.BrotliOptions, Buffer>(zlib.brotli
 const inflateZlib = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate);
 const inflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflateRaw);
 
-type Inflate = (body: Buffer) => Promise<Read<Buffer>>;
-
-const inflating =
-  (decompress: (body: Buffer) => Promise<Buffer>): Inflate =>
-  async (body) => {
-    try {
-      return Result.succeed(await decompress(body));
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
-      if (code === "ERR_BUFFER_TOO_LARGE") return Result.fail({ _tag: "BodyTooLarge" });
-      const message = error instanceof Error ? error.message : "unknown";
-      return truncated(`The body cannot be decompressed: ${message}.`);
-    }
-  };
+type Inflate = (body: Buffer) => Promise<Buffer>;
 
 // "deflate" means the zlib format (RFC 9110); some clients send the bare one.
 const isZlib = (body: Buffer): boolean =>
-  ((body[0] ?? 0) & 0x0f) === 8 && body.readUInt16BE(0) % 31 === 0;
+  body.length >= 2 && ((body[0] ?? 0) & 0x0f) === 8 && body.readUInt16BE(0) % 31 === 0;
 
 const INFLATE: Readonly<Record<string, Inflate | undefined>> = {
   __proto__: null as never,
-  identity: async (body) => Result.succeed(body),
-  gzip: inflating((body) => gunzip(body, OPTIONS)),
-  "x-gzip": inflating((body) => gunzip(body, OPTIONS)),
-  deflate: inflating((body) =>
-    body.length >= 2 && isZlib(body) ? inflateZlib(body, OPTIONS) : inflateRaw(body, OPTIONS),
-  ),
-  br: inflating((body) => brotli(body, OPTIONS)),
+  identity: async (body) => body,
+  gzip: (body) => gunzip(body, OPTIONS),
+  "x-gzip": (body) => gunzip(body, OPTIONS),
+  deflate: (body) => (isZlib(body) ? inflateZlib(body, OPTIONS) : inflateRaw(body, OPTIONS)),
+  br: (body) => brotli(body, OPTIONS),
+};
+
+const inflateWith = async (
+  inflate: Inflate,
+  body: Buffer,
+  encoding: string,
+): Promise<Read<Buffer>> => {
+  try {
+    return Result.succeed(await inflate(body));
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ERR_BUFFER_TOO_LARGE") return Result.fail({ _tag: "BodyTooLarge" });
+    const message = error instanceof Error ? error.message : "unknown";
+    return Result.fail({ _tag: "BodyNotInflatable", encoding, message });
+  }
 };

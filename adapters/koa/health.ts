@@ -10,6 +10,7 @@ export interface Readiness {
 /** Adds liveness and readiness, which every process has whatever its roles. */
 export const addHealthRoutes = (router: Router, readiness: () => Promise<Readiness>): void => {
   router.get("/healthz", (ctx) => {
+    ctx.set("Cache-Control", "no-store");
     ctx.body = { status: "ok" };
   });
   router.get("/readyz", async (ctx) => {

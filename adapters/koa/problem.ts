@@ -3,7 +3,7 @@ import type { BatchRejected } from "../../core/command/errors.ts";
 import type { Issue } from "../../core/event/decode.ts";
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
 
 /**
  * A problem document.
@@ -24,9 +24,13 @@ export interface Problem {
 
 /** What is wrong with a request before it means anything to the domain. */
 export type RequestFault =
-  | { readonly _tag: "JsonMalformed"; readonly message: string }
-  | { readonly _tag: "BodyTruncated"; readonly message: string }
+  | { readonly _tag: "HttpMalformed"; readonly message: string }
+  | { readonly _tag: "HeadersTooLarge" }
+  | { readonly _tag: "RequestTooSlow" }
+  | { readonly _tag: "RequestTruncated" }
   | { readonly _tag: "BodyTooLarge" }
+  | { readonly _tag: "BodyNotInflatable"; readonly encoding: string; readonly message: string }
+  | { readonly _tag: "JsonMalformed"; readonly message: string }
   | { readonly _tag: "ContentTypeUnsupported"; readonly contentType: string }
   | { readonly _tag: "ContentEncodingUnsupported"; readonly encoding: string }
   | { readonly _tag: "ParametersInvalid"; readonly issues: ReadonlyArray<Issue> }
@@ -49,10 +53,36 @@ const RETRY_AFTER_AWAY_SECONDS = 1;
 /** The one place where errors become HTTP. */
 export const problemOf = (failure: Failure): Problem => {
   switch (failure._tag) {
+    case "HttpMalformed":
+      return bad("http-malformed", "The request is malformed", failure.message);
+    case "HeadersTooLarge":
+      return {
+        type: "urn:tidemark:problem:headers-too-large",
+        title: "The headers are too large",
+        status: 431,
+        detail: "Send a shorter path and fewer or shorter headers.",
+      };
+    case "RequestTooSlow":
+      return {
+        type: "urn:tidemark:problem:request-too-slow",
+        title: "The request did not come in time",
+        status: 408,
+        detail: `Send the headers within ${HEADERS_TIMEOUT_MS / 1000} s and the whole request within ${REQUEST_TIMEOUT_MS / 1000} s.`,
+      };
+    case "RequestTruncated":
+      return bad(
+        "request-truncated",
+        "The request is incomplete",
+        "The connection was closed before the end of the request.",
+      );
     case "JsonMalformed":
       return bad("json-malformed", "The body is not JSON", failure.message);
-    case "BodyTruncated":
-      return bad("body-truncated", "The body is incomplete", failure.message);
+    case "BodyNotInflatable":
+      return bad(
+        "body-not-inflatable",
+        "The body is not what its Content-Encoding says",
+        `It cannot be decompressed as ${failure.encoding}: ${failure.message}.`,
+      );
     case "BodyTooLarge":
       return {
         type: "urn:tidemark:problem:body-too-large",
@@ -136,6 +166,14 @@ export const INTERNAL_PROBLEM: Problem = {
   status: 500,
   detail: "This is a fault of the service. It was logged.",
 };
+
+/** The headers that go with every problem document. */
+export const headersOf = (problem: Problem): Record<string, string> => ({
+  "Content-Type": "application/problem+json",
+  "Cache-Control": "no-store",
+  "X-Content-Type-Options": "nosniff",
+  ...(problem.retry_after === undefined ? {} : { "Retry-After": String(problem.retry_after) }),
+});
 
 const bad = (name: string, title: string, detail: string): Problem => ({
   type: `urn:tidemark:problem:${name}`,

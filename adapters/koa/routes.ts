@@ -34,6 +34,7 @@ export const addApiRoutes = (router: Router, services: Services.Context<ApiServi
 
   router.get("/jobs/:id", async (ctx) => {
     await respond(ctx, findJob(pathParameter(ctx, "id")), (job) => {
+      ctx.set("Cache-Control", "no-store");
       ctx.body = jobBody(job);
     });
   });
@@ -56,14 +57,14 @@ const findJob = Effect.fnUntraced(function* (id: string) {
 });
 
 const sampleAccounts = Effect.fnUntraced(function* (ctx: Context) {
-  const { limit } = yield* Effect.fromResult(readSampleParameters(ctx.query));
+  const { limit } = yield* Effect.fromResult(readSampleParameters(ctx.querystring));
   const summaries = yield* Summaries;
   return { account_ids: yield* summaries.sampleAccounts(limit) };
 });
 
 const summary = Effect.fnUntraced(function* (ctx: Context) {
   const accountId = yield* Effect.fromResult(readAccountId(pathParameter(ctx, "id")));
-  const { period, top } = yield* Effect.fromResult(readSummaryParameters(ctx.query));
+  const { period, top } = yield* Effect.fromResult(readSummaryParameters(ctx.querystring));
   return summaryBody(yield* summariseAccount(accountId, period, top));
 });
 

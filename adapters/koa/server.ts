@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
-import type { Problem } from "./problem.ts";
+import { answerClientError, refuseRaw } from "./client_error.ts";
+import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
 
 /** Answers requests; what it returns is not waited for, so it must settle its own failures. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -11,6 +12,10 @@ export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly listener: RequestListener;
+  /** How long a client may take to send its headers; tests have no time for the default. */
+  readonly headersTimeoutMs?: number;
+  /** How long a client may take to send a whole request. */
+  readonly requestTimeoutMs?: number;
 }
 
 export interface Server {
@@ -18,41 +23,60 @@ export interface Server {
   readonly url: string;
   /** Answers every later request with another listener. */
   readonly use: (listener: RequestListener) => void;
-  /** Accepts no more connections, ends idle ones, and returns when the last request was answered. */
-  readonly close: () => Promise<void>;
+  /**
+   * Accepts no more connections, and returns when the last request was answered. Who has not sent a
+   * whole request, or read its answer, within `withinMs` is cut off.
+   */
+  readonly close: (withinMs: number) => Promise<void>;
 }
 
-/** How long a client may take to send its headers. */
-const HEADERS_TIMEOUT_MS = 10_000;
-
-/** How long a client may take to send a whole request: a megabyte over a very slow line. */
-const REQUEST_TIMEOUT_MS = 30_000;
-
-/** How often the two are looked at. */
+/** How often the timeouts are looked at. */
 const TIMEOUT_CHECK_MS = 1_000;
 
 /** Longer than the idle time of the usual load balancers, so that they never use a dying connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+/** How often a closing server looks for connections that have become idle. */
+const CLOSE_CHECK_MS = 20;
 
 /**
  * Starts an HTTP server.
  *
  * @throws the error of `listen`, such as EADDRINUSE
  */
-export const startServer = async ({ host, port, listener }: ServerOptions): Promise<Server> => {
-  let current = listener;
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    },
-    (request, response) => {
-      current(request, response);
-    },
-  );
-  server.on("clientError", answerClientError);
+export const startServer = async (options: ServerOptions): Promise<Server> => {
+  const {
+    host,
+    port,
+    headersTimeoutMs = HEADERS_TIMEOUT_MS,
+    requestTimeoutMs = REQUEST_TIMEOUT_MS,
+  } = options;
+  let current = options.listener;
+  let closing = false;
+  const answering = new WeakMap<Socket, ServerResponse>();
+  const handle: RequestListener = (request, response) => {
+    answering.set(request.socket, response);
+    if (closing) response.setHeader("Connection", "close");
+    current(request, response);
+  };
+
+  const server = createServer({
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    // Node's own answer would say nothing; the application refuses it.
+    requireHostHeader: false,
+  });
+  server.on("request", handle);
+  // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.
+  server.on("checkExpectation", handle);
+  server.on("connect", (_, socket: Socket) => {
+    refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." });
+  });
+  server.on("clientError", (error, socket: Socket) => {
+    answerClientError(error, socket, answering.get(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
@@ -60,18 +84,27 @@ export const startServer = async ({ host, port, listener }: ServerOptions): Prom
       resolve();
     });
   });
+
   return {
     url: urlOf(server.address() as AddressInfo),
     use: (next) => {
       current = next;
     },
-    close: () =>
+    close: (withinMs) =>
       new Promise((resolve) => {
+        closing = true;
+        // Node ends connections that are idle now; those that become so would wait for a next request.
+        const sweep = setInterval(() => {
+          server.closeIdleConnections();
+        }, CLOSE_CHECK_MS);
+        const cutOff = setTimeout(() => {
+          server.closeAllConnections();
+        }, withinMs);
         server.close(() => {
+          clearInterval(sweep);
+          clearTimeout(cutOff);
           resolve();
         });
-        // Keep-alive connections that wait for a next request would hold the close up.
-        server.closeIdleConnections();
       }),
   };
 };
@@ -80,45 +113,4 @@ const urlOf = ({ address, family, port }: AddressInfo): string => {
   const any = address === "::" || address === "0.0.0.0";
   const host = any ? "localhost" : family === "IPv6" ? `[${address}]` : address;
   return `http://${host}:${port}`;
-};
-
-/** What Node could not read as HTTP never reaches the application; it gets a problem document, too. */
-const answerClientError = (error: Error & { code?: string }, socket: Socket): void => {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const problem = clientProblem(error.code);
-  const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\n` +
-      "Content-Type: application/problem+json\r\n" +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
-  );
-};
-
-const clientProblem = (code: string | undefined): Problem => {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return {
-      type: "urn:tidemark:problem:request-timeout",
-      title: "Request Timeout",
-      status: 408,
-      detail: `A request must be sent within ${REQUEST_TIMEOUT_MS / 1000} s, its headers within ${HEADERS_TIMEOUT_MS / 1000} s.`,
-    };
-  }
-  if (code === "HPE_HEADER_OVERFLOW") {
-    return {
-      type: "urn:tidemark:problem:headers-too-large",
-      title: "Request Header Fields Too Large",
-      status: 431,
-      detail: "The headers are too large.",
-    };
-  }
-  return {
-    type: "urn:tidemark:problem:http-malformed",
-    title: "Bad Request",
-    status: 400,
-    detail: "The request is not well-formed HTTP, or ended before its body was complete.",
-  };
 };

@@ -22,6 +22,8 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
       return { projected: 1, checkpoint: target.checkpoint };
     }),
 
+  upkeep: Effect.succeed(false),
+
   lag: Effect.map(Clock.currentTimeMillis, (now) =>
     store.shards.map(({ events, checkpoint }, shard) => {
       const next = events[checkpoint];

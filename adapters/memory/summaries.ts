@@ -12,7 +12,7 @@ export const makeMemorySummaries = (store: MemoryStore): Summaries["Service"] =>
       const shard = shardIn(store, shardOf(accountId, store.shards.length));
       const events = shard.events
         .slice(0, shard.checkpoint)
-        .filter((event) => event.accountId === accountId && !shard.poisoned.has(event.position));
+        .filter((event) => event.accountId === accountId);
       const asOf = shard.events[shard.checkpoint]?.recordedAt ?? now;
       return { ...summarise(events, range, top), asOf };
     }),

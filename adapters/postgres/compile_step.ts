@@ -16,6 +16,7 @@ const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
  * - `slice` reads the events behind it, as far as this statement's snapshot has seen the head (a
  *   checkpoint that moved after the snapshot was taken can be ahead of it: then there is nothing);
  * - one insert for each read model adds the slice's counts to its rows;
+ * - `late` are events of a time that a window has counted already: they are added to it;
  * - `moved` moves the checkpoint.
  *
  * One statement is one transaction, so the counts and the checkpoint move together or not at all.
@@ -38,11 +39,31 @@ slice as materialized (
   where e.shard = $1 and e.position > b.lo and e.position <= b.hi
 ),
 ${models.map(compileModel).join(",\n")},
+${LATE_INTO_WINDOWS},
 moved as (
   update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
 )
 select lo, hi from bounds`,
 });
+
+/** `db/migrations/0005_windows.sql` says what a window counts. */
+const LATE_INTO_WINDOWS = `late as materialized (
+  select w.account_id, w.hours, s.type, s.user_id
+  from slice s
+  join read_models.windows w
+    on w.shard = $1 and w.account_id = s.account_id
+    and s.occurred_at >= w.counted_from and s.occurred_at < w.counted_to
+),
+late_types as (
+  insert into read_models.window_types as t (shard, account_id, hours, type, events)
+  select $1, account_id, hours, type, count(*) from late group by account_id, hours, type
+  on conflict (shard, account_id, hours, type) do update set events = t.events + excluded.events
+),
+late_users as (
+  insert into read_models.window_users as t (shard, account_id, hours, user_id, events)
+  select $1, account_id, hours, user_id, count(*) from late group by account_id, hours, user_id
+  on conflict (shard, account_id, hours, user_id) do update set events = t.events + excluded.events
+)`;
 
 const compileModel = ({ name, dimensions }: ReadModel): string => {
   const columns = dimensions.join(", ");

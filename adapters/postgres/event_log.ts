@@ -3,6 +3,7 @@ import { Effect } from "effect";
 import type { Event, RecordedEvent } from "../../core/event/event.ts";
 import type { EventLog } from "../../core/log/event_log.ts";
 import { type Appended, AppendRefused, LogUnavailable } from "../../core/log/event_log.ts";
+import { bigintArray, float8Array, textArray } from "./binary_array.ts";
 import { isDataFault } from "./errors.ts";
 import type { Database, Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
@@ -51,11 +52,11 @@ interface AppendRow {
 /** One array a column: a call has the same parameters whatever the number of events. */
 const appendParameters = (shard: number, events: ReadonlyArray<Event>): ReadonlyArray<unknown> => [
   shard,
-  events.map((event) => event.accountId),
-  events.map((event) => event.eventId),
-  events.map((event) => event.userId),
-  events.map((event) => event.type),
-  events.map((event) => event.occurredAt),
-  events.map((event) => event.fingerprint),
-  events.map((event) => event.metadata),
+  textArray(events.map((event) => event.accountId)),
+  textArray(events.map((event) => event.eventId)),
+  textArray(events.map((event) => event.userId)),
+  textArray(events.map((event) => event.type)),
+  float8Array(events.map((event) => event.occurredAt)),
+  bigintArray(events.map((event) => event.fingerprint)),
+  textArray(events.map((event) => event.metadata)),
 ];

@@ -49,9 +49,10 @@ export const createPool = (options: PoolOptions): pg.Pool => {
   return pool;
 };
 
-export const databaseOf = (pool: pg.Pool): Database => ({
+/** A database behind a pool, or behind one connection. */
+export const databaseOf = (queryable: Pick<pg.ClientBase, "query">): Database => ({
   query: async (statement, values) => {
-    const result = await pool.query({ ...statement, values: [...values] });
+    const result = await queryable.query({ ...statement, values: [...values] });
     return result.rows;
   },
 });

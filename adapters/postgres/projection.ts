@@ -24,6 +24,18 @@ const LAGGING: Statement = {
     where h.position > c.position`,
 };
 
+const REQUESTED: Statement = {
+  name: "windows_requested",
+  text: "select distinct shard from read_models.window_requests",
+};
+const ADVANCE_WINDOW: Statement = {
+  name: "advance_window",
+  text: "select read_models.advance_window($1, $2) as advanced",
+};
+
+/** The most events that a window counts in and out at once: holds the shard for some 100 ms. */
+const PIECE_EVENTS_MAX = 5_000;
+
 const NOTHING: Step = { projected: 0, checkpoint: 0 };
 
 /** The read models in Postgres, folded there: no event crosses to this process. */
@@ -45,8 +57,22 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
   skip: (shard, reason) =>
     unavailable(async () => stepOf(await database.query<Bounds>(SKIP, [shard, reason]))),
 
+  upkeep: unavailable(async () => {
+    const shards = await database.query<{ shard: number }>(REQUESTED, []);
+    const advanced = await Promise.all(
+      shards.map(({ shard }) =>
+        database.query<Advanced>(ADVANCE_WINDOW, [shard, PIECE_EVENTS_MAX]),
+      ),
+    );
+    return advanced.some(([row]) => row?.advanced === true);
+  }),
+
   lag: unavailable(() => database.query<Lag>(LAG, [])),
 });
+
+interface Advanced {
+  readonly advanced: boolean;
+}
 
 interface Bounds {
   readonly lo: number;

@@ -1,30 +1,49 @@
 import { Effect } from "effect";
 
 import { shardOf } from "../../core/event/shard.ts";
-import { cutAtHours } from "../../core/summary/hours.ts";
-import type { Summaries } from "../../core/summary/summaries.ts";
-import { SummariesUnavailable } from "../../core/summary/summaries.ts";
+import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
-import type { Range } from "../../core/summary/window.ts";
+import { type Range, rangeOf, WINDOW_NAMES } from "../../core/summary/window.ts";
 import type { Database } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
 const SUMMARY = sqlFile(new URL("summary.sql", import.meta.url));
+const REQUEST_WINDOW = sqlFile(new URL("request_window.sql", import.meta.url));
 const SAMPLE_ACCOUNTS = sqlFile(new URL("sample_accounts.sql", import.meta.url));
 
-/** Summaries from the read models in Postgres, exact to the millisecond. */
-export const makeSummaries = (database: Database, shards: number): Summaries["Service"] => ({
+export interface SummariesOptions {
+  /**
+   * A summary that had to read more events than this one by one asks for its window to be kept ready.
+   * Reading an event costs about a microsecond; moving a window along over it, ten.
+   */
+  readonly correctedMax: number;
+}
+
+export const SUMMARIES_DEFAULTS: SummariesOptions = { correctedMax: 1_500 };
+
+/** Summaries from the read models and the log in Postgres, exact to the millisecond. */
+export const makeSummaries = (
+  database: Database,
+  shards: number,
+  { correctedMax }: SummariesOptions = SUMMARIES_DEFAULTS,
+): Summaries["Service"] => ({
   summary: (accountId, range, top) =>
     unavailable(async () => {
-      const { head, hours, tail } = cutAtHours(range);
-      const bounds = [head, hours, tail].flatMap(timestamps);
+      const shard = shardOf(accountId, shards);
+      const hours = windowHours(range);
       const rows = await database.query<SummaryRow>(SUMMARY, [
-        shardOf(accountId, shards),
+        shard,
         accountId,
-        ...bounds,
+        new Date(range.from).toISOString(),
+        new Date(range.to).toISOString(),
         top,
+        hours,
       ]);
-      return summaryOf(rows);
+      const { summary, corrected } = readRows(rows);
+      if (hours !== null && corrected > correctedMax) {
+        await database.query(REQUEST_WINDOW, [shard, accountId, hours]);
+      }
+      return summary;
     }),
 
   sampleAccounts: (limit) =>
@@ -34,29 +53,42 @@ export const makeSummaries = (database: Database, shards: number): Summaries["Se
     }),
 });
 
+const HOUR_MS = 3_600_000;
+
+/** The lengths of the named windows, in hours: these are kept ready where it pays. */
+const WINDOW_HOURS: ReadonlySet<number> = new Set(
+  WINDOW_NAMES.map((name) => {
+    const { from, to } = rangeOf(name, 0);
+    return (to - from) / HOUR_MS;
+  }),
+);
+
+const windowHours = ({ from, to }: Range): number | null => {
+  const hours = (to - from) / HOUR_MS;
+  return WINDOW_HOURS.has(hours) ? hours : null;
+};
+
 interface SummaryRow {
-  readonly kind: "total" | "user" | "as_of";
+  readonly kind: "total" | "user" | "corrected" | "as_of";
   readonly name: string;
   readonly events: number;
 }
 
-const summaryOf = (rows: ReadonlyArray<SummaryRow>): Summary => {
+const readRows = (rows: ReadonlyArray<SummaryRow>) => {
   const totals = new Map<string, number>();
   const topUsers: ActiveUser[] = [];
   let asOf = 0;
+  let corrected = 0;
   for (const { kind, name, events } of rows) {
     if (kind === "total") totals.set(name, events);
     else if (kind === "user") topUsers.push({ userId: name, events });
+    else if (kind === "corrected") corrected = events;
     else asOf = events;
   }
   // A union of queries promises no order.
-  return { totals, topUsers: topUsers.toSorted(byActivity), asOf };
+  const summary: Summary = { totals, topUsers: topUsers.toSorted(byActivity), asOf };
+  return { summary, corrected };
 };
-
-const timestamps = ({ from, to }: Range): ReadonlyArray<string> => [
-  new Date(from).toISOString(),
-  new Date(to).toISOString(),
-];
 
 const unavailable = <A>(query: () => Promise<A>): Effect.Effect<A, SummariesUnavailable> =>
   Effect.tryPromise({ try: query, catch: (cause) => new SummariesUnavailable({ cause }) });

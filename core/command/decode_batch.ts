@@ -64,5 +64,5 @@ const envelopeIssues = (input: unknown): ReadonlyArray<Issue> => {
       issues.push(issue(field.slice(0, 200).toWellFormed(), 'is not known here; only "events" is'));
     }
   }
-  return issues;
+  return issues.slice(0, ISSUES_MAX);
 };

@@ -126,7 +126,9 @@ const NOT_A_TIMESTAMP =
 const PATH_LENGTH_MAX = 200;
 
 const shortened = (path: string): string =>
-  path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX).toWellFormed()}…`;
+  path.length <= PATH_LENGTH_MAX
+    ? path.toWellFormed()
+    : `${path.slice(0, PATH_LENGTH_MAX).toWellFormed()}…`;
 
 // The identifiers are bounded, so only metadata can make an event large: look closer only then.
 const METADATA_LENGTH_SURELY_FITS = EVENT_BYTES_MAX / 8;

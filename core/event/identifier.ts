@@ -1,3 +1,5 @@
+import { lossyNumber } from "../json/lossy_number.ts";
+
 /** The longest `event_id`, `account_id` and `user_id`, in Unicode code points. */
 export const IDENTIFIER_LENGTH_MAX = 255;
 
@@ -10,7 +12,8 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
  * a well-formed Unicode string of 1 to 255 code points without control characters.
  */
 export const identifierProblem = (value: unknown): string | undefined => {
-  if (typeof value !== "string") return "must be a string";
+  // A number that JavaScript cannot hold, such as a 19-digit id, comes as a marked string.
+  if (typeof value !== "string" || lossyNumber(value) !== undefined) return "must be a string";
   if (value.length === 0) return "must not be empty";
   if (value.length > IDENTIFIER_LENGTH_MAX && codePoints(value) > IDENTIFIER_LENGTH_MAX) {
     return `must be at most ${IDENTIFIER_LENGTH_MAX} characters long, not ${codePoints(value)}`;

@@ -14,8 +14,16 @@ const canonical = (token: string): string => {
   const negative = mantissa.startsWith("-");
   const [whole = "", fraction = ""] = (negative ? mantissa.slice(1) : mantissa).split(".");
   const digits = (whole + fraction).replace(/^0+/, "");
-  const significant = digits.replace(/0+$/, "");
+  const significant = withoutTrailingZeros(digits);
   if (significant === "") return "0";
   const power = Number(exponent) - fraction.length + (digits.length - significant.length);
   return `${negative ? "-" : ""}${significant}e${power}`;
+};
+
+// A loop, because `/0+$/` starts anew at every zero: quadratic in a long run of zeros that is not the
+// end, and a body of one such number would hold the thread for minutes.
+const withoutTrailingZeros = (digits: string): string => {
+  let end = digits.length;
+  while (end > 0 && digits[end - 1] === "0") end--;
+  return digits.slice(0, end);
 };

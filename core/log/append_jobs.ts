@@ -11,45 +11,51 @@ import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
  *
  * @errors `LogUnavailable`: some may be appended, none is lost; append the same jobs again
  */
-export const appendJobs: (
-  jobs: ReadonlyArray<Job>,
-) => Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog> = Effect.fnUntraced(
-  function* (jobs: ReadonlyArray<Job>) {
-    return yield* Effect.catchTag(appendTogether(jobs), "AppendRefused", (refused) =>
-      isolate(jobs, refused.cause),
-    );
-  },
-);
+export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(jobs, new Set());
 
-const isolate = (
-  jobs: ReadonlyArray<Job>,
-  cause: unknown,
-): Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog> => {
+type Settling = Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog>;
+
+/**
+ * The events that a call of `appendJobs` has appended so far. When it tries some of them again, by
+ * halving or because it is run again, the log finds them there: they are no duplicates.
+ */
+type Mine = Set<Event>;
+
+const appendOrHalve = (jobs: ReadonlyArray<Job>, mine: Mine): Settling =>
+  Effect.catchTag(appendTogether(jobs, mine), "AppendRefused", (refused) =>
+    isolate(jobs, mine, refused.cause),
+  );
+
+const isolate = (jobs: ReadonlyArray<Job>, mine: Mine, cause: unknown): Settling => {
   const [only] = jobs;
   if (jobs.length === 1 && only !== undefined) {
     return Effect.succeed([{ _tag: "Failed", job: only, reason: describe(cause) }]);
   }
   const middle = Math.ceil(jobs.length / 2);
   return Effect.gen(function* () {
-    const settled = yield* appendJobs(jobs.slice(0, middle));
-    return [...settled, ...(yield* appendJobs(jobs.slice(middle)))];
+    const settled = yield* appendOrHalve(jobs.slice(0, middle), mine);
+    return [...settled, ...(yield* appendOrHalve(jobs.slice(middle), mine))];
   });
 };
 
 const describe = (cause: unknown): string =>
   cause instanceof Error ? cause.message : String(cause);
 
-const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mine: Mine) {
   const log = yield* EventLog;
   const { tallies, shards } = plan(jobs, log.shards);
-  yield* Effect.forEach(
+  const outcomes = yield* Effect.forEach(
     shards,
-    ([shard, { events, owners }]) =>
-      Effect.map(log.append(shard, events), (appended) => {
-        correct(owners, appended);
-      }),
-    { concurrency: "unbounded", discard: true },
+    ([shard, append]) =>
+      Effect.result(
+        Effect.map(log.append(shard, append.events), (appended) => {
+          correct(append, appended, mine);
+        }),
+      ),
+    { concurrency: "unbounded" },
   );
+  // Only now: an append that is broken off may be committed all the same, and nobody would know.
+  for (const outcome of outcomes) yield* Effect.fromResult(outcome);
   return jobs.map((job, i): Settlement => ({ _tag: "Completed", job, counts: tallies[i] ?? NONE }));
 });
 
@@ -95,13 +101,16 @@ const plan = (jobs: ReadonlyArray<Job>, shardCount: number) => {
 };
 
 /** The plan counts every event as appended; the log knows which were not. */
-const correct = (owners: ReadonlyArray<Tally>, appended: Appended): void => {
-  for (const index of appended.duplicates) move(owners[index], "duplicates");
-  for (const index of appended.conflicts) move(owners[index], "conflicts");
-};
-
-const move = (tally: Tally | undefined, to: "duplicates" | "conflicts"): void => {
-  if (tally === undefined) return;
-  tally.appended--;
-  tally[to]++;
+const correct = ({ events, owners }: ShardAppend, appended: Appended, mine: Mine): void => {
+  const present = new Set([...appended.duplicates, ...appended.conflicts]);
+  const move = (index: number, to: "duplicates" | "conflicts"): void => {
+    const event = events[index];
+    const tally = owners[index];
+    if (event === undefined || tally === undefined || mine.has(event)) return;
+    tally.appended--;
+    tally[to]++;
+  };
+  for (const index of appended.duplicates) move(index, "duplicates");
+  for (const index of appended.conflicts) move(index, "conflicts");
+  for (const [index, event] of events.entries()) if (!present.has(index)) mine.add(event);
 };

@@ -44,6 +44,11 @@ export class Projection extends Context.Service<
     ) => Effect.Effect<Step, ProjectionUnavailable | ProjectionRefused>;
     /** Records the next event of a shard as poisoned and moves the checkpoint past it. */
     readonly skip: (shard: number, reason: string) => Effect.Effect<Step, ProjectionUnavailable>;
+    /**
+     * Does a bounded piece of the upkeep that keeps summaries of large accounts quick, if any is due,
+     * and says whether there was. It changes how a summary is computed, never what it says.
+     */
+    readonly upkeep: Effect.Effect<boolean, ProjectionUnavailable>;
     /** The lag of every shard, in the order of the shards. */
     readonly lag: Effect.Effect<ReadonlyArray<Lag>, ProjectionUnavailable>;
   }

@@ -23,7 +23,9 @@ export const runProjector = Effect.gen(function* () {
     const steps = yield* Effect.forEach(shards, (shard) => advance(shard, STEP_EVENTS_MAX), {
       concurrency: SHARDS_AT_ONCE,
     });
-    return steps.some((step) => step.projected > 0);
+    // Behind the steps: freshness comes first.
+    const kept = yield* projection.upkeep;
+    return kept || steps.some((step) => step.projected > 0);
   });
 
   return yield* poll(look, signals.appended, (error) =>

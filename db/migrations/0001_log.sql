@@ -17,12 +17,19 @@ create table tidemark.events (
   type           text        not null collate "C",
   -- json, not jsonb: kept as it was sent.
   metadata       json,
-  primary key (shard, account_id, event_id),
-  constraint events_position unique (shard, position)
+  primary key (event_id, account_id, shard),
+  constraint events_position unique (position, shard)
 ) partition by list (shard);
 
--- An account's events by time: the raw events, and the parts of hours at the edges of a summary.
-create index events_account_time on tidemark.events (shard, account_id, occurred_at);
+-- An account's events by time, for summaries and for the raw events. It holds all that a summary
+-- counts, so that reading thousands of events need not fetch thousands of rows.
+--
+-- Every query of the log has one index that serves it, so that its plan is right from the first event
+-- on, before there are statistics, and stays so for as long as a session keeps it: none of the three
+-- begins with the columns of another. This one is partial, by a condition that always holds, so that
+-- only queries which state the condition can use it, and the look-up of identities cannot.
+create index events_account_time on tidemark.events (account_id, occurred_at)
+  include (type, user_id, position, shard) where schema_version > 0;
 
 -- The last position of each shard. Its row lock is what makes appends to a shard take turns.
 -- Every append updates a row; the free space keeps the updates in place (HOT).

@@ -18,11 +18,9 @@ create function tidemark.append(
   out conflicts  int[]
 )
 language plpgsql
--- The arrays are small against the log: look every identity up by index, whatever the statistics of
--- a log that grew a moment ago make of it. A plan with a scan of the log would be cached, too.
-set enable_hashjoin = off
-set enable_mergejoin = off
+-- A plan made while the log was empty is kept for long, so it must not be a scan of the log.
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
   v_head     bigint;
@@ -30,39 +28,42 @@ declare
 begin
   select position into strict v_head from tidemark.log_heads where shard = p_shard for update;
 
-  insert into tidemark.events (
-    position, occurred_at, recorded_at, fingerprint, shard,
-    account_id, event_id, user_id, type, metadata
+  with incoming as materialized (
+    select
+      i.*,
+      -- A subquery, which looks each identity up by the primary key. A join would be planned, and on
+      -- a log without statistics planned badly.
+      (
+        select e.fingerprint from tidemark.events e
+        where e.shard = p_shard and e.event_id = i.event_id and e.account_id = i.account_id
+      ) as known
+    from unnest(
+      p_account_ids, p_event_ids, p_user_ids, p_types, p_occurred_at, p_fingerprints, p_metadata
+    ) with ordinality as i (
+      account_id, event_id, user_id, type, occurred_at, fingerprint, metadata, ordinal
+    )
+  ),
+  appended as (
+    insert into tidemark.events (
+      position, occurred_at, recorded_at, fingerprint, shard,
+      account_id, event_id, user_id, type, metadata
+    )
+    select
+      v_head + row_number() over (order by ordinal),
+      to_timestamp(occurred_at / 1000), clock_timestamp(), fingerprint, p_shard,
+      account_id, event_id, user_id, type, metadata::json
+    from incoming
+    where known is null
   )
   select
-    v_head + row_number() over (order by i.ordinal),
-    to_timestamp(i.occurred_at / 1000), clock_timestamp(), i.fingerprint, p_shard,
-    i.account_id, i.event_id, i.user_id, i.type, i.metadata::json
-  from unnest(
-    p_account_ids, p_event_ids, p_user_ids, p_types, p_occurred_at, p_fingerprints, p_metadata
-  ) with ordinality as i (
-    account_id, event_id, user_id, type, occurred_at, fingerprint, metadata, ordinal
-  )
-  where not exists (
-    select from tidemark.events e
-    where e.shard = p_shard and e.account_id = i.account_id and e.event_id = i.event_id
-  );
-  get diagnostics v_appended = row_count;
+    count(*) filter (where known is null),
+    array_agg(ordinal - 1 order by ordinal) filter (where known = fingerprint),
+    array_agg(ordinal - 1 order by ordinal) filter (where known <> fingerprint)
+  into v_appended, duplicates, conflicts
+  from incoming;
 
-  update tidemark.log_heads set position = v_head + v_appended
-  where shard = p_shard and v_appended > 0;
-
-  if v_appended < cardinality(p_account_ids) then
-    select
-      array_agg(i.ordinal - 1 order by i.ordinal) filter (where e.fingerprint = i.fingerprint),
-      array_agg(i.ordinal - 1 order by i.ordinal) filter (where e.fingerprint <> i.fingerprint)
-    into duplicates, conflicts
-    from unnest(p_account_ids, p_event_ids, p_fingerprints)
-      with ordinality as i (account_id, event_id, fingerprint, ordinal)
-    join tidemark.events e
-      on e.shard = p_shard and e.account_id = i.account_id and e.event_id = i.event_id
-    -- What this call appended lies behind the old head.
-    where e.position <= v_head;
+  if v_appended > 0 then
+    update tidemark.log_heads set position = v_head + v_appended where shard = p_shard;
   end if;
 end
 $$;

@@ -26,12 +26,3 @@ create table read_models.activity_by_type (
   type       text        not null collate "C",
   primary key (shard, account_id, hour, type)
 ) with (fillfactor = 80);
-
-create table read_models.activity_by_user (
-  hour       timestamptz not null,
-  events     bigint      not null,
-  shard      smallint    not null,
-  account_id text        not null collate "C",
-  user_id    text        not null collate "C",
-  primary key (shard, account_id, hour, user_id)
-) with (fillfactor = 80);

@@ -1,0 +1,142 @@
+import { Context } from "effect";
+import * as assert from "uvu/assert";
+
+import { Queue } from "../../core/queue/queue.ts";
+import { Summaries } from "../../core/summary/summaries.ts";
+import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
+import { makeApplication } from "./application.ts";
+import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
+import type { Readiness } from "./health.ts";
+import type { Problem } from "./problem.ts";
+import { type ServerOptions, startServer } from "./server.ts";
+
+/** The real application on a real listener, over stations in memory. */
+export interface Api {
+  readonly url: string;
+  /** What the application called a fault of its own. */
+  readonly defects: ReadonlyArray<unknown>;
+  /** Appends and folds what was accepted; returns how many events the log holds. */
+  readonly settle: () => Promise<number>;
+  readonly close: () => Promise<void>;
+}
+
+export interface ApiOptions extends Pick<ServerOptions, "headersTimeoutMs" | "requestTimeoutMs"> {
+  /** "starting", or undefined for a process without the api role; else stations in memory. */
+  readonly services?: "starting" | undefined;
+  readonly readiness?: Readiness;
+  readonly queue?: Partial<Queue["Service"]>;
+  readonly summaries?: Partial<Summaries["Service"]>;
+}
+
+/** Starts the API; `queue` and `summaries` replace parts of the stations, to make them fail. */
+export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
+  const { services, settle } = makeMemoryServices();
+  const replaced = services.pipe(
+    Context.add(Queue, { ...Context.get(services, Queue), ...options.queue }),
+    Context.add(Summaries, { ...Context.get(services, Summaries), ...options.summaries }),
+  );
+  const defects: unknown[] = [];
+  const app = makeApplication({
+    services: "services" in options ? options.services : replaced,
+    readiness: async () => options.readiness ?? { ready: true, checks: {} },
+    onDefect: (defect) => defects.push(defect),
+  });
+  const { headersTimeoutMs, requestTimeoutMs } = options;
+  const server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    listener: app.callback(),
+    ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
+    ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+  });
+  return { url: server.url, defects, settle, close: () => server.close(1_000) };
+};
+
+let events = 0;
+
+/** An event that the API accepts, with an id of its own unless told. */
+export const validEvent = (fields: Readonly<Record<string, unknown>> = {}) => ({
+  event_id: `e${++events}`,
+  account_id: "acme",
+  user_id: "ada",
+  type: "login",
+  timestamp: new Date().toISOString(),
+  ...fields,
+});
+
+export const batchOf = (...items: ReadonlyArray<unknown>): string =>
+  JSON.stringify({ events: items });
+
+type Headers = Readonly<Record<string, string>>;
+
+/** A request as it goes over the wire, with a Content-Length that is true unless told. */
+export const requestBytes = (
+  line: string,
+  body: string | Uint8Array = "",
+  headers: Headers = {},
+): Buffer => {
+  const bytes = Buffer.from(body);
+  const fields = { Host: "tidemark", "Content-Length": String(bytes.length), ...headers };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.concat([Buffer.from(`${line} HTTP/1.1\r\n${lines.join("")}\r\n`), bytes]);
+};
+
+export const postBytes = (body: string | Uint8Array, headers: Headers = {}): Buffer =>
+  requestBytes("POST /events", body, { "Content-Type": "application/json", ...headers });
+
+/** Sends a request on a connection of its own. */
+export const send = async (api: Api, bytes: Uint8Array): Promise<Answer> => {
+  const connection = await openConnection(api.url);
+  connection.write(bytes);
+  const answer = await connection.answer();
+  connection.reset();
+  assert.ok(answer, "the server closed the connection without an answer");
+  return answer;
+};
+
+export const get = (api: Api, path: string): Promise<Answer> =>
+  send(api, requestBytes(`GET ${path}`));
+
+export const post = (api: Api, body: string | Uint8Array, headers: Headers = {}): Promise<Answer> =>
+  send(api, postBytes(body, headers));
+
+/** What every problem document promises, whatever the problem; returns it. */
+export const problemIn = (
+  answer: Answer | undefined,
+  status: number,
+  name: string,
+): Required<Pick<Problem, "errors">> & Problem => {
+  assert.ok(answer, "the server closed the connection without an answer");
+  assert.is(answer.status, status, answer.body);
+  assert.is(answer.headers["content-type"], "application/problem+json");
+  assert.is(answer.headers["cache-control"], "no-store");
+  assert.is(answer.headers["x-content-type-options"], "nosniff");
+  for (const header of ["server", "x-powered-by"]) assert.is(answer.headers[header], undefined);
+  const problem = JSON.parse(answer.body) as Problem;
+  assert.is(problem.type, `urn:tidemark:problem:${name}`, answer.body);
+  assert.is(problem.status, status);
+  assert.ok(problem.title.length > 0 && problem.detail.length > 0, answer.body);
+  return { ...problem, errors: problem.errors ?? [] };
+};
+
+/**
+ * Sends a bad request, and then a good one on the same connection: the first is refused with the
+ * problem, stores nothing, and leaves the connection usable. Returns the problem.
+ */
+export const refusal = async (
+  api: Api,
+  bytes: Uint8Array,
+  status: number,
+  name: string,
+): Promise<ReturnType<typeof problemIn>> => {
+  const before = await api.settle();
+  const connection: Connection = await openConnection(api.url);
+  connection.write(bytes);
+  const problem = problemIn(await connection.answer(), status, name);
+  assert.is(await api.settle(), before, "something of what was refused is stored");
+  connection.write(postBytes(batchOf(validEvent())));
+  assert.is((await connection.answer())?.status, 202, "the connection is of no more use");
+  assert.is(await api.settle(), before + 1);
+  connection.reset();
+  return problem;
+};

@@ -1,0 +1,163 @@
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import {
+  type Api,
+  batchOf,
+  get,
+  post,
+  requestBytes,
+  send,
+  startApi,
+  validEvent,
+} from "./api.fixture.ts";
+import type { Answer } from "./connection.fixture.ts";
+import type { Problem } from "./problem.ts";
+
+const test = suite<{ api: Api }>("a hostile client");
+
+test.before(async (context) => {
+  context.api = await startApi();
+});
+test.after(async ({ api }) => {
+  assert.is(Reflect.get({}, "polluted"), undefined);
+  await api.close();
+});
+
+/** Either everything of the batch is counted, or it is refused with a problem and nothing is stored. */
+const allOrNothing = async (api: Api, body: string | Uint8Array): Promise<void> => {
+  const before = await api.settle();
+  const answer = await post(api, body);
+  const stored = (await api.settle()) - before;
+  assert.equal(api.defects, []);
+  if (answer.status === 202) await isCounted(api, answer, stored);
+  else isRefused(answer, stored);
+};
+
+const isCounted = async (api: Api, answer: Answer, stored: number): Promise<void> => {
+  const { jobId, queued } = JSON.parse(answer.body) as { jobId: string; queued: number };
+  const job = JSON.parse((await get(api, `/jobs/${jobId}`)).body) as {
+    state: string;
+    appended: number;
+    duplicates: number;
+    conflicts: number;
+  };
+  const { state, appended, duplicates, conflicts } = job;
+  assert.is(state, "completed");
+  assert.is(appended, stored);
+  assert.is(appended + duplicates + conflicts, queued);
+};
+
+const isRefused = (answer: Answer, stored: number): void => {
+  assert.is(stored, 0);
+  assert.ok(answer.status >= 400 && answer.status < 500, `${answer.status} ${answer.body}`);
+  assert.is(answer.headers["content-type"], "application/problem+json");
+  const { detail, errors } = JSON.parse(answer.body) as Problem;
+  assert.ok(detail.length > 0);
+  for (const { index, path, message } of errors ?? []) {
+    assert.ok(index === null || Number.isInteger(index));
+    assert.type(path, "string");
+    assert.ok(message.length > 0);
+  }
+};
+
+const json = fc.json({ maxDepth: 4 });
+
+const batch = fc
+  .array(
+    fc.record(
+      {
+        event_id: fc.string({ unit: "binary", minLength: 1, maxLength: 4 }),
+        account_id: fc.constantFrom("a", "b", "__proto__"),
+        user_id: fc.string({ unit: "binary", maxLength: 4 }),
+        type: fc.constantFrom("login", "custom"),
+        metadata: fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 3 })),
+      },
+      { requiredKeys: ["event_id", "account_id", "user_id", "type"] },
+    ),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((items) => batchOf(...items.map((item) => validEvent(item))));
+
+/** What a text can suffer on its way: characters lost, doubled, or replaced by what means something. */
+const scar = fc.record({
+  at: fc.nat(),
+  length: fc.integer({ min: 0, max: 6 }),
+  instead: fc.oneof(
+    json,
+    fc.constantFrom("", '"', "\\", "{", "}", "[", "]", ",", ":", "\\u0000", "\\ud800", "1e400"),
+    fc.constantFrom('"__proto__":{"polluted":1},', '"constructor":{"prototype":{}},', "-", "0x"),
+    fc.string({ unit: "binary", maxLength: 3 }),
+  ),
+});
+type Scar = typeof scar extends fc.Arbitrary<infer T> ? T : never;
+
+const scarred = (text: string, scars: ReadonlyArray<Scar>): string =>
+  scars.reduce((now, { at, length, instead }) => {
+    const start = at % (now.length + 1);
+    return now.slice(0, start) + instead + now.slice(start + length);
+  }, text);
+
+/** A valid event with any of its fields replaced by any JSON, or with a field more. */
+const replaced = fc
+  .tuple(
+    fc.oneof(
+      fc.constantFrom("event_id", "account_id", "user_id", "type", "timestamp", "metadata"),
+      fc.string(),
+    ),
+    json,
+  )
+  .map(([field, value]) => {
+    const text = batchOf(validEvent(), validEvent({ [field]: "PLACE" }));
+    return text.replace('"PLACE"', () => value);
+  });
+
+const check = (title: string, bodies: fc.Arbitrary<string | Uint8Array>, runs: number): void => {
+  test(title, async ({ api }) => {
+    const property = fc.asyncProperty(bodies, (body) => allOrNothing(api, body));
+    await fc.assert(property, { numRuns: runs });
+  });
+};
+
+check("any JSON is refused or counted as a whole", json, 200);
+check("any batch is refused or counted as a whole", batch, 200);
+check("any bytes are refused", fc.uint8Array({ maxLength: 200 }), 100);
+check("any value in any field of an event is refused or counted", replaced, 400);
+check(
+  "a valid body with any scars is refused or counted as a whole",
+  fc.tuple(batch, fc.array(scar, { minLength: 1, maxLength: 3 })).map(([a, b]) => scarred(a, b)),
+  500,
+);
+
+/** Printable ASCII, which is what HTTP lets through. */
+const printable = fc.string({ unit: fc.integer({ min: 33, max: 126 }).map(String.fromCharCode) });
+const segment = fc.oneof(printable, fc.string({ unit: "binary" }).map(escaped));
+const parameters = fc
+  .array(
+    fc.tuple(fc.constantFrom("window", "from", "to", "top", "limit", "x", "__proto__"), segment),
+  )
+  .map((pairs) => pairs.map((pair) => pair.join("=")).join("&"));
+const target = fc.oneof(
+  segment.map((path) => `/${path}`),
+  printable.map((path) => `http://${path}`),
+  fc.tuple(segment, parameters).map(([id, query]) => `/accounts/${id}/summary?${query}`),
+  parameters.map((query) => `/accounts/sample?${query}`),
+  segment.map((id) => `/jobs/${id}`),
+);
+
+function escaped(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
+
+test("any target by any method is answered, and never with a fault of ours", async ({ api }) => {
+  const method = fc.constantFrom("GET", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND");
+  const property = fc.asyncProperty(method, target, async (verb, path) => {
+    const { status } = await send(api, requestBytes(`${verb} ${path}`));
+    assert.ok(status >= 200 && status < 500, String(status));
+    assert.equal(api.defects, []);
+  });
+  await fc.assert(property, { numRuns: 500 });
+});
+
+test.run();

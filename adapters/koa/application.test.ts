@@ -1,0 +1,192 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import {
+  type Api,
+  batchOf,
+  get,
+  postBytes,
+  problemIn,
+  refusal,
+  requestBytes,
+  send,
+  startApi,
+  validEvent,
+} from "./api.fixture.ts";
+import { openConnection } from "./connection.fixture.ts";
+
+const test = suite<{ api: Api }>("makeApplication");
+
+test.before(async (context) => {
+  context.api = await startApi();
+});
+test.after(async ({ api }) => {
+  assert.equal(api.defects, []);
+  await api.close();
+});
+
+for (const path of [
+  "/",
+  "/event",
+  "/events/1",
+  "/jobs",
+  "/jobs/a/b",
+  "/accounts",
+  "/accounts/acme",
+  "/accounts//summary",
+  "/accounts/acme/summary/x",
+  "/accounts/sample/x",
+  "/healthz/x",
+  "/%2e%2e/%2e%2e/etc/passwd",
+  "//",
+  "//[",
+  "/\\..\\healthz",
+  "/__proto__",
+  "*",
+  `/${"x".repeat(5_000)}`,
+]) {
+  test(`there is nothing at ${path.slice(0, 30)}`, async ({ api }) => {
+    const { detail } = await refusal(api, requestBytes(`GET ${path}`), 404, "route-unknown");
+    assert.ok(detail.length < 300);
+  });
+}
+
+for (const target of [
+  "/%",
+  "/%zz",
+  "/accounts/%E0%A4%A/summary",
+  "/accounts/%C0%AF/summary",
+  "/accounts/%ED%A0%BD/summary",
+  "/jobs/%",
+  "http://",
+  "http://?window=last_7d",
+  "http://[::1/healthz",
+  "http://[/healthz",
+  "http://%/healthz",
+]) {
+  test(`the target ${target} cannot be read, and is refused`, async ({ api }) => {
+    await refusal(api, requestBytes(`GET ${target}`), 400, "path-malformed");
+  });
+}
+
+test("a target with a host in it, as for a proxy, is read by its path", async ({ api }) => {
+  for (const target of ["http://elsewhere/healthz", "http://user@elsewhere:99999/healthz?x#y"]) {
+    assert.is((await get(api, target)).status, 200);
+  }
+});
+
+const ROUTES = [
+  ["/events", "POST"],
+  ["/jobs/1", "GET, HEAD"],
+  ["/accounts/sample", "GET, HEAD"],
+  ["/accounts/acme/summary", "GET, HEAD"],
+  ["/healthz", "GET, HEAD"],
+  ["/readyz", "GET, HEAD"],
+] as const;
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "TRACE", "QUERY", "LINK"];
+for (const [path, allowed] of ROUTES) {
+  for (const method of METHODS.filter((name) => !allowed.includes(name))) {
+    test(`${method} ${path} is refused, naming what is allowed`, async ({ api }) => {
+      const bytes = requestBytes(`${method} ${path}`, batchOf(validEvent()), {
+        "Content-Type": "application/json",
+      });
+      const { detail } = await refusal(api, bytes, 405, "method-not-allowed");
+      assert.match(detail, allowed);
+      assert.is((await send(api, bytes)).headers["allow"], allowed);
+    });
+  }
+
+  test(`OPTIONS ${path} tells what is allowed`, async ({ api }) => {
+    const { status, headers, body } = await send(api, requestBytes(`OPTIONS ${path}`));
+    assert.is(status, 204);
+    assert.is(headers["allow"], allowed);
+    assert.is(body, "");
+  });
+}
+
+test("HEAD is GET without a body, and refused where GET is", async ({ api }) => {
+  const connection = await openConnection(api.url);
+  for (const [path, status] of [
+    ["/healthz", 200],
+    ["/accounts/acme/summary", 200],
+    ["/accounts/acme/summary?top=0", 400],
+    ["/jobs/1", 404],
+    ["/nowhere", 404],
+    ["/events", 405],
+  ] as const) {
+    connection.write(requestBytes(`HEAD ${path}`));
+    const answer = await connection.answer("HEAD");
+    assert.is(answer?.status, status, path);
+    assert.ok(Number(answer?.headers["content-length"]) > 0);
+  }
+  // Had any of them had a body, it would now be taken for the beginning of this answer.
+  connection.write(requestBytes("GET /healthz"));
+  assert.is((await connection.answer())?.body, '{"status":"ok"}');
+  connection.reset();
+});
+
+test("a body where none belongs is passed over", async ({ api }) => {
+  const connection = await openConnection(api.url);
+  for (let i = 0; i < 3; i++) {
+    connection.write(requestBytes("GET /accounts/acme/summary", "x".repeat(100_000)));
+    assert.is((await connection.answer())?.status, 200);
+  }
+  connection.reset();
+});
+
+test("answers name neither the server nor what it is made of", async ({ api }) => {
+  for (const path of ["/healthz", "/accounts/sample", "/nowhere", "/jobs/1"]) {
+    const { headers } = await get(api, path);
+    assert.is(headers["server"], undefined);
+    assert.is(headers["x-powered-by"], undefined);
+    assert.is(headers["x-content-type-options"], "nosniff");
+  }
+});
+
+test("health and readiness are never cached", async ({ api }) => {
+  for (const path of ["/healthz", "/readyz"]) {
+    const { status, headers } = await get(api, path);
+    assert.is(status, 200);
+    assert.is(headers["cache-control"], "no-store");
+  }
+});
+
+test.run();
+
+const phases = suite("makeApplication, before and beside the API");
+
+const NOT_READY = { ready: false, checks: { service: "starting: no database" } };
+
+phases("while starting, the API says so and when to come again, and health is told", async () => {
+  const api = await startApi({ services: "starting", readiness: NOT_READY });
+  for (const bytes of [
+    postBytes(batchOf(validEvent())),
+    postBytes("[", { "Content-Type": "text/plain" }),
+    requestBytes("GET /accounts/acme/summary?top=0"),
+    requestBytes("DELETE /events"),
+    requestBytes("GET /nowhere"),
+  ]) {
+    const answer = await send(api, bytes);
+    const { retry_after } = problemIn(answer, 503, "starting");
+    assert.is(answer.headers["retry-after"], "1");
+    assert.is(retry_after, 1);
+  }
+  assert.is((await get(api, "/healthz")).status, 200);
+  const readyz = await get(api, "/readyz");
+  assert.is(readyz.status, 503);
+  assert.is(readyz.headers["retry-after"], "1");
+  assert.equal(JSON.parse(readyz.body), { status: "not_ready", checks: NOT_READY.checks });
+  await api.close();
+});
+
+phases("a process without the api role has its health and nothing else", async () => {
+  const api = await startApi({ services: undefined });
+  for (const path of ["/healthz", "/readyz"]) assert.is((await get(api, path)).status, 200);
+  for (const path of ["/accounts/sample", "/jobs/1", "/accounts/acme/summary"]) {
+    problemIn(await get(api, path), 404, "route-unknown");
+  }
+  problemIn(await send(api, postBytes(batchOf(validEvent()))), 404, "route-unknown");
+  await api.close();
+});
+
+phases.run();

@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+
+/** An HTTP answer as it came over the wire. */
+export interface Answer {
+  readonly status: number;
+  /** By lower case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** One TCP connection, on which a test sends what no HTTP client would. */
+export interface Connection {
+  readonly write: (bytes: string | Uint8Array) => void;
+  /** Writes, and returns when the system has taken it: a slow reader slows the writer down. */
+  readonly flush: (bytes: Uint8Array) => Promise<void>;
+  /** Says that nothing more will come, and goes on listening. */
+  readonly halfClose: () => void;
+  /** Goes away without a word. */
+  readonly reset: () => void;
+  /** The next answer; undefined when the server closed the connection instead. */
+  readonly answer: (to?: "HEAD") => Promise<Answer | undefined>;
+  /** Returns when the server has closed the connection. */
+  readonly closed: () => Promise<void>;
+}
+
+/** How long a server may take; a test that waits so long has failed. */
+const PATIENCE_MS = 10_000;
+
+export const openConnection = async (url: string): Promise<Connection> => {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  let received = Buffer.alloc(0);
+  let ended = false;
+  let gone = false;
+  socket.on("data", (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
+  socket.on("end", () => {
+    ended = true;
+    socket.end();
+  });
+  socket.on("close", () => (gone = true));
+  // A reset is a way of closing.
+  socket.on("error", () => {});
+  await once(socket, "connect");
+
+  const until = async (isTrue: () => boolean, what: string): Promise<void> => {
+    const late = AbortSignal.timeout(PATIENCE_MS);
+    while (!isTrue()) {
+      await Promise.race(
+        ["data", "end", "close"].map((event) => once(socket, event, { signal: late })),
+      ).catch(() => {
+        throw new Error(`${what} within ${PATIENCE_MS} ms; got ${received.toString()}`);
+      });
+    }
+  };
+
+  return {
+    write: (bytes) => void socket.write(bytes),
+    flush: (bytes) => new Promise((resolve) => socket.write(bytes, () => resolve())),
+    halfClose: () => void socket.end(),
+    reset: () => void socket.resetAndDestroy(),
+    closed: () => until(() => gone, "the server did not close the connection"),
+    answer: async (to) => {
+      let found = parseAnswer(received, to);
+      await until(() => {
+        found = parseAnswer(received, to);
+        return found !== undefined || ended || gone;
+      }, "no answer");
+      if (found === undefined) return undefined;
+      received = received.subarray(found.length);
+      return found.answer;
+    },
+  };
+};
+
+/** The first whole answer in the bytes, and its length; an interim one (100 Continue) is skipped. */
+const parseAnswer = (
+  bytes: Buffer,
+  to: "HEAD" | undefined,
+): { readonly answer: Answer; readonly length: number } | undefined => {
+  const headEnd = bytes.indexOf("\r\n\r\n");
+  if (headEnd === -1) return undefined;
+  const [statusLine = "", ...lines] = bytes.subarray(0, headEnd).toString().split("\r\n");
+  const status = Number(statusLine.split(" ")[1]);
+  const bodyStart = headEnd + 4;
+  if (status < 200) {
+    const next = parseAnswer(bytes.subarray(bodyStart), to);
+    return next && { answer: next.answer, length: next.length + bodyStart };
+  }
+  const headers = Object.fromEntries(
+    lines.map((line) => {
+      const [name = "", ...value] = line.split(": ");
+      return [name.toLowerCase(), value.join(": ")];
+    }),
+  );
+  const length = bodyStart + (to === "HEAD" ? 0 : Number(headers["content-length"] ?? 0));
+  if (bytes.length < length) return undefined;
+  const body = bytes.subarray(bodyStart, length).toString();
+  return { answer: { status, headers, body }, length };
+};

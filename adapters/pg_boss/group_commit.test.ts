@@ -1,0 +1,94 @@
+import { Effect, Exit, Fiber } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { makeGroupCommit } from "./group_commit.ts";
+
+const test = suite("group commit");
+
+/** A commit that ends when the test says so. */
+const controlled = (weightMax = 1_000) => {
+  const groups: Array<{
+    readonly items: ReadonlyArray<number>;
+    readonly end: (error?: Error) => void;
+  }> = [];
+  const submit = makeGroupCommit<number, string>({
+    commit: (items) =>
+      new Promise((resolve, reject) => {
+        groups.push({
+          items,
+          end: (error) => {
+            if (error === undefined) resolve(items.map((item) => `receipt ${item}`));
+            else reject(error);
+          },
+        });
+      }),
+    weigh: (item) => item,
+    weightMax,
+    commitsMax: 1,
+  });
+  const start = (item: number) => Effect.runFork(submit(item));
+  return { groups, start };
+};
+
+const outcome = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.runPromise(Fiber.await(fiber));
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+test("an item that comes alone is committed at once, and has its receipt after the commit", async () => {
+  const { groups, start } = controlled();
+  const fiber = start(1);
+  assert.equal(groups[0]?.items, [1]);
+  assert.is(fiber.pollUnsafe(), undefined);
+  groups[0]?.end();
+  assert.equal(await outcome(fiber), Exit.succeed("receipt 1"));
+});
+
+test("items that come during a commit go together in the next one, each with its own receipt", async () => {
+  const { groups, start } = controlled();
+  const first = start(1);
+  const others = [2, 3, 4].map(start);
+  assert.is(groups.length, 1);
+  groups[0]?.end();
+  await outcome(first);
+  await soon();
+  assert.equal(groups[1]?.items, [2, 3, 4]);
+  groups[1]?.end();
+  assert.equal(
+    await Promise.all(others.map(outcome)),
+    [2, 3, 4].map((item) => Exit.succeed(`receipt ${item}`)),
+  );
+});
+
+test("a commit that fails fails its own items only, and the next goes on", async () => {
+  const { groups, start } = controlled();
+  const first = start(1);
+  const second = start(2);
+  groups[0]?.end(new Error("the database is away"));
+  const failed = await outcome(first);
+  assert.ok(Exit.isFailure(failed));
+  await soon();
+  groups[1]?.end();
+  assert.ok(Exit.isSuccess(await outcome(second)));
+});
+
+test("an item beyond the bound is refused at once, and accepted again when there is room", async () => {
+  const { groups, start } = controlled(10);
+  const first = start(6);
+  const refused = await outcome(start(5));
+  assert.ok(Exit.isFailure(refused));
+  assert.match(JSON.stringify(refused), /QueueFull/);
+  const fits = start(4);
+  groups[0]?.end();
+  await outcome(first);
+  await soon();
+  groups[1]?.end();
+  assert.ok(Exit.isSuccess(await outcome(fits)));
+});
+
+test("an item larger than the bound is accepted when nothing waits", () => {
+  const { groups, start } = controlled(10);
+  start(11);
+  assert.equal(groups[0]?.items, [11]);
+});
+
+test.run();

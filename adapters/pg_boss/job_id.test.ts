@@ -1,0 +1,44 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { isJobId, newRowId, partId, PARTS_MAX, rowOf } from "./job_id.ts";
+
+const test = suite("job ids");
+
+test("a row id is a UUID of version 7 that holds its time and ends in three zeros", () => {
+  const now = Date.UTC(2026, 10, 22);
+  const id = newRowId(now);
+  assert.ok(isJobId(id));
+  assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{9}000$/);
+  assert.is(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16), now);
+});
+
+test("row ids are never the same, and sort by their time", () => {
+  const ids = Array.from({ length: 10_000 }, () => newRowId(1_000));
+  assert.is(new Set(ids).size, ids.length);
+  assert.ok(newRowId(1_000) < newRowId(1_001));
+});
+
+test("every part has an id of its own that leads back to its row", () => {
+  const row = newRowId(Date.now());
+  const ids = Array.from({ length: PARTS_MAX }, (_, i) => partId(row, i + 1));
+  assert.is(new Set([row, ...ids]).size, PARTS_MAX + 1);
+  ids.forEach((id, i) => {
+    assert.ok(isJobId(id));
+    assert.equal(rowOf(id), { rowId: row, part: i + 1 });
+  });
+  assert.equal(rowOf(row), { rowId: row, part: 0 });
+});
+
+test("what is no UUID is no job id", () => {
+  for (const text of [
+    "",
+    "1",
+    "01a20253-aa0c-79c1-b28a-b136a2df500",
+    "g1a20253-aa0c-79c1-b28a-b136a2df5001",
+  ]) {
+    assert.not.ok(isJobId(text), text);
+  }
+});
+
+test.run();

@@ -1,0 +1,116 @@
+import { Effect } from "effect";
+import * as fc from "fast-check";
+import pg from "pg";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { anEvent } from "../../core/event/event.fixture.ts";
+import { type Event, identityOf } from "../../core/event/event.ts";
+import {
+  createMigratedDatabase,
+  type MigratedDatabase,
+} from "../../scripts/test/migrated_database.ts";
+import { makeEventLog } from "./event_log.ts";
+import { databaseOf } from "./pool.ts";
+
+const test = suite("EventLog: postgres, when transactions fail");
+
+let migrated: MigratedDatabase;
+let accounts = 0;
+
+test.before(async () => {
+  migrated = await createMigratedDatabase();
+});
+test.after(() => migrated.close());
+
+/** How a writer's transaction ends after its append. "lost" commits, but the writer never learns it. */
+type Ending = "commit" | "roll back" | "break" | "lost";
+
+test("writers whose transactions roll back, break or commit unheard leave dense positions and each event once", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          ids: fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 }),
+          endings: fc.array(fc.constantFrom<Ending>("roll back", "break", "lost"), {
+            maxLength: 3,
+          }),
+        }),
+        { minLength: 2, maxLength: 6 },
+      ),
+      async (writers) => {
+        const log = makeEventLog(migrated.database, 2);
+        const before = (await Effect.runPromise(log.heads))[0]?.position ?? 0;
+        const accountId = `account-${++accounts}`;
+        await Promise.all(
+          writers.map(async ({ ids, endings }) => {
+            const events = ids.map((id) => anEvent({ accountId, eventId: String(id) }));
+            // Each delivery but the last fails in some way; the worker then appends the same again.
+            for (const ending of endings) await deliver(events, ending);
+            await deliver(events, "commit");
+          }),
+        );
+        const read = await Effect.runPromise(log.read(0, before, 1_000));
+        const distinct = new Set(writers.flatMap(({ ids }) => ids));
+        assert.is(new Set(read.map(identityOf)).size, read.length);
+        assert.equal(new Set(read.map(({ eventId }) => Number(eventId))), distinct);
+        assert.equal(
+          read.map(({ position }) => position),
+          read.map((_, i) => before + 1 + i),
+        );
+        const heads = await Effect.runPromise(log.heads);
+        assert.is(heads[0]?.position, before + distinct.size);
+      },
+    ),
+    { numRuns: 8 },
+  );
+});
+
+test("a reader never sees a position before all lower ones", async () => {
+  const log = makeEventLog(migrated.database, 2);
+  const accountId = `account-${++accounts}`;
+  const before = (await Effect.runPromise(log.heads))[0]?.position ?? 0;
+  let writing = true;
+  const write = async (writer: number): Promise<void> => {
+    for (let i = 0; i < 25; i++) {
+      const eventId = `${writer}-${i}`;
+      await deliver([anEvent({ accountId, eventId })], i % 3 === 0 ? "roll back" : "commit");
+    }
+  };
+  const watch = async (): Promise<number> => {
+    let reads = 0;
+    while (writing) {
+      const read = await Effect.runPromise(log.read(0, before, 10_000));
+      assert.equal(
+        read.map(({ position }) => position),
+        read.map((_, i) => before + 1 + i),
+      );
+      reads++;
+    }
+    return reads;
+  };
+  const watching = watch();
+  await Promise.all([1, 2, 3, 4].map(write));
+  writing = false;
+  assert.ok((await watching) > 0);
+});
+
+const deliver = async (events: ReadonlyArray<Event>, ending: Ending): Promise<void> => {
+  const client = new pg.Client({ connectionString: migrated.url });
+  client.on("error", () => {});
+  await client.connect();
+  const database = databaseOf(client);
+  await client.query("begin");
+  await Effect.runPromise(makeEventLog(database, 2).append(0, events));
+  if (ending === "break") {
+    // As a kill -9 of the writer: the connection is gone without a word.
+    (
+      client as unknown as { connection: { stream: { destroy: () => void } } }
+    ).connection.stream.destroy();
+    return;
+  }
+  await client.query(ending === "roll back" ? "rollback" : "commit");
+  await client.end();
+};
+
+test.run();

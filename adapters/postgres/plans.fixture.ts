@@ -1,0 +1,37 @@
+import pg from "pg";
+
+import type { Statement } from "./pool.ts";
+
+/** A session that tells the plan of every statement that it runs, those inside of functions too. */
+export interface ExplainingSession {
+  readonly run: (statement: Statement, values: ReadonlyArray<unknown>) => Promise<void>;
+  /** The plans since the last call. */
+  readonly plans: () => string;
+  readonly close: () => Promise<void>;
+}
+
+export const openExplainingSession = async (url: string): Promise<ExplainingSession> => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  let text = "";
+  client.on("notice", ({ message }) => {
+    if (message?.includes("plan:") === true) text += `${message}\n`;
+  });
+  await client.query(`
+    load 'auto_explain';
+    set auto_explain.log_min_duration = 0;
+    set auto_explain.log_nested_statements = on;
+    set auto_explain.log_parameter_max_length = 0;
+    set client_min_messages = log`);
+  return {
+    run: async (statement, values) => {
+      await client.query({ ...statement, values: [...values] });
+    },
+    plans: () => {
+      const taken = text;
+      text = "";
+      return taken;
+    },
+    close: () => client.end(),
+  };
+};

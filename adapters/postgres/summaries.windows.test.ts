@@ -1,0 +1,175 @@
+import { Effect } from "effect";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { collapse } from "../../core/event/batch.ts";
+import { anEvent } from "../../core/event/event.fixture.ts";
+import { type Event } from "../../core/event/event.ts";
+import { shardOf } from "../../core/event/shard.ts";
+import type { Summary } from "../../core/summary/summary.ts";
+import { summarise } from "../../core/summary/summary.ts";
+import {
+  createMigratedDatabase,
+  type MigratedDatabase,
+  TEST_SHARDS,
+} from "../../scripts/test/migrated_database.ts";
+import { makeEventLog } from "./event_log.ts";
+import { makeProjection } from "./projection.ts";
+import { makeSummaries } from "./summaries.ts";
+
+const test = suite("Summaries: postgres, from windows that are kept ready");
+
+let migrated: MigratedDatabase;
+let accounts = 0;
+
+test.before(async () => {
+  migrated = await createMigratedDatabase();
+});
+test.after(() => migrated.close());
+
+const DAY_MS = 86_400_000;
+
+/** What happens to an account, in any order. Times are in hours before now. */
+type Action =
+  | { readonly do: "append"; readonly events: ReadonlyArray<readonly [user: number, ago: number]> }
+  | { readonly do: "project" }
+  | { readonly do: "move the window"; readonly pieceEvents: number }
+  | { readonly do: "read"; readonly ago: number; readonly days: 1 | 7; readonly top: number };
+
+// Around the ends of both windows, in them, and beyond them; some milliseconds and some hours off.
+const ago = fc
+  .oneof(
+    fc.integer({ min: 0, max: 200 }),
+    fc
+      .tuple(fc.constantFrom(0, 24, 168), fc.integer({ min: -3, max: 3 }))
+      .map(([h, ms]) => h + ms / 3_600_000),
+  )
+  .filter((hours) => hours >= 0);
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  fc.record({
+    do: fc.constant("append" as const),
+    events: fc.array(fc.tuple(fc.integer({ min: 0, max: 12 }), ago), { maxLength: 25 }),
+  }),
+  fc.record({ do: fc.constant("project" as const) }),
+  fc.record({
+    do: fc.constant("move the window" as const),
+    pieceEvents: fc.integer({ min: 1, max: 40 }),
+  }),
+  fc.record({
+    do: fc.constant("read" as const),
+    ago,
+    days: fc.constantFrom(1 as const, 7 as const),
+    top: fc.integer({ min: 1, max: 5 }),
+  }),
+);
+
+const counted = ({ totals, topUsers }: Omit<Summary, "asOf">) => ({
+  totals: Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  topUsers,
+});
+
+test("however windows were moved along, and whatever came late, a summary is its definition", async () => {
+  const { database } = migrated;
+  const log = makeEventLog(database, TEST_SHARDS);
+  const projection = makeProjection(database);
+  // Every read asks for its window.
+  const summaries = makeSummaries(database, TEST_SHARDS, { correctedMax: 0 });
+  let fromWindow = 0;
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(action, { minLength: 10, maxLength: 30, size: "max" }),
+      async (actions) => {
+        const accountId = `account-${++accounts}`;
+        const shard = shardOf(accountId, TEST_SHARDS);
+        const now = Date.now();
+        // The oldest request is served first: leave none of an earlier run's account.
+        await database.query(
+          { name: "forget", text: "delete from read_models.window_requests" },
+          [],
+        );
+        const appended: Event[] = [];
+        let projected = 0;
+        for (const step of actions) {
+          if (step.do === "append") {
+            const events = step.events.map(([user, hours], i) =>
+              anEvent({
+                accountId,
+                eventId: `${appended.length + i}`,
+                userId: `user-${user}`,
+                type: user % 2 === 0 ? "login" : "custom",
+                occurredAt: Math.round(now - hours * 3_600_000),
+              }),
+            );
+            await Effect.runPromise(log.append(shard, collapse(events).events));
+            appended.push(...events);
+          } else if (step.do === "project") {
+            while ((await Effect.runPromise(projection.step(shard, 1_000))).projected > 0);
+            projected = appended.length;
+          } else if (step.do === "move the window") {
+            await database.query(
+              { name: "advance", text: "select read_models.advance_window($1, $2)" },
+              [shard, step.pieceEvents],
+            );
+          } else {
+            const to = Math.round(now - step.ago * 3_600_000);
+            const range = { from: to - step.days * DAY_MS, to };
+            const summary = await Effect.runPromise(summaries.summary(accountId, range, step.top));
+            const expected = summarise(appended.slice(0, projected), range, step.top);
+            assert.equal(counted(summary), counted(expected));
+            const windows = await database.query(
+              { name: "windows", text: "select from read_models.windows where account_id = $1" },
+              [accountId],
+            );
+            fromWindow += windows.length;
+          }
+        }
+      },
+    ),
+    { numRuns: 80 },
+  );
+  // Else this test would show nothing.
+  assert.ok(fromWindow > 50, `only ${fromWindow} reads had a window`);
+});
+
+test("upkeep moves every window that was asked for up to the present, and is then done", async () => {
+  const { database } = migrated;
+  const log = makeEventLog(database, TEST_SHARDS);
+  const projection = makeProjection(database);
+  const summaries = makeSummaries(database, TEST_SHARDS, { correctedMax: 10 });
+  const accountId = "busy";
+  const shard = shardOf(accountId, TEST_SHARDS);
+  const now = Date.now();
+  const events = Array.from({ length: 500 }, (_, i) =>
+    anEvent({
+      accountId,
+      eventId: `${i}`,
+      userId: `user-${i % 50}`,
+      occurredAt: now - 1_000 - i * 60_000,
+    }),
+  );
+  await Effect.runPromise(log.append(shard, events));
+  await Effect.runPromise(projection.step(shard, 1_000));
+  const range = { from: now - DAY_MS, to: now };
+  const before = await Effect.runPromise(summaries.summary(accountId, range, 10));
+  while (await Effect.runPromise(projection.upkeep));
+  const counts = await database.query<{ events: number }>(
+    {
+      name: "counts",
+      text: "select sum(events)::bigint as events from read_models.window_users where account_id = $1 and hours = 24",
+    },
+    [accountId],
+  );
+  assert.is(counts[0]?.events, 500);
+  const requests = await database.query(
+    { name: "requests", text: "select from read_models.window_requests where account_id = $1" },
+    [accountId],
+  );
+  assert.is(requests.length, 0);
+  const after = await Effect.runPromise(summaries.summary(accountId, range, 10));
+  assert.equal(counted(after), counted(before));
+});
+
+test.run();

@@ -1,0 +1,146 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
+import { accept, anEvent, completedJob, totalsOf, untilLogins } from "./api_client.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
+
+interface Context {
+  folder: string;
+  dataDir: string;
+}
+
+// Every service of this file has a database of its own, embedded; making it is what takes the time, so
+// that they share one, and each test leaves it to the next.
+const test = suite<Context>("npm start");
+
+test.before(async (context) => {
+  context.folder = await makeScratch();
+  context.dataDir = join(context.folder, "data");
+});
+test.after.each(killServices);
+test.after(async ({ folder, dataDir }) => {
+  await removeScratch(folder, dataDir);
+});
+
+const shell = promisify(execFile);
+
+test("--help explains itself, and anything else that is no variable is refused", async () => {
+  for (const argument of ["--help", "-h"]) {
+    const help = startService({}, [argument]);
+    assert.is(await help.ended, 0);
+    assert.match(help.output(), /^Usage: npm start/);
+  }
+  const unknown = startService({}, ["--port=1"]);
+  assert.is(await unknown.ended, 2);
+  assert.match(unknown.output(), /^Unknown argument: --port=1\n[^]*Usage: npm start/);
+});
+
+test("a bad configuration is told variable by variable, before anything is started", async ({
+  dataDir,
+}) => {
+  const service = startService({ DATA_DIR: dataDir, PORT: "http", SHARDS: "0" });
+  assert.is(await service.ended, 1);
+  const [, ...lines] = service.output().trimEnd().split("\n");
+  assert.match(lines[0] ?? "", /^ {2}PORT must be a whole number from 0 to 65535$/);
+  assert.match(lines[1] ?? "", /^ {2}SHARDS must be a whole number from 1 to 256$/);
+  assert.is(lines.length, 2);
+  assert.not.ok(existsSync(dataDir));
+});
+
+test("a port that is taken is told in one line, before a database is made", async ({ dataDir }) => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as { port: number };
+  const service = startService({ DATA_DIR: dataDir, PORT: String(port) });
+  assert.is(await service.ended, 1);
+  taken.close();
+  assert.match(
+    service.output(),
+    new RegExp(`^Another process listens on 127.0.0.1 port ${port}\\. .*set PORT .*\\n$`),
+  );
+  assert.not.ok(existsSync(dataDir));
+});
+
+test("it prints where it listens, and two commands that work as they are printed", async ({
+  dataDir,
+}) => {
+  const service = startService({ DATA_DIR: dataDir });
+  const url = await service.url();
+  const commands = service.output().match(/^ *curl .*$/gm) ?? [];
+  assert.is(commands.length, 2);
+  const [post = "", get = ""] = commands;
+  const posted = await shell("sh", ["-c", `${post} --silent`]);
+  const { statusCode, jobId } = JSON.parse(posted.stdout) as { statusCode: number; jobId: string };
+  assert.is(statusCode, 202);
+  await completedJob(url, jobId);
+  await untilLogins(url, 1);
+  const got = await shell("sh", ["-c", `${get} --silent`]);
+  assert.equal((JSON.parse(got.stdout) as { totals: unknown }).totals, { login: 1 });
+  assert.is(await service.stop(), 0);
+});
+
+test("what was counted is there after a restart", async ({ dataDir }) => {
+  const service = startService({ DATA_DIR: dataDir });
+  assert.equal(await totalsOf(await service.url()), { login: 1 });
+  assert.is(await service.stop(), 0);
+});
+
+const postgresPid = async (dataDir: string): Promise<number> =>
+  Number.parseInt(await readFile(join(dataDir, "postgres/postmaster.pid"), "utf8"), 10);
+
+test("what was accepted survives a kill -9 of the service and its database at once", async ({
+  dataDir,
+}) => {
+  // Without a worker, so that nobody has taken the job: who did is missed only after some seconds.
+  const killed = startService({ DATA_DIR: dataDir, ROLES: "api" });
+  const url = await killed.url();
+  const pid = await postgresPid(dataDir);
+  await accept(url, anEvent(), anEvent());
+  process.kill(pid, "SIGKILL");
+  killed.kill("SIGKILL");
+  assert.is(await killed.ended, "SIGKILL");
+
+  const next = startService({ DATA_DIR: dataDir });
+  await untilLogins(await next.url(), 3);
+  assert.is(await next.stop(), 0);
+});
+
+test("a second service on the same folder says who has it, and leaves the first alone", async ({
+  dataDir,
+}) => {
+  const first = startService({ DATA_DIR: dataDir });
+  const url = await first.url();
+  const second = startService({ DATA_DIR: dataDir });
+  assert.is(await second.ended, 1);
+  assert.match(second.output(), `in use by another process (pid ${first.pid})`);
+  assert.match(second.output(), /set DATA_DIR/);
+  await accept(url, anEvent());
+  await untilLogins(url, 4);
+  assert.is(await first.stop(), 0);
+});
+
+test("a service whose database dies says so and ends, and the next one begins where it was", async ({
+  dataDir,
+}) => {
+  const service = startService({ DATA_DIR: dataDir });
+  await service.url();
+  process.kill(await postgresPid(dataDir), "SIGKILL");
+  assert.is(await service.ended, 1);
+  const [, log = ""] = /ended by itself; (.*) says why/.exec(service.output()) ?? [];
+  assert.match(await readFile(log, "utf8"), "database system is ready");
+
+  const next = startService({ DATA_DIR: dataDir });
+  assert.equal(await totalsOf(await next.url()), { login: 4 });
+  assert.is(await next.stop(), 0);
+});
+
+test.run();

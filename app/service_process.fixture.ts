@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+import { VARIABLES } from "./configuration.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** The service as a process of its own, as `npm start` starts it. */
+export interface ServiceProcess {
+  readonly pid: number;
+  /** Everything that it printed so far, on stdout and stderr. */
+  readonly output: () => string;
+  /** Where it listens; returns once it says so, and fails if it ends instead. */
+  readonly url: () => Promise<string>;
+  /** Returns once it has printed something that matches, and fails if it ends instead. */
+  readonly prints: (pattern: RegExp) => Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  /** How it ended: an exit code, or a signal. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** Asks it to end, and returns how it did. */
+  readonly stop: () => Promise<number | NodeJS.Signals>;
+}
+
+const alive = new Set<ChildProcess>();
+
+/** Kills what a failed test has left running. */
+export const killServices = async (): Promise<void> => {
+  await Promise.all(
+    Array.from(alive, async (child) => {
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }),
+  );
+};
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+
+/** How long anything may take here; a test that waits so long has failed. */
+const PATIENCE_MS = 30_000;
+
+/** Starts the service with these variables set and no others, on a free port unless told. */
+export const startService = (
+  environment: Environment,
+  args: ReadonlyArray<string> = [],
+): ServiceProcess => {
+  const inherited = Object.entries(process.env).filter(([name]) => !VARIABLES.includes(name));
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { ...Object.fromEntries(inherited), PORT: "0", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  }
+  // When its pipes are closed, too, so that nothing which it printed is missed.
+  const ended = once(child, "close").then(
+    ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+  );
+  let running = true;
+  alive.add(child);
+  void ended.then(() => {
+    running = false;
+    alive.delete(child);
+  });
+
+  const prints = (pattern: RegExp): Promise<void> =>
+    until(async () => {
+      if (pattern.test(output)) return true;
+      if (!running) throw new Error(`it ended without printing ${pattern}, but:\n${output}`);
+      return false;
+    }, `it did not print ${pattern}`);
+
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    prints,
+    url: async () => {
+      await prints(LISTENS);
+      return LISTENS.exec(output)?.[1] ?? "";
+    },
+    kill: (signal) => void child.kill(signal),
+    ended,
+    stop: () => {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+};
+
+const LISTENS = /Tidemark listens on (http:\/\/[^ ]+:\d+)/;
+
+/** Asks again and again until the answer is yes. */
+export const until = async (isTrue: () => Promise<boolean>, otherwise: string): Promise<void> => {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(`${otherwise} within ${PATIENCE_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};

@@ -1,0 +1,80 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** A way to a database that a test can close: what stands between is a plain TCP forwarder. */
+export interface TcpGate {
+  /** The database's URL through the gate. */
+  readonly url: string;
+  /** How many connections were tried while the gate let them come and hung up. */
+  readonly hungUp: () => number;
+  /** Lets connections through. */
+  readonly open: () => Promise<void>;
+  /** Takes connections and drops them at once, those that are open too. */
+  readonly hangUp: () => Promise<void>;
+  /** Refuses connections, and drops those that are open. */
+  readonly close: () => Promise<void>;
+}
+
+/** A gate before a database, closed at first. */
+export const makeTcpGate = async (databaseUrl: string): Promise<TcpGate> => {
+  const target = new URL(databaseUrl);
+  const sockets = new Set<Socket>();
+  let mode: "open" | "hang up" = "hang up";
+  let hungUp = 0;
+  let server: Server | undefined;
+
+  const track = (socket: Socket): Socket => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    // Whatever breaks, breaks for the other side, too.
+    socket.on("error", () => {});
+    return socket;
+  };
+  const onConnection = (socket: Socket): void => {
+    track(socket);
+    if (mode === "hang up") {
+      hungUp++;
+      socket.destroy();
+      return;
+    }
+    const onward = track(connect(Number(target.port), target.hostname));
+    socket.pipe(onward).pipe(socket);
+    socket.once("close", () => onward.destroy());
+    onward.once("close", () => socket.destroy());
+  };
+  const drop = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const listen = async (port: number): Promise<number> => {
+    server = createServer(onConnection).listen(port, "127.0.0.1");
+    await once(server, "listening");
+    return (server.address() as { port: number }).port;
+  };
+  const close = async (): Promise<void> => {
+    const closing = server;
+    server = undefined;
+    drop();
+    if (closing === undefined) return;
+    closing.close();
+    await once(closing, "close");
+  };
+
+  // Its port is known from now on; nothing else on this machine will want one that was free so lately.
+  const port = await listen(0);
+  await close();
+  const url = new URL(databaseUrl);
+  url.hostname = "127.0.0.1";
+  url.port = String(port);
+  const be = async (next: typeof mode): Promise<void> => {
+    mode = next;
+    drop();
+    if (server === undefined) await listen(port);
+  };
+  return {
+    url: url.href,
+    hungUp: () => hungUp,
+    open: () => be("open"),
+    hangUp: () => be("hang up"),
+    close,
+  };
+};

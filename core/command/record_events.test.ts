@@ -1,0 +1,95 @@
+import { Effect, Result } from "effect";
+import { TestClock } from "effect/testing";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { NOW, rulesWith, sentEvent } from "../event/decode.fixture.ts";
+import { EventRules } from "../event/rules.ts";
+import { formatTimestamp } from "../event/timestamp.ts";
+import { type FakeQueue, makeFakeQueue } from "../queue/queue.fixture.ts";
+import { Queue, QueueFull, QueueUnavailable } from "../queue/queue.ts";
+import { simulate } from "../simulate.fixture.ts";
+import { recordEvents } from "./record_events.ts";
+
+const test = suite("recordEvents");
+
+/** Sends a body at NOW, and answers what came of it. */
+const sent = (queue: FakeQueue["service"], input: unknown) =>
+  simulate(
+    Effect.andThen(
+      TestClock.setTime(NOW),
+      Effect.result(Effect.provideService(recordEvents(input), Queue, queue)),
+    ),
+  );
+const refusedWith = (result: Result.Result<unknown, { readonly _tag: string }>): string =>
+  Result.isFailure(result) ? result.failure._tag : "accepted";
+
+test("an accepted batch is queued once, and answered with its job and how many events it held", async () => {
+  const queue = makeFakeQueue();
+  const events = [
+    sentEvent({ event_id: "1" }),
+    sentEvent({ event_id: "1" }),
+    sentEvent({ event_id: "1", user_id: "bob" }),
+    sentEvent({ event_id: "2" }),
+  ];
+  const accepted = Result.getOrThrow(await sent(queue.service, { events }));
+  assert.equal(accepted, { jobId: "enqueued-1", queued: 4 });
+  assert.is(queue.enqueued.length, 1);
+  const [batch] = queue.enqueued;
+  assert.equal(
+    batch?.events.map(({ eventId, userId }) => [eventId, userId]),
+    [
+      ["1", "ada"],
+      ["2", "ada"],
+    ],
+  );
+  assert.equal([batch?.duplicates, batch?.conflicts], [1, 1]);
+});
+
+test("nothing of a batch is queued when one event of it is invalid", async () => {
+  const queue = makeFakeQueue();
+  const events = [sentEvent({ event_id: "1" }), sentEvent({ event_id: "" })];
+  assert.is(refusedWith(await sent(queue.service, { events })), "EventInvalid");
+  assert.is(refusedWith(await sent(queue.service, { events: [] })), "BatchEmpty");
+  assert.is(refusedWith(await sent(queue.service, { event: [] })), "BatchMalformed");
+  const many = Array.from({ length: 1_001 }, () => sentEvent());
+  assert.is(refusedWith(await sent(queue.service, { events: many })), "BatchTooLarge");
+  assert.equal(queue.enqueued, []);
+});
+
+test("a queue that is full or away is told as such", async () => {
+  for (const error of [
+    new QueueFull({ retryAfterSeconds: 3 }),
+    new QueueUnavailable({ cause: "away" }),
+  ]) {
+    const queue = { ...makeFakeQueue().service, enqueue: () => Effect.fail(error) };
+    const result = await sent(queue, { events: [sentEvent()] });
+    assert.is(Result.isFailure(result) ? result.failure : undefined, error);
+  }
+});
+
+test("an invalid batch is refused without asking the queue", async () => {
+  const queue = { ...makeFakeQueue().service, enqueue: () => Effect.die("asked") };
+  assert.is(refusedWith(await sent(queue, { events: [{}] })), "EventInvalid");
+});
+
+test("the service's clock decides what lies in the future", async () => {
+  const at = (ms: number) => ({ events: [sentEvent({ timestamp: formatTimestamp(ms) })] });
+  const queue = makeFakeQueue().service;
+  assert.is(refusedWith(await sent(queue, at(NOW + 5 * 60_000))), "accepted");
+  assert.is(refusedWith(await sent(queue, at(NOW + 5 * 60_000 + 1))), "EventInvalid");
+});
+
+test("the service's rules decide which types are allowed", async () => {
+  const rules = rulesWith({ types: new Set(["refund"]) });
+  const command = (type: string) =>
+    Effect.result(recordEvents({ events: [sentEvent({ type })] })).pipe(
+      Effect.provideService(EventRules, rules),
+      Effect.provideService(Queue, makeFakeQueue().service),
+    );
+  const outcome = (type: string) => simulate(Effect.andThen(TestClock.setTime(NOW), command(type)));
+  assert.is(refusedWith(await outcome("refund")), "accepted");
+  assert.is(refusedWith(await outcome("login")), "EventInvalid");
+});
+
+test.run();

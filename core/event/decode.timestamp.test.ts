@@ -1,0 +1,94 @@
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { accepted, assertRefused, NOW, rulesWith, sentEvent } from "./decode.fixture.ts";
+import { EVENT_RULES_DEFAULT } from "./rules.ts";
+import { formatTimestamp } from "./timestamp.ts";
+
+const test = suite("decodeEvent: timestamp");
+
+const MINUTE_MS = 60_000;
+const at = (ms: number): unknown => sentEvent({ timestamp: formatTimestamp(ms) });
+
+test("an event may be 5 minutes ahead of the clock and not a millisecond more", () => {
+  assert.is(EVENT_RULES_DEFAULT.futureMaxMs, 5 * MINUTE_MS);
+  const latest = NOW + 5 * MINUTE_MS;
+  assert.is(accepted(at(latest)).occurredAt, latest);
+  assertRefused(at(latest + 1), "timestamp", /future.*not be after 2026-01-31T12:05:00\.000Z/);
+});
+
+test("an event may be as old as the rules say and not a millisecond more", () => {
+  const earliest = NOW - EVENT_RULES_DEFAULT.ageMaxMs;
+  assert.is(accepted(at(earliest)).occurredAt, earliest);
+  const bound = formatTimestamp(earliest).replaceAll(".", "\\.");
+  assertRefused(at(earliest - 1), "timestamp", new RegExp(`too old.*not be before ${bound}`));
+});
+
+test("ten years back is never too old, whichever leap days lie between", () => {
+  for (let year = 2000; year < 2100; year++) {
+    for (const [month, day] of [
+      [0, 1],
+      [1, 28],
+      [2, 1],
+      [11, 31],
+    ] as const) {
+      const span = Date.UTC(year, month, day) - Date.UTC(year - 10, month, day);
+      assert.ok(span <= EVENT_RULES_DEFAULT.ageMaxMs, `${year}-${month + 1}-${day}`);
+    }
+  }
+});
+
+test("both bounds are those of the rules", () => {
+  const rules = rulesWith({ futureMaxMs: 0, ageMaxMs: 1_000 });
+  assert.ok(accepted(at(NOW), rules));
+  assert.ok(accepted(at(NOW - 1_000), rules));
+  assertRefused(at(NOW + 1), "timestamp", /future/, rules);
+  assertRefused(at(NOW - 1_001), "timestamp", /too old/, rules);
+});
+
+test("the bounds are of the instant, whatever offset it is written with", () => {
+  const latest = "2026-02-01T01:35:00.000+13:30";
+  assert.is(accepted(sentEvent({ timestamp: latest })).occurredAt, NOW + 5 * MINUTE_MS);
+  assertRefused(sentEvent({ timestamp: "2026-02-01T01:35:00.001+13:30" }), "timestamp", /future/);
+});
+
+test("digits behind the millisecond move no event over a bound or into the next millisecond", () => {
+  const { occurredAt } = accepted(sentEvent({ timestamp: "2026-01-31T12:05:00.000999999Z" }));
+  assert.is(occurredAt, NOW + 5 * MINUTE_MS);
+});
+
+test("a text that is no timestamp with an offset is refused with an example of one", () => {
+  for (const timestamp of [
+    "",
+    "now",
+    "1769852400000",
+    "2026-01-31",
+    "2026-01-31T09:30:00",
+    "2026-01-31 09:30:00Z",
+    "2026-02-29T09:30:00Z",
+    "2026-01-31T09:30:00Z\u0000",
+  ]) {
+    assertRefused(sentEvent({ timestamp }), "timestamp", /offset, such as 2026-01-31T09:30:00/);
+  }
+});
+
+test("an event is accepted exactly when its instant is within the bounds", () => {
+  const earliest = NOW - EVENT_RULES_DEFAULT.ageMaxMs;
+  const latest = NOW + EVENT_RULES_DEFAULT.futureMaxMs;
+  const instant = fc.oneof(
+    fc.integer({ min: earliest - 5, max: earliest + 5 }),
+    fc.integer({ min: latest - 5, max: latest + 5 }),
+    fc.integer({ min: Date.UTC(1900, 0), max: Date.UTC(2100, 0) }),
+  );
+  fc.assert(
+    fc.property(instant, (ms) => {
+      if (ms < earliest) assertRefused(at(ms), "timestamp", /too old/);
+      else if (ms > latest) assertRefused(at(ms), "timestamp", /in the future/);
+      else assert.is(accepted(at(ms)).occurredAt, ms);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.run();

@@ -1,0 +1,109 @@
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { losesValue } from "./decimal.ts";
+
+const test = suite("losesValue");
+
+test("too large, too small or too many digits loses value", () => {
+  for (const token of [
+    "1e400",
+    "-1e400",
+    "1.8e308",
+    "1e999999999999999999999999",
+    "1e-400",
+    "-1e-400",
+    "1e-999999999999999999999999",
+    "9007199254740993",
+    "-9007199254740993",
+    "9007199254740993e0",
+    "900719925474099.3e1",
+    "0.1234567890123456789",
+    "0.30000000000000001",
+    "1.00000000000000000001",
+    "12345678901234567890",
+  ]) {
+    assert.is(losesValue(token), true, token);
+  }
+});
+
+test("another spelling of the same value loses nothing", () => {
+  for (const token of [
+    "0",
+    "-0",
+    "0.0",
+    "0e5",
+    "-0.000E-9",
+    "0e999999999999999999999999",
+    "1.50",
+    "1e3",
+    "1E+3",
+    "1000e-3",
+    "0.001e3",
+    "9007199254740992",
+    "9007199254740992.0",
+    "9007199254740994",
+    "100000000000000000000000",
+    "1e23",
+    "5e-324",
+    "1.7976931348623157e308",
+    "17976931348623157e292",
+    "0.30000000000000004",
+  ]) {
+    assert.is(losesValue(token), false, token);
+  }
+});
+
+test("no number that JavaScript can hold loses value as JavaScript prints it", () => {
+  const double = fc.double({ noDefaultInfinity: true, noNaN: true });
+  fc.assert(
+    fc.property(double, (number) => {
+      assert.is(losesValue(String(number)), false);
+      assert.is(losesValue(number.toExponential()), false);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("an integer loses value exactly when JavaScript prints another one", () => {
+  const integer = fc.oneof(
+    // From 10^21 on JavaScript prints an exponent.
+    fc.bigInt({ min: -999n * 10n ** 18n, max: 999n * 10n ** 18n }),
+    fc.bigInt({ min: 2n ** 53n - 20n, max: 2n ** 53n + 20n }),
+    fc.bigInt({ min: 0n, max: 999n }).map((n) => n * 10n ** 16n),
+  );
+  fc.assert(
+    fc.property(integer, (number) => {
+      const expected = BigInt(String(Number(number))) !== number;
+      assert.is(losesValue(`${number}`), expected);
+      assert.is(losesValue(`${number}.000`), expected);
+      assert.is(losesValue(`${number}000e-3`), expected);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("where the point stands does not matter", () => {
+  const digits = fc.stringMatching(/^[1-9]\d{0,24}$/);
+  fc.assert(
+    fc.property(digits, fc.nat({ max: 30 }), (whole, shift) => {
+      const padded = whole.padStart(shift + 1, "0");
+      const at = padded.length - shift;
+      const pointed = `${padded.slice(0, at)}.${padded.slice(at)}0e${shift}`;
+      assert.is(losesValue(pointed), losesValue(whole), `${pointed} is ${whole}`);
+      assert.is(losesValue(`${whole}${"0".repeat(shift)}`), losesValue(`${whole}e${shift}`));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+// `/0+$/` needed 25 minutes for it.
+test("a long run of zeros inside of a number costs no more than its length", () => {
+  const zeros = "0".repeat(1_000_000);
+  assert.is(losesValue(`0.1${zeros}1`), true);
+  assert.is(losesValue(`0.1${zeros}`), false);
+  assert.is(losesValue(`${zeros}.${zeros}`), false);
+});
+
+test.run();

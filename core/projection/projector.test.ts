@@ -1,0 +1,253 @@
+import { Deferred, Effect, Fiber } from "effect";
+import { TestClock } from "effect/testing";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { POLL_MAX_MS, POLL_MIN_MS } from "../poll.ts";
+import { makeSignals, Signals } from "../signal.ts";
+import { settled, simulate, until } from "../simulate.fixture.ts";
+import { type FakeProjection, makeFakeProjection } from "./projection.fixture.ts";
+import { Projection } from "./projection.ts";
+import { advance, catchUp, runProjector, STEP_EVENTS_MAX } from "./projector.ts";
+
+const test = suite("projector");
+
+const upTo = (head: number): number[] => Array.from({ length: head }, (_, i) => i + 1);
+const skippedIn = (fake: FakeProjection, shard = 0): number[] =>
+  (fake.skipped[shard] ?? []).map(({ position }) => position);
+const on = <A, E>(fake: FakeProjection, effect: Effect.Effect<A, E, Projection>) =>
+  Effect.provideService(effect, Projection, fake.service);
+
+/** Runs a projector in the background. */
+const startProjector = Effect.fnUntraced(function* (fake: FakeProjection) {
+  const signals = makeSignals();
+  const loop = Effect.provideService(runProjector, Signals, signals);
+  const fiber = yield* Effect.forkDetach(on(fake, loop));
+  yield* settled;
+  return { fiber, appended: signals.appended };
+});
+
+test("advance folds what is there, up to its limit", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([5]);
+      assert.equal(yield* on(fake, advance(0, 3)), { projected: 3, checkpoint: 3 });
+      assert.equal(yield* on(fake, advance(0, 3)), { projected: 2, checkpoint: 5 });
+      assert.is((yield* on(fake, advance(0, 3))).projected, 0);
+      assert.equal(fake.folded, [upTo(5)]);
+    }),
+  ));
+
+test("advance halves a range that is refused, and folds what comes before the poison event", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([100]);
+      fake.poison = (_, position) => position === 30;
+      assert.equal(yield* on(fake, advance(0, 100)), { projected: 25, checkpoint: 25 });
+      assert.equal(fake.folded, [upTo(25)]);
+      assert.equal(fake.skipped, [[]]);
+    }),
+  ));
+
+test("advance skips a poison event that stands alone, and says which and why", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([3]);
+      fake.poison = (_, position) => position === 1;
+      assert.equal(yield* on(fake, advance(0, 1)), { projected: 1, checkpoint: 1 });
+      assert.equal(fake.skipped, [[{ position: 1, reason: "Error: position 1" }]]);
+      assert.equal(fake.folded, [[]]);
+      assert.equal(logged, ["Error: An event is poisoned and was skipped"]);
+    }),
+    logged,
+  );
+});
+
+test("one poison event costs a few dozen steps, wherever it lies, and nothing else is skipped", () =>
+  simulate(
+    Effect.gen(function* () {
+      const head = STEP_EVENTS_MAX;
+      for (const poison of [1, 2, 3, head / 2, head / 2 + 1, 7_777, head - 1, head]) {
+        const fake = makeFakeProjection([head]);
+        fake.poison = (_, position) => position === poison;
+        yield* on(fake, catchUp);
+        assert.equal(skippedIn(fake), [poison]);
+        assert.equal(
+          fake.folded[0],
+          upTo(head).filter((position) => position !== poison),
+        );
+        assert.ok(fake.steps < 150, `${fake.steps} steps`);
+      }
+    }),
+  ));
+
+test("catchUp folds every event of every shard once, in order, and skips the poison ones alone", () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          head: fc.nat({ max: 40 }),
+          poison: fc.uniqueArray(fc.integer({ min: 1, max: 40 })),
+        }),
+        { minLength: 1, maxLength: 4 },
+      ),
+      (shards) =>
+        simulate(
+          Effect.gen(function* () {
+            const fake = makeFakeProjection(shards.map(({ head }) => head));
+            fake.poison = (shard, at) => shards[shard]?.poison.includes(at) === true;
+            yield* on(fake, catchUp);
+            for (const [shard, { head, poison }] of shards.entries()) {
+              assert.equal(
+                fake.folded[shard],
+                upTo(head).filter((at) => !poison.includes(at)),
+              );
+              assert.equal(
+                skippedIn(fake, shard),
+                upTo(head).filter((at) => poison.includes(at)),
+              );
+              assert.is(fake.checkpoints[shard], head);
+            }
+          }),
+        ),
+    ),
+    { numRuns: 60 },
+  ));
+
+test("catchUp takes steps of a bounded size", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([STEP_EVENTS_MAX * 2 + 1, 1]);
+      yield* on(fake, catchUp);
+      assert.is(fake.steps, 4);
+      assert.equal(fake.checkpoints, [STEP_EVENTS_MAX * 2 + 1, 1]);
+    }),
+  ));
+
+test("catchUp says when the database is away", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([1]);
+      fake.away = true;
+      const error = yield* Effect.flip(on(fake, catchUp));
+      assert.is(error._tag, "ProjectionUnavailable");
+    }),
+  ));
+
+test("a projector folds what is there when it starts, and then what is appended, within 250 ms", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([3, 0, 2]);
+      yield* startProjector(fake);
+      yield* TestClock.adjust("10 seconds");
+      assert.equal(fake.folded, [upTo(3), [], upTo(2)]);
+      fake.heads[1] = 4;
+      yield* TestClock.adjust(POLL_MAX_MS);
+      assert.equal(fake.folded, [upTo(3), upTo(4), upTo(2)]);
+    }),
+  ));
+
+test("a projector is woken by the append of its own process", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([0]);
+      const { appended } = yield* startProjector(fake);
+      yield* TestClock.adjust("10 seconds");
+      fake.heads[0] = 4;
+      yield* appended.raise;
+      yield* until("it is folded", () => fake.checkpoints[0] === 4);
+    }),
+  ));
+
+test("a projector that is behind does not wait between its steps", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([STEP_EVENTS_MAX * 3 + 1]);
+      yield* startProjector(fake);
+      yield* until("it is caught up", () => fake.checkpoints[0] === STEP_EVENTS_MAX * 3 + 1);
+    }),
+  ));
+
+test("a projector does the upkeep that is due piece by piece, and folds between the pieces", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([STEP_EVENTS_MAX * 3]);
+      fake.upkeepDue = 10;
+      const dueAtStep: number[] = [];
+      fake.onStep = () => Effect.sync(() => void dueAtStep.push(fake.upkeepDue));
+      yield* startProjector(fake);
+      yield* until("all of it is done", () => fake.upkeepDue === 0);
+      assert.equal(dueAtStep, [10, 9, 8]);
+    }),
+  ));
+
+test("a projector goes on behind a poison event, and its other shards do not wait for it", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([50, 50]);
+      fake.poison = (shard, position) => shard === 0 && position === 20;
+      yield* startProjector(fake);
+      yield* until("both are caught up", () => fake.checkpoints.every((at) => at === 50));
+      assert.equal(
+        fake.folded[0],
+        upTo(50).filter((position) => position !== 20),
+      );
+      assert.equal(skippedIn(fake), [20]);
+      assert.equal(fake.folded[1], upTo(50));
+    }),
+  ));
+
+test("a projector whose shard another one has leased looks on without a hurry", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([5]);
+      fake.leased = () => true;
+      yield* startProjector(fake);
+      yield* TestClock.adjust("10 seconds");
+      assert.ok(fake.looks < 10_000 / POLL_MIN_MS / 5, `${fake.looks} looks in 10 s`);
+      fake.leased = () => false;
+      yield* TestClock.adjust(POLL_MAX_MS);
+      assert.equal(fake.folded, [upTo(5)]);
+    }),
+  ));
+
+test("a projector waits while the database is away, says so, and then loses nothing", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([5]);
+      fake.away = true;
+      yield* startProjector(fake);
+      yield* TestClock.adjust("1 minute");
+      assert.is(fake.checkpoints[0], 0);
+      assert.is(logged[0], "Warn: The projector waits: the database is away");
+      assert.ok(fake.looks <= 121, `${fake.looks} looks in a minute`);
+      fake.away = false;
+      yield* TestClock.adjust("1 second");
+      assert.equal(fake.folded, [upTo(5)]);
+    }),
+    logged,
+  );
+});
+
+test("a projector that is stopped finishes its step and begins no other", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([STEP_EVENTS_MAX + 1]);
+      const begun = yield* Deferred.make<void>();
+      const goOn = yield* Deferred.make<void>();
+      fake.onStep = () => Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(goOn));
+      const { fiber } = yield* startProjector(fake);
+      yield* Deferred.await(begun);
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
+      yield* settled;
+      assert.is(stopping.pollUnsafe(), undefined, "it stopped in the middle of a step");
+      yield* Deferred.succeed(goOn, undefined);
+      yield* Fiber.join(stopping);
+      assert.equal(fake.checkpoints, [STEP_EVENTS_MAX]);
+    }),
+  ));
+
+test.run();

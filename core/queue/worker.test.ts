@@ -1,0 +1,324 @@
+import { Deferred, Effect, Fiber } from "effect";
+import { TestClock } from "effect/testing";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { anEvent } from "../event/event.fixture.ts";
+import { type Event, identityOf } from "../event/event.ts";
+import { makeFakeLog } from "../log/event_log.fixture.ts";
+import { EventLog } from "../log/event_log.ts";
+import { POLL_MAX_MS } from "../poll.ts";
+import { makeSignals, Signals } from "../signal.ts";
+import { settled, simulate, until } from "../simulate.fixture.ts";
+import { makeFakeQueue } from "./queue.fixture.ts";
+import { Queue, type Settlement } from "./queue.ts";
+import { runWorker, TAKE_EVENTS_MAX } from "./worker.ts";
+
+const test = suite("worker");
+
+const LEASE_MS = 10_000;
+
+/** A worker in the background, between a queue and a log that fail as they are told. */
+const startWorker = Effect.fnUntraced(function* () {
+  const queue = makeFakeQueue(LEASE_MS);
+  const log = makeFakeLog();
+  const signals = makeSignals();
+  const fiber = yield* runWorker.pipe(
+    Effect.provideService(Queue, queue.service),
+    Effect.provideService(EventLog, log.service),
+    Effect.provideService(Signals, signals),
+    Effect.forkDetach,
+  );
+  yield* settled;
+  return { queue, log, signals, fiber };
+});
+
+let events = 0;
+const newEvents = (count: number): Event[] =>
+  Array.from({ length: count }, () => {
+    events++;
+    return anEvent({ accountId: `account-${events % 7}`, eventId: `${events}` });
+  });
+const identities = (of: ReadonlyArray<Event>): string[] => of.map(identityOf).toSorted();
+const countsOf = (settlement: Settlement | undefined) =>
+  settlement?._tag === "Completed" ? settlement.counts : settlement?._tag;
+const appended = (count: number) => ({ appended: count, duplicates: 0, conflicts: 0 });
+
+test("what is queued comes into the log, and its job is completed with its counts", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      const [first, second] = [newEvents(5), newEvents(3)];
+      const ids = [queue.add(first), queue.add(second)];
+      yield* TestClock.adjust(POLL_MAX_MS);
+      assert.equal(identities(log.events), identities([...first, ...second]));
+      assert.equal(
+        ids.map((id) => countsOf(queue.settled.get(id))),
+        [appended(5), appended(3)],
+      );
+      assert.equal(queue.takes, [ids]);
+      assert.is(queue.eventsMax, TAKE_EVENTS_MAX);
+    }),
+  ));
+
+test("a worker is woken by what its own process queues, and wakes the projector", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, signals } = yield* startWorker();
+      yield* TestClock.adjust("10 seconds");
+      const id = queue.add(newEvents(1));
+      yield* signals.queued.raise;
+      yield* until("the job is settled", () => queue.settled.has(id));
+      const woken = yield* Effect.forkChild(signals.appended.wait("1 hour"));
+      yield* Fiber.join(woken);
+    }),
+  ));
+
+test("a job is settled only after its events are in the log, and the projector is woken before", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log, signals } = yield* startWorker();
+      const batch = newEvents(4);
+      const seen: string[] = [];
+      log.onAppend = () =>
+        Effect.sync(() => void seen.push(`append, ${queue.settled.size} settled`));
+      queue.onSettle = () =>
+        Effect.sync(() => void seen.push(`settle, ${log.events.length} appended`));
+      yield* Effect.forkChild(
+        Effect.andThen(
+          signals.appended.wait("1 hour"),
+          Effect.sync(() => seen.push("projector")),
+        ),
+      );
+      const id = queue.add(batch);
+      yield* TestClock.adjust(POLL_MAX_MS);
+      assert.ok(queue.settled.has(id));
+      assert.is(seen.filter((step) => step === "append, 0 settled").length, log.appends.length);
+      assert.equal(seen.filter((step) => !step.startsWith("append")).toSorted(), [
+        "projector",
+        "settle, 4 appended",
+      ]);
+    }),
+  ));
+
+test("a poison job fails alone, with its reason, and is told", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      const [bad] = newEvents(1);
+      log.poison = ({ eventId }) => eventId === bad?.eventId;
+      const good = newEvents(2);
+      const ids = [queue.add(good), queue.add(bad === undefined ? [] : [bad])];
+      yield* TestClock.adjust(POLL_MAX_MS);
+      const [first, second] = ids.map((id) => queue.settled.get(id));
+      assert.equal(countsOf(first), appended(2));
+      assert.is(second?._tag === "Failed" ? second.reason : undefined, "it is poison");
+      assert.equal(identities(log.events), identities(good));
+      assert.equal(logged, ["Error: A job failed"]);
+    }),
+    logged,
+  );
+});
+
+test("a log that is away for a moment costs no job its attempt", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      let failures = 2;
+      log.away = () => failures-- > 0;
+      const batch = [anEvent({ eventId: "only" })];
+      const id = queue.add(batch);
+      yield* TestClock.adjust("1 second");
+      assert.equal(countsOf(queue.settled.get(id)), appended(1));
+      assert.is(queue.takes.length, 1);
+      assert.is(log.appends.length, 3);
+    }),
+  ));
+
+test("one shard that is away for a moment makes no duplicates of the events of the others", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      let failures = 1;
+      log.away = () => failures-- > 0;
+      const id = queue.add(newEvents(20));
+      yield* TestClock.adjust("1 second");
+      assert.ok(log.appends.length > 4, "it was not tried again");
+      assert.equal(countsOf(queue.settled.get(id)), appended(20));
+    }),
+  ));
+
+test("a log that stays away makes the worker let go of its jobs; they come back, and none is lost", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      log.away = () => true;
+      const [first, second] = [newEvents(5), newEvents(3)];
+      const ids = [queue.add(first), queue.add(second)];
+      // Four attempts take a second at most; the lease runs out after ten.
+      yield* TestClock.adjust("9 seconds");
+      assert.equal(queue.takes, [ids]);
+      assert.is(queue.settled.size, 0);
+      assert.ok(logged.includes("Warn: The worker waits: a dependency is away"));
+      yield* TestClock.adjust("1 minute");
+      assert.is(queue.settled.size, 0);
+      log.away = () => false;
+      yield* TestClock.adjust(LEASE_MS + 1_000);
+      assert.equal(
+        ids.map((id) => countsOf(queue.settled.get(id))),
+        [appended(5), appended(3)],
+      );
+      assert.equal(identities(log.events), identities([...first, ...second]));
+    }),
+    logged,
+  );
+});
+
+test("jobs that the worker let go of do not hold up the next ones", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      log.away = () => true;
+      queue.add(newEvents(5));
+      yield* TestClock.adjust("2 seconds");
+      log.away = () => false;
+      const id = queue.add(newEvents(1));
+      yield* TestClock.adjust("1 second");
+      assert.equal([...queue.settled.keys()], [id]);
+    }),
+  ));
+
+test("a settling that fails is tried again, and nothing is appended again for it", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      let failures = 3;
+      queue.settleAway = () => failures-- > 0;
+      const id = queue.add([anEvent({ eventId: "only" })]);
+      yield* TestClock.adjust("2 seconds");
+      assert.equal(countsOf(queue.settled.get(id)), appended(1));
+      assert.is(log.appends.length, 1);
+      assert.is(queue.takes.length, 1);
+    }),
+  ));
+
+test("a job whose settling fails for good comes back, and its events are not appended twice", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      queue.settleAway = () => true;
+      const batch = newEvents(4);
+      const id = queue.add(batch);
+      yield* TestClock.adjust("9 seconds");
+      assert.is(queue.settled.size, 0);
+      queue.settleAway = () => false;
+      yield* TestClock.adjust(LEASE_MS);
+      assert.is(queue.takes.length, 2);
+      assert.equal(identities(log.events), identities(batch));
+      // The log cannot tell this job's first attempt from another sender's.
+      assert.equal(countsOf(queue.settled.get(id)), { appended: 0, duplicates: 4, conflicts: 0 });
+    }),
+  ));
+
+test("a queue that is away is waited for, and is told", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { queue } = yield* startWorker();
+      queue.takeAway = () => true;
+      const id = queue.add(newEvents(1));
+      yield* TestClock.adjust("1 minute");
+      assert.is(queue.settled.size, 0);
+      assert.is(logged[0], "Warn: The worker waits: a dependency is away");
+      queue.takeAway = () => false;
+      yield* TestClock.adjust("1 second");
+      assert.ok(queue.settled.has(id));
+    }),
+    logged,
+  );
+});
+
+test("a shutdown finishes the jobs in hand, settles them, and takes no others", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log, fiber, signals } = yield* startWorker();
+      const goOn = yield* Deferred.make<void>();
+      log.onAppend = () => Deferred.await(goOn);
+      const id = queue.add(newEvents(6));
+      yield* signals.queued.raise;
+      yield* until("an append has begun", () => log.appends.length > 0);
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
+      queue.add(newEvents(1));
+      yield* settled;
+      assert.is(stopping.pollUnsafe(), undefined, "it stopped with jobs in hand");
+      yield* Deferred.succeed(goOn, undefined);
+      yield* Fiber.join(stopping);
+      assert.equal([...queue.settled.keys()], [id]);
+      assert.equal(countsOf(queue.settled.get(id)), appended(6));
+      assert.is(queue.takes.length, 1);
+    }),
+  ));
+
+test("a shutdown while the log is away takes no longer than a few attempts", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log, fiber, signals } = yield* startWorker();
+      log.away = () => true;
+      queue.add(newEvents(2));
+      yield* signals.queued.raise;
+      yield* until("an append has begun", () => log.appends.length > 0);
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
+      yield* TestClock.adjust("1 second");
+      yield* Fiber.join(stopping);
+      assert.is(queue.settled.size, 0);
+    }),
+  ));
+
+test("a shutdown while there is nothing to do takes no time", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { fiber } = yield* startWorker();
+      yield* TestClock.adjust("10 seconds");
+      yield* Fiber.interrupt(fiber);
+    }),
+  ));
+
+test("whatever fails on the way, every event is in the log once and every job settled in the end", () => {
+  /** Fails as drawn, and then no more. */
+  const faults = fc.array(fc.boolean(), { maxLength: 30 });
+  const inTurn = (drawn: ReadonlyArray<boolean>) => {
+    let calls = 0;
+    return (): boolean => drawn[calls++] ?? false;
+  };
+  const pauses = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 12 });
+  return fc.assert(
+    fc.asyncProperty(faults, faults, faults, pauses, (appendFaults, settleFaults, takeFaults, at) =>
+      simulate(
+        Effect.gen(function* () {
+          const { queue, log } = yield* startWorker();
+          log.away = inTurn(appendFaults);
+          queue.settleAway = inTurn(settleFaults);
+          queue.takeAway = inTurn(takeFaults);
+          const sent: Event[] = [];
+          const ids: string[] = [];
+          for (const [i, pause] of at.entries()) {
+            const batch = newEvents(1 + (i % 5));
+            sent.push(...batch);
+            ids.push(queue.add(batch));
+            yield* TestClock.adjust(pause);
+          }
+          // A take that fails to the end comes back after its lease, at most once for each fault.
+          yield* TestClock.adjust("5 minutes");
+          assert.equal([...queue.settled.keys()].toSorted(), ids.toSorted());
+          assert.equal(identities(log.events), identities(sent));
+        }),
+      ),
+    ),
+    { numRuns: 15 },
+  );
+});
+
+test.run();
