@@ -66,12 +66,20 @@ const databaseUrl = z
     "must be a URL such as postgres://user:password@host:5432/database",
   );
 
+const redisUrl = z
+  .string()
+  .refine(
+    (text) => /^rediss?:\/\//.test(text) && URL.canParse(text),
+    "must be a URL such as redis://:password@host:6379/0, or rediss:// for TLS",
+  );
+
 // Each line is documented in .env.example; a test holds the two against each other.
 const schema = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: integer(0, 65_535).default(3000),
   DATABASE_URL: databaseUrl.optional(),
   DATA_DIR: z.string().default(".data"),
+  REDIS_URL: redisUrl.optional(),
   ROLES: roles.default(new Set(ROLES)),
   MIGRATE_ON_START: boolean.default(true),
   SHARDS: integer(1, SHARDS_MAX).default(SHARDS_DEFAULT),
@@ -82,6 +90,7 @@ const schema = z.object({
   DATABASE_CONNECT_TIMEOUT_MS: integer(100, 60_000).default(3_000),
   DATABASE_STATEMENT_TIMEOUT_MS: integer(100, 600_000).default(10_000),
   ENQUEUE_BUFFER_EVENTS_MAX: integer(1_000, 10_000_000).default(50_000),
+  CACHE_BYTES_MAX: integer(1_048_576, 1_099_511_627_776).default(67_108_864),
   SHUTDOWN_TIMEOUT_MS: integer(0, 600_000).default(15_000),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"], "must be one of debug, info, warn, error")

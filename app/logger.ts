@@ -12,7 +12,7 @@ const LEVELS: Readonly<Record<Configuration["LOG_LEVEL"], LogLevel.LogLevel>> = 
 };
 
 /** Which format logs have: what is set, else pretty for a person at a terminal and JSON for a collector. */
-export const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
+const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
   LOG_FORMAT ?? (process.stdout.isTTY ? "pretty" : "json");
 
 /** Structured logs on stdout, one line each in JSON. */

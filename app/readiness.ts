@@ -8,7 +8,13 @@ const PING: Statement = { name: "ping", text: "select 1" };
 /** Where the service is between its start and its end. */
 export type Phase =
   | { readonly _tag: "Starting"; readonly reason: string }
-  | { readonly _tag: "Running"; readonly roles: ReadonlySet<Role>; readonly database: Database }
+  | {
+      readonly _tag: "Running";
+      readonly roles: ReadonlySet<Role>;
+      readonly database: Database;
+      /** "ok" or what is wrong; undefined in a service without Redis. */
+      readonly redis?: (() => string) | undefined;
+    }
   | { readonly _tag: "Stopping" };
 
 /** Looks whether the service can do its work: its phase, and whether the database answers. */
@@ -20,9 +26,11 @@ export const checkReadiness = async (phase: Phase): Promise<Readiness> => {
   const answer = await reach(phase.database);
   // The roles run: a process whose worker or projector ends, ends.
   const roles = [...phase.roles].map((role) => [role, "ok"] as const);
+  // Told, but no reason to be taken out of service: everything goes on without it.
+  const redis = phase.redis === undefined ? {} : { redis: phase.redis() };
   return {
     ready: answer === "ok",
-    checks: { database: answer, migrations: "ok", ...Object.fromEntries(roles) },
+    checks: { database: answer, migrations: "ok", ...redis, ...Object.fromEntries(roles) },
   };
 };
 

@@ -2,18 +2,25 @@ import { Context, Effect, Fiber } from "effect";
 
 import { startBoss } from "../adapters/pg_boss/boss.ts";
 import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";
+import { makeAccountEvents } from "../adapters/postgres/account_events.ts";
+import { makeActivity } from "../adapters/postgres/activity.ts";
 import { makeEventLog } from "../adapters/postgres/event_log.ts";
 import { createPool, databaseOf, executorOf } from "../adapters/postgres/pool.ts";
 import { makeProjection } from "../adapters/postgres/projection.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
 import { EventRules } from "../core/event/rules.ts";
+import { AccountEvents } from "../core/log/account_events.ts";
 import { EventLog } from "../core/log/event_log.ts";
+import { Invalidations } from "../core/projection/invalidations.ts";
 import { Projection } from "../core/projection/projection.ts";
 import { runProjector } from "../core/projection/projector.ts";
+import { SummaryCache } from "../core/query/summary_cache.ts";
 import { Queue } from "../core/queue/queue.ts";
 import { runWorker } from "../core/queue/worker.ts";
 import { makeSignals, Signals } from "../core/signal.ts";
+import { Activity } from "../core/summary/activity.ts";
 import { Summaries } from "../core/summary/summaries.ts";
+import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { databaseUrl } from "./database_url.ts";
 import { type Http, openHttp } from "./http.ts";
@@ -55,9 +62,11 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
   yield* untilDatabaseReady(prepared, onWait);
   const boss = yield* untilDatabaseReady(acquireBoss(executorOf(pool), ROLES), onWait);
 
+  const shared = yield* untilDatabaseReady(openShared(configuration, database), onWait);
+
   const signals = makeSignals();
   // On top of what runs this, so that a request's logs go where the service's do.
-  const services = (yield* Effect.context()).pipe(
+  const stations = (yield* Effect.context()).pipe(
     Context.add(Signals, signals),
     Context.add(
       Queue,
@@ -68,7 +77,10 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       }),
     ),
     Context.add(EventLog, makeEventLog(database, SHARDS)),
+    Context.add(AccountEvents, makeAccountEvents(database, SHARDS)),
+    Context.add(Activity, makeActivity(database, SHARDS)),
     Context.add(Projection, makeProjection(database)),
+    Context.add(Invalidations, shared.invalidations),
     Context.add(Summaries, makeSummaries(database, SHARDS)),
     Context.add(EventRules, {
       types: configuration.EVENT_TYPES,
@@ -76,11 +88,15 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       ageMaxMs: configuration.EVENT_AGE_MAX_DAYS * 86_400_000,
     }),
   );
+  const cache = openSummaryCache(configuration, shared);
+  const services = ROLES.has("api")
+    ? Context.add(stations, SummaryCache, yield* Effect.provideContext(cache, stations))
+    : undefined;
   /** Starts a loop; what it returns fails when the loop ends, which only a defect can do. */
   const inBackground = (role: Role, loop: Effect.Effect<never, never, Loops>) =>
     ROLES.has(role)
       ? Effect.acquireRelease(
-          Effect.forkDetach(Effect.provideContext(loop, services)),
+          Effect.forkDetach(Effect.provideContext(loop, stations)),
           Fiber.interrupt,
         ).pipe(Effect.map(Fiber.join))
       : Effect.succeed(Effect.never);
@@ -93,12 +109,12 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       return http.close;
     }),
   );
-  http.serve(ROLES.has("api") ? services : undefined);
-  http.enter({ _tag: "Running", roles: ROLES, database });
+  http.serve(services);
+  http.enter({ _tag: "Running", roles: ROLES, database, redis: shared.redis });
   return Effect.raceFirst(projector, worker);
 });
 
-type Loops = Signals | Queue | EventLog | Projection;
+type Loops = Signals | Queue | EventLog | Projection | Invalidations;
 
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: run, catch: (error) => error });

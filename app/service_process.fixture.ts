@@ -59,7 +59,7 @@ export const startService = (
   );
   let running = true;
   alive.add(child);
-  void ended.then(() => {
+  child.once("close", () => {
     running = false;
     alive.delete(child);
   });
@@ -88,7 +88,7 @@ export const startService = (
   };
 };
 
-const LISTENS = /Tidemark listens on (http:\/\/[^ ]+:\d+)/;
+const LISTENS = /Tidemark listens on (http:\/\/[^ "]+:\d+)/;
 
 /** Asks again and again until the answer is yes. */
 export const until = async (isTrue: () => Promise<boolean>, otherwise: string): Promise<void> => {

@@ -30,8 +30,9 @@ export async function withClient<A>(
 }
 
 async function connect(connectionString: string): Promise<Client> {
+  let client: Client | undefined;
   try {
-    const client = new Client({
+    client = new Client({
       connectionString,
       application_name: APPLICATION_NAME,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -41,6 +42,8 @@ async function connect(connectionString: string): Promise<Client> {
     await client.connect();
     return client;
   } catch (cause) {
+    // Where the client gave up and not the server, the socket would stay, and the process with it.
+    await client?.end().catch(() => {});
     throw new DatabaseUnreachable(cause);
   }
 }

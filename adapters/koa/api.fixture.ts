@@ -1,7 +1,10 @@
 import { Context } from "effect";
 import * as assert from "uvu/assert";
 
+import { AccountEvents } from "../../core/log/account_events.ts";
+import { SummaryCache } from "../../core/query/summary_cache.ts";
 import { Queue } from "../../core/queue/queue.ts";
+import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
 import { makeApplication } from "./application.ts";
@@ -24,16 +27,26 @@ export interface ApiOptions extends Pick<ServerOptions, "headersTimeoutMs" | "re
   /** "starting", or undefined for a process without the api role; else stations in memory. */
   readonly services?: "starting" | undefined;
   readonly readiness?: Readiness;
+  /** Without it no answer is kept. */
+  readonly cache?: SummaryCache["Service"];
   readonly queue?: Partial<Queue["Service"]>;
   readonly summaries?: Partial<Summaries["Service"]>;
+  readonly activity?: Partial<Activity["Service"]>;
+  readonly accountEvents?: Partial<AccountEvents["Service"]>;
 }
 
-/** Starts the API; `queue` and `summaries` replace parts of the stations, to make them fail. */
+/** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
 export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const { services, settle } = makeMemoryServices();
   const replaced = services.pipe(
+    Context.add(SummaryCache, options.cache ?? Context.get(services, SummaryCache)),
     Context.add(Queue, { ...Context.get(services, Queue), ...options.queue }),
     Context.add(Summaries, { ...Context.get(services, Summaries), ...options.summaries }),
+    Context.add(Activity, { ...Context.get(services, Activity), ...options.activity }),
+    Context.add(AccountEvents, {
+      ...Context.get(services, AccountEvents),
+      ...options.accountEvents,
+    }),
   );
   const defects: unknown[] = [];
   const app = makeApplication({

@@ -84,6 +84,85 @@ refuses(
   /must be an ISO 8601 timestamp with an offset/,
 );
 
+const TIMESERIES = "/accounts/acme/timeseries";
+refuses(
+  TIMESERIES,
+  ["interval=minute", "interval=", "interval=HOUR"],
+  "interval",
+  /one of hour, day/,
+);
+refuses(TIMESERIES, ["interval=day&interval=day"], "interval", /must be given once/);
+refuses(TIMESERIES, ["from=2026-01-31T00:00:00Z"], "to", /missing/);
+refuses(TIMESERIES, ["to=2026-01-31T00:00:00Z"], "from", /missing/);
+refuses(TIMESERIES, [DAY.replace("02-01", "01-31"), DAY.replace("02-01", "01-30")], "to", /after/);
+refuses(
+  TIMESERIES,
+  [
+    "from=2026-01-01T00:00:00Z&to=2026-02-11T16:00:00.001Z",
+    "from=2026-01-01T00:59:59.999Z&to=2026-02-11T16:00:00.001Z",
+    "interval=day&from=2026-01-01T00:00:00Z&to=2028-09-27T00:00:00.001Z",
+  ],
+  "to",
+  /at most 1000 points by (?:hour|day), not 1001/,
+);
+refuses(
+  TIMESERIES,
+  NO_TIMESTAMPS.map((to) => `from=9999-12-30T00:00:00Z&to=${to}`),
+  "to",
+  /must be an ISO 8601 timestamp with an offset/,
+);
+const NO_TYPES = ["", "Login", "1st", "a%00", "%00", "a%20b", "x".repeat(65)];
+refuses(
+  TIMESERIES,
+  NO_TYPES.map((type) => `type=${type}`),
+  "type",
+  /must match/,
+);
+refuses(TIMESERIES, ["type=login&type=custom"], "type", /must be given once/);
+refuses(TIMESERIES, ["window=last_24h"], "window", /is not a parameter here/);
+
+const EVENTS = "/accounts/acme/events";
+refuses(
+  EVENTS,
+  NO_POSITIVE_INTEGERS.map((limit) => `limit=${limit}`),
+  "limit",
+  /positive integer/,
+);
+refuses(EVENTS, ["limit=1001", "limit=99999999999999999999"], "limit", /at most 1000/);
+refuses(EVENTS, [DAY.replace("02-01", "01-31"), DAY.replace("02-01", "01-30")], "to", /after/);
+refuses(
+  EVENTS,
+  NO_TIMESTAMPS.map((from) => `from=${from}`),
+  "from",
+  /must be an ISO 8601 timestamp with an offset/,
+);
+refuses(
+  EVENTS,
+  NO_TYPES.map((type) => `type=${type}`),
+  "type",
+  /must match/,
+);
+refuses(EVENTS, ["offset=1"], "offset", /is not a parameter here/);
+const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+refuses(
+  EVENTS,
+  [
+    "",
+    "1",
+    "%00",
+    "not-base64!",
+    "x".repeat(8_000),
+    base64(null),
+    base64([]),
+    base64({}),
+    base64([0, 0, 0, 0, null, null, null, 0]),
+    base64([1e300, 0, 0, 0, null, null, null, 0]),
+    base64(["0", 0, 0, 0, null, null, null, 0]),
+  ].map((cursor) => `cursor=${cursor}`),
+  "cursor",
+  /must be the next_cursor of an earlier answer for the same account, unchanged/,
+);
+
 test("everything that is wrong with the parameters is told at once, of at most 100 things", async ({
   api,
 }) => {

@@ -5,12 +5,22 @@ import { ISSUES_MAX } from "../../core/command/decode_batch.ts";
 import type { Issue } from "../../core/event/decode.ts";
 import { identifierProblem } from "../../core/event/identifier.ts";
 import { parseTimestamp } from "../../core/event/timestamp.ts";
+import { EVENT_TYPE_PATTERN } from "../../core/event/types.ts";
+import { POINTS_MAX, type TimeseriesQuery } from "../../core/query/account_timeseries.ts";
+import {
+  type EventsCursor,
+  type EventsFilter,
+  PAGE_EVENTS_DEFAULT,
+  PAGE_EVENTS_MAX,
+} from "../../core/query/list_events.ts";
 import {
   type Period,
   TOP_USERS_DEFAULT,
   TOP_USERS_MAX,
 } from "../../core/query/summarise_account.ts";
+import { bucketCount, INTERVAL_NAMES } from "../../core/summary/bucket.ts";
 import { RANGE_DAYS_MAX, RANGE_MS_MAX, WINDOW_NAMES } from "../../core/summary/window.ts";
+import { readCursor } from "./events_cursor.ts";
 import type { RequestFault } from "./problem.ts";
 
 /** How many accounts a sample names unless asked, and at most. */
@@ -60,11 +70,89 @@ const summaryParameters = z
     return { period: { from, to }, top };
   });
 
+const eventType = z.string().regex(EVENT_TYPE_PATTERN, `must match ${EVENT_TYPE_PATTERN.source}`);
+
+const timeseriesParameters = z
+  .strictObject({
+    interval: z.enum(INTERVAL_NAMES, `must be one of ${INTERVAL_NAMES.join(", ")}`).default("hour"),
+    from: timestamp.optional(),
+    to: timestamp.optional(),
+    type: eventType.optional(),
+  })
+  .transform(({ interval, from, to, type = null }, context): TimeseriesQuery => {
+    const refuse = (path: string, message: string): never => {
+      context.addIssue({ code: "custom", path: [path], message });
+      return z.NEVER;
+    };
+    if (from === undefined && to === undefined) return { interval, range: undefined, type };
+    if (from === undefined) return refuse("from", "is missing beside to");
+    if (to === undefined) return refuse("to", "is missing beside from");
+    if (from >= to) return refuse("to", "must be after from");
+    const range = { from, to };
+    const points = bucketCount(range, interval);
+    if (points > POINTS_MAX) {
+      return refuse(
+        "to",
+        `must be near enough to from for at most ${POINTS_MAX} points by ${interval}, not ${points}`,
+      );
+    }
+    return { interval, range, type };
+  });
+
+const eventsParameters = z
+  .strictObject({
+    limit: positiveInteger
+      .refine((limit) => limit <= PAGE_EVENTS_MAX, `must be at most ${PAGE_EVENTS_MAX}`)
+      .default(PAGE_EVENTS_DEFAULT),
+    cursor: z.string().optional(),
+    from: timestamp.optional(),
+    to: timestamp.optional(),
+    type: eventType.optional(),
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || from < to, {
+    path: ["to"],
+    message: "must be after from",
+  });
+
 const sampleParameters = z.strictObject({
   limit: positiveInteger.transform((limit) => Math.min(limit, SAMPLE_MAX)).default(SAMPLE_DEFAULT),
 });
 
 export const readSummaryParameters = (query: string) => read(summaryParameters, query);
+
+export const readTimeseriesParameters = (query: string) => read(timeseriesParameters, query);
+
+/** Which events are asked for: a new list, or the piece of one that a cursor stands for. */
+export interface EventsParameters {
+  readonly at: EventsFilter | EventsCursor;
+  readonly limit: number;
+}
+
+export const readEventsParameters = (
+  query: string,
+  accountId: string,
+): Result.Result<EventsParameters, RequestFault> => {
+  const parameters = read(eventsParameters, query);
+  if (Result.isFailure(parameters)) return Result.fail(parameters.failure);
+  const { limit, cursor: text, from = null, to = null, type = null } = parameters.success;
+  const given: EventsFilter = { from, to, type };
+  if (text === undefined) return Result.succeed({ at: given, limit });
+  const cursor = readCursor(text, accountId);
+  if (cursor === undefined) return refuseCursor(NO_CURSOR);
+  // The filter is in the cursor: it may be left out beside it, or repeated, but not changed.
+  const changed = FILTER_NAMES.find(
+    (name) => given[name] !== null && given[name] !== cursor.filter[name],
+  );
+  if (changed === undefined) return Result.succeed({ at: cursor, limit });
+  return refuseCursor(`is of a list with another ${changed}`);
+};
+
+const FILTER_NAMES = ["from", "to", "type"] as const;
+
+const NO_CURSOR = "must be the next_cursor of an earlier answer for the same account, unchanged";
+
+const refuseCursor = (message: string): Result.Result<never, RequestFault> =>
+  Result.fail({ _tag: "ParametersInvalid", issues: [{ index: null, path: "cursor", message }] });
 
 export const readSampleParameters = (query: string) => read(sampleParameters, query);
 

@@ -1,9 +1,16 @@
+import type { RecordedEvent } from "../../core/event/event.ts";
 import { formatTimestamp } from "../../core/event/timestamp.ts";
+import type { AccountTimeseries } from "../../core/query/account_timeseries.ts";
+import type { EventsList } from "../../core/query/list_events.ts";
 import type { AccountSummary } from "../../core/query/summarise_account.ts";
 import type { JobStatus } from "../../core/queue/queue.ts";
+import { writeCursor } from "./events_cursor.ts";
 
-/** A summary as the API shows it. */
-export const summaryBody = (summary: AccountSummary) => ({
+/** A summary as the API shows it, as JSON: it is kept, and sent many times. */
+export const summaryText = (summary: AccountSummary): string =>
+  JSON.stringify(summaryBody(summary));
+
+const summaryBody = (summary: AccountSummary) => ({
   account_id: summary.accountId,
   window: summary.window,
   // By name, so that equal summaries are equal texts. No type begins with a digit or with "__".
@@ -12,6 +19,38 @@ export const summaryBody = (summary: AccountSummary) => ({
   from: formatTimestamp(summary.range.from),
   to: formatTimestamp(summary.range.to),
   as_of: formatTimestamp(summary.asOf),
+});
+
+/** A time series as the API shows it. */
+export const timeseriesBody = (timeseries: AccountTimeseries) => ({
+  account_id: timeseries.accountId,
+  interval: timeseries.interval,
+  points: timeseries.points.map(({ start, totals }) => ({
+    start: formatTimestamp(start),
+    totals: Object.fromEntries(totals),
+  })),
+  from: formatTimestamp(timeseries.range.from),
+  to: formatTimestamp(timeseries.range.to),
+  as_of: formatTimestamp(timeseries.asOf),
+});
+
+/** A page of an account's events as the API shows it. */
+export const eventsBody = ({ accountId, events, next, asOf }: EventsList) => ({
+  account_id: accountId,
+  events: events.map(eventBody),
+  next_cursor: next === null ? null : writeCursor(next, accountId),
+  as_of: formatTimestamp(asOf),
+});
+
+/** An event as it was sent, and when it was recorded. */
+const eventBody = (event: RecordedEvent) => ({
+  event_id: event.eventId,
+  account_id: event.accountId,
+  user_id: event.userId,
+  type: event.type,
+  timestamp: formatTimestamp(event.occurredAt),
+  ...(event.metadata === null ? {} : { metadata: JSON.parse(event.metadata) as unknown }),
+  recorded_at: formatTimestamp(event.recordedAt),
 });
 
 /** A job as the API shows it. */

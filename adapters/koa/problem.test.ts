@@ -2,6 +2,7 @@ import { Effect, Option } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { LogUnavailable } from "../../core/log/event_log.ts";
 import { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import {
@@ -42,7 +43,9 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["EventInvalid", 400, "event-invalid"],
   ["QueueFull", 503, "queue-full"],
   ["QueueUnavailable", 503, "unavailable"],
+  ["LogUnavailable", 503, "unavailable"],
   ["SummariesUnavailable", 503, "unavailable"],
+  ["TimeseriesTooLarge", 400, "timeseries-too-large"],
 ];
 
 /** What any failure may hold, so that each finds what it needs. */
@@ -56,6 +59,7 @@ const FIELDS = {
   allowed: "POST",
   id: "1",
   events: 1_001,
+  points: 1_000,
   retryAfterSeconds: 2,
   cause: new Error("secret"),
 };
@@ -141,6 +145,18 @@ asksToComeAgain(
   "a summary cannot be read while the database is away",
   { summaries: { summary: () => unread } },
   "/accounts/acme/summary",
+  "unavailable",
+);
+asksToComeAgain(
+  "a time series cannot be read while the database is away",
+  { activity: { counts: () => unread } },
+  "/accounts/acme/timeseries",
+  "unavailable",
+);
+asksToComeAgain(
+  "events cannot be listed while the log is away",
+  { accountEvents: { page: () => Effect.fail(new LogUnavailable({ cause })) } },
+  "/accounts/acme/events",
   "unavailable",
 );
 asksToComeAgain(

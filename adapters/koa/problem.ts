@@ -1,6 +1,8 @@
 import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
 import type { BatchRejected } from "../../core/command/errors.ts";
 import type { Issue } from "../../core/event/decode.ts";
+import type { LogUnavailable } from "../../core/log/event_log.ts";
+import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { BODY_BYTES_MAX, HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
@@ -46,6 +48,8 @@ export type Failure =
   | BatchRejected
   | QueueFull
   | QueueUnavailable
+  | LogUnavailable
+  | TimeseriesTooLarge
   | SummariesUnavailable;
 
 const RETRY_AFTER_AWAY_SECONDS = 1;
@@ -153,7 +157,16 @@ export const problemOf = (failure: Failure): Problem => {
       );
     case "QueueFull":
       return later("queue-full", "The service is overloaded", failure.retryAfterSeconds);
+    case "TimeseriesTooLarge":
+      return invalid("timeseries-too-large", "The time series would be too large", [
+        {
+          index: null,
+          path: "type",
+          message: `must be given: all types of the account at ${failure.points} points are more than ${COUNTS_MAX} counts`,
+        },
+      ]);
     case "QueueUnavailable":
+    case "LogUnavailable":
     case "SummariesUnavailable":
       return later("unavailable", "The database cannot be reached", RETRY_AFTER_AWAY_SECONDS);
   }

@@ -3,22 +3,38 @@ import { type Context as Services, Effect, Option } from "effect";
 import type { Context } from "koa";
 
 import { recordEvents } from "../../core/command/record_events.ts";
-import { summariseAccount } from "../../core/query/summarise_account.ts";
+import type { AccountEvents } from "../../core/log/account_events.ts";
+import { accountTimeseries } from "../../core/query/account_timeseries.ts";
+import { listEvents } from "../../core/query/list_events.ts";
+import type { SummaryCache } from "../../core/query/summary_cache.ts";
 import { Queue } from "../../core/queue/queue.ts";
+import type { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { readJson } from "./body.ts";
-import { readAccountId, readSampleParameters, readSummaryParameters } from "./parameters.ts";
-import { jobBody, summaryBody } from "./present.ts";
+import {
+  readAccountId,
+  readEventsParameters,
+  readSampleParameters,
+  readTimeseriesParameters,
+} from "./parameters.ts";
+import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
 import type { RequestFault } from "./problem.ts";
 import { makeRespond } from "./respond.ts";
+import { addSummaryRoute } from "./summary_route.ts";
 
 /** The services that the routes of the API need. */
-export type ApiServices = Queue | Summaries;
+export type ApiServices = Queue | Summaries | SummaryCache | Activity | AccountEvents;
 
 /** Adds the routes of the API: the command and the queries. */
 export const addApiRoutes = (router: Router, services: Services.Context<ApiServices>): void => {
   const respond = makeRespond(services);
   const send = (ctx: Context) => (body: unknown) => {
+    ctx.body = body;
+  };
+
+  /** For what is read anew each time, and is as large as its reader made it: no cache keeps it. */
+  const sendFresh = (ctx: Context) => (body: unknown) => {
+    ctx.set("Cache-Control", "no-store");
     ctx.body = body;
   };
 
@@ -43,8 +59,14 @@ export const addApiRoutes = (router: Router, services: Services.Context<ApiServi
     await respond(ctx, sampleAccounts(ctx), send(ctx));
   });
 
-  router.get("/accounts/:id/summary", async (ctx) => {
-    await respond(ctx, summary(ctx), send(ctx));
+  addSummaryRoute(router, services);
+
+  router.get("/accounts/:id/timeseries", async (ctx) => {
+    await respond(ctx, timeseries(ctx), sendFresh(ctx));
+  });
+
+  router.get("/accounts/:id/events", async (ctx) => {
+    await respond(ctx, events(ctx), sendFresh(ctx));
   });
 };
 
@@ -62,10 +84,17 @@ const sampleAccounts = Effect.fnUntraced(function* (ctx: Context) {
   return { account_ids: yield* summaries.sampleAccounts(limit) };
 });
 
-const summary = Effect.fnUntraced(function* (ctx: Context) {
+const timeseries = Effect.fnUntraced(function* (ctx: Context) {
   const accountId = yield* Effect.fromResult(readAccountId(pathParameter(ctx, "id")));
-  const { period, top } = yield* Effect.fromResult(readSummaryParameters(ctx.querystring));
-  return summaryBody(yield* summariseAccount(accountId, period, top));
+  const query = yield* Effect.fromResult(readTimeseriesParameters(ctx.querystring));
+  return timeseriesBody(yield* accountTimeseries(accountId, query));
+});
+
+const events = Effect.fnUntraced(function* (ctx: Context) {
+  const accountId = yield* Effect.fromResult(readAccountId(pathParameter(ctx, "id")));
+  const parameters = readEventsParameters(ctx.querystring, accountId);
+  const { at, limit } = yield* Effect.fromResult(parameters);
+  return eventsBody(yield* listEvents(accountId, at, limit));
 });
 
 const pathParameter = (ctx: Context, name: string): string =>

@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect";
 
+import type { RecordedEvent } from "../../core/event/event.ts";
 import { type Projection, type Step } from "../../core/projection/projection.ts";
 import { fold, NO_ROWS } from "../../core/projection/read_model.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
@@ -19,10 +20,15 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
       if (target.checkpoint === target.events.length) return NOTHING;
       target.checkpoint++;
       target.poisoned.set(target.checkpoint, reason);
-      return { projected: 1, checkpoint: target.checkpoint };
+      const accounts = accountsOf(target.events.slice(target.checkpoint - 1, target.checkpoint));
+      return { projected: 1, checkpoint: target.checkpoint, accounts };
     }),
 
   upkeep: Effect.succeed(false),
+
+  checkpoints: Effect.sync(() =>
+    store.shards.map(({ checkpoint }, shard) => ({ shard, position: checkpoint })),
+  ),
 
   lag: Effect.map(Clock.currentTimeMillis, (now) =>
     store.shards.map(({ events, checkpoint }, shard) => {
@@ -33,7 +39,11 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
   ),
 });
 
-const NOTHING: Step = { projected: 0, checkpoint: 0 };
+const NOTHING: Step = { projected: 0, checkpoint: 0, accounts: [] };
+
+const accountsOf = (events: ReadonlyArray<RecordedEvent>): ReadonlyArray<string> => [
+  ...new Set(events.map(({ accountId }) => accountId)),
+];
 
 const stepOn = (target: MemoryShard, limit: number): Step => {
   const slice = target.events.slice(target.checkpoint, target.checkpoint + limit);
@@ -42,5 +52,9 @@ const stepOn = (target: MemoryShard, limit: number): Step => {
     target.rows.set(model.name, fold(model, target.rows.get(model.name) ?? NO_ROWS, slice));
   }
   target.checkpoint += slice.length;
-  return { projected: slice.length, checkpoint: target.checkpoint };
+  return {
+    projected: slice.length,
+    checkpoint: target.checkpoint,
+    accounts: accountsOf(slice),
+  };
 };

@@ -1,4 +1,5 @@
 import type { RecordedEvent } from "../../core/event/event.ts";
+import { shardOf } from "../../core/event/shard.ts";
 import { NO_ROWS, type Rows } from "../../core/projection/read_model.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
 
@@ -32,4 +33,21 @@ export const shardIn = (store: MemoryStore, shard: number): MemoryShard => {
   const found = store.shards[shard];
   if (found === undefined) throw new Error(`no shard ${shard}`);
   return found;
+};
+
+/** The events of an account that are folded, and of which state of the log that is. */
+export interface Folded {
+  readonly events: ReadonlyArray<RecordedEvent>;
+  readonly checkpoint: number;
+  /** Everything recorded before this instant is folded, in milliseconds since the Unix epoch. */
+  readonly asOf: number;
+}
+
+export const foldedOf = (store: MemoryStore, accountId: string, now: number): Folded => {
+  const { events, checkpoint } = shardIn(store, shardOf(accountId, store.shards.length));
+  return {
+    events: events.slice(0, checkpoint).filter((event) => event.accountId === accountId),
+    checkpoint,
+    asOf: events[checkpoint]?.recordedAt ?? now,
+  };
 };

@@ -20,7 +20,8 @@ const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
  * - `moved` moves the checkpoint.
  *
  * One statement is one transaction, so the counts and the checkpoint move together or not at all.
- * Parameters: $1 shard, $2 how many events at most. It returns the step's bounds.
+ * Parameters: $1 shard, $2 how many events at most. It returns the step's bounds,
+ * and the accounts whose events it folded.
  */
 export const compileStep = (models: ReadonlyArray<ReadModel>): Statement => ({
   name: "projection_step",
@@ -43,7 +44,7 @@ ${LATE_INTO_WINDOWS},
 moved as (
   update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
 )
-select lo, hi from bounds`,
+select lo, hi, array(select distinct account_id from slice) as accounts from bounds`,
 });
 
 /** `db/migrations/0005_windows.sql` says what a window counts. */

@@ -1,9 +1,11 @@
 import pg from "pg";
 
-import type { Statement } from "./pool.ts";
+import { type Database, databaseOf, type Statement } from "./pool.ts";
 
 /** A session that tells the plan of every statement that it runs, those inside of functions too. */
 export interface ExplainingSession {
+  /** For adapters whose statements are to be explained. */
+  readonly database: Database;
   readonly run: (statement: Statement, values: ReadonlyArray<unknown>) => Promise<void>;
   /** The plans since the last call. */
   readonly plans: () => string;
@@ -24,6 +26,7 @@ export const openExplainingSession = async (url: string): Promise<ExplainingSess
     set auto_explain.log_parameter_max_length = 0;
     set client_min_messages = log`);
   return {
+    database: databaseOf(client),
     run: async (statement, values) => {
       await client.query({ ...statement, values: [...values] });
     },

@@ -2,6 +2,7 @@ import { Effect } from "effect";
 
 import type { Projection } from "../../core/projection/projection.ts";
 import {
+  type Checkpoint,
   type Lag,
   ProjectionRefused,
   ProjectionUnavailable,
@@ -24,6 +25,11 @@ const LAGGING: Statement = {
     where h.position > c.position`,
 };
 
+const CHECKPOINTS: Statement = {
+  name: "checkpoints",
+  text: "select shard, position from read_models.checkpoints",
+};
+
 const REQUESTED: Statement = {
   name: "windows_requested",
   text: "select distinct shard from read_models.window_requests",
@@ -36,7 +42,7 @@ const ADVANCE_WINDOW: Statement = {
 /** The most events that a window counts in and out at once: holds the shard for some 100 ms. */
 const PIECE_EVENTS_MAX = 5_000;
 
-const NOTHING: Step = { projected: 0, checkpoint: 0 };
+const NOTHING: Step = { projected: 0, checkpoint: 0, accounts: [] };
 
 /** The read models in Postgres, folded there: no event crosses to this process. */
 export const makeProjection = (database: Database): Projection["Service"] => ({
@@ -47,7 +53,7 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
 
   step: (shard, limit) =>
     Effect.tryPromise({
-      try: async () => stepOf(await database.query<Bounds>(STEP, [shard, limit])),
+      try: async () => stepOf(await database.query<Folded>(STEP, [shard, limit])),
       catch: (cause) =>
         isDataFault(cause)
           ? new ProjectionRefused({ shard, cause })
@@ -55,7 +61,7 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
     }),
 
   skip: (shard, reason) =>
-    unavailable(async () => stepOf(await database.query<Bounds>(SKIP, [shard, reason]))),
+    unavailable(async () => stepOf(await database.query<Folded>(SKIP, [shard, reason]))),
 
   upkeep: unavailable(async () => {
     const shards = await database.query<{ shard: number }>(REQUESTED, []);
@@ -67,6 +73,8 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
     return advanced.some(([row]) => row?.advanced === true);
   }),
 
+  checkpoints: unavailable(() => database.query<Checkpoint>(CHECKPOINTS, [])),
+
   lag: unavailable(() => database.query<Lag>(LAG, [])),
 });
 
@@ -74,13 +82,16 @@ interface Advanced {
   readonly advanced: boolean;
 }
 
-interface Bounds {
+interface Folded {
   readonly lo: number;
   readonly hi: number;
+  readonly accounts: ReadonlyArray<string>;
 }
 
-const stepOf = ([bounds]: ReadonlyArray<Bounds>): Step =>
-  bounds === undefined ? NOTHING : { projected: bounds.hi - bounds.lo, checkpoint: bounds.hi };
+const stepOf = ([folded]: ReadonlyArray<Folded>): Step =>
+  folded === undefined
+    ? NOTHING
+    : { projected: folded.hi - folded.lo, checkpoint: folded.hi, accounts: folded.accounts };
 
 const unavailable = <A>(query: () => Promise<A>): Effect.Effect<A, ProjectionUnavailable> =>
   Effect.tryPromise({ try: query, catch: (cause) => new ProjectionUnavailable({ cause }) });

@@ -16,4 +16,7 @@ recorded as (
 moved as (
   update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
 )
-select lo, hi from bounds
+select lo, hi, array(
+  select e.account_id from tidemark.events e where e.shard = $1 and e.position = b.hi
+) as accounts
+from bounds b

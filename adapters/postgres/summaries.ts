@@ -69,7 +69,7 @@ const windowHours = ({ from, to }: Range): number | null => {
 };
 
 interface SummaryRow {
-  readonly kind: "total" | "user" | "corrected" | "as_of";
+  readonly kind: "total" | "user" | "corrected" | "checkpoint" | "as_of";
   readonly name: string;
   readonly events: number;
 }
@@ -79,14 +79,16 @@ const readRows = (rows: ReadonlyArray<SummaryRow>) => {
   const topUsers: ActiveUser[] = [];
   let asOf = 0;
   let corrected = 0;
+  let checkpoint = 0;
   for (const { kind, name, events } of rows) {
     if (kind === "total") totals.set(name, events);
     else if (kind === "user") topUsers.push({ userId: name, events });
     else if (kind === "corrected") corrected = events;
+    else if (kind === "checkpoint") checkpoint = events;
     else asOf = events;
   }
   // A union of queries promises no order.
-  const summary: Summary = { totals, topUsers: topUsers.toSorted(byActivity), asOf };
+  const summary: Summary = { totals, topUsers: topUsers.toSorted(byActivity), asOf, checkpoint };
   return { summary, corrected };
 };
 

@@ -65,7 +65,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   }),
 );
 
-const counted = ({ totals, topUsers }: Omit<Summary, "asOf">) => ({
+const counted = ({ totals, topUsers }: Omit<Summary, "asOf" | "checkpoint">) => ({
   totals: Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))),
   topUsers,
 });

@@ -90,6 +90,8 @@ select 'user', user_id, events from users
 union all
 select 'corrected', '', coalesce(sum(rows), 0)::bigint from edges
 union all
+select 'checkpoint', '', checkpoint from bounds
+union all
 -- All that was in the log until then is counted: now, or when the first uncounted event came.
 select 'as_of', '', floor(extract(epoch from coalesce(
   (select e.recorded_at from tidemark.events e

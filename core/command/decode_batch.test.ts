@@ -138,6 +138,13 @@ test("no more than 100 issues are told, whether of many events or of one", () =>
   assert.is(issuesOf(rejected({ ...many(100), events: sentEvents(1) })).length, 100);
 });
 
+test("no event is looked at once 100 issues are known", () => {
+  const events: unknown[] = Array.from({ length: 1_000 }, () => ({}));
+  const poisoned = { get: () => assert.unreachable("an event was looked at") };
+  for (let i = 20; i < events.length; i++) events[i] = new Proxy({}, poisoned);
+  assert.is(issuesOf(rejected({ events })).length, 100);
+});
+
 test("events that a batch repeats are left out and counted", () => {
   const again = sentEvent({ timestamp: "2026-01-31T10:30:00+01:00" });
   const { events, duplicates, conflicts } = accepted({

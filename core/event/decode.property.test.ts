@@ -92,7 +92,10 @@ const mutation: fc.Arbitrary<{ field: string; mutate: (event: Sent) => Sent }> =
   .chain(([id, where, other]) => {
     const set = (field: string, to: (old: string) => unknown) => ({
       field,
-      mutate: (event: Sent): Sent => ({ ...event, [field]: to(String(event[field])) }),
+      mutate: (event: Sent): Sent => {
+        const old = event[field];
+        return { ...event, [field]: to(typeof old === "string" ? old : "") };
+      },
     });
     const drop = (field: string) => ({
       field,

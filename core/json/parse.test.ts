@@ -48,6 +48,8 @@ test("a number that would lose value is marked with how it was written, wherever
     "1e400",
     "-1E+400",
     "1e-400",
+    "1.5e400",
+    "-1.5E-400",
     "9007199254740993",
     "-9007199254740993",
     "123456789012345678901234567890",

@@ -57,12 +57,19 @@ export const projectionConformance = (
   test("a step folds what is new and moves the checkpoint over it", async () => {
     const accountId = freshAccount();
     await append(0, [anEvent({ accountId, eventId: "1" }), anEvent({ accountId, eventId: "2" })]);
-    const { projected, checkpoint } = await step(0);
-    assert.is(projected, 2);
+    await append(0, [anEvent({ accountId: "another", eventId: "1" })]);
+    const { projected, checkpoint, accounts } = await step(0);
+    assert.is(projected, 3);
+    assert.equal(accounts.toSorted(), [accountId, "another"].toSorted());
     const lag = await lagOf(0);
     assert.equal([lag?.head, lag?.checkpoint, lag?.seconds], [checkpoint, checkpoint, 0]);
+    const checkpoints = await Effect.runPromise(opened.projection.checkpoints);
+    assert.equal(
+      checkpoints.find((one) => one.shard === 0),
+      { shard: 0, position: checkpoint },
+    );
     await assertRowsAreTheFold(0);
-    assert.is((await step(0)).projected, 0);
+    assert.equal([(await step(0)).projected, (await step(0)).accounts], [0, []]);
     await assertRowsAreTheFold(0);
   });
 
@@ -135,7 +142,8 @@ export const projectionConformance = (
     while ((await step(0)).projected > 0);
     await append(0, [anEvent({ accountId, eventId: "poison" })]);
     const before = await Promise.all(READ_MODELS.map((model) => opened.rows(model, 0)));
-    assert.is((await Effect.runPromise(opened.projection.skip(0, "why"))).projected, 1);
+    const skipped = await Effect.runPromise(opened.projection.skip(0, "why"));
+    assert.equal([skipped.projected, skipped.accounts], [1, [accountId]]);
     assert.is((await step(0)).projected, 0);
     for (const [i, model] of READ_MODELS.entries()) {
       assert.equal(sorted(await opened.rows(model, 0)), sorted(before[i] ?? []));

@@ -26,7 +26,10 @@ export interface FakeProjection {
   onStep: (shard: number) => Effect.Effect<void>;
 }
 
-const NOTHING = { projected: 0, checkpoint: 0 };
+const NOTHING = { projected: 0, checkpoint: 0, accounts: [] };
+
+/** Every position is an event of an account of its own. */
+export const accountAt = (position: number): string => `account-${position}`;
 
 export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection => {
   const unlessAway = <A>(result: () => A): Effect.Effect<A, ProjectionUnavailable> =>
@@ -70,7 +73,7 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
         }
         fake.folded[shard]?.push(...positions);
         fake.checkpoints[shard] = hi;
-        return { projected: hi - lo, checkpoint: hi };
+        return { projected: hi - lo, checkpoint: hi, accounts: positions.map(accountAt) };
       }),
       skip: (shard, reason) =>
         unlessAway(() => {
@@ -78,7 +81,7 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
           if (lo >= hi) return NOTHING;
           fake.skipped[shard]?.push({ position: hi, reason });
           fake.checkpoints[shard] = hi;
-          return { projected: 1, checkpoint: hi };
+          return { projected: 1, checkpoint: hi, accounts: [accountAt(hi)] };
         }),
       upkeep: Effect.suspend(() =>
         unlessAway(() => {
@@ -87,6 +90,7 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
           return true;
         }),
       ),
+      checkpoints: Effect.die("not needed"),
       lag: Effect.die("not needed"),
     },
   };

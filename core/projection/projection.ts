@@ -17,6 +17,14 @@ export interface Step {
   readonly projected: number;
   /** The shard's checkpoint after the step. */
   readonly checkpoint: number;
+  /** The accounts of those events, each once, in any order: what was known of them is out of date. */
+  readonly accounts: ReadonlyArray<string>;
+}
+
+/** How far a shard's read models have come. */
+export interface Checkpoint {
+  readonly shard: number;
+  readonly position: number;
 }
 
 /** How far a shard's read models are behind its log. */
@@ -49,6 +57,8 @@ export class Projection extends Context.Service<
      * and says whether there was. It changes how a summary is computed, never what it says.
      */
     readonly upkeep: Effect.Effect<boolean, ProjectionUnavailable>;
+    /** The checkpoint of every shard. Cheap enough to be asked for several times a second. */
+    readonly checkpoints: Effect.Effect<ReadonlyArray<Checkpoint>, ProjectionUnavailable>;
     /** The lag of every shard, in the order of the shards. */
     readonly lag: Effect.Effect<ReadonlyArray<Lag>, ProjectionUnavailable>;
   }

@@ -7,8 +7,9 @@ import * as assert from "uvu/assert";
 import { POLL_MAX_MS, POLL_MIN_MS } from "../poll.ts";
 import { makeSignals, Signals } from "../signal.ts";
 import { settled, simulate, until } from "../simulate.fixture.ts";
-import { type FakeProjection, makeFakeProjection } from "./projection.fixture.ts";
-import { Projection } from "./projection.ts";
+import { type Invalidation, Invalidations } from "./invalidations.ts";
+import { accountAt, type FakeProjection, makeFakeProjection } from "./projection.fixture.ts";
+import { Projection, type Step } from "./projection.ts";
 import { advance, catchUp, runProjector, STEP_EVENTS_MAX } from "./projector.ts";
 
 const test = suite("projector");
@@ -16,26 +17,60 @@ const test = suite("projector");
 const upTo = (head: number): number[] => Array.from({ length: head }, (_, i) => i + 1);
 const skippedIn = (fake: FakeProjection, shard = 0): number[] =>
   (fake.skipped[shard] ?? []).map(({ position }) => position);
+const folded = (projected: number, checkpoint: number): Step => ({
+  projected,
+  checkpoint,
+  accounts: upTo(checkpoint).slice(-projected).map(accountAt),
+});
 const on = <A, E>(fake: FakeProjection, effect: Effect.Effect<A, E, Projection>) =>
   Effect.provideService(effect, Projection, fake.service);
 
 /** Runs a projector in the background. */
 const startProjector = Effect.fnUntraced(function* (fake: FakeProjection) {
   const signals = makeSignals();
-  const loop = Effect.provideService(runProjector, Signals, signals);
+  const published: Invalidation[] = [];
+  const loop = runProjector.pipe(
+    Effect.provideService(Signals, signals),
+    Effect.provideService(Invalidations, {
+      publish: (invalidation) => Effect.sync(() => void published.push(invalidation)),
+      subscribe: () => Effect.die("not needed"),
+    }),
+  );
   const fiber = yield* Effect.forkDetach(on(fake, loop));
   yield* settled;
-  return { fiber, appended: signals.appended };
+  return { fiber, appended: signals.appended, published };
 });
 
 test("advance folds what is there, up to its limit", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([5]);
-      assert.equal(yield* on(fake, advance(0, 3)), { projected: 3, checkpoint: 3 });
-      assert.equal(yield* on(fake, advance(0, 3)), { projected: 2, checkpoint: 5 });
+      assert.equal(yield* on(fake, advance(0, 3)), folded(3, 3));
+      assert.equal(yield* on(fake, advance(0, 3)), folded(2, 5));
       assert.is((yield* on(fake, advance(0, 3))).projected, 0);
       assert.equal(fake.folded, [upTo(5)]);
+    }),
+  ));
+
+test("what was folded is published, shard by shard and in the order of its positions", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([2, 0]);
+      const { fiber, appended, published } = yield* startProjector(fake);
+      assert.equal(published, [{ shard: 0, accounts: upTo(2).map(accountAt), lo: 0, hi: 2 }]);
+      fake.heads[0] = 3;
+      fake.heads[1] = 1;
+      fake.poison = (shard) => shard === 1;
+      yield* appended.raise;
+      yield* settled;
+      assert.equal(
+        published.slice(1).toSorted((a, b) => a.shard - b.shard),
+        [
+          { shard: 0, accounts: [accountAt(3)], lo: 2, hi: 3 },
+          { shard: 1, accounts: [accountAt(1)], lo: 0, hi: 1 },
+        ],
+      );
+      yield* Fiber.interrupt(fiber);
     }),
   ));
 
@@ -44,7 +79,7 @@ test("advance halves a range that is refused, and folds what comes before the po
     Effect.gen(function* () {
       const fake = makeFakeProjection([100]);
       fake.poison = (_, position) => position === 30;
-      assert.equal(yield* on(fake, advance(0, 100)), { projected: 25, checkpoint: 25 });
+      assert.equal(yield* on(fake, advance(0, 100)), folded(25, 25));
       assert.equal(fake.folded, [upTo(25)]);
       assert.equal(fake.skipped, [[]]);
     }),
@@ -56,7 +91,7 @@ test("advance skips a poison event that stands alone, and says which and why", (
     Effect.gen(function* () {
       const fake = makeFakeProjection([3]);
       fake.poison = (_, position) => position === 1;
-      assert.equal(yield* on(fake, advance(0, 1)), { projected: 1, checkpoint: 1 });
+      assert.equal(yield* on(fake, advance(0, 1)), folded(1, 1));
       assert.equal(fake.skipped, [[{ position: 1, reason: "Error: position 1" }]]);
       assert.equal(fake.folded, [[]]);
       assert.equal(logged, ["Error: An event is poisoned and was skipped"]);
@@ -207,6 +242,9 @@ test("a projector whose shard another one has leased looks on without a hurry", 
       yield* startProjector(fake);
       yield* TestClock.adjust("10 seconds");
       assert.ok(fake.looks < 10_000 / POLL_MIN_MS / 5, `${fake.looks} looks in 10 s`);
+      const { looks } = fake;
+      yield* settled;
+      assert.is(fake.looks, looks, "it looks again without waiting");
       fake.leased = () => false;
       yield* TestClock.adjust(POLL_MAX_MS);
       assert.equal(fake.folded, [upTo(5)]);

@@ -2,6 +2,7 @@ import { Effect } from "effect";
 
 import { poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
+import { Invalidations } from "./invalidations.ts";
 import { Projection, type ProjectionUnavailable, type Step } from "./projection.ts";
 
 /**
@@ -17,12 +18,18 @@ const SHARDS_AT_ONCE = 2;
 export const runProjector = Effect.gen(function* () {
   const projection = yield* Projection;
   const signals = yield* Signals;
+  const invalidations = yield* Invalidations;
+
+  const stepOn = (shard: number) =>
+    Effect.tap(advance(shard, STEP_EVENTS_MAX), ({ projected, checkpoint, accounts }) =>
+      projected === 0
+        ? Effect.void
+        : invalidations.publish({ shard, accounts, lo: checkpoint - projected, hi: checkpoint }),
+    );
 
   const look = Effect.gen(function* () {
     const shards = yield* projection.lagging;
-    const steps = yield* Effect.forEach(shards, (shard) => advance(shard, STEP_EVENTS_MAX), {
-      concurrency: SHARDS_AT_ONCE,
-    });
+    const steps = yield* Effect.forEach(shards, stepOn, { concurrency: SHARDS_AT_ONCE });
     // Behind the steps: freshness comes first.
     const kept = yield* projection.upkeep;
     return kept || steps.some((step) => step.projected > 0);

@@ -22,6 +22,7 @@ const SUMMARY: Summary = {
   totals: new Map([["login", 2]]),
   topUsers: [{ userId: "ada", events: 2 }],
   asOf: NOW - 40,
+  checkpoint: 7,
 };
 
 /** Asks at NOW, and answers what came of it and what the port was asked. */

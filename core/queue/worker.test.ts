@@ -110,10 +110,10 @@ test("a poison job fails alone, with its reason, and is told", () => {
       const [bad] = newEvents(1);
       log.poison = ({ eventId }) => eventId === bad?.eventId;
       const good = newEvents(2);
-      const ids = [queue.add(good), queue.add(bad === undefined ? [] : [bad])];
+      const ids = [good, bad === undefined ? [] : [bad], []].map(queue.add);
       yield* TestClock.adjust(POLL_MAX_MS);
-      const [first, second] = ids.map((id) => queue.settled.get(id));
-      assert.equal(countsOf(first), appended(2));
+      const [first, second, third] = ids.map((id) => queue.settled.get(id));
+      assert.equal([first, third].map(countsOf), [appended(2), appended(0)]);
       assert.is(second?._tag === "Failed" ? second.reason : undefined, "it is poison");
       assert.equal(identities(log.events), identities(good));
       assert.equal(logged, ["Error: A job failed"]);

@@ -15,6 +15,8 @@ export interface Summary {
   readonly topUsers: ReadonlyArray<ActiveUser>;
   /** Everything recorded before this instant is counted, in milliseconds since the Unix epoch. */
   readonly asOf: number;
+  /** The checkpoint of the account's shard that it is of: of two summaries, the higher knows more. */
+  readonly checkpoint: number;
 }
 
 /**
@@ -27,7 +29,7 @@ export const summarise = (
   events: ReadonlyArray<Pick<Event, "occurredAt" | "type" | "userId">>,
   range: Range,
   top: number,
-): Omit<Summary, "asOf"> => {
+): Omit<Summary, "asOf" | "checkpoint"> => {
   const totals = new Map<string, number>();
   const users = new Map<string, number>();
   for (const { occurredAt, type, userId } of events) {

@@ -21,15 +21,16 @@ create table tidemark.events (
   constraint events_position unique (position, shard)
 ) partition by list (shard);
 
--- An account's events by time, for summaries and for the raw events. It holds all that a summary
--- counts, so that reading thousands of events need not fetch thousands of rows.
+-- An account's events by time, for summaries and for the raw events, which are listed by time and then
+-- by position. It holds all that a summary counts, so that reading thousands of events need not fetch
+-- thousands of rows.
 --
 -- Every query of the log has one index that serves it, so that its plan is right from the first event
 -- on, before there are statistics, and stays so for as long as a session keeps it: none of the three
 -- begins with the columns of another. This one is partial, by a condition that always holds, so that
 -- only queries which state the condition can use it, and the look-up of identities cannot.
-create index events_account_time on tidemark.events (account_id, occurred_at)
-  include (type, user_id, position, shard) where schema_version > 0;
+create index events_account_time on tidemark.events (account_id, occurred_at, position)
+  include (type, user_id, shard) where schema_version > 0;
 
 -- The last position of each shard. Its row lock is what makes appends to a shard take turns.
 -- Every append updates a row; the free space keeps the updates in place (HOT).

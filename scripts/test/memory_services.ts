@@ -1,23 +1,33 @@
 import { Context, Effect } from "effect";
 
+import { summaryText } from "../../adapters/koa/present.ts";
+import { makeMemoryAccountEvents } from "../../adapters/memory/account_events.ts";
+import { makeMemoryActivity } from "../../adapters/memory/activity.ts";
+import { makeAnswerMemory, noAnswerStore } from "../../adapters/memory/answers.ts";
 import { makeMemoryEventLog } from "../../adapters/memory/event_log.ts";
 import { makeMemoryProjection } from "../../adapters/memory/projection.ts";
 import { makeMemoryQueue } from "../../adapters/memory/queue.ts";
 import { makeMemoryStore } from "../../adapters/memory/store.ts";
 import { makeMemorySummaries } from "../../adapters/memory/summaries.ts";
+import { AccountEvents } from "../../core/log/account_events.ts";
 import { appendJobs } from "../../core/log/append_jobs.ts";
 import { EventLog } from "../../core/log/event_log.ts";
 import { Projection } from "../../core/projection/projection.ts";
 import { catchUp } from "../../core/projection/projector.ts";
+import { makeHorizon } from "../../core/query/horizon.ts";
+import { makeSummaryCache, SummaryCache } from "../../core/query/summary_cache.ts";
 import { Queue } from "../../core/queue/queue.ts";
 import { makeSignals } from "../../core/signal.ts";
+import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 
 const SHARDS = 2;
 
 /** All stations of a service in memory, where nothing moves by itself: a test says when. */
 export interface MemoryServices {
-  readonly services: Context.Context<Queue | EventLog | Projection | Summaries>;
+  readonly services: Context.Context<
+    Queue | EventLog | Projection | Summaries | SummaryCache | Activity | AccountEvents
+  >;
   /** Appends and folds everything that was accepted; returns how many events the log then holds. */
   readonly settle: () => Promise<number>;
 }
@@ -32,9 +42,24 @@ export const makeMemoryServices = (): MemoryServices => {
     Context.add(EventLog, makeMemoryEventLog(store)),
     Context.add(Projection, makeMemoryProjection(store)),
     Context.add(Summaries, makeMemorySummaries(store)),
+    Context.add(SummaryCache, keepsNothing()),
+    Context.add(Activity, makeMemoryActivity(store)),
+    Context.add(AccountEvents, makeMemoryAccountEvents(store)),
   );
   return { services, settle: () => Effect.runPromiseWith(services)(settle) };
 };
+
+/** As long as nothing is known of the checkpoints, nothing that was read may be given again. */
+const keepsNothing = (): SummaryCache["Service"] =>
+  Effect.runSync(
+    makeSummaryCache({
+      shards: SHARDS,
+      horizon: makeHorizon(),
+      memory: makeAnswerMemory(1),
+      store: noAnswerStore,
+      present: summaryText,
+    }),
+  );
 
 const settle = Effect.gen(function* () {
   const queue = yield* Queue;

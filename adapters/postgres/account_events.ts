@@ -1,0 +1,76 @@
+import { Effect } from "effect";
+
+import type { RecordedEvent } from "../../core/event/event.ts";
+import { shardOf } from "../../core/event/shard.ts";
+import type { AccountEvents, AccountEventsPage } from "../../core/log/account_events.ts";
+import { LogUnavailable } from "../../core/log/event_log.ts";
+import type { EventKey } from "../../core/log/events_page.ts";
+import type { Database } from "./pool.ts";
+import { sqlFile } from "./sql_file.ts";
+
+const ACCOUNT_EVENTS = sqlFile(new URL("account_events.sql", import.meta.url));
+
+/** The events of accounts from the log in Postgres, page by page. */
+export const makeAccountEvents = (
+  database: Database,
+  shards: number,
+): AccountEvents["Service"] => ({
+  page: (accountId, { before, from, type, upTo, eventsMax, bytesMax, scannedMax }) =>
+    Effect.tryPromise({
+      try: async () => {
+        const rows = await database.query<Row>(ACCOUNT_EVENTS, [
+          shardOf(accountId, shards),
+          accountId,
+          timestamp(from),
+          timestamp(before.occurredAt),
+          before.position,
+          type,
+          upTo,
+          eventsMax,
+          bytesMax,
+          scannedMax,
+        ]);
+        return pageIn(rows);
+      },
+      catch: (cause) => new LogUnavailable({ cause }),
+    }),
+});
+
+/** What every row tells of the page. */
+interface PageRow {
+  readonly upTo: number;
+  readonly asOf: number;
+  /** How many events were found for the page, with one more than asked for if there is one. */
+  readonly listed: number;
+  /** The last event that was looked at, if there were too many to look at all. */
+  readonly endedAt: number | null;
+  readonly endedPosition: number | null;
+}
+
+type Row = PageRow & (RecordedEvent | Readonly<Record<keyof RecordedEvent, null>>);
+
+const pageIn = (rows: ReadonlyArray<Row>): AccountEventsPage => {
+  const [first] = rows;
+  if (first === undefined) throw new Error("the shard has no checkpoint");
+  const events = rows.flatMap((row) => (row.position === null ? [] : [eventIn(row)]));
+  return { events, next: nextOf(first, events), upTo: first.upTo, asOf: first.asOf };
+};
+
+const eventIn = (row: PageRow & RecordedEvent): RecordedEvent => {
+  const { upTo: _u, asOf: _a, listed: _l, endedAt: _e, endedPosition: _p, ...event } = row;
+  return event;
+};
+
+const nextOf = (page: PageRow, events: ReadonlyArray<RecordedEvent>): EventKey | null => {
+  const last = events.at(-1);
+  if (last !== undefined && page.listed > events.length) {
+    return { occurredAt: last.occurredAt, position: last.position };
+  }
+  if (page.endedAt === null || page.endedPosition === null) return null;
+  return { occurredAt: page.endedAt, position: page.endedPosition };
+};
+
+const timestamp = (ms: number): string => {
+  if (Number.isFinite(ms)) return new Date(ms).toISOString();
+  return ms > 0 ? "infinity" : "-infinity";
+};

@@ -1,0 +1,45 @@
+import { Effect } from "effect";
+
+import { shardOf } from "../../core/event/shard.ts";
+import type { Activity } from "../../core/summary/activity.ts";
+import type { Interval } from "../../core/summary/bucket.ts";
+import { cutAtHours } from "../../core/summary/hours.ts";
+import { SummariesUnavailable } from "../../core/summary/summaries.ts";
+import type { BucketCount } from "../../core/summary/timeseries.ts";
+import type { Database } from "./pool.ts";
+import { sqlFile } from "./sql_file.ts";
+
+const ACTIVITY = sqlFile(new URL("activity.sql", import.meta.url));
+
+const INTERVAL_SQL: Readonly<Record<Interval, string>> = { hour: "1 hour", day: "24 hours" };
+
+/** The activity of accounts from the hourly read model and the log in Postgres. */
+export const makeActivity = (database: Database, shards: number): Activity["Service"] => ({
+  counts: (accountId, { range, interval, type, countsMax }) =>
+    Effect.tryPromise({
+      try: async () => {
+        const { head, hours, tail } = cutAtHours(range);
+        const instants = [head.from, hours.from, hours.to, tail.to].map((ms) =>
+          new Date(ms).toISOString(),
+        );
+        const rows = await database.query<Row>(ACTIVITY, [
+          shardOf(accountId, shards),
+          accountId,
+          ...instants,
+          INTERVAL_SQL[interval],
+          type,
+          countsMax,
+        ]);
+        return {
+          counts: rows.filter(isCount),
+          asOf: rows.find((row) => row.start === null)?.events ?? 0,
+        };
+      },
+      catch: (cause) => new SummariesUnavailable({ cause }),
+    }),
+});
+
+/** A count; or the one row that tells the instant, in `events`. */
+type Row = BucketCount | { readonly start: null; readonly type: null; readonly events: number };
+
+const isCount = (row: Row): row is BucketCount => row.start !== null;

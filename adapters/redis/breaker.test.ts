@@ -1,0 +1,92 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { type Breaker, makeBreaker } from "./breaker.ts";
+import { until } from "./redis_server.fixture.ts";
+
+interface Context {
+  breaker: Breaker;
+  /** What the breaker stands before. */
+  dependency: { away: string | undefined; calls: number; probes: number };
+  told: string[];
+}
+
+const test = suite<Context>("breaker");
+
+test.before.each((context) => {
+  const dependency: Context["dependency"] = { away: undefined, calls: 0, probes: 0 };
+  const told: string[] = [];
+  const breaker = makeBreaker({
+    probe: async () => {
+      dependency.probes++;
+      if (dependency.away !== undefined) throw new Error(dependency.away);
+    },
+    reasonOf: (error) => (error as Error).message,
+    onChange: (state) => told.push(state),
+    restMs: 10,
+  });
+  Object.assign(context, { breaker, dependency, told });
+});
+test.after.each(({ breaker }) => {
+  breaker.close();
+});
+
+const call = ({ breaker, dependency }: Context): Promise<string | undefined> =>
+  breaker.call(async () => {
+    dependency.calls++;
+    if (dependency.away !== undefined) throw new Error(dependency.away);
+    return "answer";
+  });
+
+test("it is open until a probe has succeeded", async (context) => {
+  assert.is(await call(context), undefined);
+  assert.is(context.breaker.state(), "away: connecting");
+  assert.is(context.dependency.calls, 0);
+  context.breaker.probe();
+  await until("it closes", () => context.breaker.state() === "ok");
+  assert.is(await call(context), "answer");
+  assert.equal(context.told, ["ok"]);
+});
+
+test("the first call that fails opens it, and no other is made until a probe succeeds", async (context) => {
+  const { breaker, dependency, told } = context;
+  await until("it closes", () => breaker.state() === "ok");
+  dependency.away = "gone";
+  assert.is(await call(context), undefined);
+  assert.is(breaker.state(), "away: gone");
+  for (let i = 0; i < 100; i++) assert.is(await call(context), undefined);
+  assert.is(dependency.calls, 1);
+  dependency.away = "still gone";
+  const { probes } = dependency;
+  await until("it probes", () => dependency.probes >= probes + 3);
+  assert.is(breaker.state(), "away: still gone");
+  dependency.away = undefined;
+  await until("it closes", () => breaker.state() === "ok");
+  assert.is(await call(context), "answer");
+  assert.equal(told, ["ok", "away: gone", "ok"]);
+});
+
+test("many calls that fail at once are one failure", async (context) => {
+  const { breaker, dependency, told } = context;
+  await until("it closes", () => breaker.state() === "ok");
+  dependency.away = "gone";
+  await Promise.all(Array.from({ length: 20 }, () => call(context)));
+  const { probes } = dependency;
+  await until("it probes", () => dependency.probes > probes);
+  dependency.away = undefined;
+  await until("it closes", () => breaker.state() === "ok");
+  assert.equal(told, ["ok", "away: gone", "ok"]);
+});
+
+test("when it is closed for good it neither calls nor probes", async (context) => {
+  const { breaker, dependency } = context;
+  await until("it closes", () => breaker.state() === "ok");
+  breaker.close();
+  const { probes } = dependency;
+  assert.is(await call(context), undefined);
+  breaker.probe();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal([dependency.calls, dependency.probes], [0, probes]);
+});
+
+test.run();

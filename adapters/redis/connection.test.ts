@@ -1,0 +1,199 @@
+import { Effect } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import type { Answer } from "../../core/query/answer.ts";
+import { skipSuite } from "../../scripts/test/skip.ts";
+import { makeRedisAnswerStore } from "./answers.ts";
+import { PROBE_REST_MS } from "./breaker.ts";
+import { COMMAND_TIMEOUT_MS } from "./client.ts";
+import { type Connection, openConnection } from "./connection.ts";
+import { makeRedisInvalidations } from "./invalidations.ts";
+import { redisMissing, type RedisServer, startRedisServer, until } from "./redis_server.fixture.ts";
+
+if (redisMissing !== undefined) skipSuite("a Redis that fails", redisMissing);
+else {
+  interface Context {
+    server: RedisServer;
+    connections: Connection[];
+  }
+
+  const test = suite<Context>("a Redis that fails");
+
+  test.before.each(async (context) => {
+    context.server = await startRedisServer();
+    context.connections = [];
+  });
+  test.after.each(async ({ server, connections }) => {
+    for (const connection of connections) connection.close();
+    await server.close();
+  });
+
+  const connect = ({ server, connections }: Context, url = server.url): Connection => {
+    const connection = openConnection({ url, namespace: "log:1", onChange: () => {} });
+    connections.push(connection);
+    return connection;
+  };
+  const isThere = ({ breaker }: Connection): Promise<void> =>
+    until("Redis is there", () => breaker.state() === "ok");
+  const isAway = ({ breaker }: Connection): Promise<void> =>
+    until("Redis is away", () => breaker.state() !== "ok");
+
+  const answer: Answer = { text: "text", shard: 1, checkpoint: 2, asOf: 3, readAt: 4 };
+
+  /** Does everything that is done with Redis, none of which may fail; returns how long the reads took. */
+  const use = async (connection: Connection, reads = 100) => {
+    const store = makeRedisAnswerStore(connection);
+    const invalidations = makeRedisInvalidations(connection);
+    const took: number[] = [];
+    let found = 0;
+    for (let i = 0; i < reads; i++) {
+      const since = performance.now();
+      if ((await Effect.runPromise(store.get("key"))) !== undefined) found++;
+      took.push(performance.now() - since);
+    }
+    await Effect.runPromise(store.put("key", answer, 60_000));
+    Effect.runSync(invalidations.publish({ shard: 0, accounts: ["a"], lo: 0, hi: 1 }));
+    return { found, slow: took.filter((ms) => ms > SLOW_MS), slowest: Math.max(...took) };
+  };
+
+  /** A call that is skipped takes microseconds; this leaves room for a busy machine. */
+  const SLOW_MS = 40;
+  const DEADLINE_MS = COMMAND_TIMEOUT_MS + 150;
+
+  /** That at most one of many reads waited for Redis, and that one not for long. */
+  const assertBounded = ({ slow, slowest }: Awaited<ReturnType<typeof use>>): void => {
+    assert.ok(slow.length <= 1, `slow: ${slow.join()}`);
+    assert.ok(slowest < DEADLINE_MS, `${slowest} ms`);
+  };
+
+  test("killed, it costs nothing, and it is used again when it is back", async (context) => {
+    const { server } = context;
+    const connection = connect(context);
+    await isThere(connection);
+    await use(connection);
+    assert.is((await use(connection)).found, 100);
+    await server.kill();
+    const dead = await use(connection);
+    assert.is(dead.found, 0);
+    assertBounded(dead);
+    assert.match(connection.breaker.state(), /^away: /);
+    await until("it says why", () => /ECONNREFUSED/.test(connection.breaker.state()));
+    await server.start();
+    await isThere(connection);
+    await use(connection);
+    assert.is((await use(connection)).found, 100);
+  });
+
+  test("stopped, so that it takes requests and never answers, it costs one short deadline", async (context) => {
+    const { server } = context;
+    const connection = connect(context);
+    await isThere(connection);
+    await use(connection);
+    server.signal("SIGSTOP");
+    const first = await use(connection);
+    assertBounded(first);
+    assert.is(first.slow.length, 1, "somebody had to find out");
+    assert.match(connection.breaker.state(), /timed out/);
+    // Through two probes and more: they are in the background.
+    const until_ = performance.now() + 2.5 * PROBE_REST_MS;
+    while (performance.now() < until_) {
+      const later = await use(connection);
+      assert.ok(later.slowest < COMMAND_TIMEOUT_MS, `${later.slowest} ms`);
+    }
+    server.signal("SIGCONT");
+    await isThere(connection);
+    assert.is((await use(connection)).found, 100);
+  });
+
+  test("never there, it costs nothing from the first read on", async (context) => {
+    const { server } = context;
+    await server.kill();
+    const connection = connect(context);
+    assertBounded(await use(connection));
+    await until("it says why", () => /ECONNREFUSED/.test(connection.breaker.state()));
+  });
+
+  test("a host that does not exist is told as such", async (context) => {
+    const connection = connect(context, "redis://redis.invalid:6379");
+    assertBounded(await use(connection));
+    await until("it says why", () => /redis\.invalid/.test(connection.breaker.state()));
+  });
+
+  test("flushed, it has nothing, and takes new answers", async (context) => {
+    const connection = connect(context);
+    await isThere(connection);
+    await use(connection);
+    await context.server.run("FLUSHALL");
+    const flushed = await use(connection);
+    assert.is(flushed.found, 0);
+    assertBounded(flushed);
+    assert.is(connection.breaker.state(), "ok");
+    assert.is((await use(connection)).found, 100);
+  });
+
+  test("full, it is done without until it has room, and says so", async (context) => {
+    const { server } = context;
+    const connection = connect(context);
+    await isThere(connection);
+    await server.run("CONFIG", "SET", "maxmemory-policy", "noeviction");
+    await server.run("CONFIG", "SET", "maxmemory", "1");
+    await use(connection);
+    await isAway(connection);
+    assert.match(connection.breaker.state(), /maxmemory/);
+    assertBounded(await use(connection));
+    await server.run("CONFIG", "SET", "maxmemory", "0");
+    await isThere(connection);
+    await use(connection);
+    assert.is((await use(connection)).found, 100);
+  });
+
+  test("turned into a replica that takes no writes, it is done without, and says so", async (context) => {
+    const { server } = context;
+    const connection = connect(context);
+    await isThere(connection);
+    await server.run("REPLICAOF", "127.0.0.1", "1");
+    await use(connection);
+    await isAway(connection);
+    assert.match(connection.breaker.state(), /READONLY/);
+    assertBounded(await use(connection));
+    await server.run("REPLICAOF", "NO", "ONE");
+    await isThere(connection);
+  });
+
+  test("with a wrong password it is away, and neither the state nor the log holds a secret", async (context) => {
+    const { server } = context;
+    await server.run("CONFIG", "SET", "requirepass", "right-secret");
+    const url = new URL(server.url);
+    url.password = "wrong-secret";
+    const connection = connect(context, url.href);
+    await until("it says why", () => /WRONGPASS/.test(connection.breaker.state()));
+    assert.not.match(connection.breaker.state(), /secret/);
+    assertBounded(await use(connection));
+
+    url.password = "right-secret";
+    const right = connect(context, url.href);
+    await isThere(right);
+    const none = connect(context);
+    await until("it says why", () => /NOAUTH/.test(none.breaker.state()));
+  });
+
+  test("who is told hears once that it goes and once that it is back", async ({ server }) => {
+    const told: string[] = [];
+    const connection = openConnection({
+      url: server.url,
+      namespace: "log:1",
+      onChange: (state) => told.push(state.replace(/:.*/, "")),
+    });
+    await isThere(connection);
+    await server.kill();
+    await use(connection);
+    await new Promise((resolve) => setTimeout(resolve, 2 * PROBE_REST_MS));
+    await server.start();
+    await isThere(connection);
+    connection.close();
+    assert.equal(told, ["ok", "away", "ok"]);
+  });
+
+  test.run();
+}

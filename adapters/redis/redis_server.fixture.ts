@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Redis } from "ioredis";
+
+/** Why tests with a real Redis cannot run here; undefined where they can. */
+export const redisMissing: string | undefined =
+  spawnSync("redis-server", ["--version"]).error === undefined
+    ? undefined
+    : "there is no redis-server on this machine: install it, on Debian with apt-get install redis-server";
+
+/** A Redis of a test's own, on a free port, which keeps nothing. */
+export interface RedisServer {
+  readonly url: string;
+  /** Runs a command on a connection of its own. */
+  readonly run: (command: string, ...args: ReadonlyArray<string>) => Promise<unknown>;
+  readonly signal: (signal: NodeJS.Signals) => void;
+  /** Ends it as a crash would. */
+  readonly kill: () => Promise<void>;
+  /** Starts it on the same port after it was killed. */
+  readonly start: (...settings: ReadonlyArray<string>) => Promise<void>;
+  /** Ends it and removes what it left. */
+  readonly close: () => Promise<void>;
+}
+
+/** Starts a Redis; `settings` are as on its command line, such as `--requirepass`. */
+export const startRedisServer = async (
+  ...settings: ReadonlyArray<string>
+): Promise<RedisServer> => {
+  const folder = await mkdtemp(join(tmpdir(), "tidemark-redis-"));
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+
+  const start = async (...own: ReadonlyArray<string>): Promise<void> => {
+    const fixed = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
+    child = spawn("redis-server", [...fixed, ...own], { stdio: ["ignore", "pipe", "inherit"] });
+    child.stdout?.setEncoding("utf8");
+    for await (const text of child.stdout ?? []) {
+      if (String(text).includes("Ready to accept connections")) break;
+    }
+  };
+  const kill = async (): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  };
+
+  await start(...settings);
+  return {
+    url: `redis://127.0.0.1:${port}/0`,
+    run: async (command, ...args) => {
+      const redis = new Redis(port, "127.0.0.1", { retryStrategy: () => null });
+      try {
+        return await redis.call(command, ...args);
+      } finally {
+        redis.disconnect();
+      }
+    },
+    signal: (signal) => void child?.kill(signal),
+    kill,
+    start,
+    close: async () => {
+      await kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+};
+
+/** How long anything may take here; a test that waits so long has failed. */
+const PATIENCE_MS = 20_000;
+
+/** Asks again and again until the answer is yes. */
+export const until = async (
+  what: string,
+  isTrue: () => boolean | Promise<boolean>,
+): Promise<void> => {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};

@@ -1,0 +1,175 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import {
+  redisMissing,
+  type RedisServer,
+  startRedisServer,
+} from "../adapters/redis/redis_server.fixture.ts";
+import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { skipSuite } from "../scripts/test/skip.ts";
+import { accept, anEvent, getJson, totalsOf, untilLogins } from "./api_client.fixture.ts";
+import {
+  killServices,
+  type ServiceProcess,
+  startService,
+  until,
+} from "./service_process.fixture.ts";
+
+/** How soon a new event must show in its account's summary, by the contract. */
+const FRESH_WITHIN_MS = 1_000;
+
+/** What a busy test machine may add to it. */
+const BUSY_MS = 1_000;
+
+/** Two processes with the API and one that works for them, on one database. */
+interface Deployment {
+  readonly urls: readonly [string, string];
+  readonly services: ReadonlyArray<ServiceProcess>;
+}
+
+const deploy = async (environment: Readonly<Record<string, string>>): Promise<Deployment> => {
+  // One after the other, so that only the first migrates.
+  const first = startService({ ...environment, ROLES: "api" });
+  const urls = [await first.url()];
+  const second = startService({ ...environment, ROLES: "api" });
+  const loops = startService({ ...environment, ROLES: "worker,projector" });
+  urls.push(await second.url());
+  await loops.url();
+  const [one = "", two = ""] = urls;
+  return { urls: [one, two], services: [first, second, loops] };
+};
+
+/** Posts events one after the other while both processes are read, and holds each to the second. */
+const assertFresh = async (
+  { urls }: Deployment,
+  account: string,
+  rounds: number,
+  before = 0,
+): Promise<void> => {
+  for (let round = before + 1; round <= before + rounds; round++) {
+    const [posted] = urls;
+    // Kept by both, so that only an invalidation can make it right.
+    await Promise.all(urls.map((url) => totalsOf(url, account)));
+    await accept(posted, anEvent({ account_id: account }));
+    const since = performance.now();
+    await Promise.all(urls.map((url) => untilLogins(url, round, account)));
+    const took = performance.now() - since;
+    assert.ok(took < FRESH_WITHIN_MS + BUSY_MS, `round ${round} took ${took} ms`);
+    const [one, two] = await Promise.all(urls.map((url) => totalsOf(url, account)));
+    assert.equal(one, two);
+  }
+};
+
+const tierOf = async (url: string, path: string): Promise<string | undefined> => {
+  const response = await fetch(`${url}${path}`);
+  await response.body?.cancel();
+  return /desc="(\w+)"/.exec(response.headers.get("server-timing") ?? "")?.[1];
+};
+
+const redisOf = async (url: string): Promise<string | undefined> =>
+  (await getJson<{ checks: Record<string, string> }>(`${url}/readyz`)).checks["redis"];
+
+const test = suite<{ database: TestDatabase }>("the cache without Redis");
+
+test.before.each(async (context) => {
+  context.database = await createTestDatabase();
+});
+test.after.each(killServices);
+test.after.each(({ database }) => database.drop());
+
+test("processes that share nothing but the database show new events within a second", async ({
+  database,
+}) => {
+  const deployment = await deploy({ DATABASE_URL: database.url });
+  await assertFresh(deployment, "acme", 5);
+  const [url] = deployment.urls;
+  assert.is(await redisOf(url), undefined);
+  const path = "/accounts/quiet/summary";
+  await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever kept");
+});
+
+test.run();
+
+if (redisMissing !== undefined) skipSuite("the cache with Redis", redisMissing);
+else {
+  interface Context {
+    database: TestDatabase;
+    redis: RedisServer;
+  }
+
+  const withRedis = suite<Context>("the cache with Redis");
+
+  withRedis.before.each(async (context) => {
+    context.database = await createTestDatabase();
+    context.redis = await startRedisServer();
+  });
+  withRedis.after.each(killServices);
+  withRedis.after.each(async ({ database, redis }) => {
+    await database.drop();
+    await redis.close();
+  });
+
+  withRedis(
+    "processes share what they read, and show new events within a second",
+    async ({ database, redis }) => {
+      const deployment = await deploy({ DATABASE_URL: database.url, REDIS_URL: redis.url });
+      const [one, two] = deployment.urls;
+      await until(async () => (await redisOf(one)) === "ok", "Redis is not used");
+      await until(async () => (await redisOf(two)) === "ok", "Redis is not used");
+      await assertFresh(deployment, "acme", 5);
+      let accounts = 0;
+      await until(async () => {
+        const path = `/accounts/shared-${++accounts}/summary`;
+        return (await tierOf(one, path)) === "miss" && (await tierOf(two, path)) === "redis";
+      }, "the one never gets what the other has read");
+    },
+  );
+
+  withRedis(
+    "Redis may die, stall and come back: new events still show within a second, and it is told",
+    async ({ database, redis }) => {
+      const deployment = await deploy({ DATABASE_URL: database.url, REDIS_URL: redis.url });
+      const [url] = deployment.urls;
+      await assertFresh(deployment, "acme", 2);
+      redis.signal("SIGSTOP");
+      await assertFresh(deployment, "acme", 2, 2);
+      await until(
+        async () => (await redisOf(url))?.startsWith("away: ") === true,
+        "it is not told",
+      );
+      redis.signal("SIGCONT");
+      await until(async () => (await redisOf(url)) === "ok", "it does not come back");
+      await assertFresh(deployment, "acme", 2, 4);
+      await redis.kill();
+      await assertFresh(deployment, "acme", 2, 6);
+      await until(async () => /ECONNREFUSED/.test((await redisOf(url)) ?? ""), "it is not told");
+      await redis.start();
+      await until(async () => (await redisOf(url)) === "ok", "it does not come back");
+      await assertFresh(deployment, "acme", 2, 8);
+      const exits = await Promise.all(deployment.services.map((service) => service.stop()));
+      assert.equal(exits, [0, 0, 0]);
+      for (const service of deployment.services) {
+        assert.not.match(service.output(), /ERROR|Unhandled|stack/i);
+      }
+    },
+  );
+
+  withRedis(
+    "a wrong password is told without a secret, and nothing else is amiss",
+    async ({ database, redis }) => {
+      await redis.run("CONFIG", "SET", "requirepass", "right-secret");
+      const REDIS_URL = redis.url.replace("//", "//:wrong-secret@");
+      const service = startService({ DATABASE_URL: database.url, REDIS_URL });
+      const url = await service.url();
+      await accept(url, anEvent());
+      await untilLogins(url, 1);
+      await until(async () => /WRONGPASS/.test((await redisOf(url)) ?? ""), "it is not told");
+      assert.is(await service.stop(), 0);
+      assert.match(service.output(), /Redis is away.*WRONGPASS/s);
+      assert.not.match(service.output(), /secret/);
+    },
+  );
+
+  withRedis.run();
+}

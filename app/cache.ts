@@ -1,0 +1,85 @@
+import { Effect } from "effect";
+
+import { summaryText } from "../adapters/koa/present.ts";
+import { makeAnswerMemory, noAnswerStore } from "../adapters/memory/answers.ts";
+import { makeMemoryInvalidations } from "../adapters/memory/invalidations.ts";
+import type { Database, Statement } from "../adapters/postgres/pool.ts";
+import { makeRedisAnswerStore } from "../adapters/redis/answers.ts";
+import type { BreakerState } from "../adapters/redis/breaker.ts";
+import { openConnection } from "../adapters/redis/connection.ts";
+import { makeRedisInvalidations } from "../adapters/redis/invalidations.ts";
+import type { Invalidations } from "../core/projection/invalidations.ts";
+import type { AnswerStore } from "../core/query/answer_store.ts";
+import { makeHorizon } from "../core/query/horizon.ts";
+import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache.ts";
+import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** The generation of the read models that is live. */
+const GENERATION = 1;
+
+/** What processes share, if anything. */
+export interface Shared {
+  readonly answers: AnswerStore["Service"];
+  readonly invalidations: Invalidations["Service"];
+  /** How Redis is; undefined without one. */
+  readonly redis: (() => BreakerState) | undefined;
+}
+
+const LOG_ID: Statement = { name: "log_id", text: "select id from tidemark.log_identity" };
+
+/** Connects to Redis, if there is one, until the scope closes. Does not wait for it. */
+export const openShared = Effect.fnUntraced(function* (
+  { REDIS_URL }: Pick<Configuration, "REDIS_URL">,
+  database: Database,
+) {
+  if (REDIS_URL === undefined) {
+    const invalidations = makeMemoryInvalidations();
+    return { answers: noAnswerStore, invalidations, redis: undefined } satisfies Shared;
+  }
+  const [log] = yield* Effect.tryPromise({
+    try: () => database.query<{ id: string }>(LOG_ID, []),
+    catch: (error) => error,
+  });
+  const tell = Effect.runForkWith(yield* Effect.context());
+  const connection = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      openConnection({
+        url: REDIS_URL,
+        namespace: `${log?.id}:${GENERATION}`,
+        onChange: (state) => tell(logState(state)),
+      }),
+    ),
+    ({ close }) => Effect.sync(close),
+  );
+  return {
+    answers: makeRedisAnswerStore(connection),
+    invalidations: makeRedisInvalidations(connection),
+    redis: connection.breaker.state,
+  } satisfies Shared;
+});
+
+const logState = (state: BreakerState): Effect.Effect<void> =>
+  state === "ok"
+    ? Effect.logInfo("Redis is there")
+    : Effect.annotateLogs(Effect.logWarning("Redis is away: it is done without"), {
+        reason: state,
+      });
+
+/** A cache for the summaries of this process, which learns of what is folded until the scope closes. */
+export const openSummaryCache = Effect.fnUntraced(function* (
+  { SHARDS, CACHE_BYTES_MAX }: Pick<Configuration, "SHARDS" | "CACHE_BYTES_MAX">,
+  { answers, invalidations }: Shared,
+) {
+  const horizon = makeHorizon();
+  yield* invalidations.subscribe(horizon.announce);
+  yield* Effect.forkScoped(watchCheckpoints(horizon));
+  const cache: SummaryCache["Service"] = yield* makeSummaryCache({
+    shards: SHARDS,
+    horizon,
+    memory: makeAnswerMemory(CACHE_BYTES_MAX),
+    store: answers,
+    present: summaryText,
+  });
+  return cache;
+});

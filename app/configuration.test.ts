@@ -1,0 +1,183 @@
+import { readFileSync } from "node:fs";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { ConfigurationInvalid, readConfiguration, VARIABLES } from "./configuration.ts";
+
+const test = suite("readConfiguration");
+
+const invalid = (environment: Readonly<Record<string, string>>): ReadonlyArray<string> => {
+  try {
+    readConfiguration(environment);
+  } catch (error) {
+    if (error instanceof ConfigurationInvalid) return error.problems;
+    throw error;
+  }
+  return assert.unreachable(`accepted ${JSON.stringify(environment)}`) as never;
+};
+
+test("without any variable everything has its default, which is safe to start with", () => {
+  assert.equal(readConfiguration({}), {
+    HOST: "127.0.0.1",
+    PORT: 3000,
+    DATA_DIR: ".data",
+    ROLES: new Set(["api", "worker", "projector"]),
+    MIGRATE_ON_START: true,
+    SHARDS: 8,
+    EVENT_TYPES: new Set(["message_sent", "call_made", "form_submitted", "login", "custom"]),
+    EVENT_FUTURE_MAX_SECONDS: 300,
+    EVENT_AGE_MAX_DAYS: 3_653,
+    DATABASE_CONNECTIONS_MAX: 10,
+    DATABASE_CONNECT_TIMEOUT_MS: 3_000,
+    DATABASE_STATEMENT_TIMEOUT_MS: 10_000,
+    ENQUEUE_BUFFER_EVENTS_MAX: 50_000,
+    CACHE_BYTES_MAX: 64 * 1024 * 1024,
+    SHUTDOWN_TIMEOUT_MS: 15_000,
+    LOG_LEVEL: "info",
+  });
+});
+
+test("an empty variable counts as unset", () => {
+  const empty = Object.fromEntries(VARIABLES.map((name) => [name, ""]));
+  assert.equal(readConfiguration(empty), readConfiguration({}));
+});
+
+test("variables of other programs are passed over", () => {
+  const others = { PATH: "/bin", SHARD: "7", port: "1", __proto__: "x" };
+  assert.equal(readConfiguration(others), readConfiguration({}));
+});
+
+test(".env.example lists every variable in order, with exactly its default", () => {
+  const file = readFileSync(new URL("../.env.example", import.meta.url), "utf8");
+  const entries = Array.from(file.matchAll(/^#?([A-Z_]+)=(.*)$/gm), ([, name = "", value = ""]) => [
+    name,
+    value,
+  ]);
+  assert.equal(
+    entries.map(([name]) => name),
+    VARIABLES,
+  );
+  assert.equal(readConfiguration(Object.fromEntries(entries)), readConfiguration({}));
+  // What is commented out has no default; what is not, has one.
+  for (const name of VARIABLES) {
+    const hasDefault = name in readConfiguration({});
+    assert.is(new RegExp(`^${name}=.`, "m").test(file), hasDefault, name);
+  }
+});
+
+for (const [name, min, max] of [
+  ["PORT", 0, 65_535],
+  ["SHARDS", 1, 256],
+  ["EVENT_FUTURE_MAX_SECONDS", 0, 86_400],
+  ["EVENT_AGE_MAX_DAYS", 1, 36_525],
+  ["DATABASE_CONNECTIONS_MAX", 2, 1_000],
+  ["DATABASE_CONNECT_TIMEOUT_MS", 100, 60_000],
+  ["DATABASE_STATEMENT_TIMEOUT_MS", 100, 600_000],
+  ["ENQUEUE_BUFFER_EVENTS_MAX", 1_000, 10_000_000],
+  ["CACHE_BYTES_MAX", 1_048_576, 1_099_511_627_776],
+  ["SHUTDOWN_TIMEOUT_MS", 0, 600_000],
+] as const) {
+  test(`${name} is a whole number from ${min} to ${max}`, () => {
+    for (const value of [min, max]) {
+      assert.is(readConfiguration({ [name]: String(value) })[name], value);
+    }
+    const outside = [String(min - 1), String(max + 1), "9".repeat(20)];
+    for (const value of [
+      ...outside,
+      "1.5",
+      "1e3",
+      "0x10",
+      "ten",
+      " 1",
+      "1 ",
+      "+1",
+      "-0",
+      "1_000",
+    ]) {
+      const message = `${name} must be a whole number from ${min} to ${max}`;
+      assert.equal(invalid({ [name]: value }), [message], value);
+    }
+  });
+}
+
+for (const [name, values, message] of [
+  ["MIGRATE_ON_START", { true: true, false: false }, /must be true or false/],
+  [
+    "LOG_LEVEL",
+    { debug: "debug", info: "info", warn: "warn", error: "error" },
+    /must be one of debug, info, warn, error/,
+  ],
+  ["LOG_FORMAT", { pretty: "pretty", json: "json" }, /must be pretty or json/],
+] as const) {
+  test(`${name} is one of ${Object.keys(values).join(", ")}`, () => {
+    for (const [text, value] of Object.entries(values)) {
+      assert.is(readConfiguration({ [name]: text })[name], value);
+    }
+    for (const text of ["1", "TRUE", "Info", "no", " json"]) {
+      const [problem = ""] = invalid({ [name]: text });
+      assert.match(problem, new RegExp(`^${name} `));
+      assert.match(problem, message);
+    }
+  });
+}
+
+test("ROLES is a list of roles, in any order, with spaces, each perhaps twice", () => {
+  for (const [text, roles] of [
+    ["api", ["api"]],
+    ["projector,worker", ["projector", "worker"]],
+    [" worker , api,worker, ", ["worker", "api"]],
+  ] as const) {
+    assert.equal([...readConfiguration({ ROLES: text }).ROLES], [...roles]);
+  }
+  assert.match(invalid({ ROLES: "api,admin" })[0] ?? "", /^ROLES .* it names admin$/);
+  assert.match(invalid({ ROLES: "API" })[0] ?? "", /^ROLES .* it names API$/);
+  assert.match(invalid({ ROLES: " , " })[0] ?? "", /^ROLES must name at least one of api, /);
+});
+
+test("EVENT_TYPES is a list of types, or * for any", () => {
+  assert.is(readConfiguration({ EVENT_TYPES: "*" }).EVENT_TYPES, "*");
+  const { EVENT_TYPES } = readConfiguration({ EVENT_TYPES: "login, order.placed:v2 ,login" });
+  assert.equal(EVENT_TYPES, new Set(["login", "order.placed:v2"]));
+  for (const type of ["Login", "1st", "a b", "a".repeat(65), "__proto__", "*"]) {
+    const [problem = ""] = invalid({ EVENT_TYPES: `login,${type}` });
+    assert.match(problem, `EVENT_TYPES has the type ${type}, which must match ^[a-z]`);
+  }
+  assert.match(invalid({ EVENT_TYPES: "," })[0] ?? "", /^EVENT_TYPES must name at least one type/);
+});
+
+for (const [name, urls, others, message] of [
+  [
+    "DATABASE_URL",
+    ["postgres://db/x", "postgresql://me:secret@[::1]:5432/x?sslmode=require"],
+    ["mysql://me:secret@db/x", "db.example.com:5432/secret", "postgres//me:secret@db/x"],
+    /^DATABASE_URL must be a URL such as postgres:\/\//,
+  ],
+  [
+    "REDIS_URL",
+    ["redis://cache", "rediss://:secret@[::1]:6379/1"],
+    ["http://me:secret@cache", "cache:6379", "redis//:secret@cache"],
+    /^REDIS_URL must be a URL such as redis:\/\//,
+  ],
+] as const) {
+  test(`${name} is a URL of its kind, and never repeated in the error`, () => {
+    for (const url of urls) assert.is(readConfiguration({ [name]: url })[name], url);
+    for (const url of [...others, urls[1].replace("[::1]", "host:port")]) {
+      const [problem = ""] = invalid({ [name]: url });
+      assert.match(problem, message);
+      assert.not.match(problem, "secret");
+    }
+  });
+}
+
+test("everything that is wrong is told at once, a line each", () => {
+  const problems = invalid({ PORT: "x", SHARDS: "0", ROLES: "a,b", LOG_LEVEL: "loud" });
+  assert.equal(
+    problems.map((problem) => problem.split(" ")[0]),
+    ["PORT", "ROLES", "ROLES", "SHARDS", "LOG_LEVEL"],
+  );
+  const { message } = new ConfigurationInvalid(problems);
+  assert.is(message.split("\n").length, 1 + problems.length);
+});
+
+test.run();

@@ -1,0 +1,67 @@
+import { Effect } from "effect";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import type { Answer } from "./answer.ts";
+import type { AnswerStore } from "./answer_store.ts";
+
+export interface OpenedAnswerStore {
+  readonly store: AnswerStore["Service"];
+  readonly close: () => Promise<void>;
+}
+
+const time = fc.integer({ min: 0, max: Date.UTC(2100, 0) });
+const answer: fc.Arbitrary<Answer> = fc.record(
+  {
+    text: fc.string({ unit: "grapheme", maxLength: 200 }),
+    shard: fc.nat({ max: 255 }),
+    checkpoint: fc.maxSafeNat().map((position) => position % 1e15),
+    asOf: time,
+    readAt: time,
+  },
+  { noNullPrototype: true },
+);
+
+/** What every adapter of `AnswerStore` promises while nothing is wrong with what is behind it. */
+export const answerStoreConformance = (
+  adapter: string,
+  open: () => Promise<OpenedAnswerStore>,
+): void => {
+  const test = suite(`AnswerStore: ${adapter}`);
+  let opened: OpenedAnswerStore;
+
+  test.before(async () => {
+    opened = await open();
+  });
+  test.after(() => opened.close());
+
+  const get = (key: string) => Effect.runPromise(opened.store.get(key));
+  const put = (key: string, value: Answer) =>
+    Effect.runPromise(opened.store.put(key, value, 60_000));
+
+  test("what was never put is not there", async () => {
+    assert.is(await get("never"), undefined);
+  });
+
+  test("what was put last under a key is there as it was put, and under no other key", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.constantFrom("a", "a\nb", "ä:{a}", "b"), answer), { minLength: 1 }),
+        async (puts) => {
+          for (const [key, value] of puts) await put(key, value);
+          for (const [key, value] of new Map(puts)) assert.equal(await get(key), value);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test("a long text is there, too", async () => {
+    const text = "😀".repeat(100_000);
+    await put("long", { text, shard: 0, checkpoint: 0, asOf: 0, readAt: 0 });
+    assert.is((await get("long"))?.text, text);
+  });
+
+  test.run();
+};

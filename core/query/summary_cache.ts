@@ -1,0 +1,156 @@
+import { Clock, Context, Deferred, Effect } from "effect";
+
+import { shardOf } from "../event/shard.ts";
+import type { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
+import { type Answer, keyOf, type Question } from "./answer.ts";
+import type { AnswerMemory, AnswerStore } from "./answer_store.ts";
+import type { Horizon } from "./horizon.ts";
+import { type AccountSummary, summariseAccount } from "./summarise_account.ts";
+
+/** Nothing older is ever given out of the cache: the age of `asOf`, by the clock at that moment. */
+export const STALENESS_MAX_MS = 60_000;
+
+/**
+ * How long a kept answer is given without another thought. Then it is still given, but read anew behind
+ * it. Events are not what this is for, they make an answer void at once: it is how far behind now the
+ * end of a window may be on an account that is read often.
+ */
+export const FRESH_MS = 5_000;
+
+/** Who answered: this process's memory, the store that processes share, or the read models. */
+export type Tier = "lru" | "redis" | "miss";
+
+export interface Answered {
+  readonly answer: Answer;
+  readonly tier: Tier;
+}
+
+/** Summaries, kept for as long as they say what the read models say, and no longer than a bound. */
+export class SummaryCache extends Context.Service<
+  SummaryCache,
+  {
+    /** The answer if this process has it and it is fresh: without waiting, since most reads end here. */
+    readonly hit: (question: Question) => Answer | undefined;
+    /** The answer, from wherever it comes. Many who ask the same at the same time are one query. */
+    readonly answer: (
+      question: Question,
+    ) => Effect.Effect<Answered, SummariesUnavailable, Summaries>;
+    /** How many answers each tier has given. */
+    readonly counts: Readonly<Record<Tier, number>>;
+  }
+>()("tidemark/query/SummaryCache") {}
+
+export interface SummaryCacheOptions {
+  readonly shards: number;
+  readonly horizon: Horizon;
+  readonly memory: AnswerMemory;
+  readonly store: AnswerStore["Service"];
+  /** What is sent for a summary. */
+  readonly present: (summary: AccountSummary) => string;
+}
+
+interface Load {
+  /** The floor when it began: who comes when it is another knows of an event that this may miss. */
+  readonly floor: number;
+  readonly answered: Deferred.Deferred<Answered, SummariesUnavailable>;
+}
+
+export const makeSummaryCache = Effect.fnUntraced(function* ({
+  shards,
+  horizon,
+  memory,
+  store,
+  present,
+}: SummaryCacheOptions): Effect.fn.Return<SummaryCache["Service"]> {
+  const clock = yield* Clock.Clock;
+  const counts = { lru: 0, redis: 0, miss: 0 };
+  const loads = new Map<string, Load>();
+
+  const isExact = (answer: Answer, accountId: string): boolean =>
+    answer.checkpoint >= horizon.floor(answer.shard, accountId);
+  /** May be given now. A clock that was set back makes everything from before of unknown age. */
+  const isUsable = (answer: Answer, accountId: string, now: number): boolean =>
+    Math.abs(now - answer.asOf) < STALENESS_MAX_MS && isExact(answer, accountId);
+  const isFresh = (answer: Answer, now: number): boolean => now - answer.readAt < FRESH_MS;
+
+  const count = (answered: Answered): void => void counts[answered.tier]++;
+
+  const read = Effect.fnUntraced(function* (question: Question, key: string) {
+    const readAt = clock.currentTimeMillisUnsafe();
+    const summary = yield* summariseAccount(question.accountId, question.period, question.top);
+    const { checkpoint, asOf } = summary;
+    const shard = shardOf(question.accountId, shards);
+    const answer: Answer = { text: present(summary), shard, checkpoint, asOf, readAt };
+    const leftMs = asOf + STALENESS_MAX_MS - clock.currentTimeMillisUnsafe();
+    if (isExact(answer, question.accountId) && leftMs > 0) {
+      memory.put(key, answer);
+      // Nobody waits for it: the answer is there.
+      yield* Effect.forkDetach(store.put(key, answer, leftMs));
+    }
+    return { answer, tier: "miss" } satisfies Answered;
+  });
+
+  const load = Effect.fnUntraced(function* (question: Question, key: string) {
+    const shared = yield* store.get(key);
+    const now = clock.currentTimeMillisUnsafe();
+    if (shared === undefined || !isUsable(shared, question.accountId, now)) {
+      return yield* read(question, key);
+    }
+    const answered: Answered = { answer: shared, tier: "redis" };
+    if (!isFresh(shared, now)) {
+      // Without the database what is kept is still an answer.
+      return yield* Effect.catchTag(read(question, key), "SummariesUnavailable", () =>
+        Effect.succeed(answered),
+      );
+    }
+    memory.put(key, shared);
+    return answered;
+  });
+
+  /** Joins the load of a question that is under way, or begins one. */
+  const loadOnce = (question: Question, key: string) =>
+    Effect.suspend(() => {
+      const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
+      const running = loads.get(key);
+      if (running !== undefined && running.floor === floor) return Deferred.await(running.answered);
+      const mine: Load = { floor, answered: Deferred.makeUnsafe() };
+      loads.set(key, mine);
+      const ended = Effect.sync(() => {
+        if (loads.get(key) === mine) loads.delete(key);
+      });
+      const run = Effect.ensuring(load(question, key), ended);
+      // Detached: whoever began it may go away, and the others still wait for it.
+      return Effect.andThen(
+        Effect.forkDetach(Deferred.into(run, mine.answered)),
+        Deferred.await(mine.answered),
+      );
+    });
+
+  return {
+    counts,
+
+    hit: (question) => {
+      const answer = memory.get(keyOf(question));
+      if (answer === undefined) return undefined;
+      const now = clock.currentTimeMillisUnsafe();
+      if (!isFresh(answer, now) || !isUsable(answer, question.accountId, now)) return undefined;
+      counts.lru++;
+      return answer;
+    },
+
+    answer: (question) =>
+      Effect.suspend(() => {
+        const key = keyOf(question);
+        const kept = memory.get(key);
+        const now = clock.currentTimeMillisUnsafe();
+        if (kept === undefined || !isUsable(kept, question.accountId, now)) {
+          return loadOnce(question, key);
+        }
+        const answered = Effect.succeed<Answered>({ answer: kept, tier: "lru" });
+        // A refresh that fails leaves what is kept, until its bound.
+        return isFresh(kept, now)
+          ? answered
+          : Effect.andThen(Effect.forkDetach(Effect.ignore(loadOnce(question, key))), answered);
+      }).pipe(Effect.tap((answered) => Effect.sync(() => count(answered)))),
+  };
+});

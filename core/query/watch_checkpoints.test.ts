@@ -1,0 +1,84 @@
+import { Effect, Fiber } from "effect";
+import { TestClock } from "effect/testing";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { makeFakeProjection } from "../projection/projection.fixture.ts";
+import { Projection, ProjectionUnavailable } from "../projection/projection.ts";
+import { settled, simulate } from "../simulate.fixture.ts";
+import { makeHorizon } from "./horizon.ts";
+import {
+  ANNOUNCEMENT_PATIENCE_MS,
+  UNANNOUNCED_KNOWN_MS,
+  WATCH_REST_MS,
+  watchCheckpoints,
+} from "./watch_checkpoints.ts";
+
+const test = suite("watchCheckpoints");
+
+const PERIOD_MS = ANNOUNCEMENT_PATIENCE_MS + WATCH_REST_MS;
+
+/** A watch over one shard, whose checkpoint a test moves. */
+const startWatch = Effect.gen(function* () {
+  const horizon = makeHorizon();
+  const database = { position: 0, away: false };
+  const projection: Projection["Service"] = {
+    ...makeFakeProjection([]).service,
+    checkpoints: Effect.suspend(() =>
+      database.away
+        ? Effect.fail(new ProjectionUnavailable({ cause: "away" }))
+        : Effect.succeed([{ shard: 0, position: database.position }]),
+    ),
+  };
+  const watch = Effect.provideService(watchCheckpoints(horizon), Projection, projection);
+  const fiber = yield* Effect.forkDetach(watch);
+  yield* settled;
+  const pass = (ms: number) => Effect.andThen(TestClock.adjust(ms), settled);
+  return { horizon, database, pass, end: Fiber.interrupt(fiber) };
+});
+
+test("a commit that nobody announces is known in time, even one that has just missed a look", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { horizon, database, pass, end } = yield* startWatch;
+      // It has looked, and waits for announcements.
+      database.position = 3;
+      yield* pass(UNANNOUNCED_KNOWN_MS - 1);
+      assert.is(horizon.floor(0, "a"), 0);
+      yield* pass(1);
+      assert.is(horizon.floor(0, "a"), 3);
+      assert.ok(UNANNOUNCED_KNOWN_MS < 500, "half of the second that a new event has");
+      yield* end;
+    }),
+  ));
+
+test("an announcement that comes soon after its commit was seen costs the others nothing", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { horizon, database, pass, end } = yield* startWatch;
+      yield* pass(ANNOUNCEMENT_PATIENCE_MS);
+      database.position = 3;
+      yield* pass(WATCH_REST_MS + ANNOUNCEMENT_PATIENCE_MS - 1);
+      horizon.announce({ shard: 0, accounts: ["a"], lo: 0, hi: 3 });
+      yield* pass(PERIOD_MS);
+      assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [3, 0]);
+      yield* end;
+    }),
+  ));
+
+test("while the database is away the watch goes on, and it knows what happened once it is back", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { horizon, database, pass, end } = yield* startWatch;
+      yield* pass(ANNOUNCEMENT_PATIENCE_MS);
+      database.away = true;
+      yield* pass(10 * PERIOD_MS);
+      assert.is(horizon.floor(0, "a"), 0);
+      Object.assign(database, { away: false, position: 9 });
+      yield* pass(PERIOD_MS);
+      assert.is(horizon.floor(0, "a"), 9);
+      yield* end;
+    }),
+  ));
+
+test.run();
