@@ -16,12 +16,12 @@ export interface Claim {
  */
 const claims = new WeakMap<Job, Claim>();
 
-/** The jobs in a row that was fetched, in the order of its parts. */
-export const jobsOf = (row: Row<Payload>): ReadonlyArray<Job> => {
+/** The jobs in a row that was fetched, in the order of its parts; undefined when it cannot be read. */
+export const jobsOf = (row: Row<Payload>): ReadonlyArray<Job> | undefined => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount };
   // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
   const isolated = rowOf(row.id).part !== 0;
-  return decodePayload(row.data).map((batch, i) => {
+  return decodePayload(row.data)?.map((batch, i) => {
     const id = isolated ? row.id : partId(row.id, i + 1);
     const job: Job = { id, batch, retries: row.retryCount };
     claims.set(job, claim);

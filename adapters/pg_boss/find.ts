@@ -12,12 +12,12 @@ import type { Output } from "./settle.ts";
 export const findJob = async (boss: PgBoss, id: JobId): Promise<Option.Option<JobStatus>> => {
   const { rowId, part } = rowOf(id);
   const row = await findRow(boss, rowId);
-  const batch = row === undefined ? undefined : decodePayload(row.data)[part - 1];
+  const batch = row === undefined ? undefined : decodePayload(row.data)?.[part - 1];
   if (row !== undefined && batch !== undefined && countsOf(row, part, batch) !== null) {
     return Option.some(statusOf(id, row, part, batch));
   }
   const own = await findRow(boss, id);
-  const ownBatch = own === undefined ? undefined : decodePayload(own.data)[0];
+  const ownBatch = own === undefined ? undefined : decodePayload(own.data)?.[0];
   return own === undefined || ownBatch === undefined
     ? Option.none()
     : Option.some(statusOf(id, own, 1, ownBatch));

@@ -1,8 +1,8 @@
 import type { Batch } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
 
-/** The version of the payload below; a worker refuses one that it does not know. */
-export const PAYLOAD_VERSION = 1;
+/** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
+const PAYLOAD_VERSION = 1;
 
 /** What a row of the queue carries as JSON. */
 export interface Payload {
@@ -36,16 +36,18 @@ export const encodePayload = (batches: ReadonlyArray<Batch>): Payload => ({
   })),
 });
 
-/** @throws when the payload is of another version. */
-export const decodePayload = (payload: Payload): ReadonlyArray<Batch> => {
-  if (payload.version !== PAYLOAD_VERSION) {
-    throw new Error(`unknown payload version ${String(payload.version)} in the queue`);
+/** The batches of a row; undefined when this build cannot read it, being older or the row broken. */
+export const decodePayload = (payload: Payload): ReadonlyArray<Batch> | undefined => {
+  if (payload?.version !== PAYLOAD_VERSION) return undefined;
+  try {
+    return payload.parts.map(({ events, duplicates, conflicts }) => ({
+      events: events.map(fromTuple),
+      duplicates,
+      conflicts,
+    }));
+  } catch {
+    return undefined;
   }
-  return payload.parts.map(({ events, duplicates, conflicts }) => ({
-    events: events.map(fromTuple),
-    duplicates,
-    conflicts,
-  }));
 };
 
 const toTuple = (e: Event): EventTuple => [

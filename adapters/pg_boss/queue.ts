@@ -30,6 +30,8 @@ const COMMITS_MAX = 2;
 /** The most rows of one take: bounds its memory to `ROWS_MAX * ROW_EVENTS_MAX` events. */
 const ROWS_MAX = 64;
 
+const UNREADABLE = { message: "the payload cannot be read by this build" };
+
 /** The durable queue in Postgres, by pg-boss. Batches that are accepted together share a row. */
 export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] => {
   const { boss } = options;
@@ -57,7 +59,13 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     const rows = await boss.fetch<Payload>(EVENTS_QUEUE, {
       batchSize: rowsFor(eventsMax / rowEvents),
     });
-    const jobs = rows.flatMap(jobsOf);
+    const jobs: Job[] = [];
+    for (const row of rows) {
+      const held = jobsOf(row);
+      // Its neighbours must not wait for it. It comes again, and is dead after its last retry.
+      if (held === undefined) await boss.fail(EVENTS_QUEUE, [row], UNREADABLE);
+      else jobs.push(...held);
+    }
     if (rows.length > 0) {
       const events = jobs.reduce((sum, job) => sum + job.batch.events.length, 0);
       rowEvents = Math.max(1, events / rows.length);

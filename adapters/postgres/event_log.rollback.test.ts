@@ -70,7 +70,7 @@ test("a reader never sees a position before all lower ones", async () => {
   const log = makeEventLog(migrated.database, 2);
   const accountId = `account-${++accounts}`;
   const before = (await Effect.runPromise(log.heads))[0]?.position ?? 0;
-  let writing = true;
+  const state = { writing: true };
   const write = async (writer: number): Promise<void> => {
     for (let i = 0; i < 25; i++) {
       const eventId = `${writer}-${i}`;
@@ -79,7 +79,7 @@ test("a reader never sees a position before all lower ones", async () => {
   };
   const watch = async (): Promise<number> => {
     let reads = 0;
-    while (writing) {
+    while (state.writing) {
       const read = await Effect.runPromise(log.read(0, before, 10_000));
       assert.equal(
         read.map(({ position }) => position),
@@ -91,7 +91,7 @@ test("a reader never sees a position before all lower ones", async () => {
   };
   const watching = watch();
   await Promise.all([1, 2, 3, 4].map(write));
-  writing = false;
+  state.writing = false;
   assert.ok((await watching) > 0);
 });
 

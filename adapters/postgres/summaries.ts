@@ -19,7 +19,7 @@ export interface SummariesOptions {
   readonly correctedMax: number;
 }
 
-export const SUMMARIES_DEFAULTS: SummariesOptions = { correctedMax: 1_500 };
+const SUMMARIES_DEFAULTS: SummariesOptions = { correctedMax: 1_500 };
 
 /** Summaries from the read models and the log in Postgres, exact to the millisecond. */
 export const makeSummaries = (

@@ -14,8 +14,12 @@ const test = suite("summary cache");
 const SHARD = 0;
 const question: Question = { accountId: "acme", period: "last_24h", top: 10 };
 
-/** A cache over read models that a test moves, with both tiers laid open. */
-const open = Effect.gen(function* () {
+/**
+ * A cache over read models that a test moves, with both tiers laid open.
+ *
+ * @param known whether their checkpoint is known from the beginning
+ */
+const open = Effect.fnUntraced(function* (known: boolean) {
   const models = {
     checkpoint: 1,
     reads: 0,
@@ -39,7 +43,7 @@ const open = Effect.gen(function* () {
   const memory = new Map<string, Answer>();
   const shared = new Map<string, Answer>();
   const horizon = makeHorizon();
-  horizon.observe(SHARD, models.checkpoint);
+  if (known) horizon.observe(SHARD, models.checkpoint);
   const cache = yield* makeSummaryCache({
     shards: 1,
     horizon,
@@ -64,8 +68,11 @@ const open = Effect.gen(function* () {
   return { models, memory, shared, cache, ask, step };
 });
 
-const run = (body: (opened: Effect.Success<typeof open>) => Effect.Effect<void, unknown>) => () =>
-  simulate(Effect.andThen(TestClock.setTime(1_000_000), Effect.flatMap(open, body)));
+type Opened = Effect.Success<ReturnType<typeof open>>;
+const run =
+  (body: (opened: Opened) => Effect.Effect<void, unknown>, known = true) =>
+  () =>
+    simulate(Effect.andThen(TestClock.setTime(1_000_000), Effect.flatMap(open(known), body)));
 
 test(
   "what was read once is given from memory, and counted by who gave it",
@@ -152,6 +159,28 @@ test(
       );
       assert.is(yield* ask(), "2 lru");
     }),
+  ),
+);
+
+test(
+  "while nothing is known of the checkpoints nothing is kept, nor waited for by who knows more",
+  run(
+    ({ models, memory, shared, ask, step }) =>
+      Effect.gen(function* () {
+        yield* ask();
+        assert.equal([memory.size, shared.size], [0, 0]);
+        const held = yield* Deferred.make<void>();
+        models.held = held;
+        const before = yield* Effect.forkDetach(ask());
+        yield* settled;
+        step("acme");
+        models.held = undefined;
+        assert.is(yield* ask(), "2 miss");
+        yield* Deferred.succeed(held, undefined);
+        assert.is(yield* Fiber.join(before), "1 miss");
+        assert.is(yield* ask(), "2 lru");
+      }),
+    false,
   ),
 );
 

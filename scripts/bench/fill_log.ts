@@ -1,4 +1,5 @@
 import pg from "pg";
+
 import { shardOf } from "../../core/event/shard.ts";
 
 /** Events of one kind of account, spread evenly over the days before now. */

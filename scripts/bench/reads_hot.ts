@@ -66,7 +66,9 @@ const compare = async (url: string, bareUrl: string, runs: number): Promise<Figu
 const load = async (url: string): Promise<autocannon.Result> => {
   const result = await autocannon({ url, connections: CONNECTIONS, duration: SECONDS });
   if (result.non2xx > 0 || result.errors > 0) {
-    throw new Error(`${url}: ${result.non2xx} answers were no 2xx, ${result.errors} requests failed`);
+    throw new Error(
+      `${url}: ${result.non2xx} answers were no 2xx, ${result.errors} requests failed`,
+    );
   }
   return result;
 };
