@@ -14,11 +14,11 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
 
   step: (shard, limit) => Effect.sync(() => stepOn(shardIn(store, shard), limit)),
 
-  skip: (shard, reason) =>
+  skip: (shard, position, reason) =>
     Effect.sync(() => {
       const target = shardIn(store, shard);
-      if (target.checkpoint === target.events.length) return NOTHING;
-      target.checkpoint++;
+      if (target.checkpoint !== position - 1 || position > target.events.length) return NOTHING;
+      target.checkpoint = position;
       target.poisoned.set(target.checkpoint, reason);
       const accounts = accountsOf(target.events.slice(target.checkpoint - 1, target.checkpoint));
       return { projected: 1, checkpoint: target.checkpoint, accounts };

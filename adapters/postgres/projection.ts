@@ -60,8 +60,8 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
           : new ProjectionUnavailable({ cause }),
     }),
 
-  skip: (shard, reason) =>
-    unavailable(async () => stepOf(await database.query<Folded>(SKIP, [shard, reason]))),
+  skip: (shard, position, reason) =>
+    unavailable(async () => stepOf(await database.query<Folded>(SKIP, [shard, position, reason]))),
 
   upkeep: unavailable(async () => {
     const shards = await database.query<{ shard: number }>(REQUESTED, []);

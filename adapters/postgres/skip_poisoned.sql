@@ -1,7 +1,8 @@
--- Records the next event of a shard as poisoned and moves the checkpoint past it.
--- $1 shard, $2 reason
+-- Records an event as poisoned and moves the checkpoint past it, if it is the next of its shard.
+-- $1 shard, $2 position, $3 reason
 with lease as (
-  select position from read_models.checkpoints where shard = $1 for update skip locked
+  select position from read_models.checkpoints where shard = $1 and position = $2::bigint - 1
+  for update skip locked
 ),
 bounds as materialized (
   select l.position as lo, l.position + 1 as hi
@@ -10,7 +11,7 @@ bounds as materialized (
 ),
 recorded as (
   insert into read_models.poisoned_events (shard, position, reason)
-  select $1, hi, $2 from bounds
+  select $1, hi, $3 from bounds
   on conflict do nothing
 ),
 moved as (

@@ -1,12 +1,21 @@
 /**
  * Whether a JSON number, as written, changes when it is read as a JavaScript number and printed again:
  * true for `1e400`, `1e-400`, `9007199254740993` and `0.1234567890123456789`; false for `1.50` and
- * `1e3`, whose value survives although their spelling does not.
+ * `1e3`, whose value survives although their spelling does not, and for `0.10000000000000001`, which is
+ * how some languages print the number that others print as `0.1`.
  */
 export const losesValue = (token: string): boolean => {
   const value = Number(token);
-  return !Number.isFinite(value) || canonical(token) !== canonical(String(value));
+  if (!Number.isFinite(value)) return true;
+  const written = canonical(token);
+  return (
+    written !== canonical(String(value)) &&
+    written !== canonical(value.toPrecision(DIGITS_OF_A_DOUBLE))
+  );
 };
+
+/** So many significant digits tell every double from its neighbours (C's `%.17g`). */
+const DIGITS_OF_A_DOUBLE = 17;
 
 /** Sign, digits without leading or trailing zeros, and the power of ten of the last digit. */
 const canonical = (token: string): string => {

@@ -38,6 +38,8 @@ export const projectionConformance = (
     Effect.runPromise(opened.log.append(shard, collapse(events).events));
   const step = (shard: number, limit = 1_000_000) =>
     Effect.runPromise(opened.projection.step(shard, limit));
+  const skip = (shard: number, position: number) =>
+    Effect.runPromise(opened.projection.skip(shard, position, "why"));
   const lagOf = async (shard: number) => {
     const lags = await Effect.runPromise(opened.projection.lag);
     return lags.find((lag) => lag.shard === shard);
@@ -141,14 +143,33 @@ export const projectionConformance = (
     const accountId = freshAccount();
     while ((await step(0)).projected > 0);
     await append(0, [anEvent({ accountId, eventId: "poison" })]);
+    const next = ((await lagOf(0))?.checkpoint ?? 0) + 1;
     const before = await Promise.all(READ_MODELS.map((model) => opened.rows(model, 0)));
-    const skipped = await Effect.runPromise(opened.projection.skip(0, "why"));
-    assert.equal([skipped.projected, skipped.accounts], [1, [accountId]]);
+    const skipped = await skip(0, next);
+    assert.equal([skipped.projected, skipped.checkpoint, skipped.accounts], [1, next, [accountId]]);
     assert.is((await step(0)).projected, 0);
     for (const [i, model] of READ_MODELS.entries()) {
       assert.equal(sorted(await opened.rows(model, 0)), sorted(before[i] ?? []));
     }
-    assert.is((await Effect.runPromise(opened.projection.skip(0, "nothing there"))).projected, 0);
+  });
+
+  test("only the next event can be skipped, so that two projectors never skip one behind it", async () => {
+    const accountId = freshAccount();
+    while ((await step(0)).projected > 0);
+    await append(
+      0,
+      ["poison", "innocent"].map((eventId) => anEvent({ accountId, eventId })),
+    );
+    const next = ((await lagOf(0))?.checkpoint ?? 0) + 1;
+    const skips = await Promise.all([skip(0, next), skip(0, next), skip(0, next)]);
+    assert.is(
+      skips.reduce((sum, { projected }) => sum + projected, 0),
+      1,
+    );
+    for (const position of [next - 1, next, next + 2]) {
+      assert.is((await skip(0, position)).projected, 0);
+    }
+    assert.is((await step(0)).projected, 1);
   });
 
   test.run();

@@ -75,10 +75,10 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
         fake.checkpoints[shard] = hi;
         return { projected: hi - lo, checkpoint: hi, accounts: positions.map(accountAt) };
       }),
-      skip: (shard, reason) =>
+      skip: (shard, position, reason) =>
         unlessAway(() => {
           const { lo, hi } = bounds(shard, 1);
-          if (lo >= hi) return NOTHING;
+          if (lo >= hi || position !== hi) return NOTHING;
           fake.skipped[shard]?.push({ position: hi, reason });
           fake.checkpoints[shard] = hi;
           return { projected: 1, checkpoint: hi, accounts: [accountAt(hi)] };
@@ -90,7 +90,9 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
           return true;
         }),
       ),
-      checkpoints: Effect.die("not needed"),
+      checkpoints: Effect.suspend(() =>
+        unlessAway(() => fake.checkpoints.map((position, shard) => ({ shard, position }))),
+      ),
       lag: Effect.die("not needed"),
     },
   };

@@ -50,8 +50,15 @@ export class Projection extends Context.Service<
       shard: number,
       limit: number,
     ) => Effect.Effect<Step, ProjectionUnavailable | ProjectionRefused>;
-    /** Records the next event of a shard as poisoned and moves the checkpoint past it. */
-    readonly skip: (shard: number, reason: string) => Effect.Effect<Step, ProjectionUnavailable>;
+    /**
+     * Records the event at `position` as poisoned and moves the checkpoint past it. Does nothing unless
+     * that event is the next one: another projector may have skipped it in the meantime.
+     */
+    readonly skip: (
+      shard: number,
+      position: number,
+      reason: string,
+    ) => Effect.Effect<Step, ProjectionUnavailable>;
     /**
      * Does a bounded piece of the upkeep that keeps summaries of large accounts quick, if any is due,
      * and says whether there was. It changes how a summary is computed, never what it says.

@@ -100,6 +100,20 @@ test("advance skips a poison event that stands alone, and says which and why", (
   );
 });
 
+test("two projectors that meet the same poison event skip it once, and nothing behind it", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([3]);
+      fake.poison = (_, position) => position === 1;
+      // Each steps on the event before either of them skips it.
+      fake.onStep = () => settled;
+      yield* Effect.all([on(fake, advance(0, 1)), on(fake, advance(0, 1))], {
+        concurrency: "unbounded",
+      });
+      assert.equal(skippedIn(fake), [1]);
+    }),
+  ));
+
 test("one poison event costs a few dozen steps, wherever it lies, and nothing else is skipped", () =>
   simulate(
     Effect.gen(function* () {

@@ -52,17 +52,30 @@ export const advance = (
 ): Effect.Effect<Step, ProjectionUnavailable, Projection> =>
   Effect.gen(function* () {
     const projection = yield* Projection;
-    return yield* Effect.catchTag(projection.step(shard, limit), "ProjectionRefused", (refused) =>
-      limit > 1
-        ? advance(shard, Math.floor(limit / 2))
-        : Effect.andThen(
-            Effect.logError("An event is poisoned and was skipped").pipe(
-              Effect.annotateLogs({ shard, cause: String(refused.cause) }),
-            ),
-            projection.skip(shard, String(refused.cause)),
-          ),
+    if (limit === 1) return yield* stepOrSkip(projection, shard);
+    return yield* Effect.catchTag(projection.step(shard, limit), "ProjectionRefused", () =>
+      advance(shard, Math.floor(limit / 2)),
     );
   });
+
+const stepOrSkip = Effect.fnUntraced(function* (projection: Projection["Service"], shard: number) {
+  // Before the step: checkpoints only grow, so if this is still the checkpoint when it comes to
+  // skipping, the event behind it is the one that was refused.
+  const checkpoints = yield* projection.checkpoints;
+  const checkpoint = checkpoints.find((one) => one.shard === shard)?.position ?? 0;
+  return yield* Effect.catchTag(projection.step(shard, 1), "ProjectionRefused", ({ cause }) =>
+    Effect.gen(function* () {
+      const position = checkpoint + 1;
+      const skipped = yield* projection.skip(shard, position, String(cause));
+      if (skipped.projected > 0) {
+        yield* Effect.logError("An event is poisoned and was skipped").pipe(
+          Effect.annotateLogs({ shard, position, cause: String(cause) }),
+        );
+      }
+      return skipped;
+    }),
+  );
+});
 
 /** Folds everything that is in the log now. For tools and tests; the service runs `runProjector`. */
 export const catchUp: Effect.Effect<void, ProjectionUnavailable, Projection> = Effect.gen(

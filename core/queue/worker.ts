@@ -41,10 +41,11 @@ export const runWorker = Effect.gen(function* () {
 });
 
 // The jobs in hand are appended or settled again rather than dropped: they would only come back later,
-// when the queue misses this worker's heartbeat. Bounded, so that a shutdown is.
+// when the queue misses this worker's heartbeat. About six seconds: longer than a database takes to
+// restart, shorter than the heartbeat, and an end for a shutdown to wait for.
 const WHILE_AWAY = Schedule.exponential("100 millis").pipe(
   Schedule.jittered,
-  Schedule.upTo({ times: 3 }),
+  Schedule.upTo({ times: 6 }),
 );
 
 const logFailure = (jobId: string, reason: string): Effect.Effect<void> =>
