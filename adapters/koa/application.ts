@@ -6,6 +6,7 @@ import { addHealthRoutes, type Readiness } from "./health.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices } from "./routes.ts";
+import { makeSummaryRoute } from "./summary_route.ts";
 
 export interface ApplicationOptions {
   readonly readiness: () => Promise<Readiness>;
@@ -21,12 +22,16 @@ export interface ApplicationOptions {
 /** The HTTP face of the service. */
 export const makeApplication = ({ services, readiness, onDefect }: ApplicationOptions): Koa => {
   const router = new Router();
-  addHealthRoutes(router, readiness);
-  if (typeof services === "object") addApiRoutes(router, services);
-
   const app = new Koa();
   app.use(forbidSniffing);
   app.use(refuseMalformed);
+  addHealthRoutes(router, readiness);
+  if (typeof services === "object") {
+    addApiRoutes(router, services);
+    const summary = makeSummaryRoute(services);
+    app.use(summary.answerKept);
+    summary.addRoute(router);
+  }
   app.use(answerThrown(onDefect));
   app.use(router.routes());
   app.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
@@ -59,6 +64,8 @@ const requestFault = (ctx: Context): RequestFault | undefined => {
 };
 
 const isReadable = (ctx: Context): boolean => {
+  // Nearly every target is a plain path, and needs no closer look.
+  if (/^\/[^%]*$/.test(ctx.req.url ?? "")) return true;
   try {
     // A target such as http://[ has no path that could be read, and http:// has none at all.
     const path: string | null = ctx.path;

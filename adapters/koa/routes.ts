@@ -20,7 +20,6 @@ import {
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
 import type { RequestFault } from "./problem.ts";
 import { makeRespond } from "./respond.ts";
-import { addSummaryRoute } from "./summary_route.ts";
 
 /** The services that the routes of the API need. */
 export type ApiServices = Queue | Summaries | SummaryCache | Activity | AccountEvents;
@@ -58,8 +57,6 @@ export const addApiRoutes = (router: Router, services: Services.Context<ApiServi
   router.get("/accounts/sample", async (ctx) => {
     await respond(ctx, sampleAccounts(ctx), send(ctx));
   });
-
-  addSummaryRoute(router, services);
 
   router.get("/accounts/:id/timeseries", async (ctx) => {
     await respond(ctx, timeseries(ctx), sendFresh(ctx));
