@@ -75,7 +75,7 @@ const ingest = async (
   const start = performance.now();
   const latencies = await postAll(client, bodies, connections);
   const accepted = performance.now();
-  const wrong = await compareSummaries(client, sent);
+  const wrong = await compareSummaries(client, sent, connections);
   const visible = performance.now();
 
   const rate = (end: number): string => Math.round((sent.length / (end - start)) * 1000).toString();
@@ -122,21 +122,26 @@ const postAll = async (
 const compareSummaries = async (
   client: HttpClient,
   sent: ReadonlyArray<SentEvent>,
+  connections: number,
 ): Promise<number> => {
   const deadline = performance.now() + VISIBLE_WITHIN_MS;
+  const accounts = countActivity(sent, 10).entries();
   let wrong = 0;
-  for (const [accountId, expected] of countActivity(sent, 10)) {
-    const path = `/accounts/${encodeURIComponent(accountId)}/summary?window=last_24h`;
-    for (;;) {
-      const { body } = await client.get(path);
-      const { totals, top_users } = JSON.parse(body) as Record<string, unknown>;
-      if (JSON.stringify({ totals, top_users }) === JSON.stringify(expected)) break;
-      if (performance.now() < deadline) continue;
-      wrong++;
-      print(`${accountId}: expected ${JSON.stringify(expected)}, got ${body}`);
-      break;
+  const compare = async (): Promise<void> => {
+    for (const [accountId, expected] of accounts) {
+      const path = `/accounts/${encodeURIComponent(accountId)}/summary?window=last_24h`;
+      for (;;) {
+        const { body } = await client.get(path);
+        const { totals, top_users } = JSON.parse(body) as Record<string, unknown>;
+        if (JSON.stringify({ totals, top_users }) === JSON.stringify(expected)) break;
+        if (performance.now() < deadline) continue;
+        wrong++;
+        print(`${accountId}: expected ${JSON.stringify(expected)}, got ${body}`);
+        break;
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: connections }, compare));
   return wrong;
 };
 
