@@ -12,6 +12,8 @@ export interface Http {
   readonly url: string;
   /** What readiness tells from now on. */
   readonly enter: (phase: Phase) => void;
+  /** What the metrics tell from now on; nothing before. */
+  readonly expose: (metrics: Effect.Effect<string>) => void;
   /** Opens the routes of the API, or leaves them out for good. */
   readonly serve: (services: ApplicationOptions["services"]) => void;
   /** Accepts no more, and returns when what is under way was answered. Also done when the scope closes. */
@@ -25,11 +27,13 @@ export const openHttp = (
   Effect.gen(function* () {
     const log = Effect.runForkWith(yield* Effect.context());
     let phase: Phase = { _tag: "Starting", reason: "preparing the database" };
+    let metrics: Effect.Effect<string> = Effect.succeed("");
 
     const listenerOf = (services: ApplicationOptions["services"]) =>
       makeApplication({
         services,
         readiness: () => checkReadiness(phase),
+        metrics: () => Effect.runPromise(metrics),
         onDefect: (defect, request) => {
           log(Effect.annotateLogs(Effect.logError("A request failed", Cause.die(defect)), request));
         },
@@ -47,6 +51,9 @@ export const openHttp = (
       url: server.url,
       enter: (next) => {
         phase = next;
+      },
+      expose: (next) => {
+        metrics = next;
       },
       serve: (services) => {
         server.use(listenerOf(services));

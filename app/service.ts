@@ -24,6 +24,7 @@ import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { databaseUrl } from "./database_url.ts";
 import { type Http, openHttp } from "./http.ts";
+import { makeMetrics } from "./metrics.ts";
 import { prepareSchema, untilDatabaseReady } from "./schema.ts";
 
 /**
@@ -88,10 +89,10 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       ageMaxMs: configuration.EVENT_AGE_MAX_DAYS * 86_400_000,
     }),
   );
-  const cache = openSummaryCache(configuration, shared);
-  const services = ROLES.has("api")
-    ? Context.add(stations, SummaryCache, yield* Effect.provideContext(cache, stations))
+  const cache = ROLES.has("api")
+    ? yield* Effect.provideContext(openSummaryCache(configuration, shared), stations)
     : undefined;
+  const services = cache && Context.add(stations, SummaryCache, cache);
   /** Starts a loop; what it returns fails when the loop ends, which only a defect can do. */
   const inBackground = (role: Role, loop: Effect.Effect<never, never, Loops>) =>
     ROLES.has(role)
@@ -110,7 +111,10 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
     }),
   );
   http.serve(services);
-  http.enter({ _tag: "Running", roles: ROLES, database, redis: shared.redis });
+  const { redis } = shared;
+  const projection = Context.get(stations, Projection);
+  http.expose(makeMetrics({ cache, redis, projection }));
+  http.enter({ _tag: "Running", roles: ROLES, database, redis });
   return Effect.raceFirst(projector, worker);
 });
 

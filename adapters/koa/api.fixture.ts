@@ -52,6 +52,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const app = makeApplication({
     services: "services" in options ? options.services : replaced,
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
+    metrics: async () => "tidemark_test 1\n",
     onDefect: (defect) => defects.push(defect),
   });
   const { headersTimeoutMs, requestTimeoutMs } = options;

@@ -2,14 +2,13 @@ import Router from "@koa/router";
 import type { Context as Services } from "effect";
 import Koa, { type Context, type Next } from "koa";
 
-import { addHealthRoutes, type Readiness } from "./health.ts";
+import { addHealthRoutes, type HealthOptions } from "./health.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices } from "./routes.ts";
 import { makeSummaryRoute } from "./summary_route.ts";
 
-export interface ApplicationOptions {
-  readonly readiness: () => Promise<Readiness>;
+export interface ApplicationOptions extends HealthOptions {
   /**
    * What the routes of the API run on. "starting" answers them with 503; undefined leaves them out, in
    * a process without the api role.
@@ -20,12 +19,13 @@ export interface ApplicationOptions {
 }
 
 /** The HTTP face of the service. */
-export const makeApplication = ({ services, readiness, onDefect }: ApplicationOptions): Koa => {
+export const makeApplication = (options: ApplicationOptions): Koa => {
+  const { services, onDefect } = options;
   const router = new Router();
   const app = new Koa();
   app.use(forbidSniffing);
   app.use(refuseMalformed);
-  addHealthRoutes(router, readiness);
+  addHealthRoutes(router, options);
   if (typeof services === "object") {
     addApiRoutes(router, services);
     const summary = makeSummaryRoute(services);

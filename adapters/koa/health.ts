@@ -7,8 +7,14 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>;
 }
 
-/** Adds liveness and readiness, which every process has whatever its roles. */
-export const addHealthRoutes = (router: Router, readiness: () => Promise<Readiness>): void => {
+export interface HealthOptions {
+  readonly readiness: () => Promise<Readiness>;
+  /** The metrics as Prometheus text. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** Adds liveness, readiness and metrics, which every process has whatever its roles. */
+export const addHealthRoutes = (router: Router, { readiness, metrics }: HealthOptions): void => {
   router.get("/healthz", (ctx) => {
     ctx.set("Cache-Control", "no-store");
     ctx.body = { status: "ok" };
@@ -19,5 +25,10 @@ export const addHealthRoutes = (router: Router, readiness: () => Promise<Readine
     if (!ready) ctx.set("Retry-After", "1");
     ctx.set("Cache-Control", "no-store");
     ctx.body = { status: ready ? "ready" : "not_ready", checks };
+  });
+  router.get("/metrics", async (ctx) => {
+    ctx.body = await metrics();
+    ctx.set("Cache-Control", "no-store");
+    ctx.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   });
 };

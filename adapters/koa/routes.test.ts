@@ -227,4 +227,12 @@ test("a sample names accounts that have events, as many as asked", async ({ api 
   }
 });
 
+test("metrics are Prometheus text, and never kept", async ({ api }) => {
+  const { status, headers, body } = await get(api, "/metrics");
+  assert.is(status, 200);
+  assert.is(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+  assert.is(headers["cache-control"], "no-store");
+  assert.is(body, "tidemark_test 1\n");
+});
+
 test.run();
