@@ -1,6 +1,7 @@
 import { Effect } from "effect";
 
 import { shardOf } from "../../core/event/shard.ts";
+import { HOUR_MS } from "../../core/projection/read_model.ts";
 import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
 import { type Range, rangeOf, WINDOW_NAMES } from "../../core/summary/window.ts";
@@ -52,8 +53,6 @@ export const makeSummaries = (
       return rows.slice(0, limit).map((row) => row.account_id);
     }),
 });
-
-const HOUR_MS = 3_600_000;
 
 /** The lengths of the named windows, in hours: these are kept ready where it pays. */
 const WINDOW_HOURS: ReadonlySet<number> = new Set(

@@ -3,12 +3,11 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { collapse } from "../event/batch.ts";
 import { anEvent, eventStream, moment } from "../event/event.fixture.ts";
 import type { Event, RecordedEvent } from "../event/event.ts";
-import { shardOf } from "../event/shard.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { AccountEvents, AccountEventsPage } from "./account_events.ts";
+import { accountLog } from "./account_log.fixture.ts";
 import type { EventLog } from "./event_log.ts";
 import { bytesOnPage, type EventKey, pageOf, type PageRequest } from "./events_page.ts";
 
@@ -26,24 +25,13 @@ export const accountEventsConformance = (
 ): void => {
   const test = suite(`AccountEvents: ${adapter}`);
   let opened: OpenedAccountEvents;
-  let namespaces = 0;
 
   test.before(async () => {
     opened = await open();
   });
   test.after(() => opened.close());
 
-  const freshAccount = (): string => `account-${++namespaces}`;
-  const shardFor = (accountId: string): number => shardOf(accountId, opened.log.shards);
-  /** Events of one account. */
-  const append = async (events: ReadonlyArray<Event>): Promise<void> => {
-    const [first] = events;
-    if (first === undefined) return;
-    await Effect.runPromise(opened.log.append(shardFor(first.accountId), collapse(events).events));
-  };
-  const project = async (accountId: string, limit = 1_000_000): Promise<void> => {
-    await Effect.runPromise(opened.projection.step(shardFor(accountId), limit));
-  };
+  const { append, freshAccount, project, shardFor } = accountLog(() => opened);
   /** Everything that the log holds of an account, and the checkpoint of its shard. */
   const stateOf = async (accountId: string) => {
     const shard = shardFor(accountId);

@@ -5,8 +5,7 @@ import * as assert from "uvu/assert";
 
 import { collapse } from "../event/batch.ts";
 import { anEvent, eventStream, moment } from "../event/event.fixture.ts";
-import type { Event } from "../event/event.ts";
-import { shardOf } from "../event/shard.ts";
+import { accountLog } from "../log/account_log.fixture.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Activity, ActivityRequest } from "./activity.ts";
@@ -24,24 +23,13 @@ export interface OpenedActivity {
 export const activityConformance = (adapter: string, open: () => Promise<OpenedActivity>): void => {
   const test = suite(`Activity: ${adapter}`);
   let opened: OpenedActivity;
-  let namespaces = 0;
 
   test.before(async () => {
     opened = await open();
   });
   test.after(() => opened.close());
 
-  const freshAccount = (): string => `account-${++namespaces}`;
-  const shardFor = (accountId: string): number => shardOf(accountId, opened.log.shards);
-  /** Events of one account, each identity once. */
-  const append = async (events: ReadonlyArray<Event>): Promise<void> => {
-    const [first] = events;
-    if (first === undefined) return;
-    await Effect.runPromise(opened.log.append(shardFor(first.accountId), events));
-  };
-  const project = async (accountId: string, limit = 1_000_000): Promise<void> => {
-    await Effect.runPromise(opened.projection.step(shardFor(accountId), limit));
-  };
+  const { append, freshAccount, project } = accountLog(() => opened);
   const everything: ActivityRequest = {
     range: { from: Date.UTC(2000, 0), to: Date.UTC(2100, 0) },
     interval: "hour",

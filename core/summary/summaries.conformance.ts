@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { collapse } from "../event/batch.ts";
 import { anEvent, eventStream, moment } from "../event/event.fixture.ts";
 import type { Event } from "../event/event.ts";
-import { shardOf } from "../event/shard.ts";
+import { accountLog } from "../log/account_log.fixture.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Summaries } from "./summaries.ts";
@@ -27,24 +27,13 @@ export const summariesConformance = (
 ): void => {
   const test = suite(`Summaries: ${adapter}`);
   let opened: OpenedSummaries;
-  let namespaces = 0;
 
   test.before(async () => {
     opened = await open();
   });
   test.after(() => opened.close());
 
-  const freshAccount = (): string => `account-${++namespaces}`;
-  const shardFor = (accountId: string): number => shardOf(accountId, opened.log.shards);
-  /** Events of one account. */
-  const append = async (events: ReadonlyArray<Event>): Promise<void> => {
-    const [first] = events;
-    if (first === undefined) return;
-    await Effect.runPromise(opened.log.append(shardFor(first.accountId), collapse(events).events));
-  };
-  const project = async (accountId: string, limit = 1_000_000): Promise<void> => {
-    await Effect.runPromise(opened.projection.step(shardFor(accountId), limit));
-  };
+  const { append, freshAccount, project } = accountLog(() => opened);
   const summaryOf = (accountId: string, range: Range, top = 10): Promise<Summary> =>
     Effect.runPromise(opened.summaries.summary(accountId, range, top));
   const counted = ({ totals, topUsers }: Omit<Summary, "asOf" | "checkpoint">) => ({

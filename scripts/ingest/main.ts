@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 
+import { HOUR_MS } from "../../core/projection/read_model.ts";
 import { generateActivity, type SentEvent } from "./activity.ts";
 import { countActivity } from "./expected.ts";
 import { type HttpClient, makeHttpClient } from "./http_client.ts";
@@ -18,8 +19,6 @@ summary with a count of its own. Exits 1 when one differs or a request fails.
   --seed N           other events (default: the time, so that every run is new)
   --url URL          the service (default http://127.0.0.1:3000)
 `;
-
-const HOUR_MS = 3_600_000;
 
 /** How long the summaries may take to show everything once it was accepted. */
 const VISIBLE_WITHIN_MS = 120_000;
