@@ -5,7 +5,13 @@ import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";
 import { makeAccountEvents } from "../adapters/postgres/account_events.ts";
 import { makeActivity } from "../adapters/postgres/activity.ts";
 import { makeEventLog } from "../adapters/postgres/event_log.ts";
-import { createPool, databaseOf, executorOf } from "../adapters/postgres/pool.ts";
+import {
+  createPool,
+  databaseOf,
+  executorOf,
+  READ_SESSION,
+  type SessionSettings,
+} from "../adapters/postgres/pool.ts";
 import { makeProjection } from "../adapters/postgres/projection.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
 import { EventRules } from "../core/event/rules.ts";
@@ -50,8 +56,11 @@ export const runService = Effect.fnUntraced(function* (
 /** Starts everything on the database, and returns the effect that runs for as long as the roles do. */
 const start = Effect.fnUntraced(function* (configuration: Configuration, url: string, http: Http) {
   const { ROLES, SHARDS } = configuration;
-  const pool = yield* acquirePool(url, configuration);
+  // Two pools, so that slow reads cannot take the connections that writes need.
+  const pool = yield* acquirePool(url, configuration, {});
+  const readPool = yield* acquirePool(url, configuration, READ_SESSION);
   const database = databaseOf(pool);
+  const reads = databaseOf(readPool);
   const told = new Set<string>();
   const onWait = (reason: string): Effect.Effect<void> => {
     http.enter({ _tag: "Starting", reason });
@@ -78,11 +87,11 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       }),
     ),
     Context.add(EventLog, makeEventLog(database, SHARDS)),
-    Context.add(AccountEvents, makeAccountEvents(database, SHARDS)),
-    Context.add(Activity, makeActivity(database, SHARDS)),
+    Context.add(AccountEvents, makeAccountEvents(reads, SHARDS)),
+    Context.add(Activity, makeActivity(reads, SHARDS)),
     Context.add(Projection, makeProjection(database)),
     Context.add(Invalidations, shared.invalidations),
-    Context.add(Summaries, makeSummaries(database, SHARDS)),
+    Context.add(Summaries, makeSummaries(reads, SHARDS)),
     Context.add(EventRules, {
       types: configuration.EVENT_TYPES,
       futureMaxMs: configuration.EVENT_FUTURE_MAX_SECONDS * 1_000,
@@ -123,14 +132,15 @@ type Loops = Signals | Queue | EventLog | Projection | Invalidations;
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: run, catch: (error) => error });
 
-const acquirePool = (url: string, configuration: Configuration) =>
+const acquirePool = (url: string, configuration: Configuration, session: SessionSettings) =>
   Effect.gen(function* () {
     const services = yield* Effect.context();
     return yield* Effect.acquireRelease(
       Effect.sync(() =>
         createPool({
           url,
-          connectionsMax: configuration.DATABASE_CONNECTIONS_MAX,
+          session,
+          connectionsMax: Math.floor(configuration.DATABASE_CONNECTIONS_MAX / 2),
           connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
           statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
           onIdleError: (error) => {

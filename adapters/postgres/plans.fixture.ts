@@ -1,6 +1,12 @@
 import pg from "pg";
 
-import { type Database, databaseOf, type Statement } from "./pool.ts";
+import {
+  type Database,
+  databaseOf,
+  sessionOptions,
+  type SessionSettings,
+  type Statement,
+} from "./pool.ts";
 
 /** A session that tells the plan of every statement that it runs, those inside of functions too. */
 export interface ExplainingSession {
@@ -12,8 +18,11 @@ export interface ExplainingSession {
   readonly close: () => Promise<void>;
 }
 
-export const openExplainingSession = async (url: string): Promise<ExplainingSession> => {
-  const client = new pg.Client({ connectionString: url });
+export const openExplainingSession = async (
+  url: string,
+  settings: SessionSettings = {},
+): Promise<ExplainingSession> => {
+  const client = new pg.Client({ connectionString: url, options: sessionOptions(settings) });
   await client.connect();
   let text = "";
   client.on("notice", ({ message }) => {

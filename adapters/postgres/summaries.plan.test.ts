@@ -13,7 +13,7 @@ import { makeAccountEvents } from "./account_events.ts";
 import { makeActivity } from "./activity.ts";
 import { makeEventLog } from "./event_log.ts";
 import { openExplainingSession } from "./plans.fixture.ts";
-import type { Database } from "./pool.ts";
+import { type Database, READ_SESSION } from "./pool.ts";
 import { makeProjection } from "./projection.ts";
 import { makeSummaries } from "./summaries.ts";
 
@@ -66,7 +66,7 @@ test("no read scans the log or its hourly counts, on an empty log and ever after
   const { database, url } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
-  const session = await openExplainingSession(url);
+  const session = await openExplainingSession(url, READ_SESSION);
   const explainReads = async (when: string): Promise<void> => {
     for (const [name, read] of Object.entries(readsOn(session.database))) {
       // Beyond five runs a session may keep a plan for good.

@@ -1,23 +1,26 @@
 import { parseArgs } from "node:util";
 
 import { setup } from "../test/setup.ts";
-import { benchReads } from "./reads.ts";
-import { type Figure, report } from "./report.ts";
+import type { Case, CaseOptions } from "./case.ts";
+import { readCases } from "./reads.ts";
+import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
 
-const USAGE = `Usage: npm run bench -- reads [--runs N] [--scale F] [--json FILE]
+const CASES: ReadonlyArray<Case> = [...readCases];
+
+const USAGE = `Usage: npm run bench -- [CASE...] [--runs N] [--scale F] [--json FILE]
 
 Starts a Postgres and the processes that it needs, measures each case several times in turn with its
-reference, and prints medians. Run it on a machine that does nothing else.
+reference, and prints medians as soon as a case is done. Run it on a machine that does nothing else.
+Without a CASE all are measured; the first part of a name stands for all that begin with it.
 
-  reads       hot and uncached summaries; fills logs of up to 20 million events, which takes a while
-  --runs N    how often each case is measured (default 5)
-  --scale F   a share of the events, for a quick look (default 1); goals are for 1
-  --json FILE where the figures go as JSON (default bench.json)
+${CASES.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n")}
+
+  --runs N         how often each case is measured (default 5)
+  --scale F        a share of the events, for a quick look (default 1); goals are for 1
+  --json FILE      where the figures go as JSON (default bench.json)
 `;
 
-const BENCHES: ReadonlyMap<string, (runs: number, scale: number) => Promise<Figure[]>> = new Map([
-  ["reads", benchReads],
-]);
+const EXIT_USAGE = 2;
 
 const main = async (): Promise<number> => {
   const { values, positionals } = parseArgs({
@@ -29,19 +32,53 @@ const main = async (): Promise<number> => {
       help: { type: "boolean", default: false },
     },
   });
-  const bench = BENCHES.get(positionals[0] ?? "");
-  if (values.help || bench === undefined) {
+  if (values.help) {
     process.stdout.write(USAGE);
-    return values.help ? 0 : 2;
+    return 0;
   }
+  const options = { runs: Number(values.runs), scale: Number(values.scale), say };
+  const unknown = positionals.find((asked) => !CASES.some(({ name }) => isAsked(name, [asked])));
+  if (unknown !== undefined || !(options.runs >= 1) || !(options.scale > 0)) {
+    process.stderr.write(
+      unknown === undefined ? "--runs and --scale are numbers above 0\n" : `No case ${unknown}\n`,
+    );
+    process.stderr.write(`\n${USAGE}`);
+    return EXIT_USAGE;
+  }
+  const chosen = CASES.filter(({ name }) => positionals.length === 0 || isAsked(name, positionals));
+  await measure(chosen, options, values.json);
+  return 0;
+};
+
+/** Whether a case is named, or a part that its name begins with. */
+const isAsked = (name: string, asked: ReadonlyArray<string>): boolean =>
+  asked.some((part) => name === part || name.startsWith(`${part}.`));
+
+const measure = async (
+  cases: ReadonlyArray<Case>,
+  options: CaseOptions,
+  jsonPath: string,
+): Promise<void> => {
   const { env, teardown } = await setup();
   Object.assign(process.env, env);
+  const figures: Figure[] = [];
+  process.stdout.write(`${describeMachine()}\n`);
   try {
-    await report(await bench(Number(values.runs), Number(values.scale)), values.json);
+    for (const { name, run } of cases) {
+      say(`${name}…`);
+      const measured = await run(options);
+      figures.push(...measured);
+      printFigures(name, measured);
+      await writeFigures(figures, jsonPath);
+    }
   } finally {
     await teardown();
   }
-  return 0;
+  process.stdout.write(`\nAlso in ${jsonPath}\n`);
+};
+
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
 };
 
 process.exitCode = await main();

@@ -35,6 +35,7 @@ const compare = async (url: string, bareUrl: string, runs: number): Promise<Figu
   const bare: number[] = [];
   const ratios: number[] = [];
   const p99: number[] = [];
+  const bareP99: number[] = [];
   // The first pair only warms up.
   for (let run = 0; run <= runs; run++) {
     const a = await load(bareUrl);
@@ -44,6 +45,7 @@ const compare = async (url: string, bareUrl: string, runs: number): Promise<Figu
     ours.push(b.requests.average);
     ratios.push(b.requests.average / a.requests.average);
     p99.push(b.latency.p99);
+    bareP99.push(a.latency.p99);
   }
   return [
     { name: "bare koa and router, same bytes", unit: "req/s", runs: bare },
@@ -53,6 +55,11 @@ const compare = async (url: string, bareUrl: string, runs: number): Promise<Figu
       unit: "×",
       runs: ratios,
       goal: { text: "≥ 0.9 ×", met: (ratio) => ratio >= 0.9 },
+    },
+    {
+      name: `bare koa and router, p99 at ${CONNECTIONS} connections`,
+      unit: "ms",
+      runs: bareP99,
     },
     {
       name: `hot summaries, p99 at ${CONNECTIONS} connections`,

@@ -1,6 +1,6 @@
 import { Effect } from "effect";
 
-import { createPool, databaseOf } from "../../adapters/postgres/pool.ts";
+import { createPool, databaseOf, READ_SESSION } from "../../adapters/postgres/pool.ts";
 import { makeProjection } from "../../adapters/postgres/projection.ts";
 import { makeSummaries } from "../../adapters/postgres/summaries.ts";
 import { SHARDS_DEFAULT } from "../../core/event/shard.ts";
@@ -33,16 +33,17 @@ export const openFilledLog = async (
   const seconds = (): string => `${((performance.now() - since) / 1_000).toFixed(0)} s`;
   await fillLog(url, SHARDS_DEFAULT, fillings);
   say(`filled after ${seconds()}`);
-  const pool = createPool({
+  const options = {
     url,
-    connectionsMax: 2,
+    connectionsMax: 1,
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 600_000,
     onIdleError: () => {},
-  });
-  const database = databaseOf(pool);
-  const projection = makeProjection(database);
-  const summaries = makeSummaries(database, SHARDS_DEFAULT);
+  };
+  const pool = createPool(options);
+  const readPool = createPool({ ...options, session: READ_SESSION });
+  const projection = makeProjection(databaseOf(pool));
+  const summaries = makeSummaries(databaseOf(readPool), SHARDS_DEFAULT);
   await Effect.runPromise(Effect.provideService(catchUp, Projection, projection));
   say(`folded after ${seconds()}`);
 
@@ -67,14 +68,24 @@ export const openFilledLog = async (
     },
     close: async () => {
       await pool.end();
+      await readPool.end();
       await close();
     },
   };
 };
 
-/** The p99 of several rounds of reads. */
-export const p99s = async (rounds: number, read: () => Promise<ReadonlyArray<number>>) => {
-  const values: number[] = [];
-  for (let round = 0; round < rounds; round++) values.push(percentile(await read(), 0.99));
-  return values;
+/** The p50 and the p99 of several rounds of reads, after one that only warms up. */
+export const percentiles = async (
+  rounds: number,
+  read: () => Promise<ReadonlyArray<number>>,
+): Promise<{ readonly p50: ReadonlyArray<number>; readonly p99: ReadonlyArray<number> }> => {
+  await read();
+  const p50: number[] = [];
+  const p99: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const latencies = await read();
+    p50.push(percentile(latencies, 0.5));
+    p99.push(percentile(latencies, 0.99));
+  }
+  return { p50, p99 };
 };

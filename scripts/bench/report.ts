@@ -12,20 +12,24 @@ export interface Figure {
   readonly goal?: { readonly text: string; readonly met: (median: number) => boolean };
 }
 
-/** Prints figures as a table and writes them as JSON. */
-export const report = async (figures: ReadonlyArray<Figure>, jsonPath: string): Promise<void> => {
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
-  process.stdout.write(
-    `\n${machine}\n\n| figure | median | min to max | goal |\n| --- | --- | --- | --- |\n`,
-  );
-  for (const { name, unit, runs, goal } of figures) {
+export const describeMachine = (): string =>
+  `${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+
+/** Prints the figures of a case as a table. */
+export const printFigures = (name: string, figures: ReadonlyArray<Figure>): void => {
+  process.stdout.write(`\n| ${name} | median | min to max | goal |\n| --- | --- | --- | --- |\n`);
+  for (const { name: figure, unit, runs, goal } of figures) {
     const middle = median(runs);
     const spread = `${shown(Math.min(...runs))} to ${shown(Math.max(...runs))}`;
     const verdict =
       goal === undefined ? "" : `${goal.text}: ${goal.met(middle) ? "met" : "MISSED"}`;
-    process.stdout.write(`| ${name} | ${shown(middle)} ${unit} | ${spread} | ${verdict} |\n`);
+    process.stdout.write(`| ${figure} | ${shown(middle)} ${unit} | ${spread} | ${verdict} |\n`);
   }
+};
+
+/** Writes all figures so far, with every run, as JSON. */
+export const writeFigures = async (figures: ReadonlyArray<Figure>, path: string): Promise<void> => {
   const plain = figures.map(({ name, unit, runs }) => ({ name, unit, median: median(runs), runs }));
-  await writeFile(jsonPath, `${JSON.stringify({ machine, figures: plain }, null, 2)}\n`);
-  process.stdout.write(`\nAlso in ${jsonPath}\n`);
+  const text = JSON.stringify({ machine: describeMachine(), figures: plain }, null, 2);
+  await writeFile(path, `${text}\n`);
 };
