@@ -89,8 +89,15 @@ const schema = z.object({
   DATABASE_CONNECTIONS_MAX: integer(2, 1_000).default(10),
   DATABASE_CONNECT_TIMEOUT_MS: integer(100, 60_000).default(3_000),
   DATABASE_STATEMENT_TIMEOUT_MS: integer(100, 600_000).default(10_000),
+  ALLOW_UNSAFE_DATABASE: boolean.default(false),
+  REQUEST_TIMEOUT_MS: integer(100, 600_000).default(10_000),
+  CONNECTIONS_MAX: integer(1, 1_000_000).default(10_000),
+  BODIES_BYTES_MAX: integer(2_097_152, 1_099_511_627_776).default(67_108_864),
   ENQUEUE_BUFFER_EVENTS_MAX: integer(1_000, 10_000_000).default(50_000),
+  QUEUE_DEPTH_MAX: integer(1_000, 1_000_000_000_000).default(1_000_000),
+  LAG_EVENTS_MAX: integer(1_000, 1_000_000_000_000).default(2_000_000),
   CACHE_BYTES_MAX: integer(1_048_576, 1_099_511_627_776).default(67_108_864),
+  SHUTDOWN_DELAY_MS: integer(0, 600_000).default(0),
   SHUTDOWN_TIMEOUT_MS: integer(0, 600_000).default(15_000),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"], "must be one of debug, info, warn, error")

@@ -32,6 +32,10 @@ export const openHttp = (
     const listenerOf = (services: ApplicationOptions["services"]) =>
       makeApplication({
         services,
+        limits: {
+          answerTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
+          bodiesBytesMax: configuration.BODIES_BYTES_MAX,
+        },
         readiness: () => checkReadiness(phase),
         metrics: () => Effect.runPromise(metrics),
         onDefect: (defect, request) => {
@@ -39,9 +43,15 @@ export const openHttp = (
         },
       }).callback();
 
-    const { HOST, PORT, SHUTDOWN_TIMEOUT_MS } = configuration;
+    const { HOST, PORT, CONNECTIONS_MAX, SHUTDOWN_TIMEOUT_MS } = configuration;
     const server = yield* Effect.tryPromise({
-      try: () => startServer({ host: HOST, port: PORT, listener: listenerOf("starting") }),
+      try: () =>
+        startServer({
+          host: HOST,
+          port: PORT,
+          listener: listenerOf("starting"),
+          connectionsMax: CONNECTIONS_MAX,
+        }),
       catch: (error) => listenFailed(error, configuration),
     });
     // Half of the time that a shutdown has: the rest is for the loops and the database behind.

@@ -37,7 +37,7 @@ const main = async (): Promise<number> => {
 const serve = async (configuration: Configuration): Promise<number> => {
   const service = runService(configuration, (url) => welcome(configuration, url));
   const fiber = Effect.runFork(Effect.provide(service, loggerLayer(configuration)));
-  stopOnSignal(fiber, configuration.SHUTDOWN_TIMEOUT_MS);
+  stopOnSignal(fiber, configuration.SHUTDOWN_DELAY_MS + configuration.SHUTDOWN_TIMEOUT_MS);
   const exit = await Effect.runPromise(Fiber.await(fiber));
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0;
   const failure = Cause.findError(exit.cause);

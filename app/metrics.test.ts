@@ -7,6 +7,7 @@ import { makeMetrics } from "./metrics.ts";
 
 const test = suite("metrics");
 
+const queue = { backlog: Effect.succeed({ events: 12, seconds: 0.5, deadLetters: 1 }) };
 const caughtUp = Effect.succeed([{ shard: 0, head: 7, checkpoint: 7, seconds: 0 }]);
 
 test("answers are counted by tier, once however often somebody asks", async () => {
@@ -15,6 +16,7 @@ test("answers are counted by tier, once however often somebody asks", async () =
     cache: { counts },
     redis: undefined,
     projection: { lag: caughtUp },
+    queue,
   });
   await Effect.runPromise(metrics);
   counts.lru = 5;
@@ -30,6 +32,7 @@ test("Redis is 1 while it is used and 0 while it is done without", async () => {
     cache: undefined,
     redis: () => state,
     projection: { lag: caughtUp },
+    queue,
   });
   assert.match(await Effect.runPromise(metrics), /^tidemark_redis_up 1$/m);
   state = "away: connect ECONNREFUSED";
@@ -38,15 +41,24 @@ test("Redis is 1 while it is used and 0 while it is done without", async () => {
 
 test("lag is told by shard, in events and in seconds", async () => {
   const lag = Effect.succeed([{ shard: 3, head: 10, checkpoint: 4, seconds: 1.5 }]);
-  const metrics = makeMetrics({ cache: undefined, redis: undefined, projection: { lag } });
+  const metrics = makeMetrics({ cache: undefined, redis: undefined, projection: { lag }, queue });
   const text = await Effect.runPromise(metrics);
   assert.match(text, /^tidemark_projection_lag_events\{shard="3"\} 6$/m);
   assert.match(text, /^tidemark_projection_lag_seconds\{shard="3"\} 1.5$/m);
 });
 
+test("what waits in the queue is told, and what is dead", async () => {
+  const projection = { lag: caughtUp };
+  const metrics = makeMetrics({ cache: undefined, redis: undefined, projection, queue });
+  const text = await Effect.runPromise(metrics);
+  assert.match(text, /^tidemark_queue_depth_events 12$/m);
+  assert.match(text, /^tidemark_queue_age_seconds 0.5$/m);
+  assert.match(text, /^tidemark_dead_letters 1$/m);
+});
+
 test("without the database the rest is told", async () => {
   const lag = Effect.fail(new ProjectionUnavailable({ cause: new Error("away") }));
-  const metrics = makeMetrics({ cache: undefined, redis: () => "ok", projection: { lag } });
+  const metrics = makeMetrics({ cache: undefined, redis: () => "ok", projection: { lag }, queue });
   assert.match(await Effect.runPromise(metrics), /^tidemark_redis_up 1$/m);
 });
 

@@ -3,6 +3,7 @@ import { PrometheusMetrics } from "effect/observability";
 
 import type { Projection } from "../core/projection/projection.ts";
 import type { SummaryCache, Tier } from "../core/query/summary_cache.ts";
+import type { Queue } from "../core/queue/queue.ts";
 
 export interface MetricSources {
   /** Absent in a process without the api role. */
@@ -10,6 +11,7 @@ export interface MetricSources {
   /** "ok" or what is wrong; undefined in a service without Redis. */
   readonly redis: (() => string) | undefined;
   readonly projection: Pick<Projection["Service"], "lag">;
+  readonly queue: Pick<Queue["Service"], "backlog">;
 }
 
 const answers = Metric.counter("tidemark_cache_answers_total", {
@@ -25,12 +27,29 @@ const lagEvents = Metric.gauge("tidemark_projection_lag_events", {
 const lagSeconds = Metric.gauge("tidemark_projection_lag_seconds", {
   description: "Age of the oldest event that is not folded yet, by shard",
 });
+const queueDepth = Metric.gauge("tidemark_queue_depth_events", {
+  description: "Accepted events that wait to be appended",
+});
+const queueAge = Metric.gauge("tidemark_queue_age_seconds", {
+  description: "Age of the oldest job that waits",
+});
+const deadLetters = Metric.gauge("tidemark_dead_letters", {
+  description: "Jobs whose every attempt failed; see npm run deadletters",
+});
+
+/** How long the database may take to be asked; then the rest is told without it. */
+const DATABASE_PATIENCE = "2 seconds";
 
 /**
  * Makes the effect that tells the metrics as Prometheus text. They are looked up when somebody asks: an
  * answer out of the cache is too cheap to count it twice.
  */
-export const makeMetrics = ({ cache, redis, projection }: MetricSources): Effect.Effect<string> => {
+export const makeMetrics = ({
+  cache,
+  redis,
+  projection,
+  queue,
+}: MetricSources): Effect.Effect<string> => {
   const told: Record<Tier, number> = { lru: 0, redis: 0, miss: 0 };
 
   const countAnswers = (counts: Readonly<Record<Tier, number>>) =>
@@ -58,11 +77,21 @@ export const makeMetrics = ({ cache, redis, projection }: MetricSources): Effect
     ),
   );
 
+  const tellBacklog = Effect.flatMap(queue.backlog, (backlog) =>
+    Effect.all([
+      Metric.update(queueDepth, backlog.events),
+      Metric.update(queueAge, backlog.seconds),
+      Metric.update(deadLetters, backlog.deadLetters),
+    ]),
+  );
+  /** Without the database there is still something to tell. */
+  const ifReachable = <A, E>(tell: Effect.Effect<A, E>) =>
+    Effect.ignore(Effect.timeout(tell, DATABASE_PATIENCE));
+
   return Effect.gen(function* () {
     if (cache !== undefined) yield* countAnswers(cache.counts);
     if (redis !== undefined) yield* Metric.update(redisUp, redis() === "ok" ? 1 : 0);
-    // Without the database there is still something to tell.
-    yield* Effect.ignore(tellLag);
+    yield* Effect.all([ifReachable(tellLag), ifReachable(tellBacklog)], { concurrency: 2 });
     return yield* PrometheusMetrics.format();
   });
 };

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Readiness } from "../adapters/koa/health.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
 import { messageOf } from "../db/errors.ts";
@@ -34,7 +36,15 @@ export const checkReadiness = async (phase: Phase): Promise<Readiness> => {
   };
 };
 
+/** Who asks for readiness has little patience, and a database that hangs may take seconds to say so. */
+const PING_TIMEOUT_MS = 2_000;
+
 const reach = async (database: Database): Promise<string> => {
+  const late = sleep(PING_TIMEOUT_MS, `no answer within ${PING_TIMEOUT_MS} ms`, { ref: false });
+  return Promise.race([ping(database), late]);
+};
+
+const ping = async (database: Database): Promise<string> => {
   try {
     await database.query(PING, []);
     return "ok";

@@ -10,27 +10,27 @@ import { queueSchemaStatus } from "../db/queue_schema_status.ts";
 import { migrationStatus } from "../db/status.ts";
 import type { Configuration } from "./configuration.ts";
 import { explain, reasonToWait } from "./database_away.ts";
+import { checkSafety } from "./database_safety.ts";
+import { DatabaseUnusable } from "./database_unusable.ts";
 
 /** The schema is not what this build needs. It may become so: somebody may migrate. */
 class SchemaBehind extends Data.TaggedError("SchemaBehind")<{
   readonly message: string;
 }> {}
 
-/** The database cannot be used without a person: what it holds and the settings contradict each other. */
-export class DatabaseUnusable extends Data.TaggedError("DatabaseUnusable")<{
-  readonly message: string;
-}> {}
-
 /**
- * Brings the schema to what this build needs, or checks that somebody has.
+ * Checks that the database keeps what it commits, and brings its schema to what this build needs, or
+ * checks that somebody has.
  *
  * @throws what `untilDatabaseReady` tells apart
  */
 export const prepareSchema = async (
   url: string,
   database: Database,
-  { MIGRATE_ON_START, SHARDS }: Pick<Configuration, "MIGRATE_ON_START" | "SHARDS">,
+  settings: Pick<Configuration, "MIGRATE_ON_START" | "SHARDS" | "ALLOW_UNSAFE_DATABASE">,
 ): Promise<void> => {
+  const { MIGRATE_ON_START, SHARDS, ALLOW_UNSAFE_DATABASE } = settings;
+  await checkSafety(database, ALLOW_UNSAFE_DATABASE);
   if (MIGRATE_ON_START) {
     await migrate(url);
     await installQueueSchema(url, { installQueues });
@@ -76,6 +76,8 @@ export const untilDatabaseReady = <A, R>(
       schedule: Schedule.spaced(RETRY_DELAY),
       while: (error) => wait(error) !== undefined,
     }),
-    Effect.mapError((error) => new DatabaseUnusable({ message: explain(error) })),
+    Effect.mapError((error) =>
+      error instanceof DatabaseUnusable ? error : new DatabaseUnusable({ message: explain(error) }),
+    ),
   );
 };

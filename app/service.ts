@@ -9,11 +9,13 @@ import {
   createPool,
   databaseOf,
   executorOf,
+  type PoolOptions,
   READ_SESSION,
-  type SessionSettings,
 } from "../adapters/postgres/pool.ts";
 import { makeProjection } from "../adapters/postgres/projection.ts";
+import { makeRetrying } from "../adapters/postgres/retry.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
+import { Admission, makeAdmission, watchLoad } from "../core/command/admission.ts";
 import { EventRules } from "../core/event/rules.ts";
 import { AccountEvents } from "../core/log/account_events.ts";
 import { EventLog } from "../core/log/event_log.ts";
@@ -57,10 +59,17 @@ export const runService = Effect.fnUntraced(function* (
 const start = Effect.fnUntraced(function* (configuration: Configuration, url: string, http: Http) {
   const { ROLES, SHARDS } = configuration;
   // Two pools, so that slow reads cannot take the connections that writes need.
-  const pool = yield* acquirePool(url, configuration, {});
-  const readPool = yield* acquirePool(url, configuration, READ_SESSION);
-  const database = databaseOf(pool);
-  const reads = databaseOf(readPool);
+  const pool = yield* acquirePool(url, configuration, {
+    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
+  });
+  const readPool = yield* acquirePool(url, configuration, {
+    // Nobody waits any longer for what it reads.
+    statementTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
+    session: READ_SESSION,
+  });
+  const retrying = makeRetrying();
+  const database = databaseOf(pool, retrying);
+  const reads = databaseOf(readPool, retrying);
   const told = new Set<string>();
   const onWait = (reason: string): Effect.Effect<void> => {
     http.enter({ _tag: "Starting", reason });
@@ -70,7 +79,7 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
   };
   const prepared = attempt(() => prepareSchema(url, database, configuration));
   yield* untilDatabaseReady(prepared, onWait);
-  const boss = yield* untilDatabaseReady(acquireBoss(executorOf(pool), ROLES), onWait);
+  const boss = yield* untilDatabaseReady(acquireBoss(executorOf(pool, retrying), ROLES), onWait);
 
   const shared = yield* untilDatabaseReady(openShared(configuration, database), onWait);
 
@@ -82,8 +91,16 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       Queue,
       makePgBossQueue({
         boss,
+        executeRead: executorOf(readPool, retrying),
         queued: signals.queued,
         bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
+      }),
+    ),
+    Context.add(
+      Admission,
+      makeAdmission({
+        queuedMax: configuration.QUEUE_DEPTH_MAX,
+        laggingMax: configuration.LAG_EVENTS_MAX,
       }),
     ),
     Context.add(EventLog, makeEventLog(database, SHARDS)),
@@ -112,37 +129,42 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       : Effect.succeed(Effect.never);
   const projector = yield* inBackground("projector", runProjector);
   const worker = yield* inBackground("worker", runWorker);
+  const watch = yield* inBackground("api", watchLoad);
 
   yield* Effect.addFinalizer(() =>
-    Effect.suspend(() => {
+    Effect.gen(function* () {
       http.enter({ _tag: "Stopping" });
-      return http.close;
+      yield* Effect.sleep(configuration.SHUTDOWN_DELAY_MS);
+      yield* http.close;
     }),
   );
   http.serve(services);
   const { redis } = shared;
   const projection = Context.get(stations, Projection);
-  http.expose(makeMetrics({ cache, redis, projection }));
-  http.enter({ _tag: "Running", roles: ROLES, database, redis });
-  return Effect.raceFirst(projector, worker);
+  http.expose(makeMetrics({ cache, redis, projection, queue: Context.get(stations, Queue) }));
+  http.enter({ _tag: "Running", roles: ROLES, database: databaseOf(readPool), redis });
+  return Effect.raceAllFirst([projector, worker, watch]);
 });
 
-type Loops = Signals | Queue | EventLog | Projection | Invalidations;
+type Loops = Signals | Queue | EventLog | Projection | Invalidations | Admission;
 
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: run, catch: (error) => error });
 
-const acquirePool = (url: string, configuration: Configuration, session: SessionSettings) =>
+const acquirePool = (
+  url: string,
+  configuration: Configuration,
+  options: Pick<PoolOptions, "statementTimeoutMs" | "session">,
+) =>
   Effect.gen(function* () {
     const services = yield* Effect.context();
     return yield* Effect.acquireRelease(
       Effect.sync(() =>
         createPool({
+          ...options,
           url,
-          session,
           connectionsMax: Math.floor(configuration.DATABASE_CONNECTIONS_MAX / 2),
           connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
-          statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
           onIdleError: (error) => {
             Effect.runForkWith(services)(
               Effect.annotateLogs(Effect.logWarning("A database connection broke"), {

@@ -8,6 +8,7 @@ import { installQueueSchema } from "./queue_schema.ts";
 import { queueSchemaStatus } from "./queue_schema_status.ts";
 import { migrationStatus } from "./status.ts";
 import { statusReport } from "./status_report.ts";
+import { withDatabase } from "./with_database.ts";
 
 const USAGE = `Usage: npm run migrate -- [up | status] [--directory DIR]
 
@@ -93,21 +94,4 @@ async function status(url: string, directory: string): Promise<number> {
   );
   console.log(text);
   return upToDate ? 0 : EXIT_FAILED;
-}
-
-/** Runs `use` with the URL of the configured database, starting the embedded one for as long as it takes. */
-async function withDatabase(use: (url: string) => Promise<number>): Promise<number> {
-  const url = process.env["DATABASE_URL"];
-  if (url !== undefined && url !== "") {
-    return use(url);
-  }
-  // Loaded only here: a server with a database of its own has no use for the embedded binaries.
-  const { connectEmbeddedPostgres } =
-    await import("../adapters/embedded_postgres/embedded_postgres.ts");
-  const embedded = await connectEmbeddedPostgres({ dataDir: process.env["DATA_DIR"] ?? ".data" });
-  try {
-    return await use(embedded.url);
-  } finally {
-    await embedded.stop();
-  }
 }

@@ -1,9 +1,10 @@
 import { Context } from "effect";
 import * as assert from "uvu/assert";
 
+import { Admission } from "../../core/command/admission.ts";
 import { AccountEvents } from "../../core/log/account_events.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
-import { Queue } from "../../core/queue/queue.ts";
+import { Queue, type QueueFull } from "../../core/queue/queue.ts";
 import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
@@ -11,6 +12,7 @@ import { makeApplication } from "./application.ts";
 import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
 import type { Readiness } from "./health.ts";
 import type { Problem } from "./problem.ts";
+import type { RouteLimits } from "./routes.ts";
 import { type ServerOptions, startServer } from "./server.ts";
 
 /** The real application on a real listener, over stations in memory. */
@@ -23,7 +25,12 @@ export interface Api {
   readonly close: () => Promise<void>;
 }
 
-export interface ApiOptions extends Pick<ServerOptions, "headersTimeoutMs" | "requestTimeoutMs"> {
+type Timeouts = "headersTimeoutMs" | "requestTimeoutMs" | "silenceTimeoutMs" | "connectionsMax";
+
+export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
+  readonly limits?: Partial<RouteLimits>;
+  /** Why nothing more is accepted. */
+  readonly refusal?: () => QueueFull | undefined;
   /** "starting", or undefined for a process without the api role; else stations in memory. */
   readonly services?: "starting" | undefined;
   readonly readiness?: Readiness;
@@ -35,10 +42,14 @@ export interface ApiOptions extends Pick<ServerOptions, "headersTimeoutMs" | "re
   readonly accountEvents?: Partial<AccountEvents["Service"]>;
 }
 
+const LIMITS: RouteLimits = { answerTimeoutMs: 10_000, bodiesBytesMax: 64 * 1024 * 1024 };
+
 /** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
 export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const { services, settle } = makeMemoryServices();
+  const admission = Context.get(services, Admission);
   const replaced = services.pipe(
+    Context.add(Admission, { ...admission, refusal: options.refusal ?? admission.refusal }),
     Context.add(SummaryCache, options.cache ?? Context.get(services, SummaryCache)),
     Context.add(Queue, { ...Context.get(services, Queue), ...options.queue }),
     Context.add(Summaries, { ...Context.get(services, Summaries), ...options.summaries }),
@@ -51,17 +62,20 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const defects: unknown[] = [];
   const app = makeApplication({
     services: "services" in options ? options.services : replaced,
+    limits: { ...LIMITS, ...options.limits },
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
     metrics: async () => "tidemark_test 1\n",
     onDefect: (defect) => defects.push(defect),
   });
-  const { headersTimeoutMs, requestTimeoutMs } = options;
+  const { headersTimeoutMs, requestTimeoutMs, silenceTimeoutMs, connectionsMax } = options;
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
     listener: app.callback(),
     ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
+    ...(connectionsMax === undefined ? {} : { connectionsMax }),
   });
   return { url: server.url, defects, settle, close: () => server.close(1_000) };
 };

@@ -5,7 +5,7 @@ import Koa, { type Context, type Next } from "koa";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
-import { addApiRoutes, type ApiServices } from "./routes.ts";
+import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
 import { makeSummaryRoute } from "./summary_route.ts";
 
 export interface ApplicationOptions extends HealthOptions {
@@ -14,21 +14,22 @@ export interface ApplicationOptions extends HealthOptions {
    * a process without the api role.
    */
   readonly services: Services.Context<ApiServices> | "starting" | undefined;
+  readonly limits: RouteLimits;
   /** Is told of every request that failed by a fault of ours, and why. */
   readonly onDefect: (defect: unknown, request: { method: string; path: string }) => void;
 }
 
 /** The HTTP face of the service. */
 export const makeApplication = (options: ApplicationOptions): Koa => {
-  const { services, onDefect } = options;
+  const { services, limits, onDefect } = options;
   const router = new Router();
   const app = new Koa();
   app.use(forbidSniffing);
   app.use(refuseMalformed);
   addHealthRoutes(router, options);
   if (typeof services === "object") {
-    addApiRoutes(router, services);
-    const summary = makeSummaryRoute(services);
+    addApiRoutes(router, services, limits);
+    const summary = makeSummaryRoute(services, limits.answerTimeoutMs);
     app.use(summary.answerKept);
     summary.addRoute(router);
   }

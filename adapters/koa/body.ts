@@ -6,16 +6,21 @@ import * as zlib from "node:zlib";
 import { Result } from "effect";
 
 import { parseJson } from "../../core/json/parse.ts";
+import { QueueFull } from "../../core/queue/queue.ts";
+import type { BodyBudget } from "./body_budget.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import type { RequestFault } from "./problem.ts";
 
-type Read<A> = Result.Result<A, RequestFault>;
+type Read<A> = Result.Result<A, RequestFault | QueueFull>;
 
 /**
  * Reads a JSON body. Memory is bounded by `BODY_BYTES_MAX` before and after decompression, whatever the
- * client sends or claims to send.
+ * client sends or claims to send, and by the budget for all bodies that are being received.
  */
-export const readJson = async (request: IncomingMessage): Promise<Read<unknown>> => {
+export const readJson = async (
+  request: IncomingMessage,
+  budget: BodyBudget,
+): Promise<Read<unknown>> => {
   const contentType = request.headers["content-type"] ?? "";
   if (!isJsonType(contentType))
     return refuse(request, { _tag: "ContentTypeUnsupported", contentType });
@@ -24,7 +29,7 @@ export const readJson = async (request: IncomingMessage): Promise<Read<unknown>>
   if (inflate === undefined)
     return refuse(request, { _tag: "ContentEncodingUnsupported", encoding });
 
-  const received = await receive(request);
+  const received = await receive(request, budget);
   if (Result.isFailure(received)) return received;
   const inflated = await inflateWith(inflate, received.success, encoding);
   if (Result.isFailure(inflated)) return inflated;
@@ -56,24 +61,42 @@ const parse = (bytes: Buffer): Read<unknown> => {
 const malformed = (message: string): Read<never> => Result.fail({ _tag: "JsonMalformed", message });
 
 /** Answers without the body, which is then thrown away as it comes in. */
-const refuse = (request: IncomingMessage, fault: RequestFault): Read<never> => {
+const refuse = (request: IncomingMessage, fault: RequestFault | QueueFull): Read<never> => {
   request.resume();
   return Result.fail(fault);
 };
 
-const receive = (request: IncomingMessage): Promise<Read<Buffer>> => {
+const receive = async (request: IncomingMessage, budget: BodyBudget): Promise<Read<Buffer>> => {
   if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX) {
-    return Promise.resolve(refuse(request, { _tag: "BodyTooLarge" }));
+    return refuse(request, { _tag: "BodyTooLarge" });
   }
-  return new Promise((resolve) => {
+  let taken = 0;
+  const take = (bytes: number): boolean => {
+    if (!budget.take(bytes)) return false;
+    taken += bytes;
+    return true;
+  };
+  const received = await collect(request, take);
+  budget.giveBack(taken);
+  return received;
+};
+
+const collect = (
+  request: IncomingMessage,
+  take: (bytes: number) => boolean,
+): Promise<Read<Buffer>> =>
+  new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    const stop = (fault: RequestFault | QueueFull): void => {
+      request.off("data", onData);
+      resolve(refuse(request, fault));
+    };
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > BODY_BYTES_MAX) {
-        request.off("data", onData);
-        resolve(refuse(request, { _tag: "BodyTooLarge" }));
-      } else chunks.push(chunk);
+      if (bytes > BODY_BYTES_MAX) stop({ _tag: "BodyTooLarge" });
+      else if (!take(chunk.length)) stop(new QueueFull({ retryAfterSeconds: 1 }));
+      else chunks.push(chunk);
     };
     request.on("data", onData);
     request.once("end", () => {
@@ -86,7 +109,6 @@ const receive = (request: IncomingMessage): Promise<Read<Buffer>> => {
     // What the error is does not matter: the close that follows is what ends the reading.
     request.once("error", () => {});
   });
-};
 
 // `maxOutputLength` stops a bomb while it inflates, not after.
 const OPTIONS = { maxOutputLength: BODY_BYTES_MAX };

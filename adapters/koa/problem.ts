@@ -5,7 +5,7 @@ import type { LogUnavailable } from "../../core/log/event_log.ts";
 import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
-import { BODY_BYTES_MAX, HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
+import { BODY_BYTES_MAX, HEADERS_TIMEOUT_MS, RECEIVE_TIMEOUT_MS } from "./limits.ts";
 
 /**
  * A problem document.
@@ -42,9 +42,15 @@ export type RequestFault =
   | { readonly _tag: "JobUnknown"; readonly id: string }
   | { readonly _tag: "Starting" };
 
+/** The answer was not there in time. What was asked for may still come about. */
+export interface DeadlineExceeded {
+  readonly _tag: "DeadlineExceeded";
+}
+
 /** Everything that a route can fail with. */
 export type Failure =
   | RequestFault
+  | DeadlineExceeded
   | BatchRejected
   | QueueFull
   | QueueUnavailable
@@ -71,7 +77,7 @@ export const problemOf = (failure: Failure): Problem => {
         type: "urn:tidemark:problem:request-too-slow",
         title: "The request did not come in time",
         status: 408,
-        detail: `Send the headers within ${HEADERS_TIMEOUT_MS / 1000} s and the whole request within ${REQUEST_TIMEOUT_MS / 1000} s.`,
+        detail: `Send the headers within ${HEADERS_TIMEOUT_MS / 1000} s and the whole request within ${RECEIVE_TIMEOUT_MS / 1000} s.`,
       };
     case "RequestTruncated":
       return bad(
@@ -165,6 +171,8 @@ export const problemOf = (failure: Failure): Problem => {
           message: `must be given: all types of the account at ${failure.points} points are more than ${COUNTS_MAX} counts`,
         },
       ]);
+    case "DeadlineExceeded":
+      return later("deadline-exceeded", "The answer took too long", RETRY_AFTER_AWAY_SECONDS);
     case "QueueUnavailable":
     case "LogUnavailable":
     case "SummariesUnavailable":

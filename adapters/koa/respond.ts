@@ -13,10 +13,15 @@ export type Respond<R> = <A>(
   onSuccess: (value: A) => void,
 ) => Promise<void>;
 
-export const makeRespond = <R>(services: Services.Context<R>): Respond<R> => {
+/** @param timeoutMs how long an answer may take; then it is a problem, and what runs is interrupted */
+export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number): Respond<R> => {
   const run = Effect.runPromiseExitWith(services);
   return async (ctx, effect, onSuccess) => {
-    const exit = await run(effect);
+    const inTime = Effect.timeoutOrElse(effect, {
+      duration: timeoutMs,
+      orElse: () => Effect.fail<Failure>({ _tag: "DeadlineExceeded" }),
+    });
+    const exit = await run(inTime);
     if (Exit.isSuccess(exit)) {
       onSuccess(exit.value);
       return;

@@ -1,7 +1,8 @@
 import type Router from "@koa/router";
-import { type Context as Services, Effect, Option } from "effect";
+import { Context as Services, Effect, Option } from "effect";
 import type { Context } from "koa";
 
+import { Admission } from "../../core/command/admission.ts";
 import { recordEvents } from "../../core/command/record_events.ts";
 import type { AccountEvents } from "../../core/log/account_events.ts";
 import { accountTimeseries } from "../../core/query/account_timeseries.ts";
@@ -11,6 +12,7 @@ import { Queue } from "../../core/queue/queue.ts";
 import type { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { readJson } from "./body.ts";
+import { makeBodyBudget } from "./body_budget.ts";
 import {
   readAccountId,
   readEventsParameters,
@@ -18,15 +20,29 @@ import {
   readTimeseriesParameters,
 } from "./parameters.ts";
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
-import type { RequestFault } from "./problem.ts";
-import { makeRespond } from "./respond.ts";
+import { problemOf, type RequestFault } from "./problem.ts";
+import { makeRespond, sendProblem } from "./respond.ts";
 
 /** The services that the routes of the API need. */
-export type ApiServices = Queue | Summaries | SummaryCache | Activity | AccountEvents;
+export type ApiServices = Admission | Queue | Summaries | SummaryCache | Activity | AccountEvents;
+
+/** What the routes may take. */
+export interface RouteLimits {
+  /** How long an answer may take, in milliseconds. */
+  readonly answerTimeoutMs: number;
+  /** The most bytes of all request bodies together that are being read. */
+  readonly bodiesBytesMax: number;
+}
 
 /** Adds the routes of the API: the command and the queries. */
-export const addApiRoutes = (router: Router, services: Services.Context<ApiServices>): void => {
-  const respond = makeRespond(services);
+export const addApiRoutes = (
+  router: Router,
+  services: Services.Context<ApiServices>,
+  { answerTimeoutMs, bodiesBytesMax }: RouteLimits,
+): void => {
+  const respond = makeRespond(services, answerTimeoutMs);
+  const admission = Services.get(services, Admission);
+  const bodies = makeBodyBudget(bodiesBytesMax);
   const send = (ctx: Context) => (body: unknown) => {
     ctx.body = body;
   };
@@ -38,13 +54,17 @@ export const addApiRoutes = (router: Router, services: Services.Context<ApiServi
   };
 
   router.post("/events", async (ctx) => {
-    const input = await readJson(ctx.req);
+    const refusal = admission.refusal();
+    // Without a look at the body, which goes unread.
+    if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
+    const input = await readJson(ctx.req, bodies);
     const command = Effect.flatMap(Effect.fromResult(input), recordEvents);
     await respond(ctx, command, ({ jobId, queued }) => {
       ctx.status = 202;
       ctx.set("Location", `/jobs/${jobId}`);
       ctx.body = { statusCode: 202, jobId, queued };
     });
+    return undefined;
   });
 
   router.get("/jobs/:id", async (ctx) => {

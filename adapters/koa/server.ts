@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 
 import { answerClientError, refuseRaw } from "./client_error.ts";
-import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "./limits.ts";
+import { HEADERS_TIMEOUT_MS, RECEIVE_TIMEOUT_MS, SILENCE_TIMEOUT_MS } from "./limits.ts";
 
 /** Answers requests; what it returns is not waited for, so it must settle its own failures. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -16,6 +16,10 @@ export interface ServerOptions {
   readonly headersTimeoutMs?: number;
   /** How long a client may take to send a whole request. */
   readonly requestTimeoutMs?: number;
+  /** How long a client may neither send nor read anything in the middle of a request. */
+  readonly silenceTimeoutMs?: number;
+  /** How many connections may be open; those beyond are closed at once. */
+  readonly connectionsMax?: number;
 }
 
 export interface Server {
@@ -49,7 +53,9 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     host,
     port,
     headersTimeoutMs = HEADERS_TIMEOUT_MS,
-    requestTimeoutMs = REQUEST_TIMEOUT_MS,
+    requestTimeoutMs = RECEIVE_TIMEOUT_MS,
+    silenceTimeoutMs = SILENCE_TIMEOUT_MS,
+    connectionsMax,
   } = options;
   let current = options.listener;
   let closing = false;
@@ -67,6 +73,11 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // Node's own answer would say nothing; the application refuses it.
     requireHostHeader: false,
+  });
+  if (connectionsMax !== undefined) server.maxConnections = connectionsMax;
+  // Who reads too slowly would hold the answer in memory for ever.
+  server.setTimeout(silenceTimeoutMs, (socket) => {
+    socket.destroy();
   });
   server.on("request", handle);
   // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.

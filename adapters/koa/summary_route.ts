@@ -19,8 +19,11 @@ const URL_CHARACTERS_MAX = 400;
  * The route that most reads come by, in two halves. What this process has kept is answered ahead of the
  * router, by the URL: no parameter is read and no fiber started for it. The rest takes the route.
  */
-export const makeSummaryRoute = (services: Services.Context<SummaryCache | Summaries>) => {
-  const respond = makeRespond(services);
+export const makeSummaryRoute = (
+  services: Services.Context<SummaryCache | Summaries>,
+  timeoutMs: number,
+) => {
+  const respond = makeRespond(services, timeoutMs);
   const cache = Services.get(services, SummaryCache);
   /** What was asked by URLs that were answered before. A URL says it all: reading it is pure. */
   const asked = new LRUCache<string, Question>({ max: URLS_MAX });

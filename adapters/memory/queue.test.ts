@@ -20,11 +20,16 @@ queueConformance("memory", async () => {
       enqueue: (batch) => at(queue.enqueue(batch)),
       take: (eventsMax) => at(queue.take(eventsMax)),
       settle: (settlements) => at(queue.settle(settlements)),
+      keep: (jobs) => at(queue.keep(jobs)),
       find: queue.find,
+      backlog: at(queue.backlog),
     },
     retriesMax,
     lapseClaims: async () => {
       aheadMs += LEASE_MS;
+    },
+    passTime: async () => {
+      aheadMs += LEASE_MS * 0.75;
     },
     makeRetriesDue: async () => {},
     close: async () => {},

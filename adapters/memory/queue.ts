@@ -94,11 +94,28 @@ export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] =
         Effect.tap(() => options.queued.raise),
       ),
     take: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
+    keep: (jobs) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        for (const { id, retries } of jobs) {
+          const entry = entries.get(id);
+          if (entry?.state === "processing" && entry.retries === retries) entry.takenAt = now;
+        }
+      }),
     settle: (settlements) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         for (const settlement of settlements) settleOne(settlement, now);
       }),
     find: (id) => Effect.sync(() => Option.map(Option.fromUndefinedOr(entries.get(id)), statusOf)),
+    backlog: Effect.map(Clock.currentTimeMillis, (now) => {
+      const all = [...entries.values()];
+      const waiting = all.filter(({ state }) => state === "queued" || state === "retrying");
+      const oldest = Math.min(now, ...waiting.map(({ queuedAt }) => queuedAt));
+      return {
+        events: waiting.reduce((sum, { batch }) => sum + batch.events.length, 0),
+        seconds: (now - oldest) / 1_000,
+        deadLetters: all.filter(({ state }) => state === "dead").length,
+      };
+    }),
   };
 };
 

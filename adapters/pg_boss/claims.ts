@@ -35,3 +35,7 @@ export const claimOf = (job: Job): Claim => {
   if (claim === undefined) throw new Error(`job ${job.id} was not taken from this queue`);
   return claim;
 };
+
+/** The attempts that jobs were handed out with, each once. */
+export const claimsOf = (jobs: ReadonlyArray<Job>): ReadonlySet<Claim> =>
+  new Set(jobs.map(claimOf));

@@ -3,13 +3,19 @@ import type { JobWithMetadata, PgBoss } from "pg-boss";
 
 import { type Batch, queuedIn } from "../../core/event/batch.ts";
 import type { Counts, JobId, JobState, JobStatus } from "../../core/queue/queue.ts";
+import type { ExecuteSql } from "./boss.ts";
+import { findDeadLetter } from "./dead_letters.ts";
 import { rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 import type { Output } from "./settle.ts";
 
 /** Reads the status of a job off its row, or off the row of its own that it went on in. */
-export const findJob = async (boss: PgBoss, id: JobId): Promise<Option.Option<JobStatus>> => {
+export const findJob = async (
+  boss: PgBoss,
+  executeRead: ExecuteSql,
+  id: JobId,
+): Promise<Option.Option<JobStatus>> => {
   const { rowId, part } = rowOf(id);
   const row = await findRow(boss, rowId);
   const batch = row === undefined ? undefined : decodePayload(row.data)?.[part - 1];
@@ -19,8 +25,27 @@ export const findJob = async (boss: PgBoss, id: JobId): Promise<Option.Option<Jo
   const own = await findRow(boss, id);
   const ownBatch = own === undefined ? undefined : decodePayload(own.data)?.[0];
   return own === undefined || ownBatch === undefined
-    ? Option.none()
+    ? findDead(executeRead, id)
     : Option.some(statusOf(id, own, 1, ownBatch));
+};
+
+/** A dead job is known for as long as its dead letter is, which is longer than its row. */
+const findDead = async (executeRead: ExecuteSql, id: JobId): Promise<Option.Option<JobStatus>> => {
+  const { rowId, part } = rowOf(id);
+  const letter = await findDeadLetter(executeRead, [rowId, id]);
+  if (letter === undefined) return Option.none();
+  const batch = decodePayload(letter.data)?.[letter.id === id ? 0 : part - 1];
+  if (batch === undefined) return Option.none();
+  return Option.some({
+    jobId: id,
+    state: "dead",
+    queued: queuedIn(batch),
+    ...NO_COUNTS,
+    retries: letter.retries,
+    queuedAt: letter.queuedAt,
+    endedAt: letter.diedAt,
+    failure: letter.failure,
+  });
 };
 
 type Row = JobWithMetadata<Payload>;

@@ -27,13 +27,20 @@ type EventTuple = readonly [
   fingerprint: number,
 ];
 
-export const encodePayload = (batches: ReadonlyArray<Batch>): Payload => ({
+const encodePayload = (batches: ReadonlyArray<Batch>): Payload => ({
   version: PAYLOAD_VERSION,
   parts: batches.map(({ events, duplicates, conflicts }) => ({
     events: events.map(toTuple),
     duplicates,
     conflicts,
   })),
+});
+
+/** A row to insert. Its key says how many events it holds, so that a backlog is counted without its payloads. */
+export const rowWith = (id: string, batches: ReadonlyArray<Batch>) => ({
+  id,
+  data: encodePayload(batches),
+  singletonKey: String(batches.reduce((sum, { events }) => sum + events.length, 0)),
 });
 
 /** The batches of a row; undefined when this build cannot read it, being older or the row broken. */

@@ -19,15 +19,31 @@ queueConformance("pg-boss", async () => {
   await boss.updateQueue(EVENTS_QUEUE, { retryLimit: retriesMax });
 
   const job = `${QUEUE_SCHEMA}.job`;
+  /** What the supervisor does every few seconds, however short ago it did it. */
+  const supervise = async (): Promise<void> => {
+    await execute(`update ${QUEUE_SCHEMA}.queue set monitor_claim_on = null, monitor_on = null`);
+    await boss.supervise(EVENTS_QUEUE);
+  };
   return {
-    queue: makePgBossQueue({ boss, queued: makeSignal(), bufferEventsMax: 10_000 }),
+    queue: makePgBossQueue({
+      boss,
+      executeRead: execute,
+      queued: makeSignal(),
+      bufferEventsMax: 10_000,
+    }),
     retriesMax,
     lapseClaims: async () => {
-      // As if the worker had been silent for an hour; then what the supervisor does every few seconds.
+      // As if the worker had been silent for an hour.
       await execute(
         `update ${job} set heartbeat_on = heartbeat_on - interval '1 hour' where state = 'active'`,
       );
-      await boss.supervise(EVENTS_QUEUE);
+      await supervise();
+    },
+    passTime: async () => {
+      await execute(
+        `update ${job} set heartbeat_on = heartbeat_on - heartbeat_seconds * interval '0.75 s' where state = 'active'`,
+      );
+      await supervise();
     },
     makeRetriesDue: async () => {
       await execute(`update ${job} set start_after = now() where state in ('retry', 'created')`);

@@ -5,16 +5,20 @@ import type { Batch } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
 import { type Job, type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
-import { jobsOf } from "./claims.ts";
+import { readBacklog } from "./backlog.ts";
+import type { ExecuteSql } from "./boss.ts";
+import { claimsOf, jobsOf } from "./claims.ts";
 import { findJob } from "./find.ts";
 import { makeGroupCommit } from "./group_commit.ts";
 import { isJobId, newRowId, partId, PARTS_MAX } from "./job_id.ts";
-import { encodePayload, type Payload } from "./payload.ts";
+import { type Payload, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 import { settleRows } from "./settle.ts";
 
 export interface PgBossQueueOptions {
   readonly boss: PgBoss;
+  /** Runs what only reads beside pg-boss. */
+  readonly executeRead: ExecuteSql;
   /** Raised when jobs were committed. */
   readonly queued: Signal;
   /** The most events that may wait in this process for their commit. */
@@ -40,7 +44,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     const rows = packRows(batches).map((parts) => ({ id: newRowId(Date.now()), parts }));
     await boss.insert(
       EVENTS_QUEUE,
-      rows.map(({ id, parts }) => ({ id, data: encodePayload(parts) })),
+      rows.map(({ id, parts }) => rowWith(id, parts)),
     );
     return rows.flatMap(({ id, parts }) => parts.map((_, i) => partId(id, i + 1)));
   };
@@ -76,9 +80,13 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
   return {
     enqueue: (batch) => Effect.tap(submit(batch), () => options.queued.raise),
     take: (eventsMax) => unavailable(() => fetchRows(eventsMax)),
+    keep: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
     settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
     find: (id) =>
-      isJobId(id) ? unavailable(() => findJob(boss, id.toLowerCase())) : Effect.succeedNone,
+      isJobId(id)
+        ? unavailable(() => findJob(boss, options.executeRead, id.toLowerCase()))
+        : Effect.succeedNone,
+    backlog: unavailable(() => readBacklog(options.executeRead)),
   };
 };
 

@@ -15,7 +15,12 @@ test("a row of an unknown version or without sense is retried on its own, and de
   const { execute, close } = await createMigratedDatabase();
   const boss = await startBoss({ execute, supervise: false, onError: () => {} });
   try {
-    const queue = makePgBossQueue({ boss, queued: makeSignal(), bufferEventsMax: 1_000 });
+    const queue = makePgBossQueue({
+      boss,
+      executeRead: execute,
+      queued: makeSignal(),
+      bufferEventsMax: 1_000,
+    });
     const unreadable = [{ version: 2, parts: [] }, { version: 1, parts: [{ events: [7] }] }, null];
     for (const data of unreadable) await boss.insert(EVENTS_QUEUE, [{ data: data as object }]);
     const batch = { events: [anEvent()], duplicates: 0, conflicts: 0 };

@@ -7,7 +7,7 @@ export const QUEUE_SCHEMA = "tidemark_queue";
 export const EVENTS_QUEUE = "events";
 
 /** Where jobs go whose every attempt failed. They stay until somebody deals with them. */
-const DEAD_LETTER_QUEUE = "events_dead_letter";
+export const DEAD_LETTER_QUEUE = "events_dead_letter";
 
 /** How long a job that ended can be asked about. Its row, payload included, takes space until then. */
 const JOB_KEPT_SECONDS = 15 * 60;

@@ -17,8 +17,8 @@ export const makeAccountEvents = (
 ): AccountEvents["Service"] => ({
   page: (accountId, { before, from, type, upTo, eventsMax, bytesMax, scannedMax }) =>
     Effect.tryPromise({
-      try: async () => {
-        const rows = await database.query<Row>(ACCOUNT_EVENTS, [
+      try: async (signal) => {
+        const values = [
           shardOf(accountId, shards),
           accountId,
           timestamp(from),
@@ -29,8 +29,8 @@ export const makeAccountEvents = (
           eventsMax,
           bytesMax,
           scannedMax,
-        ]);
-        return pageIn(rows);
+        ];
+        return pageIn(await database.query<Row>(ACCOUNT_EVENTS, values, signal));
       },
       catch: (cause) => new LogUnavailable({ cause }),
     }),

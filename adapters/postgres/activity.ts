@@ -17,19 +17,20 @@ const INTERVAL_SQL: Readonly<Record<Interval, string>> = { hour: "1 hour", day: 
 export const makeActivity = (database: Database, shards: number): Activity["Service"] => ({
   counts: (accountId, { range, interval, type, countsMax }) =>
     Effect.tryPromise({
-      try: async () => {
+      try: async (signal) => {
         const { head, hours, tail } = cutAtHours(range);
         const instants = [head.from, hours.from, hours.to, tail.to].map((ms) =>
           new Date(ms).toISOString(),
         );
-        const rows = await database.query<Row>(ACTIVITY, [
+        const values = [
           shardOf(accountId, shards),
           accountId,
           ...instants,
           INTERVAL_SQL[interval],
           type,
           countsMax,
-        ]);
+        ];
+        const rows = await database.query<Row>(ACTIVITY, values, signal);
         return {
           counts: rows.filter(isCount),
           asOf: rows.find((row) => row.start === null)?.events ?? 0,

@@ -1,20 +1,50 @@
-// Classes of SQLSTATE that blame the data: the same data will fail again. Everything else (the
-// connection, locks, resources, a shutdown, a missing table) can pass without the data changing.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const DATA_FAULTS: ReadonlySet<string> = new Set([
-  "21", // cardinality violation
-  "22", // data exception
-  "23", // integrity constraint violation
-  "54", // program limit exceeded, such as an index row that is too large
-]);
+import { DatabaseError } from "pg";
 
-/** Whether a failed statement was the fault of its data, so that to try it again is no use. */
-export const isDataFault = (error: unknown): boolean => {
-  const state = sqlState(error);
-  return state !== undefined && DATA_FAULTS.has(state.slice(0, 2));
+/**
+ * What to do about a failed statement. `refuse` its data, which will fail again; `retry` it at once, for
+ * the connection or the transaction broke and a new one may do; `wait`, for it passes by itself but not
+ * at once; `mend` it: only a person can.
+ */
+export type Remedy = "refuse" | "retry" | "wait" | "mend";
+
+// By SQLSTATE, the longest prefix first.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const REMEDIES: Readonly<Record<string, Remedy>> = {
+  "08": "retry", // connection exception
+  "21": "refuse", // cardinality violation
+  "22": "refuse", // data exception
+  "23": "refuse", // integrity constraint violation
+  "25006": "wait", // read-only: a standby that is not promoted yet
+  "40": "retry", // rolled back: serialization, deadlock
+  "53": "wait", // insufficient resources: disk full, out of memory
+  "53300": "retry", // too many connections
+  "54": "refuse", // program limit exceeded, such as an index row that is too large
+  "55P03": "wait", // lock not available
+  "57": "wait", // operator intervention: a statement timeout, a cancel
+  "57P01": "retry", // the server shuts down, or somebody ended this session
+  "57P02": "retry", // the server crashed
+  "57P03": "retry", // the server is starting
+  "58": "wait", // system error, such as an I/O error
 };
 
-const sqlState = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+// The errors of the driver itself carry no code.
+const BROKEN_MESSAGE = /terminated|not queryable/i;
+const LATE_MESSAGE = /timeout/i;
+
+/** Tells what to do about an error of the database or of the way to it. The one place that knows. */
+export const remedyOf = (error: unknown): Remedy => {
+  if (!(error instanceof Error)) return "mend";
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (error instanceof DatabaseError) {
+    return REMEDIES[code] ?? REMEDIES[code.slice(0, 2)] ?? "mend";
+  }
+  // The network: refused, reset, unknown host. Other codes are TLS that does not suit, or bugs.
+  if (/^E[A-Z]+(_AGAIN)?$/.test(code)) return "retry";
+  if (code !== "") return "mend";
+  if (BROKEN_MESSAGE.test(error.message)) return "retry";
+  // No connection, or no answer, in time: another try would only wait as long again.
+  return LATE_MESSAGE.test(error.message) ? "wait" : "mend";
+};
+
+/** Whether a failed statement was the fault of its data, so that to try it again is no use. */
+export const isDataFault = (error: unknown): boolean => remedyOf(error) === "refuse";

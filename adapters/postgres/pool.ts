@@ -1,10 +1,14 @@
 import pg from "pg";
 
+import type { Retrying } from "./retry.ts";
+
 /** What the adapters of this folder need of `pg`: run one prepared statement on some connection. */
 export interface Database {
+  /** @param signal is aborted when nobody waits any more; then it is not tried again */
   readonly query: <Row extends pg.QueryResultRow>(
     statement: Statement,
     values: ReadonlyArray<unknown>,
+    signal?: AbortSignal,
   ) => Promise<ReadonlyArray<Row>>;
 }
 
@@ -71,20 +75,27 @@ export const createPool = (options: PoolOptions): pg.Pool => {
   return pool;
 };
 
-/** A database behind a pool, or behind one connection. */
-export const databaseOf = (queryable: Pick<pg.ClientBase, "query">): Database => ({
-  query: async (statement, values) => {
-    const result = await queryable.query({ ...statement, values: [...values] });
-    return result.rows;
+const once: Retrying = (run) => run();
+
+/** A database behind a pool, or behind one connection, where nothing can be tried again. */
+export const databaseOf = (
+  queryable: Pick<pg.ClientBase, "query">,
+  retrying: Retrying = once,
+): Database => ({
+  query: async (statement, values, signal) => {
+    const run = () => queryable.query({ ...statement, values: [...values] });
+    return (await retrying(run, signal)).rows;
   },
 });
 
 /** Runs SQL as pg-boss asks for it: several statements at once where there are no values. */
 export const executorOf =
-  (pool: pg.Pool) =>
+  (pool: pg.Pool, retrying: Retrying = once) =>
   (text: string, values?: unknown[], name?: string): Promise<{ rows: unknown[] }> =>
-    pool.query({
-      text,
-      ...(values === undefined ? {} : { values }),
-      ...(name === undefined ? {} : { name }),
-    });
+    retrying(() =>
+      pool.query({
+        text,
+        ...(values === undefined ? {} : { values }),
+        ...(name === undefined ? {} : { name }),
+      }),
+    );

@@ -29,17 +29,18 @@ export const makeSummaries = (
   { correctedMax }: SummariesOptions = SUMMARIES_DEFAULTS,
 ): Summaries["Service"] => ({
   summary: (accountId, range, top) =>
-    unavailable(async () => {
+    unavailable(async (signal) => {
       const shard = shardOf(accountId, shards);
       const hours = windowHours(range);
-      const rows = await database.query<SummaryRow>(SUMMARY, [
+      const values = [
         shard,
         accountId,
         new Date(range.from).toISOString(),
         new Date(range.to).toISOString(),
         top,
         hours,
-      ]);
+      ];
+      const rows = await database.query<SummaryRow>(SUMMARY, values, signal);
       const { summary, corrected } = readRows(rows);
       if (hours !== null && corrected > correctedMax) {
         await database.query(REQUEST_WINDOW, [shard, accountId, hours]);
@@ -48,8 +49,9 @@ export const makeSummaries = (
     }),
 
   sampleAccounts: (limit) =>
-    unavailable(async () => {
-      const rows = await database.query<{ account_id: string }>(SAMPLE_ACCOUNTS, [shards, limit]);
+    unavailable(async (signal) => {
+      const values = [shards, limit];
+      const rows = await database.query<{ account_id: string }>(SAMPLE_ACCOUNTS, values, signal);
       return rows.slice(0, limit).map((row) => row.account_id);
     }),
 });
@@ -91,5 +93,7 @@ const readRows = (rows: ReadonlyArray<SummaryRow>) => {
   return { summary, corrected };
 };
 
-const unavailable = <A>(query: () => Promise<A>): Effect.Effect<A, SummariesUnavailable> =>
+const unavailable = <A>(
+  query: (signal: AbortSignal) => Promise<A>,
+): Effect.Effect<A, SummariesUnavailable> =>
   Effect.tryPromise({ try: query, catch: (cause) => new SummariesUnavailable({ cause }) });

@@ -13,10 +13,14 @@ export interface OpenedQueue {
   readonly retriesMax: number;
   /** Makes every job that was handed out and not settled count as abandoned. */
   readonly lapseClaims: () => Promise<void>;
+  /** Lets most of the time pass after which a job of which nothing is heard counts as abandoned. */
+  readonly passTime: () => Promise<void>;
   /** Makes every job that waits for its next attempt due. */
   readonly makeRetriesDue: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+const NO_OTHERS = { duplicates: 0, conflicts: 0 };
 
 /** What every adapter of `Queue` promises. `open` makes an empty queue for each test. */
 export const queueConformance = (adapter: string, open: () => Promise<OpenedQueue>): void => {
@@ -167,6 +171,47 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     const [again] = await takeAll();
     assert.is(again?.id, id);
     assert.is(again?.retries, 1);
+  });
+
+  test("a job that its worker keeps is not handed out again, however long it takes", async () => {
+    const [kept, silent] = [await enqueue(batchOf("1")), await enqueue(batchOf("2"))];
+    const jobs = await takeAll();
+    assert.is(jobs.length, 2);
+    await opened.passTime();
+    await Effect.runPromise(opened.queue.keep(jobs.filter(({ id }) => id === kept)));
+    await opened.passTime();
+    await opened.makeRetriesDue();
+    assert.equal(
+      (await takeAll()).map(({ id }) => id),
+      [silent],
+    );
+  });
+
+  test("the backlog is what waits for an attempt", async () => {
+    const backlog = async () => {
+      const { events, deadLetters } = await Effect.runPromise(opened.queue.backlog);
+      return [events, deadLetters];
+    };
+    assert.equal(await Effect.runPromise(opened.queue.backlog), {
+      events: 0,
+      seconds: 0,
+      deadLetters: 0,
+    });
+    await enqueue({ ...batchOf("1"), duplicates: 4 });
+    await enqueue({ events: [anEvent({ eventId: "2" }), anEvent({ eventId: "3" })], ...NO_OTHERS });
+    assert.equal(await backlog(), [3, 0]);
+    assert.ok((await Effect.runPromise(opened.queue.backlog)).seconds < 60);
+    const jobs = await takeAll();
+    assert.equal(await backlog(), [0, 0]);
+    const [first, ...others] = jobs;
+    if (first === undefined) throw new Error("nothing was taken");
+    await complete(others);
+    for (let attempt = 0; attempt <= opened.retriesMax; attempt++) {
+      await fail(attempt === 0 ? [first] : await takeAll());
+      const dead = attempt === opened.retriesMax;
+      assert.equal(await backlog(), dead ? [0, 1] : [first.batch.events.length, 0]);
+      await opened.makeRetriesDue();
+    }
   });
 
   test("a worker whose claim has lapsed cannot settle the attempt of the next one", async () => {

@@ -13,6 +13,8 @@ export interface FakeQueue {
   readonly takes: string[][];
   /** What became of each job that was settled. */
   readonly settled: Map<string, Settlement>;
+  /** The ids of the jobs that each `keep` said are in hand. */
+  readonly kept: string[][];
   /** Batches that were enqueued. */
   readonly enqueued: Batch[];
   /** How many events the last take was to hand out. */
@@ -50,6 +52,7 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
 
   const fake: FakeQueue = {
     takes: [],
+    kept: [],
     settled: new Map(),
     enqueued: [],
     eventsMax: 0,
@@ -72,6 +75,16 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
         fake.eventsMax = eventsMax;
         return take(yield* Clock.currentTimeMillis);
       }),
+      keep: Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+        fake.kept.push(jobs.map(({ id }) => id));
+        const dueAt = (yield* Clock.currentTimeMillis) + leaseMs;
+        for (const { id, retries } of jobs) {
+          const entry = entries.get(id);
+          // As it was handed out, it counted one more.
+          if (entry !== undefined && entry.job.retries === retries + 1) entry.dueAt = dueAt;
+        }
+      }),
+      backlog: Effect.die("not needed"),
       settle: Effect.fnUntraced(function* (settlements: ReadonlyArray<Settlement>) {
         yield* fake.onSettle();
         if (fake.settleAway()) return yield* away;

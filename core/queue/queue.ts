@@ -47,7 +47,17 @@ export interface JobStatus extends Counts {
   readonly failure: string | null;
 }
 
-/** The queue holds as much as it may; try again after `retryAfterSeconds`. */
+/** What waits in the queue, and what nobody works on any more. */
+export interface Backlog {
+  /** Events of jobs that wait for an attempt. */
+  readonly events: number;
+  /** Age of the oldest of these jobs, in seconds; 0 when there is none. */
+  readonly seconds: number;
+  /** Jobs whose every attempt failed. */
+  readonly deadLetters: number;
+}
+
+/** The queue, or what comes behind it, holds as much as it may; try again after `retryAfterSeconds`. */
 export class QueueFull extends Data.TaggedError("QueueFull")<{
   readonly retryAfterSeconds: number;
 }> {}
@@ -68,11 +78,18 @@ export class Queue extends Context.Service<
     readonly enqueue: (batch: Batch) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
     /** Hands out at most about `eventsMax` events' worth of jobs, oldest first; empty when none waits. */
     readonly take: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
+    /**
+     * Says that these jobs are still being worked on. Without it for some seconds their worker counts as
+     * dead, and they are handed out again.
+     */
+    readonly keep: (jobs: ReadonlyArray<Job>) => Effect.Effect<void, QueueUnavailable>;
     /** Ends the attempts at jobs that `take` handed out together, all of them in one call. */
     readonly settle: (
       settlements: ReadonlyArray<Settlement>,
     ) => Effect.Effect<void, QueueUnavailable>;
     /** The status of a job; none when it is unknown or was forgotten some time after its end. */
     readonly find: (id: JobId) => Effect.Effect<Option.Option<JobStatus>, QueueUnavailable>;
+    /** What waits. Cheap enough to be asked for several times a second. */
+    readonly backlog: Effect.Effect<Backlog, QueueUnavailable>;
   }
 >()("tidemark/queue/Queue") {}

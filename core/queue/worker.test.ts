@@ -321,4 +321,27 @@ test("whatever fails on the way, every event is in the log once and every job se
   );
 });
 
+test("while an append takes long, the queue is told that its jobs are in hand, and hands them to nobody else", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      const gate = yield* Deferred.make<void>();
+      log.onAppend = () => Deferred.await(gate);
+      const id = queue.add(newEvents(3));
+      yield* TestClock.adjust(POLL_MAX_MS);
+      for (let i = 0; i < 20; i++) {
+        yield* TestClock.adjust(3_000);
+        yield* settled;
+      }
+      assert.equal(queue.takes, [[id]]);
+      assert.equal(queue.kept.at(-1), [id]);
+      yield* Deferred.succeed(gate, undefined);
+      yield* settled;
+      assert.equal(countsOf(queue.settled.get(id)), appended(3));
+      const kept = queue.kept.length;
+      yield* TestClock.adjust(60_000);
+      assert.is(queue.kept.length, kept, "what is settled is kept on");
+    }),
+  ));
+
 test.run();

@@ -1,9 +1,9 @@
-import { Effect, Schedule } from "effect";
+import { Effect, Fiber, Schedule } from "effect";
 
 import { appendJobs } from "../log/append_jobs.ts";
 import { poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
-import { Queue } from "./queue.ts";
+import { type Job, Queue } from "./queue.ts";
 
 /**
  * About how many events a worker takes at once. More makes appends cheaper by the event and memory
@@ -23,10 +23,16 @@ export const runWorker = Effect.gen(function* () {
   const look = Effect.gen(function* () {
     const jobs = yield* queue.take(TAKE_EVENTS_MAX);
     if (jobs.length === 0) return false;
-    const settlements = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
-    // Before settling: the events are visible sooner, and the order of these two does not matter.
-    yield* signals.appended.raise;
-    yield* queue.settle(settlements).pipe(Effect.retry(WHILE_AWAY));
+    const settlements = yield* whileKeeping(
+      jobs,
+      Effect.gen(function* () {
+        const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
+        // Before settling: the events are visible sooner, and the order of these two does not matter.
+        yield* signals.appended.raise;
+        yield* queue.settle(appended).pipe(Effect.retry(WHILE_AWAY));
+        return appended;
+      }),
+    );
     for (const settlement of settlements) {
       if (settlement._tag === "Failed") yield* logFailure(settlement.job.id, settlement.reason);
     }
@@ -47,6 +53,19 @@ const WHILE_AWAY = Schedule.exponential("100 millis").pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 6 }),
 );
+
+/** How often the queue is told that jobs are in hand: several times before it would miss the worker. */
+const KEEP_EVERY = "3 seconds";
+
+/** Works on jobs, and tells the queue so for as long as it takes. */
+const whileKeeping = <A, E, R>(jobs: ReadonlyArray<Job>, work: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Queue, (queue) => {
+    const keeping = Effect.forever(
+      Effect.andThen(Effect.sleep(KEEP_EVERY), Effect.ignore(queue.keep(jobs))),
+    );
+    // Detached: the loop around this cannot be interrupted, and what keeps must be.
+    return Effect.acquireUseRelease(Effect.forkDetach(keeping), () => work, Fiber.interrupt);
+  });
 
 const logFailure = (jobId: string, reason: string): Effect.Effect<void> =>
   Effect.logError("A job failed").pipe(Effect.annotateLogs({ job_id: jobId, reason }));

@@ -9,6 +9,7 @@ import { makeMemoryProjection } from "../../adapters/memory/projection.ts";
 import { makeMemoryQueue } from "../../adapters/memory/queue.ts";
 import { makeMemoryStore } from "../../adapters/memory/store.ts";
 import { makeMemorySummaries } from "../../adapters/memory/summaries.ts";
+import { Admission, makeAdmission } from "../../core/command/admission.ts";
 import { AccountEvents } from "../../core/log/account_events.ts";
 import { appendJobs } from "../../core/log/append_jobs.ts";
 import { EventLog } from "../../core/log/event_log.ts";
@@ -26,7 +27,7 @@ const SHARDS = 2;
 /** All stations of a service in memory, where nothing moves by itself: a test says when. */
 export interface MemoryServices {
   readonly services: Context.Context<
-    Queue | EventLog | Projection | Summaries | SummaryCache | Activity | AccountEvents
+    Admission | Queue | EventLog | Projection | Summaries | SummaryCache | Activity | AccountEvents
   >;
   /** Appends and folds everything that was accepted; returns how many events the log then holds. */
   readonly settle: () => Promise<number>;
@@ -35,6 +36,7 @@ export interface MemoryServices {
 export const makeMemoryServices = (): MemoryServices => {
   const store = makeMemoryStore(SHARDS);
   const services = Context.empty().pipe(
+    Context.add(Admission, makeAdmission({ queuedMax: 1_000_000, laggingMax: 1_000_000 })),
     Context.add(
       Queue,
       makeMemoryQueue({ queued: makeSignals().queued, leaseMs: 60_000, retriesMax: 2 }),

@@ -1,0 +1,116 @@
+import { Effect } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { QueueFull } from "../../core/queue/queue.ts";
+import { batchOf, get, post, postBytes, problemIn, startApi, validEvent } from "./api.fixture.ts";
+import { openConnection } from "./connection.fixture.ts";
+
+const test = suite("too much, and too slow");
+
+const soon = () => new Promise((resolve) => setTimeout(resolve, 50));
+
+test("what there is no room for is refused before its body is read, and says when to come again", async () => {
+  let full = true;
+  const api = await startApi({
+    refusal: () => (full ? new QueueFull({ retryAfterSeconds: 7 }) : undefined),
+  });
+  const connection = await openConnection(api.url);
+  const bytes = postBytes(batchOf(validEvent()));
+  // The headers alone, and half of the body: the answer is there all the same.
+  connection.write(bytes.subarray(0, bytes.length - 20));
+  const answer = await connection.answer();
+  problemIn(answer, 503, "queue-full");
+  assert.is(answer?.headers["retry-after"], "7");
+  connection.write(bytes.subarray(bytes.length - 20));
+  full = false;
+  connection.write(postBytes(batchOf(validEvent())));
+  assert.is((await connection.answer())?.status, 202);
+  assert.is(await api.settle(), 1);
+  connection.reset();
+  await api.close();
+});
+
+test("reads go on while nothing is accepted", async () => {
+  const api = await startApi({ refusal: () => new QueueFull({ retryAfterSeconds: 1 }) });
+  assert.is((await get(api, "/accounts/acme/summary")).status, 200);
+  await api.close();
+});
+
+test("an answer that takes too long is 503, and what was asked is given up", async () => {
+  let given = "up";
+  const api = await startApi({
+    limits: { answerTimeoutMs: 50 },
+    queue: {
+      find: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => (given = "given up"))),
+    },
+  });
+  const answer = await get(api, "/jobs/01a20253-aa0c-79c1-b28a-b136a2df5001");
+  problemIn(answer, 503, "deadline-exceeded");
+  assert.is(answer.headers["retry-after"], "1");
+  assert.is(given, "given up");
+  await api.close();
+});
+
+test("bodies that come in slowly have only so much memory together, and others are refused", async () => {
+  const api = await startApi({ limits: { bodiesBytesMax: 100_000 } });
+  const large = postBytes(batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } })));
+  const slow = await Promise.all([1, 2, 3].map(() => openConnection(api.url)));
+  for (const connection of slow) connection.write(large.subarray(0, large.length - 1));
+  await soon();
+  problemIn(
+    await post(api, batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } }))),
+    503,
+    "queue-full",
+  );
+  // A small one fits still.
+  assert.is((await post(api, batchOf(validEvent()))).status, 202);
+  for (const connection of slow) {
+    connection.write(large.subarray(large.length - 1));
+    assert.is((await connection.answer())?.status, 202);
+    connection.reset();
+  }
+  const again = await post(api, batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } })));
+  assert.is(again.status, 202, "what was received is not given back");
+  await api.close();
+});
+
+test("a body that ends in the middle gives its memory back", async () => {
+  const api = await startApi({ limits: { bodiesBytesMax: 40_000 } });
+  const large = postBytes(batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } })));
+  for (let i = 0; i < 3; i++) {
+    const connection = await openConnection(api.url);
+    connection.write(large.subarray(0, large.length - 1));
+    await soon();
+    connection.reset();
+    await soon();
+  }
+  assert.is((await post(api, large.subarray(large.indexOf("{")))).status, 202);
+  await api.close();
+});
+
+test("connections beyond the most are closed, and those within go on", async () => {
+  const api = await startApi({ connectionsMax: 2 });
+  const [first, second] = await Promise.all([openConnection(api.url), openConnection(api.url)]);
+  const third = await openConnection(api.url);
+  await third.closed();
+  first.write(postBytes(batchOf(validEvent())));
+  assert.is((await first.answer())?.status, 202);
+  first.reset();
+  await soon();
+  assert.is((await get(api, "/healthz")).status, 200);
+  second.reset();
+  await api.close();
+});
+
+test("a client that falls silent in the middle of its request is cut off", async () => {
+  const api = await startApi({ silenceTimeoutMs: 100 });
+  const connection = await openConnection(api.url);
+  connection.write(postBytes(batchOf(validEvent())).subarray(0, 120));
+  const since = performance.now();
+  await connection.closed();
+  assert.ok(performance.now() - since < 5_000);
+  await api.close();
+});
+
+test.run();

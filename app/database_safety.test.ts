@@ -1,0 +1,67 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import type { Database } from "../adapters/postgres/pool.ts";
+import { withClient } from "../db/client.ts";
+import { createTestDatabase } from "../scripts/test/database.ts";
+import { checkSafety } from "./database_safety.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
+
+const test = suite("a database that is not safe");
+test.after.each(killServices);
+
+/** A database that says so of its settings. */
+const saying = (settings: Readonly<Record<string, string>>): Database => ({
+  query: async <Row>() =>
+    Object.entries({
+      fsync: "on",
+      full_page_writes: "on",
+      synchronous_commit: "on",
+      server_version_num: "180004",
+      server_version: "18.4",
+      ...settings,
+    }).map(([name, setting]) => ({ name, setting }) as Row),
+});
+
+const refused = async (settings: Readonly<Record<string, string>>, allow = false) => {
+  try {
+    await checkSafety(saying(settings), allow);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+test("each setting that forgets commits is refused, and named", async () => {
+  assert.is(await refused({}), undefined);
+  assert.is(await refused({ synchronous_commit: "local" }), undefined);
+  for (const name of ["fsync", "full_page_writes", "synchronous_commit"]) {
+    const message = (await refused({ [name]: "off" })) ?? "";
+    assert.match(message, `has ${name} off`);
+    assert.match(message, "ALLOW_UNSAFE_DATABASE=true");
+    assert.is(await refused({ [name]: "off" }, true), undefined);
+  }
+});
+
+test("a server that is too old is refused, whatever is allowed", async () => {
+  assert.is(await refused({ server_version_num: "150000" }), undefined);
+  const message = await refused({ server_version_num: "140012", server_version: "14.12" }, true);
+  assert.match(message ?? "", "is Postgres 14.12; Tidemark needs 15 or newer");
+});
+
+test("the service does not start on one, and says why; it does where that is allowed", async () => {
+  const { url, drop } = await createTestDatabase();
+  const name = new URL(url).pathname.slice(1);
+  await withClient(url, (client) =>
+    client.query(`alter database ${name} set synchronous_commit = off`),
+  );
+  const service = startService({ DATABASE_URL: url });
+  assert.is(await service.ended, 1);
+  assert.match(service.output(), "synchronous_commit off");
+  const allowed = startService({ DATABASE_URL: url, ALLOW_UNSAFE_DATABASE: "true" });
+  await allowed.url();
+  assert.is(await allowed.stop(), 0);
+  await drop();
+});
+
+test.run();

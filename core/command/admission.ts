@@ -1,0 +1,148 @@
+import { Clock, Context, Effect, Option } from "effect";
+
+import { EventLog } from "../log/event_log.ts";
+import { Projection } from "../projection/projection.ts";
+import { Queue, QueueFull } from "../queue/queue.ts";
+
+/** Past these bounds nothing more is accepted, so that nothing that was accepted waits without end. */
+export interface AdmissionLimits {
+  /** The most events that may wait in the queue. */
+  readonly queuedMax: number;
+  /** The most events that may be in the log and not in the summaries. */
+  readonly laggingMax: number;
+}
+
+/** What was accepted and is not counted yet, at one moment. */
+export interface Load {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** Events that wait in the queue. */
+  readonly queued: number;
+  /** Age of the oldest job that waits, in seconds. */
+  readonly queuedSeconds: number;
+  /** Jobs whose every attempt failed. */
+  readonly deadLetters: number;
+  /** Events in the log. */
+  readonly appended: number;
+  /** Events that the summaries count. */
+  readonly folded: number;
+}
+
+/** Decides whether there is room for more. */
+export class Admission extends Context.Service<
+  Admission,
+  {
+    /**
+     * Why nothing more is accepted now, or undefined. Asked before a request is read, so that saying no
+     * costs nearly nothing: under a flood that is what most of the work would be.
+     */
+    readonly refusal: () => QueueFull | undefined;
+    /** Takes note of a load; undefined when it is not known, and then nobody is refused. */
+    readonly observe: (load: Load | undefined) => void;
+    /** The load that was noted last. */
+    readonly load: () => Load | undefined;
+  }
+>()("tidemark/command/Admission") {}
+
+/** Over how long the rate is taken at which a backlog drains. */
+const RATE_OVER_MS = 5_000;
+
+/** Where a backlog has to be for the next try, as a share of its bound: some room, and not one place. */
+const ROOM = 0.9;
+
+/** Longer than this nobody is sent away. */
+const RETRY_AFTER_MAX_SECONDS = 60;
+
+export const makeAdmission = ({ queuedMax, laggingMax }: AdmissionLimits): Admission["Service"] => {
+  let recent: ReadonlyArray<Load> = [];
+  let refusal: QueueFull | undefined;
+
+  const bounds: ReadonlyArray<Bound> = [
+    { max: queuedMax, backlog: ({ queued }) => queued, done: ({ appended }) => appended },
+    {
+      max: laggingMax,
+      backlog: ({ appended, folded }) => appended - folded,
+      done: ({ folded }) => folded,
+    },
+  ];
+
+  /** How long until there is room, at the rate at which a backlog lately shrank or was worked off. */
+  const secondsUntilRoom = ({ max, backlog, done }: Bound): number => {
+    const [first] = recent;
+    const last = recent.at(-1);
+    if (first === undefined || last === undefined) return 1;
+    const seconds = (last.at - first.at) / 1_000;
+    const worked = Math.max(done(last) - done(first), backlog(first) - backlog(last));
+    const wait = ((backlog(last) - max * ROOM) / worked) * seconds;
+    return worked > 0 && seconds > 0
+      ? Math.min(Math.max(Math.ceil(wait), 1), RETRY_AFTER_MAX_SECONDS)
+      : RETRY_AFTER_MAX_SECONDS;
+  };
+
+  const judge = (load: Load): QueueFull | undefined => {
+    const passed = bounds.find(({ max, backlog }) => backlog(load) >= max);
+    return passed && new QueueFull({ retryAfterSeconds: secondsUntilRoom(passed) });
+  };
+
+  return {
+    refusal: () => refusal,
+    load: () => recent.at(-1),
+    observe: (load) => {
+      recent = load === undefined ? [] : [...recent.filter(isWithin(load.at)), load];
+      refusal = load === undefined ? undefined : judge(load);
+    },
+  };
+};
+
+interface Bound {
+  readonly max: number;
+  readonly backlog: (load: Load) => number;
+  /** Grows by what is worked off, and tells the rate even while as much comes in. */
+  readonly done: (load: Load) => number;
+}
+
+const isWithin =
+  (now: number) =>
+  ({ at }: Load): boolean =>
+    at > now - RATE_OVER_MS;
+
+/** How long the watch rests between two looks, at least. Meanwhile a bound can be overshot. */
+const WATCH_REST_MS = 250;
+
+/** A look takes at most this share of the time, however long a long queue takes to add up. */
+const WATCH_SHARE = 0.1;
+
+/** Keeps an admission informed, until interrupted. */
+export const watchLoad = Effect.gen(function* () {
+  const admission = yield* Admission;
+  const look = Effect.gen(function* () {
+    const since = yield* Clock.currentTimeMillis;
+    // While the database is away nobody is refused here: to accept will fail by itself.
+    admission.observe(Option.getOrUndefined(yield* Effect.option(readLoad)));
+    const took = (yield* Clock.currentTimeMillis) - since;
+    yield* Effect.sleep(Math.max(WATCH_REST_MS, took / WATCH_SHARE));
+  });
+  return yield* Effect.forever(look);
+});
+
+const readLoad = Effect.gen(function* () {
+  const queue = yield* Queue;
+  const log = yield* EventLog;
+  const projection = yield* Projection;
+  const { events, seconds, deadLetters } = yield* queue.backlog;
+  // Before the heads: the lag may look smaller than it is for a moment, and is never below zero.
+  const checkpoints = yield* projection.checkpoints;
+  const heads = yield* log.heads;
+  const load: Load = {
+    at: yield* Clock.currentTimeMillis,
+    queued: events,
+    queuedSeconds: seconds,
+    deadLetters,
+    appended: sumOf(heads),
+    folded: sumOf(checkpoints),
+  };
+  return load;
+});
+
+const sumOf = (places: ReadonlyArray<{ readonly position: number }>): number =>
+  places.reduce((sum, { position }) => sum + position, 0);

@@ -1,0 +1,105 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { startBoss } from "../../adapters/pg_boss/boss.ts";
+import { newRowId } from "../../adapters/pg_boss/job_id.ts";
+import { rowWith } from "../../adapters/pg_boss/payload.ts";
+import { EVENTS_QUEUE } from "../../adapters/pg_boss/queue_settings.ts";
+import { anEvent } from "../../core/event/event.fixture.ts";
+import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
+
+const test = suite<{ migrated: MigratedDatabase }>("npm run deadletters");
+
+test.before(async (context) => {
+  context.migrated = await createMigratedDatabase();
+});
+test.after(({ migrated }) => migrated.close());
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+
+const run = (url: string, ...args: ReadonlyArray<string>) =>
+  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
+    const env = { ...process.env, DATABASE_URL: url };
+    const child = execFile(process.execPath, [MAIN, ...args], { env }, (_, out, err) => {
+      resolve({ code: child.exitCode ?? -1, out, err });
+    });
+  });
+
+/** Lets jobs die, and returns their ids. */
+const bury = async ({ execute }: MigratedDatabase, count: number): Promise<string[]> => {
+  const boss = await startBoss({ execute, supervise: false, onError: () => {} });
+  await boss.updateQueue(EVENTS_QUEUE, { retryLimit: 0 });
+  const ids = [];
+  for (let i = 0; i < count; i++) {
+    const id = newRowId(Date.now());
+    ids.push(id);
+    const events = [anEvent({ eventId: id, userId: "user-of-the-dead" })];
+    await boss.insert(EVENTS_QUEUE, [rowWith(id, [{ events, duplicates: 0, conflicts: 0 }])]);
+    const rows = await boss.fetch(EVENTS_QUEUE, { batchSize: 1 });
+    await boss.fail(EVENTS_QUEUE, rows, { message: "no good\n\u001b[31mat all" });
+  }
+  await boss.stop({ graceful: false });
+  return ids;
+};
+
+test("nothing to list is no failure", async ({ migrated }) => {
+  assert.equal(await run(migrated.url), { code: 0, out: "No dead letters.\n", err: "" });
+});
+
+test("dead letters are listed, shown, put back and dropped", async ({ migrated }) => {
+  const [first = "", second = "", third = ""] = await bury(migrated, 3);
+  const { out, code } = await run(migrated.url, "list", "--limit", "2");
+  assert.is(code, 0);
+  const [, one, two, summary] = out.split("\n");
+  assert.match(one ?? "", new RegExp(`^${first} .* 1 {2}no good \\[31mat all$`));
+  assert.match(two ?? "", second);
+  assert.match(summary ?? "", "The oldest 2 dead letters.");
+
+  const listed = JSON.parse((await run(migrated.url, "list", "--json")).out);
+  assert.equal(
+    listed.map(({ job_id, events }: { job_id: string; events: number }) => [job_id, events]),
+    [first, second, third].map((id) => [id, 1]),
+  );
+  const shown = JSON.parse((await run(migrated.url, "show", second)).out);
+  assert.is(shown.batches[0].events[0].userId, "user-of-the-dead");
+
+  assert.equal(await run(migrated.url, "redrive", first), {
+    code: 0,
+    out: "1 put back into the queue.\n",
+    err: "",
+  });
+  const again = await run(migrated.url, "redrive", first, second);
+  assert.equal([again.code, again.out], [1, "1 put back into the queue.\n"]);
+  assert.match(again.err, `There is no dead letter ${first}.`);
+  assert.is((await run(migrated.url, "drop", "--all")).out, "1 dropped.\n");
+  assert.is((await run(migrated.url)).out, "No dead letters.\n");
+});
+
+test("what makes no sense is refused, and says how it goes", async ({ migrated }) => {
+  for (const args of [
+    ["bury"],
+    ["show"],
+    ["redrive"],
+    ["drop", "--all", newRowId(1)],
+    ["show", "x"],
+    ["--no"],
+  ]) {
+    const { code, out, err } = await run(migrated.url, ...args);
+    assert.equal([code, out], [2, ""], args.join(" "));
+    assert.ok(err.length > 10);
+  }
+  const help = await run(migrated.url, "--help");
+  assert.is(help.code, 0);
+  assert.match(help.out, /^Usage: npm run deadletters/);
+});
+
+test("a database that cannot be reached is one line and exit code 1", async () => {
+  const { code, err } = await run("postgres://nobody@127.0.0.1:1/none");
+  assert.is(code, 1);
+  assert.is(err.trim().split("\n").length, 1);
+});
+
+test.run();
