@@ -2,10 +2,11 @@ import { parseArgs } from "node:util";
 
 import { setup } from "../test/setup.ts";
 import type { Case, CaseOptions } from "./case.ts";
+import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
 
-const CASES: ReadonlyArray<Case> = [...readCases];
+const CASES: ReadonlyArray<Case> = [...readCases, ...limitCases];
 
 const USAGE = `Usage: npm run bench -- [CASE...] [--runs N] [--scale F] [--json FILE]
 

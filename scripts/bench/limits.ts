@@ -1,0 +1,175 @@
+import { connect, type Socket } from "node:net";
+
+import pg from "pg";
+
+import { createMigratedDatabase } from "../test/migrated_database.ts";
+import type { Case, CaseOptions } from "./case.ts";
+import { type Child, startChild } from "./child.ts";
+import { type OpenLoad, sendOpenLoad } from "./open_load.ts";
+import type { Figure } from "./report.ts";
+import { median } from "./statistics.ts";
+
+const SHARDS = 8;
+
+/** Starts the service on a database of its own. */
+const withService = async <A>(
+  env: Readonly<Record<string, string>>,
+  use: (url: string, databaseUrl: string) => Promise<A>,
+): Promise<A> => {
+  const { url, close } = await createMigratedDatabase(SHARDS);
+  let service: Child | undefined;
+  try {
+    service = await startChild(
+      "app/main.ts",
+      [],
+      { PORT: "0", DATABASE_URL: url, LOG_FORMAT: "json", ...env },
+      /listens on (http:\S+?)[" ]/,
+    );
+    return await use(service.found, url);
+  } finally {
+    await service?.stop();
+    await close();
+  }
+};
+
+const SLOW_CLIENTS = 1_000;
+const QUIET: OpenLoad = { requestsPerSecond: 100, seconds: 8, eventsPerRequest: 10 };
+
+/** Healthy clients alone, and beside a thousand that send a byte of their headers now and then. */
+const slowClients = async ({ runs }: CaseOptions): Promise<Figure[]> =>
+  withService({}, async (url) => {
+    const alone: number[] = [];
+    const beside: number[] = [];
+    await sendOpenLoad(url, QUIET);
+    for (let run = 0; run < runs; run++) {
+      alone.push((await sendOpenLoad(url, QUIET)).p99);
+      const stop = openSlowClients(url, SLOW_CLIENTS);
+      beside.push((await sendOpenLoad(url, QUIET)).p99);
+      stop();
+    }
+    return [
+      { name: "POST /events of healthy clients, p99", unit: "ms", runs: alone },
+      { name: `the same beside ${SLOW_CLIENTS} slow clients, p99`, unit: "ms", runs: beside },
+      {
+        name: "beside slow clients against alone",
+        unit: "×",
+        runs: [median(beside) / median(alone)],
+        goal: { text: "≤ 3 ×", met: (ratio) => ratio <= 3 },
+      },
+    ];
+  });
+
+/** Holds so many connections that never get to the end of their headers; who is cut off comes again. */
+const openSlowClients = (url: string, count: number): (() => void) => {
+  const { hostname, port } = new URL(url);
+  const sockets = new Set<Socket>();
+  let stopped = false;
+  const open = (): void => {
+    if (stopped) return;
+    const socket = connect(Number(port), hostname);
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      sockets.delete(socket);
+      setTimeout(open, 100).unref();
+    });
+    socket.write("POST /events HTTP/1.1\r\nHost: tidemark\r\nX-Slow: ");
+  };
+  for (let i = 0; i < count; i++) open();
+  const drip = setInterval(() => {
+    for (const socket of sockets) socket.write("x");
+  }, 1_000);
+  return () => {
+    stopped = true;
+    clearInterval(drip);
+    for (const socket of sockets) socket.destroy();
+  };
+};
+
+const EVENTS_PER_REQUEST = 100;
+const OVERLOAD_SECONDS = 15;
+const OVERLOAD_FACTOR = 10;
+
+/** As much as the service takes, then ten times as much, and then whether all that it took is counted. */
+const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
+  withService({ QUEUE_DEPTH_MAX: "50000", LAG_EVENTS_MAX: "50000" }, async (url, databaseUrl) => {
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    const counted = async (): Promise<number> => {
+      const { rows } = await client.query(
+        "select coalesce(sum(events), 0)::float8 as events from read_models.activity_by_type",
+      );
+      return rows[0].events as number;
+    };
+    const drained = async (accepted: number): Promise<number> => {
+      const since = performance.now();
+      while ((await counted()) < accepted && performance.now() - since < 120_000) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      return counted();
+    };
+    const peak: number[] = [];
+    const goodput: number[] = [];
+    let accepted = 0;
+    // What the service takes: as many as can be, with few enough clients that nobody is refused for long.
+    const measure = async (requestsPerSecond: number): Promise<number> => {
+      const before = await counted();
+      const load = await sendOpenLoad(url, {
+        requestsPerSecond,
+        seconds: OVERLOAD_SECONDS,
+        eventsPerRequest: EVENTS_PER_REQUEST,
+      });
+      accepted += load.accepted;
+      say(
+        `${Math.round(requestsPerSecond)} requests/s: ${load.accepted} events accepted, ${load.refused} requests refused`,
+      );
+      // Counted while the load lasted, backlog included neither before nor after.
+      return ((await counted()) - before) / load.seconds;
+    };
+    await measure(50);
+    await drained(accepted);
+    let capacity = 0;
+    for (const requests of [100, 150, 200, 250, 300]) {
+      const rate = await measure(requests);
+      capacity = Math.max(capacity, rate);
+      await drained(accepted);
+    }
+    for (let run = 0; run < runs; run++) {
+      peak.push(await measure((capacity * 1.1) / EVENTS_PER_REQUEST));
+      await drained(accepted);
+      goodput.push(await measure((capacity * OVERLOAD_FACTOR) / EVENTS_PER_REQUEST));
+      await drained(accepted);
+    }
+    const lost = accepted - (await drained(accepted));
+    await client.end();
+    return [
+      { name: "events counted at the peak", unit: "events/s", runs: peak },
+      { name: `the same at ${OVERLOAD_FACTOR} times the load`, unit: "events/s", runs: goodput },
+      {
+        name: "goodput under overload against the peak",
+        unit: "×",
+        runs: goodput.map((rate, i) => rate / (peak[i] ?? Number.NaN)),
+        goal: { text: "≥ 0.8 ×", met: (ratio) => ratio >= 0.8 },
+      },
+      {
+        name: "accepted and not counted afterwards",
+        unit: "events",
+        runs: [lost],
+        goal: { text: "0", met: (events) => events === 0 },
+      },
+    ];
+  });
+
+/** What the service does about clients that are too slow, and about too many. */
+export const limitCases: ReadonlyArray<Case> = [
+  {
+    name: "limits.slow_clients",
+    about: "healthy clients beside a thousand that never finish their headers",
+    run: slowClients,
+  },
+  {
+    name: "limits.overload",
+    about: "ten times more than the service can take, and whether all it took is counted",
+    run: overload,
+  },
+];

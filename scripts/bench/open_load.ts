@@ -1,0 +1,94 @@
+import { makeHttpClient } from "../ingest/http_client.ts";
+import { percentile } from "./statistics.ts";
+
+/** Posts that come at a rate of their own, however long the answers take: as users do. */
+export interface OpenLoad {
+  readonly requestsPerSecond: number;
+  readonly seconds: number;
+  readonly eventsPerRequest: number;
+}
+
+export interface OpenLoadResult {
+  /** Events of 202 answers. */
+  readonly accepted: number;
+  /** Requests that were answered 503. */
+  readonly refused: number;
+  /** Of the 202 answers, in milliseconds, from when the request was due. */
+  readonly p50: number;
+  readonly p99: number;
+  /** How long it really took. */
+  readonly seconds: number;
+}
+
+const CONNECTIONS = 128;
+
+/** How many requests may be under way; past it a request that is due is not sent, and counts as refused. */
+const PENDING_MAX = 1_024;
+
+let sent = 0;
+
+/** Sends new events to `POST /events` at a steady rate. */
+export const sendOpenLoad = async (
+  url: string,
+  { requestsPerSecond, seconds, eventsPerRequest }: OpenLoad,
+): Promise<OpenLoadResult> => {
+  const client = makeHttpClient(url, CONNECTIONS);
+  const pending = new Set<Promise<void>>();
+  const latencies: number[] = [];
+  let accepted = 0;
+  let refused = 0;
+  const since = performance.now();
+
+  const sendOne = async (dueAt: number): Promise<void> => {
+    const { status } = await client.post("/events", batch(eventsPerRequest));
+    if (status === 202) {
+      accepted += eventsPerRequest;
+      latencies.push(performance.now() - since - dueAt);
+    } else if (status === 503) refused++;
+    else throw new Error(`POST /events answered ${status}`);
+  };
+
+  let due = 0;
+  while (due < requestsPerSecond * seconds) {
+    const now = performance.now() - since;
+    for (; due < Math.min((now * requestsPerSecond) / 1_000, requestsPerSecond * seconds); due++) {
+      if (pending.size >= PENDING_MAX) {
+        refused++;
+        continue;
+      }
+      const request = sendOne((due * 1_000) / requestsPerSecond).finally(() =>
+        pending.delete(request),
+      );
+      pending.add(request);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await Promise.all(pending);
+  client.close();
+  return {
+    accepted,
+    refused,
+    p50: percentile(latencies, 0.5),
+    p99: percentile(latencies, 0.99),
+    seconds: (performance.now() - since) / 1_000,
+  };
+};
+
+const ACCOUNTS = 500;
+const USERS = 200;
+const TYPES = ["message_sent", "call_made", "form_submitted", "login", "custom"];
+
+const batch = (events: number): Buffer => {
+  const timestamp = new Date().toISOString();
+  const items: string[] = [];
+  for (let i = 0; i < events; i++) {
+    const n = sent++;
+    const account = (n * 7_919) % ACCOUNTS;
+    items.push(
+      `{"event_id":"load-${process.pid}-${n}","account_id":"account-${account}",` +
+        `"user_id":"user-${(n * 104_729) % USERS}","type":"${TYPES[n % TYPES.length]}",` +
+        `"timestamp":"${timestamp}","metadata":{"channel":"web","n":${n % 10}}}`,
+    );
+  }
+  return Buffer.from(`{"events":[${items.join(",")}]}`);
+};
