@@ -1,0 +1,184 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { generateActivity, type SentEvent } from "../ingest/activity.ts";
+import { makeHttpClient, type Outcome } from "./http_client.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Random, shuffle } from "./random.ts";
+
+/** How hard and how nastily the clients send. */
+export interface LoadProfile {
+  readonly clients: number;
+  /** A request holds 1 to this many events. */
+  readonly batchMax: number;
+  /** The longest that a client pauses between two batches, in milliseconds. */
+  readonly pauseMaxMs: number;
+  /** How large a share of the batches is posted several times at once, from 0 to 1. */
+  readonly copiedShare: number;
+}
+
+const NORMAL_LOAD: LoadProfile = {
+  clients: 8,
+  batchMax: 25,
+  pauseMaxMs: 250,
+  copiedShare: 0.05,
+};
+
+/** What the clients have seen. */
+export interface LoadFigures {
+  /** How often each outcome that is no 202 was seen: a status, or why there was none. */
+  readonly failures: ReadonlyMap<string, number>;
+  /** Requests that were sent and broken off, by how long they had been under way in milliseconds. */
+  readonly brokenAfterMs: ReadonlyArray<number>;
+  /** The longest time without any 202, in milliseconds. */
+  readonly longestOutageMs: number;
+  /** Answers that no fault explains: neither 202 nor "later". */
+  readonly wrong: ReadonlyArray<string>;
+  /** Batches that were given up, without ever a 202. */
+  readonly abandoned: number;
+}
+
+/** Clients that send without end. */
+export interface Load {
+  /** Changes the APIs that the clients send to, in turn. */
+  readonly sendTo: (urls: ReadonlyArray<string>) => void;
+  readonly start: (profile?: LoadProfile) => void;
+  /** Begins no more batches, and returns when those that were begun are accepted; see `abandoned`. */
+  readonly stop: () => Promise<void>;
+  /** What was seen since the figures were last taken. */
+  readonly takeFigures: () => LoadFigures;
+  readonly close: () => void;
+}
+
+export interface LoadOptions {
+  readonly ledger: Ledger;
+  readonly random: Random;
+  readonly events: Iterator<SentEvent, void>;
+}
+
+/** Few enough accounts that the larger ones come to have windows. */
+const ACCOUNTS = 60;
+const USERS = 40;
+const DAY_MS = 86_400_000;
+
+/** An endless stream of events of the last days; a seed and a moment give the same ones. */
+export const endlessActivity = (seed: number, now: number): Iterator<SentEvent, void> =>
+  generateActivity({
+    events: Number.POSITIVE_INFINITY,
+    accounts: ACCOUNTS,
+    users: USERS,
+    from: now - 6 * DAY_MS,
+    to: now,
+    duplicates: 0.05,
+    seed,
+  });
+
+/** A client that hears nothing for so long does not know what became of its request. */
+const TIMEOUT_MS = 5_000;
+
+/** After what is not a 202, the same is sent again. Real clients wait longer; this measures outages. */
+const RETRY_MS = 100;
+
+/** How long a batch is tried after the load was told to stop. */
+const LAST_TRIES_MS = 60_000;
+
+const COPIES = 3;
+
+export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
+  const client = makeHttpClient(TIMEOUT_MS);
+  let urls: ReadonlyArray<string> = [];
+  let turn = 0;
+  let running: Promise<unknown> | undefined;
+  let stopping = false;
+  let giveUpAt = Number.POSITIVE_INFINITY;
+  let lastAcceptedAt = 0;
+  let figures = noFigures();
+
+  const takeBatch = (max: number): ReadonlyArray<SentEvent> => {
+    const wanted = 1 + Math.floor(random() * max);
+    const batch: SentEvent[] = [];
+    while (batch.length < wanted) {
+      const { value } = events.next();
+      if (value !== undefined) batch.push(value);
+    }
+    return batch;
+  };
+
+  const note = (outcome: Outcome): void => {
+    const name = outcome._tag === "Answered" ? String(outcome.status) : outcome.reason;
+    figures.failures.set(name, (figures.failures.get(name) ?? 0) + 1);
+    if (outcome._tag === "Unknown" && outcome.reason !== "timeout") {
+      figures.brokenAfterMs.push(outcome.afterMs);
+    }
+    const expected =
+      outcome._tag !== "Answered" || outcome.status === 503 || outcome.status === 429;
+    if (!expected) figures.wrong.push(`${outcome.status} ${outcome.body.slice(0, 300)}`);
+  };
+
+  const noteAccepted = (): void => {
+    const now = performance.now();
+    figures.longestOutageMs = Math.max(figures.longestOutageMs, now - lastAcceptedAt);
+    lastAcceptedAt = now;
+  };
+
+  /** Posts a batch until it is accepted; in another order each time, as a client that collects anew might. */
+  const deliver = async (batch: ReadonlyArray<SentEvent>): Promise<void> => {
+    let order = batch;
+    while (performance.now() < giveUpAt) {
+      const url = urls[turn++ % urls.length] ?? "";
+      const outcome = await client.post(`${url}/events`, JSON.stringify({ events: order }));
+      if (outcome._tag === "Answered" && outcome.status === 202) {
+        noteAccepted();
+        await ledger.accepted(batch);
+        return;
+      }
+      note(outcome);
+      await delay(RETRY_MS);
+      order = shuffle(random, batch);
+    }
+    figures.abandoned++;
+  };
+
+  const runClient = async (profile: LoadProfile): Promise<void> => {
+    while (!stopping) {
+      const batch = takeBatch(profile.batchMax);
+      ledger.sending(batch);
+      const copies = random() < profile.copiedShare ? COPIES : 1;
+      await Promise.all(
+        Array.from({ length: copies }, () => deliver(copies > 1 ? shuffle(random, batch) : batch)),
+      );
+      await delay(random() * profile.pauseMaxMs);
+    }
+  };
+
+  return {
+    sendTo: (next) => {
+      urls = next;
+    },
+    start: (profile = NORMAL_LOAD) => {
+      stopping = false;
+      giveUpAt = Number.POSITIVE_INFINITY;
+      lastAcceptedAt = performance.now();
+      running = Promise.all(Array.from({ length: profile.clients }, () => runClient(profile)));
+    },
+    stop: async () => {
+      stopping = true;
+      giveUpAt = performance.now() + LAST_TRIES_MS;
+      await running;
+      running = undefined;
+    },
+    takeFigures: () => {
+      const taken = figures;
+      figures = noFigures();
+      return taken;
+    },
+    close: client.close,
+  };
+};
+
+const noFigures = () => ({
+  failures: new Map<string, number>(),
+  brokenAfterMs: [] as number[],
+  longestOutageMs: 0,
+  wrong: [] as string[],
+  abandoned: 0,
+});

@@ -1,0 +1,73 @@
+/** One message of the Postgres protocol. */
+export interface Message {
+  /** Its type byte as a character; empty for the first packet of a client, which has none. */
+  readonly type: string;
+  /** All of it, type and length included. */
+  readonly bytes: Buffer;
+}
+
+const LENGTH_BYTES = 4;
+
+/**
+ * Makes a function that cuts a byte stream into the messages of the Postgres protocol, however the
+ * network has split them. It gives those that a chunk completes.
+ *
+ * @param opening whether the stream begins with a packet without a type, as that of a client does
+ * @see https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
+export const makeMessageReader = (opening: boolean): ((chunk: Buffer) => Message[]) => {
+  let rest: Buffer = Buffer.alloc(0);
+  let untyped = opening;
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const messages: Message[] = [];
+    for (;;) {
+      const lengthAt = untyped ? 0 : 1;
+      if (rest.length < lengthAt + LENGTH_BYTES) return messages;
+      const end = lengthAt + rest.readInt32BE(lengthAt);
+      if (rest.length < end) return messages;
+      const type = untyped ? "" : String.fromCharCode(rest[0] ?? 0);
+      messages.push({ type, bytes: rest.subarray(0, end) });
+      rest = rest.subarray(end);
+      untyped = false;
+    }
+  };
+};
+
+const BODY_AT = 1 + LENGTH_BYTES;
+
+/** The texts that a message begins with, each ended by a zero byte. */
+const textsOf = ({ bytes }: Message, count: number): ReadonlyArray<string> => {
+  const texts: string[] = [];
+  let at = BODY_AT;
+  for (let i = 0; i < count; i++) {
+    const end = bytes.indexOf(0, at);
+    texts.push(bytes.toString("utf8", at, end));
+    at = end + 1;
+  }
+  return texts;
+};
+
+/** What a client's message runs: the text of a simple query, or the name of a prepared statement. */
+export type Runs =
+  | { readonly _tag: "Text"; readonly text: string }
+  | { readonly _tag: "Prepared"; readonly name: string };
+
+/** Says what a client's message runs; undefined for one that runs nothing. */
+export const runsOf = (message: Message): Runs | undefined => {
+  if (message.type === "Q") return { _tag: "Text", text: textsOf(message, 1)[0] ?? "" };
+  if (message.type === "B") return { _tag: "Prepared", name: textsOf(message, 2)[1] ?? "" };
+  return undefined;
+};
+
+/** The name and the text of the statement that a client's message prepares, if it does. */
+export const preparedBy = (
+  message: Message,
+): { readonly name: string; readonly text: string } | undefined => {
+  if (message.type !== "P") return undefined;
+  const [name = "", text = ""] = textsOf(message, 2);
+  return { name, text };
+};
+
+/** A client's request for the answers so far, without the end of the transaction that Sync brings. */
+export const FLUSH: Buffer = Buffer.from([0x48, 0, 0, 0, LENGTH_BYTES]);

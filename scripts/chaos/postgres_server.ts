@@ -1,0 +1,80 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "../../adapters/embedded_postgres/embedded_postgres.ts";
+import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
+
+export interface PostgresServerOptions {
+  readonly dataDir: string;
+  readonly settings?: Settings;
+  /** Told where the server listens, each time that it was started. */
+  readonly onPort: (port: number) => void;
+}
+
+/** The ways of a whole server's sudden end. `SIGINT`: fast shutdown. `SIGQUIT`: immediate. */
+export type ServerSignal = "SIGINT" | "SIGQUIT" | "SIGKILL";
+
+/** A real Postgres that is started again whenever it ends. */
+export interface PostgresServer {
+  /** Its URL now; the port changes with each start. */
+  readonly url: () => string;
+  /** Ends the server, and returns when the next one accepts connections. */
+  readonly restart: (signal: ServerSignal) => Promise<void>;
+  /** Returns when a server runs. */
+  readonly started: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** How long to wait before a server that cannot start, say for want of disk, is tried again. */
+const RETRY_MS = 500;
+
+export const startPostgresServer = async (
+  options: PostgresServerOptions,
+): Promise<PostgresServer> => {
+  const state = { closing: false };
+  let running: EmbeddedPostgres | undefined;
+  let url = "";
+  let starting: Promise<void>;
+
+  const start = async (): Promise<void> => {
+    const server = await startEmbeddedPostgres(options);
+    running = server;
+    url = server.url;
+    options.onPort(Number(new URL(url).port));
+    void server.exited.then(() => {
+      running = undefined;
+      if (!state.closing) starting = startAgain();
+    });
+  };
+  const startAgain = async (): Promise<void> => {
+    while (!state.closing) {
+      try {
+        await start();
+        return;
+      } catch {
+        await delay(RETRY_MS);
+      }
+    }
+  };
+
+  await (starting = start());
+  return {
+    url: () => url,
+    restart: async (signal) => {
+      const server = running;
+      if (server !== undefined) {
+        process.kill(server.pid, signal);
+        await server.exited;
+      }
+      await starting;
+    },
+    started: () => starting,
+    close: async () => {
+      state.closing = true;
+      await starting.catch(() => {});
+      await running?.stop();
+    },
+  };
+};

@@ -1,0 +1,61 @@
+import type { Result } from "./play.ts";
+
+const COLUMNS = [
+  ["promise", 32],
+  ["kills", 5],
+  ["faults", 6],
+  ["accepted", 9],
+  ["lost", 4],
+  ["duplicated", 10],
+  ["differing", 9],
+  ["longest outage", 14],
+  ["recovery", 8],
+  ["", 4],
+] as const;
+
+const line = (cells: ReadonlyArray<string>): string =>
+  `| ${cells
+    .map((cell, i) =>
+      i === 0 ? cell.padEnd(COLUMNS[i]?.[1] ?? 0) : cell.padStart(COLUMNS[i]?.[1] ?? 0),
+    )
+    .join(" | ")} |`;
+
+/** The first two lines of the table, which is Markdown: it can be pasted as it is printed. */
+export const tableHead = (): string =>
+  [
+    line(COLUMNS.map(([name]) => name)),
+    `| ${COLUMNS.map(([, width], i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`,
+  ].join("\n");
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+
+export const tableRow = (result: Result): string =>
+  line([
+    result.name,
+    String(result.kills),
+    String(result.faults),
+    String(result.accepted),
+    String(result.lost),
+    String(result.duplicated),
+    String(result.differing),
+    seconds(result.longestOutageMs),
+    seconds(result.recoveryMs),
+    result.failures.length === 0 ? "ok" : "FAIL",
+  ]);
+
+/** What goes below a row: why it failed, and what it saw. */
+export const details = ({ failures, notes }: Result): ReadonlyArray<string> => [
+  ...failures.map((failure) => `    FAIL ${failure}`),
+  ...notes.map((note) => `    ${note}`),
+];
+
+/** The last line of a run. */
+export const totalLine = (results: ReadonlyArray<Result>): string => {
+  const sum = (
+    key: "kills" | "faults" | "accepted" | "lost" | "duplicated" | "differing",
+  ): number => results.reduce((all, result) => all + result[key], 0);
+  return (
+    `total: kills ${sum("kills")}, other faults ${sum("faults")}, accepted ${sum("accepted")}, ` +
+    `lost ${sum("lost")}, duplicated ${sum("duplicated")}, differing ${sum("differing")}`
+  );
+};
