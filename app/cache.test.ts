@@ -1,12 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import {
-  redisMissing,
-  type RedisServer,
-  startRedisServer,
-} from "../adapters/redis/redis_server.fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { accept, anEvent, getJson, totalsOf, untilLogins } from "./api_client.fixture.ts";
 import {

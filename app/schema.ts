@@ -1,8 +1,9 @@
 import { Data, Effect, Schedule } from "effect";
 
 import { installQueues } from "../adapters/pg_boss/queue_settings.ts";
-import type { Database } from "../adapters/postgres/pool.ts";
+import { type Database, databaseOf } from "../adapters/postgres/pool.ts";
 import { ensureShards } from "../adapters/postgres/shards.ts";
+import { withClient } from "../db/client.ts";
 import { problemOf } from "../db/compare.ts";
 import { migrate } from "../db/migrate.ts";
 import { installQueueSchema } from "../db/queue_schema.ts";
@@ -30,7 +31,7 @@ export const prepareSchema = async (
   settings: Pick<Configuration, "MIGRATE_ON_START" | "SHARDS" | "ALLOW_UNSAFE_DATABASE">,
 ): Promise<void> => {
   const { MIGRATE_ON_START, SHARDS, ALLOW_UNSAFE_DATABASE } = settings;
-  await checkSafety(database, ALLOW_UNSAFE_DATABASE);
+  await withClient(url, (client) => checkSafety(databaseOf(client), ALLOW_UNSAFE_DATABASE));
   if (MIGRATE_ON_START) {
     await migrate(url);
     await installQueueSchema(url, { installQueues });

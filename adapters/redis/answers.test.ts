@@ -4,10 +4,15 @@ import * as assert from "uvu/assert";
 
 import type { Answer } from "../../core/query/answer.ts";
 import { answerStoreConformance } from "../../core/query/answer_store.conformance.ts";
+import {
+  redisMissing,
+  type RedisServer,
+  startRedisServer,
+  until,
+} from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
 import { makeRedisAnswerStore } from "./answers.ts";
 import { type Connection, openConnection } from "./connection.ts";
-import { redisMissing, type RedisServer, startRedisServer, until } from "./redis_server.fixture.ts";
 
 if (redisMissing !== undefined) skipSuite("answers in Redis", redisMissing);
 else {

@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { until } from "../../scripts/test/redis_server.ts";
 import { type Breaker, makeBreaker } from "./breaker.ts";
-import { until } from "./redis_server.fixture.ts";
 
 interface Context {
   breaker: Breaker;

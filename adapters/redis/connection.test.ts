@@ -3,13 +3,18 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import type { Answer } from "../../core/query/answer.ts";
+import {
+  redisMissing,
+  type RedisServer,
+  startRedisServer,
+  until,
+} from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
 import { makeRedisAnswerStore } from "./answers.ts";
 import { PROBE_REST_MS } from "./breaker.ts";
 import { COMMAND_TIMEOUT_MS } from "./client.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
-import { redisMissing, type RedisServer, startRedisServer, until } from "./redis_server.fixture.ts";
 
 if (redisMissing !== undefined) skipSuite("a Redis that fails", redisMissing);
 else {

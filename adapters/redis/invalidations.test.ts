@@ -4,10 +4,15 @@ import * as assert from "uvu/assert";
 
 import { invalidationsConformance } from "../../core/projection/invalidations.conformance.ts";
 import type { Invalidation } from "../../core/projection/invalidations.ts";
+import {
+  redisMissing,
+  type RedisServer,
+  startRedisServer,
+  until,
+} from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
-import { redisMissing, type RedisServer, startRedisServer, until } from "./redis_server.fixture.ts";
 
 if (redisMissing !== undefined) skipSuite("invalidations over Redis", redisMissing);
 else {

@@ -1,5 +1,3 @@
-import { connect, type Socket } from "node:net";
-
 import pg from "pg";
 
 import { createMigratedDatabase } from "../test/migrated_database.ts";
@@ -32,6 +30,7 @@ const withService = async <A>(
   }
 };
 
+const SLOW = "scripts/bench/slow_clients_process.ts";
 const SLOW_CLIENTS = 1_000;
 const QUIET: OpenLoad = { requestsPerSecond: 100, seconds: 8, eventsPerRequest: 10 };
 
@@ -43,9 +42,9 @@ const slowClients = async ({ runs }: CaseOptions): Promise<Figure[]> =>
     await sendOpenLoad(url, QUIET);
     for (let run = 0; run < runs; run++) {
       alone.push((await sendOpenLoad(url, QUIET)).p99);
-      const stop = openSlowClients(url, SLOW_CLIENTS);
+      const slow = await startChild(SLOW, [url, String(SLOW_CLIENTS)], {}, /^(ready)$/);
       beside.push((await sendOpenLoad(url, QUIET)).p99);
-      stop();
+      await slow.stop();
     }
     return [
       { name: "POST /events of healthy clients, p99", unit: "ms", runs: alone },
@@ -58,33 +57,6 @@ const slowClients = async ({ runs }: CaseOptions): Promise<Figure[]> =>
       },
     ];
   });
-
-/** Holds so many connections that never get to the end of their headers; who is cut off comes again. */
-const openSlowClients = (url: string, count: number): (() => void) => {
-  const { hostname, port } = new URL(url);
-  const sockets = new Set<Socket>();
-  let stopped = false;
-  const open = (): void => {
-    if (stopped) return;
-    const socket = connect(Number(port), hostname);
-    sockets.add(socket);
-    socket.on("error", () => {});
-    socket.once("close", () => {
-      sockets.delete(socket);
-      setTimeout(open, 100).unref();
-    });
-    socket.write("POST /events HTTP/1.1\r\nHost: tidemark\r\nX-Slow: ");
-  };
-  for (let i = 0; i < count; i++) open();
-  const drip = setInterval(() => {
-    for (const socket of sockets) socket.write("x");
-  }, 1_000);
-  return () => {
-    stopped = true;
-    clearInterval(drip);
-    for (const socket of sockets) socket.destroy();
-  };
-};
 
 const EVENTS_PER_REQUEST = 100;
 const OVERLOAD_SECONDS = 15;

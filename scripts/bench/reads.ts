@@ -1,6 +1,7 @@
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import type { Case, CaseOptions } from "./case.ts";
 import type { Filling } from "./fill_log.ts";
+import { benchFreshness } from "./reads_fresh.ts";
 import { benchHotReads } from "./reads_hot.ts";
 import { openFilledLog, percentiles } from "./reads_uncached.ts";
 import type { Figure } from "./report.ts";
@@ -106,6 +107,11 @@ const growth = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
 /** What the read side promises. */
 export const readCases: ReadonlyArray<Case> = [
   { name: "reads.hot", about: "summaries that are asked for again and again", run: hot },
+  {
+    name: "reads.fresh",
+    about: "how soon two processes show a new event in summaries that they have kept",
+    run: benchFreshness,
+  },
   {
     name: "reads.uncached",
     about: "summaries past the cache, of ordinary accounts and of a whale",

@@ -1,0 +1,139 @@
+import { createMigratedDatabase } from "../test/migrated_database.ts";
+import { redisMissing, startRedisServer } from "../test/redis_server.ts";
+import type { CaseOptions } from "./case.ts";
+import { type Child, startChild } from "./child.ts";
+import { sendOpenLoad } from "./open_load.ts";
+import type { Figure } from "./report.ts";
+import { percentile } from "./statistics.ts";
+
+const SHARDS = 8;
+const LOAD = { requestsPerSecond: 20, seconds: 20, eventsPerRequest: 100 };
+const PROBE_ACCOUNTS = 20;
+const POLL_MS = 5;
+
+/**
+ * Two processes with the API, one that works for them, one Postgres and one Redis, under a steady
+ * load: how soon an event shows in the summary of its account, which both have kept.
+ */
+export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure[]> => {
+  if (redisMissing !== undefined) throw new Error(redisMissing);
+  const { url: DATABASE_URL, close } = await createMigratedDatabase(SHARDS);
+  const redis = await startRedisServer();
+  const children: Child[] = [];
+  const start = async (ROLES: string): Promise<string> => {
+    const env = { PORT: "0", DATABASE_URL, REDIS_URL: redis.url, LOG_FORMAT: "json", ROLES };
+    const child = await startChild("app/main.ts", [], env, /listens on (http:\S+?)[" ]/);
+    children.push(child);
+    return child.found;
+  };
+  try {
+    const urls = [await start("api"), await start("api")] as const;
+    await start("worker,projector");
+    const p50: number[] = [];
+    const p99: number[] = [];
+    const max: number[] = [];
+    let differing = 0;
+    // The first round only warms up.
+    for (let run = 0; run <= runs; run++) {
+      const load = sendOpenLoad(urls[0], LOAD);
+      const probed = await probe(urls, LOAD.seconds - 2);
+      await load;
+      differing += await countDiffering(urls);
+      if (run === 0) continue;
+      p50.push(percentile(probed, 0.5));
+      p99.push(percentile(probed, 0.99));
+      max.push(Math.max(...probed));
+      say(`${probed.length} events were followed`);
+    }
+    return [
+      {
+        name: "from the 202 until both of two processes show an event, p50",
+        unit: "ms",
+        runs: p50,
+      },
+      {
+        name: "the same, p99",
+        unit: "ms",
+        runs: p99,
+        goal: { text: "≤ 1,000 ms", met: (ms) => ms <= 1_000 },
+      },
+      { name: "the same, longest", unit: "ms", runs: max },
+      {
+        name: "accounts that the two answer differently a second later",
+        unit: "",
+        runs: [differing],
+        goal: { text: "0", met: (accounts) => accounts === 0 },
+      },
+    ];
+  } finally {
+    for (const child of children.toReversed()) await child.stop();
+    await redis.close();
+    await close();
+  }
+};
+
+let followed = 0;
+const posted = new Map<string, number>();
+
+/** Posts an event at a time and follows it until both show it. */
+const probe = async (urls: readonly [string, string], seconds: number): Promise<number[]> => {
+  const took: number[] = [];
+  const end = performance.now() + seconds * 1_000;
+  while (performance.now() < end) {
+    const n = followed++;
+    const account = `probe-${n % PROBE_ACCOUNTS}`;
+    const url = urls[n % 2] ?? urls[0];
+    // Kept by both, so that only an invalidation can make it right.
+    await Promise.all(urls.map((each) => loginsOf(each, account)));
+    const timestamp = new Date().toISOString();
+    const event = { event_id: `probe-${n}`, account_id: account, user_id: "u", type: "login" };
+    const { status } = await fetch(`${url}/events`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ events: [{ ...event, timestamp }] }),
+    });
+    if (status !== 202) throw new Error(`POST /events answered ${status}`);
+    const since = performance.now();
+    const expected = (posted.get(account) ?? 0) + 1;
+    posted.set(account, expected);
+    await Promise.all(urls.map((each) => untilShown(each, account, expected)));
+    took.push(performance.now() - since);
+  }
+  return took;
+};
+
+const untilShown = async (url: string, account: string, expected: number): Promise<void> => {
+  while ((await loginsOf(url, account)) < expected) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+};
+
+const loginsOf = async (url: string, account: string): Promise<number> => {
+  const { totals } = await summaryOf(url, account);
+  return totals["login"] ?? 0;
+};
+
+interface Shown {
+  readonly totals: Readonly<Record<string, number>>;
+  readonly top_users: unknown;
+}
+
+const summaryOf = async (url: string, account: string): Promise<Shown> => {
+  const answer = await fetch(`${url}/accounts/${account}/summary?window=last_7d`);
+  return (await answer.json()) as Shown;
+};
+
+/** A second after the last write: of how many accounts the two processes say different things. */
+const countDiffering = async (urls: readonly [string, string]): Promise<number> => {
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const sample = await fetch(`${urls[0]}/accounts/sample?limit=100`);
+  const { account_ids } = (await sample.json()) as { account_ids: string[] };
+  let differing = 0;
+  for (const account of account_ids) {
+    const [one, two] = await Promise.all(urls.map((url) => summaryOf(url, account)));
+    const shown = (summary: Shown | undefined) =>
+      JSON.stringify([summary?.totals, summary?.top_users]);
+    if (shown(one) !== shown(two)) differing++;
+  }
+  return differing;
+};
