@@ -88,7 +88,7 @@ export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
   let urls: ReadonlyArray<string> = [];
   let turn = 0;
   let running: Promise<unknown> | undefined;
-  let stopping = false;
+  const state = { stopping: false };
   let giveUpAt = Number.POSITIVE_INFINITY;
   let lastAcceptedAt = 0;
   let figures = noFigures();
@@ -139,7 +139,7 @@ export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
   };
 
   const runClient = async (profile: LoadProfile): Promise<void> => {
-    while (!stopping) {
+    while (!state.stopping) {
       const batch = takeBatch(profile.batchMax);
       ledger.sending(batch);
       const copies = random() < profile.copiedShare ? COPIES : 1;
@@ -155,13 +155,13 @@ export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
       urls = next;
     },
     start: (profile = NORMAL_LOAD) => {
-      stopping = false;
+      state.stopping = false;
       giveUpAt = Number.POSITIVE_INFINITY;
       lastAcceptedAt = performance.now();
       running = Promise.all(Array.from({ length: profile.clients }, () => runClient(profile)));
     },
     stop: async () => {
-      stopping = true;
+      state.stopping = true;
       giveUpAt = performance.now() + LAST_TRIES_MS;
       await running;
       running = undefined;

@@ -43,10 +43,12 @@ export const startPostgresServer = async (
     running = server;
     url = server.url;
     options.onPort(Number(new URL(url).port));
-    void server.exited.then(() => {
-      running = undefined;
-      if (!state.closing) starting = startAgain();
-    });
+    void watch(server);
+  };
+  const watch = async (server: EmbeddedPostgres): Promise<void> => {
+    await server.exited;
+    running = undefined;
+    if (!state.closing) starting = startAgain();
   };
   const startAgain = async (): Promise<void> => {
     while (!state.closing) {
