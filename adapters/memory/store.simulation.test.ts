@@ -8,7 +8,7 @@ import { type Report, runSeed } from "./simulation/run_seed.fixture.ts";
 const test = suite("simulation");
 
 /** How many worlds a run simulates. `SIMULATION_SEEDS=20000` looks longer. */
-const SEEDS = Number(process.env["SIMULATION_SEEDS"] ?? 250);
+const SEEDS = Number(process.env["SIMULATION_SEEDS"] ?? 200);
 
 /** Each run looks at other worlds. `SIMULATION_SEED=123` looks at this one only. */
 const REPEATED = process.env["SIMULATION_SEED"];

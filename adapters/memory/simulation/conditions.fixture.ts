@@ -1,0 +1,95 @@
+import type { SeededRandom } from "./random.fixture.ts";
+
+/** The most that the chance of each fault can be. */
+const CHANCES_MAX = {
+  // Of a call of a process to another station.
+  /** It fails, and nothing has happened there. */
+  refused: 0.2,
+  /** It fails, and all of it has happened there. */
+  answerLost: 0.1,
+  /** The process dies, and nothing has happened there. */
+  crashBefore: 0.03,
+  /** The process dies, and all of it has happened there. */
+  crashAfter: 0.03,
+  /** It takes long, before it happens or after. */
+  stalled: 0.05,
+  /** Another projector holds the lease of the shard. */
+  leased: 0.2,
+
+  // Of an announcement to one process.
+  unannounced: 0.8,
+
+  // About once a second, of the storm over all processes.
+  killed: 0.4,
+  stopped: 0.2,
+  /** All of a process stands still for a while, and goes on as if nothing had been. */
+  frozen: 0.2,
+  outage: 0.4,
+
+  // Of what a client sends.
+  /** An event that was sent before, by whomever. */
+  resent: 0.4,
+  /** An event under the id of another. */
+  conflicting: 0.2,
+  /** An event that the log will never take. */
+  unstorable: 0.05,
+  /** An event that no read model can count. */
+  unfoldable: 0.2,
+  /** The client's clock is wrong. */
+  skewed: 0.7,
+} as const;
+
+/** Names that sort, quote and encode differently, and one that is the start of another. */
+const ACCOUNTS = ["acme", "acm", "ä", "\uffee", "😀", "'; --"];
+
+export type Fault = keyof typeof CHANCES_MAX;
+
+/** What a world is like: how large, how patient, how unlucky. */
+export interface Conditions {
+  readonly shards: number;
+  readonly processes: number;
+  readonly clients: number;
+  readonly accounts: ReadonlyArray<string>;
+  /** How long the faults last, in milliseconds. */
+  readonly stormMs: number;
+  readonly leaseMs: number;
+  readonly retriesMax: number;
+  readonly stallMaxMs: number;
+  readonly takeEventsMax: number;
+  readonly stepEventsMax: number;
+  /** Whether summaries are read, and kept, while all this happens. */
+  readonly reads: boolean;
+  readonly chances: Readonly<Record<Fault, number>>;
+}
+
+/**
+ * Draws what a seed's world is like. Each leaves out many faults: what hides one bug, such as a crash
+ * that comes before anything else can, is absent from another world ("swarm testing", Groce et al.,
+ * ISSTA 2012). Some worlds have no faults at all, and must be exact to the last count.
+ */
+export const drawConditions = (random: SeededRandom): Conditions => {
+  const calm = random.chance(0.05);
+  const chanceOf = (most: number): number =>
+    calm || random.chance(0.5) ? 0 : most * random.next();
+  return {
+    shards: random.between(1, 3),
+    processes: random.pick([1, 2, 2, 3]),
+    clients: random.between(1, 3),
+    accounts: ACCOUNTS.slice(0, random.between(1, ACCOUNTS.length)),
+    stormMs: random.magnitude(2_000, 12_000),
+    // Shorter than a worker's patience with a log that is away, and longer.
+    leaseMs: calm ? 60_000 : random.pick([700, 3_000, 10_000]),
+    retriesMax: random.between(0, 3),
+    stallMaxMs: random.pick([2_000, 10_000, 120_000]),
+    takeEventsMax: random.pick([1, 10, 4_000]),
+    stepEventsMax: random.pick([1, 5, 10_000]),
+    reads: random.chance(0.3),
+    chances: Object.fromEntries(
+      Object.entries(CHANCES_MAX).map(([fault, most]) => [fault, chanceOf(most)]),
+    ) as Record<Fault, number>,
+  };
+};
+
+/** Whether nothing can go wrong in a world but that its parts run at the same time. */
+export const isCalm = ({ chances }: Conditions): boolean =>
+  Object.values(chances).every((chance) => chance === 0);

@@ -1,0 +1,64 @@
+import { Effect, Option } from "effect";
+
+import type { JobId } from "../../../core/queue/queue.ts";
+import { complain } from "./complaint.fixture.ts";
+import type { Fleet } from "./fleet.fixture.ts";
+import type { World } from "./world.fixture.ts";
+
+/** How often it is looked whether all is done. */
+const LOOK_MS = 100;
+
+/** How long what is left may take when nothing goes wrong any more, beside claims that must lapse. */
+const PATIENCE_MS = 20_000;
+
+/** How long is waited behind that for what must change nothing: late attempts, stale claims. */
+const REST_MS = 1_000;
+
+/** Waits until everything is appended and folded, and complains of what never gets there. */
+export const drain = Effect.fnUntraced(function* (world: World, fleet: Fleet) {
+  const { faults, conditions, backend } = world;
+  const ended = new Set<JobId>();
+  const isDrained = Effect.gen(function* () {
+    for (const id of backend.jobs.keys()) {
+      if (!ended.has(id) && (yield* hasEnded(world, id))) ended.add(id);
+    }
+    return (
+      ended.size === backend.jobs.size &&
+      backend.store.shards.every(({ events, checkpoint }) => checkpoint === events.length)
+    );
+  });
+  // What is stalled since the storm is not lost: it comes back, and must do no harm.
+  const isCalm = Effect.sync(() => faults.underWay() === 0);
+  const calmed = yield* eventually(isCalm, 3 * conditions.stallMaxMs);
+  const patienceMs = 2 * conditions.leaseMs + PATIENCE_MS;
+  const drained = calmed && (yield* eventually(isDrained, patienceMs));
+  yield* Effect.sleep(REST_MS);
+
+  const unended = drained ? [] : [`not in the ${patienceMs} ms after the last fault`];
+  const dead = fleet
+    .running()
+    .flatMap((process) =>
+      process.endedLoops().map((loop) => `the ${loop} of ${process.name} ended`),
+    );
+  const unstopped = fleet
+    .stopped()
+    .filter((process) => process.endedLoops().length < process.loops)
+    .map((process) => `${process.name} was stopped and goes on`);
+  return complain("everything drains", [...unended, ...dead, ...unstopped]);
+});
+
+const hasEnded = ({ backend }: World, id: JobId): Effect.Effect<boolean> =>
+  Effect.map(Effect.orDie(backend.queue.find(id)), (found) =>
+    Option.exists(found, ({ state }) => state === "completed" || state === "dead"),
+  );
+
+const eventually = Effect.fnUntraced(function* (
+  condition: Effect.Effect<boolean>,
+  withinMs: number,
+) {
+  for (let waitedMs = 0; waitedMs <= withinMs; waitedMs += LOOK_MS) {
+    if (yield* condition) return true;
+    yield* Effect.sleep(LOOK_MS);
+  }
+  return false;
+});
