@@ -58,16 +58,20 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
   const tally = { kills: 0, faults: 0, aims: 0, met: 0 };
   const others: Role[] = [];
   const acceptedBefore = ledger.acceptedCount();
-  const start = performance.now();
-  const leftMs = (): number => Math.max(0, start + budgetMs - performance.now());
+  let end = performance.now() + budgetMs;
+  const leftMs = (): number => Math.max(0, end - performance.now());
 
   const scene: Scene = {
     ...stage,
     random,
     diskFolder: options.diskFolder,
     another: async (role) => {
+      const start = performance.now();
       const other = await stage.another(role);
       others.push(other);
+      await other.ready();
+      // Nothing was broken meanwhile.
+      end += performance.now() - start;
       return other;
     },
     leftMs,
@@ -127,7 +131,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
   }
   const seen = load.takeFigures();
   failures.push(
-    ...[...Object.values(roles), ...others].flatMap((role) => role.crashes()),
+    ...new Set([...Object.values(roles), ...others].flatMap((role) => role.crashes())),
     ...(tally.aims > 0 && tally.met === 0 ? ["it never met the moment that it aims at"] : []),
     ...failuresOf(scenario, seen, await reader.stop()),
     ...examples(findings),

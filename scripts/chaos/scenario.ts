@@ -38,6 +38,8 @@ export interface OwnDisk {
 
 /** The stage while a scenario plays on it. */
 export interface Scene extends Stage {
+  /** Starts one more process of a role, which ends with the scenario; returns when it is ready. */
+  readonly another: Stage["another"];
   /** Makes the choices of this scenario: a seed repeats them. */
   readonly random: Random;
   /** How long faults may go on, in milliseconds; not below 0. */

@@ -10,9 +10,7 @@ export const projectorsTakeTurns: Scenario = {
   name: "projectors-take-turns",
   about: "two projectors at once, each killed in the middle of a fold, or both together",
   run: async (scene) => {
-    const second = await scene.another("projector");
-    await second.ready();
-    const projectors = [scene.roles.projector, second];
+    const projectors = [scene.roles.projector, await scene.another("projector")];
     await scene.repeat(async () => {
       const moment = pick(scene.random, ["unsent", "uncommitted", "unanswered"] as const);
       const met = await Promise.all(

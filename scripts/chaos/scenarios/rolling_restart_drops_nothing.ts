@@ -8,7 +8,6 @@ export const rollingRestartDropsNothing: Scenario = {
   run: async (scene) => {
     const { api, worker, projector } = scene.roles;
     const second = await scene.another("api");
-    await second.ready();
     scene.load.sendTo([api.url, second.url]);
     const order = [api, second, worker, projector];
     let turn = 0;
