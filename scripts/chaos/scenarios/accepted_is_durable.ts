@@ -6,7 +6,7 @@ import { ENQUEUE } from "../statements.ts";
 export const acceptedIsDurable: Scenario = {
   name: "accepted-is-durable",
   about: "kill -9 of the API before, in and after the commit behind a 202, and at any moment",
-  weight: 2,
+  weight: 2.5,
   run: async (scene) => {
     const { api } = scene.roles;
     await scene.repeat(async () => {
@@ -16,7 +16,7 @@ export const acceptedIsDurable: Scenario = {
         scene.killed();
       } else await scene.killAt(api, moment, ENQUEUE);
       await api.ready();
-      await scene.rest(500);
+      await scene.rest(200);
     });
   },
 };

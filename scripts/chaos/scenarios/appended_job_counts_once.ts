@@ -9,7 +9,7 @@ import { APPEND, SETTLE } from "../statements.ts";
 export const appendedJobCountsOnce: Scenario = {
   name: "appended-job-counts-once",
   about: "kill -9 of the worker after an append, before or while it settles the job",
-  weight: 1.5,
+  weight: 2,
   run: async (scene) => {
     const { worker } = scene.roles;
     await scene.repeat(async () => {
@@ -20,7 +20,7 @@ export const appendedJobCountsOnce: Scenario = {
         ["unanswered", SETTLE],
       ] as const);
       await scene.killAt(worker, moment, statement);
-      await scene.rest(1_000);
+      await scene.rest(400);
     });
   },
 };

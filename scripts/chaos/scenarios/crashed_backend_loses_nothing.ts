@@ -10,7 +10,7 @@ export const crashedBackendLosesNothing: Scenario = {
     await repeat(async () => {
       process.kill(pick(random, await sessionsOf(database)), "SIGKILL");
       killed();
-      await rest(2_000);
+      await rest(1_000);
     });
   },
 };

@@ -10,7 +10,7 @@ export const databaseRestartLosesNothing: Scenario = {
     await scene.repeat(async () => {
       await scene.postgres.restart(pick(scene.random, ["SIGINT", "SIGQUIT", "SIGKILL"]));
       scene.killed();
-      await scene.rest(2_000);
+      await scene.rest(1_500);
     });
   },
 };

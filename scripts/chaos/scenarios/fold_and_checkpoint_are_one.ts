@@ -12,7 +12,7 @@ export const foldAndCheckpointAreOne: Scenario = {
     await scene.repeat(async () => {
       const moment = pick(scene.random, ["unsent", "uncommitted", "unanswered"] as const);
       await scene.killAt(projector, moment, STEP);
-      await scene.rest(500);
+      await scene.rest(300);
     });
   },
 };

@@ -12,7 +12,6 @@ const MOMENT_WITHIN_MS = 5_000;
 export const frozenProjectorIsPassed: Scenario = {
   name: "frozen-projector-is-passed",
   about: "SIGSTOP of a projector between fold and commit, for up to a minute, then SIGCONT",
-  weight: 1.5,
   run: async (scene) => {
     await scene.another("projector");
     const { projector } = scene.roles;

@@ -16,7 +16,7 @@ export const frozenWorkerIsFenced: Scenario = {
   name: "frozen-worker-is-fenced",
   about:
     "SIGSTOP of one of two workers with jobs in hand until they are handed out again, then SIGCONT",
-  weight: 2,
+  weight: 1.5,
   run: async (scene) => {
     const workers = [scene.roles.worker, await scene.another("worker")];
     await scene.repeat(async () => {

@@ -13,7 +13,6 @@ const FULL_MS = 4_000;
 export const fullDiskRefuses: Scenario = {
   name: "full-disk-refuses",
   about: "the disk of Postgres is filled to the last byte, and freed again",
-  weight: 1.5,
   ownDisk: {
     megabytes: 512,
     postgresSettings: { shared_buffers: "64MB", min_wal_size: "32MB", max_wal_size: "64MB" },

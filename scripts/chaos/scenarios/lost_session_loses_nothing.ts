@@ -11,7 +11,7 @@ export const lostSessionLosesNothing: Scenario = {
       const pid = pick(random, await sessionsOf(database));
       await database.query("select pg_terminate_backend($1)", [pid]);
       killed();
-      await rest(400);
+      await rest(250);
     });
   },
 };

@@ -10,7 +10,6 @@ const HELD_MIN_MS = 3_000;
 export const openAppendHoldsItsShard: Scenario = {
   name: "open-append-holds-its-shard",
   about: "a transaction that holds the head of a shard for up to 30 s while others commit",
-  weight: 1.5,
   run: async (scene) => {
     const { database, random } = scene;
     const headsExcept = async (shard: number): Promise<number> => {

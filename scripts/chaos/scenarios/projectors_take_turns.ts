@@ -25,7 +25,7 @@ export const projectorsTakeTurns: Scenario = {
         }),
       );
       scene.aimed(met.includes(true));
-      await scene.rest(500);
+      await scene.rest(200);
     });
   },
 };

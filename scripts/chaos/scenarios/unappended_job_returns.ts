@@ -6,7 +6,7 @@ import { APPEND, TAKE } from "../statements.ts";
 export const unappendedJobReturns: Scenario = {
   name: "unappended-job-returns",
   about: "kill -9 of the worker before an append reaches the log, or before it commits",
-  weight: 1.5,
+  weight: 2,
   run: async (scene) => {
     const { worker } = scene.roles;
     await scene.repeat(async () => {
@@ -16,7 +16,7 @@ export const unappendedJobReturns: Scenario = {
         ["uncommitted", APPEND],
       ] as const);
       await scene.killAt(worker, moment, statement);
-      await scene.rest(1_000);
+      await scene.rest(400);
     });
   },
 };
