@@ -46,7 +46,8 @@ export interface Load {
   readonly stop: () => Promise<void>;
   /** What was seen since the figures were last taken. */
   readonly takeFigures: () => LoadFigures;
-  readonly close: () => void;
+  /** Breaks everything off. */
+  readonly close: () => Promise<void>;
 }
 
 export interface LoadOptions {
@@ -171,7 +172,12 @@ export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
       figures = noFigures();
       return taken;
     },
-    close: client.close,
+    close: async () => {
+      state.stopping = true;
+      giveUpAt = 0;
+      client.close();
+      await running;
+    },
   };
 };
 

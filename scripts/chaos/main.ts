@@ -69,12 +69,12 @@ const chaos = async (
 ): Promise<number> => {
   const cleanups = makeCleanups();
   const progress = makeProgress(process.stdout);
-  let interrupted = false;
+  const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       // Who asks a second time does not want to wait.
-      if (interrupted) process.exit(EXIT_INTERRUPTED);
-      interrupted = true;
+      if (interrupt.signal.aborted) process.exit(EXIT_INTERRUPTED);
+      interrupt.abort();
       progress.print(`${signal}: stopping everything`);
       void cleanups.run().finally(() => process.exit(EXIT_INTERRUPTED));
     });
@@ -83,7 +83,8 @@ const chaos = async (
   const started = performance.now();
   const faultsMs = minutes * 60_000;
   try {
-    const results = await runScenarios({ scenarios, seed, faultsMs, progress, cleanups });
+    const { signal } = interrupt;
+    const results = await runScenarios({ scenarios, seed, faultsMs, progress, cleanups, signal });
     const took = Math.round((performance.now() - started) / 60_000);
     const table = [tableHead(), ...results.map(tableRow)].join("\n");
     progress.print(`\n${describeMachine()}; --seed ${seed}, ${took} minutes in all\n\n${table}\n`);

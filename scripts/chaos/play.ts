@@ -41,7 +41,7 @@ export interface PlayOptions {
 }
 
 /** How long an aimed kill waits for its moment before it strikes anyway. */
-const MOMENT_WITHIN_MS = 3_000;
+const MOMENT_WITHIN_MS = 15_000;
 
 const PROGRESS_MS = 500;
 

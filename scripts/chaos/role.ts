@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 
 import type { FaultProxy } from "./fault_proxy.ts";
 import { lastingPort } from "./lasting_port.ts";
+import { BASE_ENVIRONMENT, MAIN } from "./prepare.ts";
 import { until } from "./until.ts";
 
 export interface RoleOptions {
@@ -39,11 +39,6 @@ export interface Role {
   readonly close: () => Promise<void>;
 }
 
-const MAIN = fileURLToPath(new URL("../../app/main.ts", import.meta.url));
-const COMPILE_CACHE = fileURLToPath(
-  new URL("../../node_modules/.cache/tidemark/compile", import.meta.url),
-);
-
 const READY_WITHIN_MS = 60_000;
 const READYZ_MS = 2_000;
 
@@ -64,10 +59,8 @@ export const startRole = async (options: RoleOptions): Promise<Role> => {
   const start = (): void => {
     const log = openSync(options.logPath, "a");
     child = spawn(process.execPath, [MAIN], {
-      // No variable of the person's shell may change what the service does.
       env: {
-        PATH: process.env["PATH"],
-        NODE_COMPILE_CACHE: COMPILE_CACHE,
+        ...BASE_ENVIRONMENT,
         HOST: "127.0.0.1",
         PORT: String(port),
         ROLES: options.role,

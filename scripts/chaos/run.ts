@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly progress: Progress;
   /** Undoes what is up when the run is broken off. */
   readonly cleanups: Cleanups;
+  /** Aborted when the run is broken off; what it then finds is no finding. */
+  readonly signal: AbortSignal;
 }
 
 /** A stage, and where its small disk is if it has one. */
@@ -29,7 +31,7 @@ interface Built {
 
 /** Plays scenarios one after the other, most of them on one stage, and prints how each went. */
 export const runScenarios = async (options: RunOptions): Promise<ReadonlyArray<Result>> => {
-  const { scenarios, seed, faultsMs, progress } = options;
+  const { scenarios, seed, faultsMs, progress, signal } = options;
   const weights = scenarios.reduce((sum, { weight = 1 }) => sum + weight, 0);
   const results: Result[] = [];
   let common: Built | undefined;
@@ -53,6 +55,7 @@ export const runScenarios = async (options: RunOptions): Promise<ReadonlyArray<R
         progress.show(`${name}: ${sentence}`);
       },
     });
+    if (signal.aborted) return new Promise(() => {});
     results.push(result);
     progress.print([tableRow(result), ...details(result)].join("\n"));
     const failed = result.failures.length > 0;

@@ -10,6 +10,7 @@ import { type FaultProxy, startFaultProxy } from "./fault_proxy.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { endlessActivity, type Load, makeLoad } from "./load.ts";
 import { type PostgresServer, startPostgresServer } from "./postgres_server.ts";
+import { prepareDatabase } from "./prepare.ts";
 import { hasRedis, type RedisServer, startRedisServer } from "./redis_server.ts";
 import { type Role, type RoleOptions, startRole } from "./role.ts";
 
@@ -85,22 +86,20 @@ export const buildStage = async (options: StageOptions): Promise<Stage> => {
       role,
       name,
       link,
-      environment: { DATABASE_URL: url.href, ...redisVariables },
+      environment: { DATABASE_URL: url.href, MIGRATE_ON_START: "false", ...redisVariables },
       logPath: join(folder, `${name}.log`),
     });
     cleanups.add(started.close);
     return started;
   };
 
-  // The first one migrates, alone.
-  const api = await start("api", "api");
-  await api.ready();
+  await prepareDatabase(postgres.url());
   const roles = {
-    api,
+    api: await start("api", "api"),
     worker: await start("worker", "worker"),
     projector: await start("projector", "projector"),
   };
-  await Promise.all([roles.worker.ready(), roles.projector.ready()]);
+  await Promise.all(Object.values(roles).map(({ ready }) => ready()));
 
   const ledger = await openLedger(join(folder, "ledger.jsonl"));
   cleanups.add(ledger.close);
@@ -109,7 +108,7 @@ export const buildStage = async (options: StageOptions): Promise<Stage> => {
     random: seededRandom(seed),
     events: endlessActivity(seed, Date.now()),
   });
-  load.sendTo([api.url]);
+  load.sendTo([roles.api.url]);
   cleanups.add(load.close);
 
   let others = 0;
