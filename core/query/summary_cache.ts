@@ -98,9 +98,11 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     }
     const answered: Answered = { answer: shared, tier: "redis" };
     if (!isFresh(shared, now)) {
-      // Without the database what is kept is still an answer.
-      return yield* Effect.catchTag(read(question, key), "SummariesUnavailable", () =>
-        Effect.succeed(answered),
+      // Without the database what is kept is still an answer, if it was not too late to find that out.
+      return yield* Effect.catchTag(read(question, key), "SummariesUnavailable", (unavailable) =>
+        isUsable(shared, question.accountId, clock.currentTimeMillisUnsafe())
+          ? Effect.succeed(answered)
+          : Effect.fail(unavailable),
       );
     }
     memory.put(key, shared);
