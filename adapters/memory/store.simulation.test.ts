@@ -10,11 +10,11 @@ const test = suite("simulation");
 /** How many worlds a run simulates. `SIMULATION_SEEDS=20000` looks longer. */
 const SEEDS = Number(process.env["SIMULATION_SEEDS"] ?? 200);
 
-/** Each run looks at other worlds. `SIMULATION_SEED=123` looks at this one only. */
+/** Each run looks at other worlds. `SIMULATION_SEED=123` looks at that one only. */
 const REPEATED = process.env["SIMULATION_SEED"];
 
 /** How many worlds a planted bug may live through before it must be caught. */
-const PLANTED_SEEDS_MAX = 40;
+const PLANTED_SEEDS_MAX = 100;
 
 const tell = ({ seed, conditions, trace, complaints }: Report): string =>
   [

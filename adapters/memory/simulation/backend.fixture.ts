@@ -11,7 +11,8 @@ import { makeMemoryProjection } from "../projection.ts";
 import { makeMemoryQueue } from "../queue.ts";
 import { makeMemoryStore, type MemoryStore } from "../store.ts";
 import { makeMemorySummaries } from "../summaries.ts";
-import type { Conditions } from "./conditions.fixture.ts";
+import { type Conditions, LEASE_MS } from "./conditions.fixture.ts";
+import type { Faults } from "./faults.fixture.ts";
 import { refusingLog, refusingProjection } from "./poison.fixture.ts";
 
 /** What all processes share, and what outlives them: the adapters in memory, on one store. */
@@ -31,12 +32,19 @@ export interface StoredJob {
   readonly batch: Batch;
 }
 
-export const makeBackend = ({ shards, leaseMs, retriesMax }: Conditions): Backend => {
+export const makeBackend = (conditions: Conditions, faults: Faults): Backend => {
+  const { shards, retriesMax } = conditions;
   const store = makeMemoryStore(shards);
   const jobs = new Map<JobId, StoredJob>();
   // Nobody waits for it: every process has signals of its own.
   const queued = makeSignal();
-  const queue = makeMemoryQueue({ queued, leaseMs, retriesMax });
+  const queue = makeMemoryQueue({
+    queued,
+    retriesMax,
+    get leaseMs() {
+      return faults.isOver() ? LEASE_MS : conditions.leaseMs;
+    },
+  });
   return {
     store,
     jobs,

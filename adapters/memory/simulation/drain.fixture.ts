@@ -2,14 +2,15 @@ import { Effect, Option } from "effect";
 
 import type { JobId } from "../../../core/queue/queue.ts";
 import { complain } from "./complaint.fixture.ts";
+import { LEASE_MS } from "./conditions.fixture.ts";
 import type { Fleet } from "./fleet.fixture.ts";
 import type { World } from "./world.fixture.ts";
 
 /** How often it is looked whether all is done. */
 const LOOK_MS = 100;
 
-/** How long what is left may take when nothing goes wrong any more, beside claims that must lapse. */
-const PATIENCE_MS = 20_000;
+/** How long what is left may take when nothing goes wrong any more: claims have to lapse, perhaps twice. */
+const PATIENCE_MS = 20_000 + 2 * LEASE_MS;
 
 /** How long is waited behind that for what must change nothing: late attempts, stale claims. */
 const REST_MS = 1_000;
@@ -30,11 +31,10 @@ export const drain = Effect.fnUntraced(function* (world: World, fleet: Fleet) {
   // What is stalled since the storm is not lost: it comes back, and must do no harm.
   const isCalm = Effect.sync(() => faults.underWay() === 0);
   const calmed = yield* eventually(isCalm, 3 * conditions.stallMaxMs);
-  const patienceMs = 2 * conditions.leaseMs + PATIENCE_MS;
-  const drained = calmed && (yield* eventually(isDrained, patienceMs));
+  const drained = calmed && (yield* eventually(isDrained, PATIENCE_MS));
   yield* Effect.sleep(REST_MS);
 
-  const unended = drained ? [] : [`not in the ${patienceMs} ms after the last fault`];
+  const unended = drained ? [] : [`not in the ${PATIENCE_MS} ms after the last fault`];
   const dead = fleet
     .running()
     .flatMap((process) =>

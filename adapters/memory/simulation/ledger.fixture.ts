@@ -26,7 +26,7 @@ export interface Ledger {
   readonly requests: Request[];
   /** Every event that was ever sent, repetitions included. */
   readonly events: SentEvent[];
-  /** Events that the log refuses, and those that no read model can count. */
+  /** Notes a request that is about to be sent for the first time. */
   readonly open: (events: ReadonlyArray<SentEvent>) => Request;
 }
 

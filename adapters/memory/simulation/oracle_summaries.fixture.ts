@@ -76,7 +76,10 @@ export const judgeLastReadings = Effect.fnUntraced(function* (world: World, flee
   for (const process of fleet.running()) {
     for (const accountId of world.conditions.accounts) {
       for (const period of WINDOW_NAMES) {
-        const reading = yield* read(world, process, { accountId, period, top: TOP });
+        // A process may stand still longer than the storm.
+        const patienceMs = 2 * world.conditions.stallMaxMs;
+        const question = { accountId, period, top: TOP };
+        const reading = yield* read(world, process, question, patienceMs);
         const fault = reading === undefined ? "no answer" : behind(world, reading);
         if (fault !== undefined) faults.push(`${process.name} on ${accountId}: ${fault}`);
       }

@@ -1,6 +1,6 @@
 import { Effect } from "effect";
 
-import type { Event, RecordedEvent } from "../../../core/event/event.ts";
+import { type Event, identityOf, type RecordedEvent } from "../../../core/event/event.ts";
 import { AppendRefused, type EventLog } from "../../../core/log/event_log.ts";
 import { type Projection, ProjectionRefused } from "../../../core/projection/projection.ts";
 import { type MemoryStore, shardIn } from "../store.ts";
@@ -13,11 +13,13 @@ type Named = Pick<Event, "eventId">;
 export const isUnstorable = ({ eventId }: Named): boolean => eventId.startsWith(UNSTORABLE);
 export const isUnfoldable = ({ eventId }: Named): boolean => eventId.startsWith(UNFOLDABLE);
 
-/** A log that refuses what is unstorable. */
+/** A log that refuses what is unstorable, and is as strict with its callers as a unique index. */
 export const refusingLog = (log: EventLog["Service"]): EventLog["Service"] => ({
   ...log,
   append: (shard, events) =>
     Effect.suspend(() => {
+      const identities = new Set(events.map(identityOf));
+      if (identities.size < events.length) return Effect.die("an append of an identity twice");
       const poison = events.find(isUnstorable);
       return poison === undefined
         ? log.append(shard, events)

@@ -105,6 +105,10 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
   const handle: Process["handle"] = (handler) =>
     Effect.forkDetach(Effect.provideContext(handler, services));
 
+  trace.note(
+    name,
+    `starts${roles.worker ? ", worker" : ""}${roles.projector ? ", projector" : ""}`,
+  );
   const seen: Seen[] = [];
   const loops = new Map<string, Fiber.Fiber<never>>();
   if (roles.worker) loops.set("worker", yield* handle(runWorker));
@@ -122,8 +126,6 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
     );
     loops.set("watch", yield* handle(Effect.scoped(watch)));
   }
-  trace.note(name, `starts with ${[...loops.keys()].join(", ") || "requests only"}`);
-
   const process: Process = {
     ...caller,
     handle,

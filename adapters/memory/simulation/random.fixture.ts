@@ -8,7 +8,7 @@ export interface SeededRandom {
   readonly chance: (probability: number) => boolean;
   /** A whole number from `min` to `max`, both included. */
   readonly between: (min: number, max: number) => number;
-  /** From `min` to `max`, small ones more often: as many below ten times `min` as in each decade after. */
+  /** A whole number from `min` to `max`, of each order of magnitude as often. */
   readonly magnitude: (min: number, max: number) => number;
   readonly pick: <A>(of: ReadonlyArray<A>) => A;
   readonly shuffled: <A>(of: ReadonlyArray<A>) => ReadonlyArray<A>;

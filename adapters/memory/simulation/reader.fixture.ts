@@ -3,6 +3,7 @@ import { Clock, Effect, Fiber, Option, Result } from "effect";
 import { shardOf } from "../../../core/event/shard.ts";
 import type { Question } from "../../../core/query/answer.ts";
 import { SummaryCache, type Tier } from "../../../core/query/summary_cache.ts";
+import { WINDOW_NAMES } from "../../../core/summary/window.ts";
 import type { Fleet } from "./fleet.fixture.ts";
 import type { Process } from "./process.fixture.ts";
 import { readSummary, type SentSummary } from "./summary_text.fixture.ts";
@@ -20,21 +21,24 @@ export interface Reading {
 /** How many users each summary names: fewer than there are. */
 export const TOP = 3;
 
-const PATIENCE_MS = 2_000;
+/** How long a reader waits. When it comes again it then meets what it has left under way. */
+const PATIENCE_MS = { min: 50, max: 3_000 };
 
 /** Reads summaries until the storm is over, and returns those that it got. */
 export const runReader = Effect.fnUntraced(function* (world: World, fleet: Fleet) {
   const { random, faults, conditions } = world;
   const readings: Reading[] = [];
   while (!faults.isOver()) {
-    yield* Effect.sleep(random.magnitude(20, 500));
+    yield* Effect.sleep(random.magnitude(5, 200));
     const process = fleet.any();
     if (process === undefined) continue;
-    const reading = yield* read(world, process, {
+    const question: Question = {
       accountId: random.pick(conditions.accounts),
-      period: random.pick(["last_24h", "last_7d"]),
+      period: random.pick(WINDOW_NAMES),
       top: TOP,
-    });
+    };
+    const patienceMs = random.magnitude(PATIENCE_MS.min, PATIENCE_MS.max);
+    const reading = yield* read(world, process, question, patienceMs);
     if (reading !== undefined) readings.push(reading);
   }
   return readings;
@@ -45,15 +49,14 @@ export const read = Effect.fnUntraced(function* (
   { conditions }: World,
   process: Process,
   question: Question,
+  patienceMs: number,
 ) {
   const askedAt = yield* Clock.currentTimeMillis;
   const known = process.knows(shardOf(question.accountId, conditions.shards));
   const handler = yield* process.handle(
     Effect.result(Effect.flatMap(SummaryCache, (cache) => cache.answer(question))),
   );
-  const given = Option.getOrUndefined(
-    yield* Effect.timeoutOption(Fiber.join(handler), PATIENCE_MS),
-  );
+  const given = Option.getOrUndefined(yield* Effect.timeoutOption(Fiber.join(handler), patienceMs));
   if (given === undefined || Result.isFailure(given)) return undefined;
   const { answer, tier } = given.success;
   return { tier, askedAt, known, summary: readSummary(answer.text) } satisfies Reading;

@@ -26,6 +26,9 @@ export interface Report {
   readonly complaints: ReadonlyArray<Complaint>;
 }
 
+/** How many read summaries at the same time. */
+const READERS = 2;
+
 /** How far the clock is moved at once. */
 const TICK_MS = 250;
 
@@ -72,11 +75,12 @@ const play = Effect.fnUntraced(function* (world: World) {
     Array.from({ length: world.conditions.clients }, (_, i) => `c${i + 1}`),
     (name) => Effect.forkDetach(runClient(world, fleet, name)),
   );
-  const reader = yield* Effect.forkDetach(
-    world.conditions.reads ? runReader(world, fleet) : Effect.succeed([]),
+  const readers = yield* Effect.forEach(
+    Array.from({ length: world.conditions.reads ? READERS : 0 }),
+    () => Effect.forkDetach(runReader(world, fleet)),
   );
   yield* storm(world, fleet);
-  const readings = yield* Fiber.join(reader);
+  const readings = (yield* Fiber.joinAll(readers)).flat();
   yield* Fiber.joinAll(clients);
 
   const complaints: ReadonlyArray<Complaint> = [

@@ -43,7 +43,7 @@ export const makeWire = (caller: Caller, faults: Faults, trace: Trace): Wire => 
     yield* pause(fate.requestMs);
     if (!caller.isAlive() && !fate.outlives) return undefined;
     if (fate.ending === "refused") {
-      trace.note(caller.name, `${name} is refused`);
+      trace.note(caller.name, `${name}: is refused`);
       yield* pause(fate.answerMs);
       return Exit.fail(call.away("refused"));
     }
@@ -53,7 +53,7 @@ export const makeWire = (caller: Caller, faults: Faults, trace: Trace): Wire => 
     }
 
     const exit = yield* Effect.exit(call.effect);
-    const told = Exit.isSuccess(exit) ? call.tell(exit.value) : "cannot be";
+    const told = Exit.isSuccess(exit) ? call.tell(exit.value) : "is refused for good";
     const more = circumstances(fate, caller.isAlive());
     if (told !== undefined || more !== "") {
       trace.note(caller.name, `${name}: ${told ?? "nothing"}${more}`);

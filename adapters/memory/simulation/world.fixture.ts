@@ -37,7 +37,7 @@ export const makeWorld = Effect.fnUntraced(function* (seed: number, plant: Plant
   const random = makeSeededRandom(seed);
   const conditions = drawConditions(random);
   const faults = makeFaults(random, conditions);
-  const backend = makeBackend(conditions);
+  const backend = makeBackend(conditions, faults);
   const world: World = {
     random,
     conditions,
