@@ -88,7 +88,7 @@ export const drawConditions = (random: SeededRandom): Conditions => {
     retriesMax: random.between(0, 3),
     stallMaxMs: random.pick([2_000, 10_000, 10_000, 120_000]),
     takeEventsMax: random.pick([1, 10, 4_000]),
-    stepEventsMax: random.pick([1, 5, 10_000]),
+    stepEventsMax: random.pick([1, 5, 5, 10_000, 10_000]),
     reads: random.chance(0.4),
     chances: Object.fromEntries(
       Object.entries(CHANCES_MAX).map(([fault, most]) => [fault, chanceOf(most)]),

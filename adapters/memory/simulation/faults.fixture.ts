@@ -41,6 +41,8 @@ const IDLE: ReadonlySet<string> = new Set(["take", "lagging", "checkpoints"]);
 const IDLE_WEIGHT = 0.2;
 
 const QUICK_MS_MAX = 20;
+/** A skip waits for the lease of its shard, and meanwhile another projector may be about to skip, too. */
+const SKIP_MS_MAX = 400;
 const STALL_MIN_MS = 200;
 
 export const makeFaults = (random: SeededRandom, conditions: Conditions): Faults => {
@@ -60,9 +62,10 @@ export const makeFaults = (random: SeededRandom, conditions: Conditions): Faults
     fateOf: (station, name) => {
       const idle = IDLE.has(name);
       const weight = idle ? IDLE_WEIGHT : 1;
+      const mostMs = name === "skip" ? SKIP_MS_MAX : QUICK_MS_MAX;
       // Each wait costs the simulation time: one for a call is enough to mix them, and an idle look
       // has little to be late for.
-      const quickMs = idle && random.chance(0.7) ? 0 : random.between(0, QUICK_MS_MAX);
+      const quickMs = idle && random.chance(0.7) ? 0 : random.between(0, mostMs);
       const stallMs = happens("stalled", weight)
         ? random.magnitude(STALL_MIN_MS, conditions.stallMaxMs)
         : 0;
