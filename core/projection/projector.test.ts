@@ -132,6 +132,28 @@ test("one poison event costs a few dozen steps, wherever it lies, and nothing el
     }),
   ));
 
+test("many poison events in a backlog cost a few times what lies between them, not the backlog each", () =>
+  simulate(
+    Effect.gen(function* () {
+      const head = 20_000;
+      const fake = makeFakeProjection([head]);
+      fake.poison = (_, position) => position <= 5_000 && position % 100 === 0;
+      let tried = 0;
+      const { step } = fake.service;
+      const service: Projection["Service"] = {
+        ...fake.service,
+        step: (shard, limit) => {
+          tried += Math.min(limit, head - (fake.checkpoints[shard] ?? 0));
+          return step(shard, limit);
+        },
+      };
+      yield* Effect.provideService(catchUp, Projection, service);
+      assert.is(skippedIn(fake).length, 50);
+      assert.is(fake.folded[0]?.length, head - 50);
+      assert.ok(tried < 5 * head, `${tried} events were folded for ${head}`);
+    }),
+  ));
+
 test("catchUp folds every event of every shard once, in order, and skips the poison ones alone", () =>
   fc.assert(
     fc.asyncProperty(

@@ -20,8 +20,10 @@ export const runProjector = Effect.gen(function* () {
   const signals = yield* Signals;
   const invalidations = yield* Invalidations;
 
+  const take = makeStepping();
+
   const stepOn = (shard: number) =>
-    Effect.tap(advance(shard, STEP_EVENTS_MAX), ({ projected, checkpoint, accounts }) =>
+    Effect.tap(take(shard), ({ projected, checkpoint, accounts }) =>
       projected === 0
         ? Effect.void
         : invalidations.publish({ shard, accounts, lo: checkpoint - projected, hi: checkpoint }),
@@ -50,13 +52,41 @@ export const advance = (
   shard: number,
   limit: number,
 ): Effect.Effect<Step, ProjectionUnavailable, Projection> =>
+  Effect.map(narrow(shard, limit), ({ step }) => step);
+
+/** A step, and the limit that it came down to. */
+interface Narrowed {
+  readonly step: Step;
+  readonly limit: number;
+}
+
+const narrow = (
+  shard: number,
+  limit: number,
+): Effect.Effect<Narrowed, ProjectionUnavailable, Projection> =>
   Effect.gen(function* () {
     const projection = yield* Projection;
-    if (limit === 1) return yield* stepOrSkip(projection, shard);
-    return yield* Effect.catchTag(projection.step(shard, limit), "ProjectionRefused", () =>
-      advance(shard, Math.floor(limit / 2)),
+    if (limit === 1) return { step: yield* stepOrSkip(projection, shard), limit };
+    return yield* Effect.catchTag(
+      Effect.map(projection.step(shard, limit), (step) => ({ step, limit })),
+      "ProjectionRefused",
+      () => narrow(shard, Math.floor(limit / 2)),
     );
   });
+
+/**
+ * Makes what takes the next step on a shard. After a refusal the steps begin small and double, because
+ * what is refused was folded in vain: with steps that always began at the most, each poison event would
+ * cost several times the whole backlog, and the backlog would grow meanwhile.
+ */
+const makeStepping = () => {
+  const limits = new Map<number, number>();
+  return (shard: number): Effect.Effect<Step, ProjectionUnavailable, Projection> =>
+    Effect.map(narrow(shard, limits.get(shard) ?? STEP_EVENTS_MAX), ({ step, limit }) => {
+      limits.set(shard, Math.min(limit * 2, STEP_EVENTS_MAX));
+      return step;
+    });
+};
 
 const stepOrSkip = Effect.fnUntraced(function* (projection: Projection["Service"], shard: number) {
   // Before the step: checkpoints only grow, so if this is still the checkpoint when it comes to
@@ -81,10 +111,11 @@ const stepOrSkip = Effect.fnUntraced(function* (projection: Projection["Service"
 export const catchUp: Effect.Effect<void, ProjectionUnavailable, Projection> = Effect.gen(
   function* () {
     const projection = yield* Projection;
+    const take = makeStepping();
     for (;;) {
       const shards = yield* projection.lagging;
       if (shards.length === 0) return;
-      for (const shard of shards) yield* advance(shard, STEP_EVENTS_MAX);
+      for (const shard of shards) yield* take(shard);
     }
   },
 );
