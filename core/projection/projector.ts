@@ -67,10 +67,9 @@ const narrow = (
   Effect.gen(function* () {
     const projection = yield* Projection;
     if (limit === 1) return { step: yield* stepOrSkip(projection, shard), limit };
-    return yield* Effect.catchTag(
-      Effect.map(projection.step(shard, limit), (step) => ({ step, limit })),
-      "ProjectionRefused",
-      () => narrow(shard, Math.floor(limit / 2)),
+    return yield* projection.step(shard, limit).pipe(
+      Effect.map((step): Narrowed => ({ step, limit })),
+      Effect.catchTag("ProjectionRefused", () => narrow(shard, Math.floor(limit / 2))),
     );
   });
 
