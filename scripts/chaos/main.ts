@@ -27,6 +27,9 @@ const EXIT_INTERRUPTED = 130;
 
 const SEEDS = 1_000_000;
 
+/** More than two stages have, with a spare of each role. */
+const PROCESSES_MAX = 32;
+
 const main = async (): Promise<number> => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -80,6 +83,8 @@ const chaos = async (
     });
   }
   progress.print(`${minutes} minutes of faults, --seed ${seed}\n\n${tableHead()}`);
+  // Each process that is started has a listener here, for the end of this one.
+  process.setMaxListeners(PROCESSES_MAX);
   const started = performance.now();
   const faultsMs = minutes * 60_000;
   try {

@@ -19,6 +19,8 @@ export interface Result {
   readonly faults: number;
   /** Events, each counted once. */
   readonly accepted: number;
+  /** Whether it came as far as the judge; if not, nothing is known of what was lost. */
+  readonly judged: boolean;
   readonly lost: number;
   readonly duplicated: number;
   readonly differing: number;
@@ -113,6 +115,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
   }, PROGRESS_MS);
 
   let recoveryMs = 0;
+  let judged = false;
   let findings: ReadonlyArray<Finding> = [];
   try {
     await scenario.run(scene);
@@ -123,6 +126,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
     await Promise.all(Object.values(roles).map(({ ready }) => ready()));
     await Promise.all(others.map((other) => other.close()));
     findings = await examine(stage);
+    judged = true;
   } catch (error) {
     failures.push(error instanceof Error ? error.message : String(error));
     await load.stop();
@@ -143,6 +147,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
     kills: tally.kills,
     faults: tally.faults,
     accepted: ledger.acceptedCount() - acceptedBefore,
+    judged,
     lost: countOf("lost"),
     duplicated: countOf("duplicated"),
     differing: countOf("differs"),

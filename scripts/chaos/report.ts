@@ -35,11 +35,11 @@ export const tableRow = (result: Result): string =>
     String(result.kills),
     String(result.faults),
     String(result.accepted),
-    String(result.lost),
-    String(result.duplicated),
-    String(result.differing),
+    ...[result.lost, result.duplicated, result.differing].map((n) =>
+      result.judged ? `${n}` : "?",
+    ),
     seconds(result.longestOutageMs),
-    seconds(result.recoveryMs),
+    result.judged ? seconds(result.recoveryMs) : "?",
     result.failures.length === 0 ? "ok" : "FAIL",
   ]);
 

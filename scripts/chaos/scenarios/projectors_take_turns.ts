@@ -3,7 +3,7 @@ import type { Scenario } from "../scenario.ts";
 import { STEP } from "../statements.ts";
 
 /** Whichever is not caught so soon has nothing to fold, for the other one has the leases. */
-const MOMENT_WITHIN_MS = 500;
+const MOMENT_WITHIN_MS = 1_000;
 
 /** The lock on a shard's checkpoint is the lease: of any number of projectors one folds, and any may die. */
 export const projectorsTakeTurns: Scenario = {
