@@ -1,6 +1,7 @@
 import { Effect } from "effect";
 
 import { summaryText } from "../adapters/koa/present.ts";
+import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
 import { makeAnswerMemory, noAnswerStore } from "../adapters/memory/answers.ts";
 import { makeMemoryInvalidations } from "../adapters/memory/invalidations.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
@@ -8,6 +9,8 @@ import { makeRedisAnswerStore } from "../adapters/redis/answers.ts";
 import type { BreakerState } from "../adapters/redis/breaker.ts";
 import { openConnection } from "../adapters/redis/connection.ts";
 import { makeRedisInvalidations } from "../adapters/redis/invalidations.ts";
+import { makeRedisTokenBuckets } from "../adapters/redis/token_buckets.ts";
+import type { TokenBuckets } from "../core/access/quotas.ts";
 import type { Invalidations } from "../core/projection/invalidations.ts";
 import type { AnswerStore } from "../core/query/answer_store.ts";
 import { makeHorizon } from "../core/query/horizon.ts";
@@ -22,6 +25,10 @@ const GENERATION = 1;
 export interface Shared {
   readonly answers: AnswerStore["Service"];
   readonly invalidations: Invalidations["Service"];
+  /** Where quotas are counted together, given where they are counted while that is away. */
+  readonly makeTokenBuckets: (fallback: TokenBuckets) => TokenBuckets;
+  /** Where requests are counted together; undefined without Redis. */
+  readonly counters: SharedCounters | undefined;
   /** How Redis is; undefined without one. */
   readonly redis: (() => BreakerState) | undefined;
 }
@@ -35,7 +42,13 @@ export const openShared = Effect.fnUntraced(function* (
 ) {
   if (REDIS_URL === undefined) {
     const invalidations = makeMemoryInvalidations();
-    return { answers: noAnswerStore, invalidations, redis: undefined } satisfies Shared;
+    return {
+      answers: noAnswerStore,
+      invalidations,
+      makeTokenBuckets: (own) => own,
+      counters: undefined,
+      redis: undefined,
+    } satisfies Shared;
   }
   const [log] = yield* Effect.tryPromise({
     try: () => database.query<{ id: string }>(LOG_ID, []),
@@ -55,6 +68,12 @@ export const openShared = Effect.fnUntraced(function* (
   return {
     answers: makeRedisAnswerStore(connection),
     invalidations: makeRedisInvalidations(connection),
+    makeTokenBuckets: (fallback) => makeRedisTokenBuckets(connection, fallback),
+    counters: {
+      redis: connection.redis,
+      prefix: connection.prefix,
+      call: connection.breaker.call,
+    },
     redis: connection.breaker.state,
   } satisfies Shared;
 });

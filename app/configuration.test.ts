@@ -22,6 +22,8 @@ test("without any variable everything has its default, which is safe to start wi
     HOST: "127.0.0.1",
     PORT: 3000,
     DATA_DIR: ".data",
+    AUTH: "optional",
+    TRUST_PROXY: 0,
     ROLES: new Set(["api", "worker", "projector"]),
     MIGRATE_ON_START: true,
     SHARDS: 8,

@@ -1,7 +1,9 @@
 import { Cause, Effect, type Scope } from "effect";
 
 import { type ApplicationOptions, makeApplication } from "../adapters/koa/application.ts";
+import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
 import { startServer } from "../adapters/koa/server.ts";
+import type { Access } from "../core/access/access.ts";
 import type { Configuration } from "./configuration.ts";
 import { type ListenFailed, listenFailed } from "./listen_failed.ts";
 import { checkReadiness, type Phase } from "./readiness.ts";
@@ -15,10 +17,20 @@ export interface Http {
   /** What the metrics tell from now on; nothing before. */
   readonly expose: (metrics: Effect.Effect<string>) => void;
   /** Opens the routes of the API, or leaves them out for good. */
-  readonly serve: (services: ApplicationOptions["services"]) => void;
+  readonly serve: (services: ApplicationOptions["services"], entrance?: Entrance) => void;
   /** Accepts no more, and returns when what is under way was answered. Also done when the scope closes. */
   readonly close: Effect.Effect<void>;
 }
+
+/** What every request has to pass. */
+export interface Entrance {
+  readonly access: Access["Service"];
+  /** Where processes count requests together, if they do. */
+  readonly shared: SharedCounters | undefined;
+}
+
+/** The most requests a minute from an address without a key, unless set. */
+const RATE_LIMIT_ANONYMOUS_DEFAULT = 500;
 
 /** Opens the listener; the API answers that the service is starting. */
 export const openHttp = (
@@ -29,13 +41,20 @@ export const openHttp = (
     let phase: Phase = { _tag: "Starting", reason: "preparing the database" };
     let metrics: Effect.Effect<string> = Effect.succeed("");
 
-    const listenerOf = (services: ApplicationOptions["services"]) =>
+    const listenerOf = (services: ApplicationOptions["services"], entrance?: Entrance) =>
       makeApplication({
         services,
+        access: entrance?.access,
         limits: {
           answerTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
           bodiesBytesMax: configuration.BODIES_BYTES_MAX,
         },
+        rateLimit: {
+          anonymousPerMinute: configuration.RATE_LIMIT_ANONYMOUS ?? RATE_LIMIT_ANONYMOUS_DEFAULT,
+          limitLoopback: configuration.RATE_LIMIT_ANONYMOUS !== undefined,
+          shared: entrance?.shared,
+        },
+        proxies: configuration.TRUST_PROXY,
         readiness: () => checkReadiness(phase),
         metrics: () => Effect.runPromise(metrics),
         onDefect: (defect, request) => {
@@ -65,8 +84,8 @@ export const openHttp = (
       expose: (next) => {
         metrics = next;
       },
-      serve: (services) => {
-        server.use(listenerOf(services));
+      serve: (services, entrance) => {
+        server.use(listenerOf(services, entrance));
       },
       close,
     };

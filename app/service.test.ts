@@ -108,8 +108,12 @@ test("settings reach what they are for", async ({ database }) => {
   await until(async () => (await totalsOf(url))[type] === 1, "it is not counted");
   service.kill("SIGTERM");
   assert.is(await service.ended, 0);
-  const [first = ""] = service.output().split("\n");
-  const { message, annotations } = JSON.parse(first) as {
+  const welcome =
+    service
+      .output()
+      .split("\n")
+      .find((line) => line.includes("listens on")) ?? "";
+  const { message, annotations } = JSON.parse(welcome) as {
     message: string;
     annotations: { try: string[] };
   };

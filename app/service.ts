@@ -15,6 +15,7 @@ import {
 import { makeProjection } from "../adapters/postgres/projection.ts";
 import { makeRetrying } from "../adapters/postgres/retry.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
+import { Quotas } from "../core/access/quotas.ts";
 import { Admission, makeAdmission, watchLoad } from "../core/command/admission.ts";
 import { EventRules } from "../core/event/rules.ts";
 import { AccountEvents } from "../core/log/account_events.ts";
@@ -28,6 +29,7 @@ import { runWorker } from "../core/queue/worker.ts";
 import { makeSignals, Signals } from "../core/signal.ts";
 import { Activity } from "../core/summary/activity.ts";
 import { Summaries } from "../core/summary/summaries.ts";
+import { openAccess, openQuotas } from "./access.ts";
 import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { databaseUrl } from "./database_url.ts";
@@ -83,6 +85,9 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
 
   const shared = yield* untilDatabaseReady(openShared(configuration, database), onWait);
 
+  const access = yield* untilDatabaseReady(openAccess(configuration, reads), onWait);
+  const quotas = yield* openQuotas(configuration, reads, shared);
+
   const signals = makeSignals();
   // On top of what runs this, so that a request's logs go where the service's do.
   const stations = (yield* Effect.context()).pipe(
@@ -103,6 +108,7 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
         laggingMax: configuration.LAG_EVENTS_MAX,
       }),
     ),
+    Context.add(Quotas, quotas),
     Context.add(EventLog, makeEventLog(database, SHARDS)),
     Context.add(AccountEvents, makeAccountEvents(reads, SHARDS)),
     Context.add(Activity, makeActivity(reads, SHARDS)),
@@ -138,7 +144,7 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
       yield* http.close;
     }),
   );
-  http.serve(services);
+  http.serve(services, { access, shared: shared.counters });
   const { redis } = shared;
   const projection = Context.get(stations, Projection);
   http.expose(makeMetrics({ cache, redis, projection, queue: Context.get(stations, Queue) }));

@@ -1,6 +1,9 @@
-import { Context } from "effect";
+import { Context, Effect } from "effect";
 import * as assert from "uvu/assert";
 
+import type { Access } from "../../core/access/access.ts";
+import { ANYONE } from "../../core/access/principal.ts";
+import { Quotas } from "../../core/access/quotas.ts";
 import { Admission } from "../../core/command/admission.ts";
 import { AccountEvents } from "../../core/log/account_events.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
@@ -12,6 +15,7 @@ import { makeApplication } from "./application.ts";
 import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
 import type { Readiness } from "./health.ts";
 import type { Problem } from "./problem.ts";
+import type { RateLimitOptions } from "./rate_limit.ts";
 import type { RouteLimits } from "./routes.ts";
 import { type ServerOptions, startServer } from "./server.ts";
 
@@ -29,6 +33,11 @@ type Timeouts = "headersTimeoutMs" | "requestTimeoutMs" | "silenceTimeoutMs" | "
 
 export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly limits?: Partial<RouteLimits>;
+  readonly rateLimit?: Partial<RateLimitOptions>;
+  readonly proxies?: number;
+  /** Without it anybody may do anything. */
+  readonly access?: Access["Service"];
+  readonly quotas?: (typeof Quotas)["Service"];
   /** Why nothing more is accepted. */
   readonly refusal?: () => QueueFull | undefined;
   /** "starting", or undefined for a process without the api role; else stations in memory. */
@@ -42,6 +51,15 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly accountEvents?: Partial<AccountEvents["Service"]>;
 }
 
+const LETS_ANYBODY_IN: Access["Service"] = {
+  known: () => ANYONE,
+  authenticate: () => Effect.succeed(ANYONE),
+};
+const NO_LIMIT: RateLimitOptions = {
+  anonymousPerMinute: 500,
+  limitLoopback: false,
+  shared: undefined,
+};
 const LIMITS: RouteLimits = { answerTimeoutMs: 10_000, bodiesBytesMax: 64 * 1024 * 1024 };
 
 /** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
@@ -49,6 +67,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const { services, settle } = makeMemoryServices();
   const admission = Context.get(services, Admission);
   const replaced = services.pipe(
+    Context.add(Quotas, options.quotas ?? Context.get(services, Quotas)),
     Context.add(Admission, { ...admission, refusal: options.refusal ?? admission.refusal }),
     Context.add(SummaryCache, options.cache ?? Context.get(services, SummaryCache)),
     Context.add(Queue, { ...Context.get(services, Queue), ...options.queue }),
@@ -62,7 +81,10 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const defects: unknown[] = [];
   const app = makeApplication({
     services: "services" in options ? options.services : replaced,
+    access: options.access ?? LETS_ANYBODY_IN,
     limits: { ...LIMITS, ...options.limits },
+    rateLimit: { ...NO_LIMIT, ...options.rateLimit },
+    proxies: options.proxies ?? 0,
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
     metrics: async () => "tidemark_test 1\n",
     onDefect: (defect) => defects.push(defect),

@@ -2,8 +2,11 @@ import Router from "@koa/router";
 import type { Context as Services } from "effect";
 import Koa, { type Context, type Next } from "koa";
 
+import type { Access } from "../../core/access/access.ts";
+import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
+import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
 import { makeSummaryRoute } from "./summary_route.ts";
@@ -14,7 +17,12 @@ export interface ApplicationOptions extends HealthOptions {
    * a process without the api role.
    */
   readonly services: Services.Context<ApiServices> | "starting" | undefined;
+  /** Tells who asks; undefined while the service is starting, and has nothing to ask for. */
+  readonly access: Access["Service"] | undefined;
   readonly limits: RouteLimits;
+  readonly rateLimit: RateLimitOptions;
+  /** How many proxies stand before the service, and tell it in X-Forwarded-For who asks. */
+  readonly proxies: number;
   /** Is told of every request that failed by a fault of ours, and why. */
   readonly onDefect: (defect: unknown, request: { method: string; path: string }) => void;
 }
@@ -23,9 +31,12 @@ export interface ApplicationOptions extends HealthOptions {
 export const makeApplication = (options: ApplicationOptions): Koa => {
   const { services, limits, onDefect } = options;
   const router = new Router();
-  const app = new Koa();
+  const app = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
   app.use(forbidSniffing);
   app.use(refuseMalformed);
+  const { access } = options;
+  const gate = access && makeGate(access, makeRateLimit(options.rateLimit));
+  app.use(gate?.passKnown ?? letAnyoneIn);
   addHealthRoutes(router, options);
   if (typeof services === "object") {
     addApiRoutes(router, services, limits);
@@ -34,6 +45,7 @@ export const makeApplication = (options: ApplicationOptions): Koa => {
     summary.addRoute(router);
   }
   app.use(answerThrown(onDefect));
+  if (gate !== undefined) app.use(gate.admit);
   app.use(router.routes());
   app.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
   // What gets here could not be sent. Mostly because the client is gone, which is no fault; Koa would

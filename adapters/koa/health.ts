@@ -1,4 +1,9 @@
 import type Router from "@koa/router";
+import { Result } from "effect";
+
+import { authorise } from "./gate.ts";
+import { problemOf } from "./problem.ts";
+import { sendProblem } from "./respond.ts";
 
 /** Whether the process can do its work, and what is missing if not. */
 export interface Readiness {
@@ -27,8 +32,11 @@ export const addHealthRoutes = (router: Router, { readiness, metrics }: HealthOp
     ctx.body = { status: ready ? "ready" : "not_ready", checks };
   });
   router.get("/metrics", async (ctx) => {
+    const may = authorise(ctx, "admin");
+    if (Result.isFailure(may)) return sendProblem(ctx, problemOf(may.failure));
     ctx.body = await metrics();
     ctx.set("Cache-Control", "no-store");
     ctx.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    return undefined;
   });
 };

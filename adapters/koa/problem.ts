@@ -1,5 +1,8 @@
+import type { ApiKeysUnavailable, Unauthenticated } from "../../core/access/access.ts";
+import type { Scope } from "../../core/access/principal.ts";
+import type { QuotaExceeded } from "../../core/access/quotas.ts";
 import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
-import type { BatchRejected } from "../../core/command/errors.ts";
+import type { AccountsForbidden, BatchRejected } from "../../core/command/errors.ts";
 import type { Issue } from "../../core/event/decode.ts";
 import type { LogUnavailable } from "../../core/log/event_log.ts";
 import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
@@ -40,6 +43,9 @@ export type RequestFault =
   | { readonly _tag: "RouteUnknown"; readonly path: string }
   | { readonly _tag: "MethodNotAllowed"; readonly method: string; readonly allowed: string }
   | { readonly _tag: "JobUnknown"; readonly id: string }
+  | { readonly _tag: "ScopeMissing"; readonly scope: Scope }
+  | { readonly _tag: "AccountForbidden" }
+  | { readonly _tag: "RateLimited"; readonly retryAfterSeconds: number }
   | { readonly _tag: "Starting" };
 
 /** The answer was not there in time. What was asked for may still come about. */
@@ -51,6 +57,10 @@ export interface DeadlineExceeded {
 export type Failure =
   | RequestFault
   | DeadlineExceeded
+  | Unauthenticated
+  | ApiKeysUnavailable
+  | QuotaExceeded
+  | AccountsForbidden
   | BatchRejected
   | QueueFull
   | QueueUnavailable
@@ -139,6 +149,25 @@ export const problemOf = (failure: Failure): Problem => {
         status: 404,
         detail: `There is no job ${failure.id}, or it ended some time ago and was forgotten.`,
       };
+    case "Unauthenticated":
+      return {
+        type: "urn:tidemark:problem:unauthenticated",
+        title: "A key is needed",
+        status: 401,
+        detail:
+          failure.credential === "missing"
+            ? "Send an API key as Authorization: Bearer, or as the user name of Basic."
+            : "The API key is not valid, or was revoked.",
+      };
+    case "ScopeMissing":
+      return forbidden("scope-missing", `This needs a key with the scope ${failure.scope}.`);
+    case "AccountForbidden":
+    case "AccountsForbidden":
+      return forbidden("account-forbidden", "The key is for other accounts.");
+    case "RateLimited":
+      return limited("rate-limited", "Too many requests", failure.retryAfterSeconds);
+    case "QuotaExceeded":
+      return limited("quota-exceeded", "Too many events", failure.retryAfterSeconds);
     case "Starting":
       return later("starting", "The service is starting", RETRY_AFTER_AWAY_SECONDS);
     case "BatchMalformed":
@@ -173,6 +202,7 @@ export const problemOf = (failure: Failure): Problem => {
       ]);
     case "DeadlineExceeded":
       return later("deadline-exceeded", "The answer took too long", RETRY_AFTER_AWAY_SECONDS);
+    case "ApiKeysUnavailable":
     case "QueueUnavailable":
     case "LogUnavailable":
     case "SummariesUnavailable":
@@ -193,6 +223,7 @@ export const headersOf = (problem: Problem): Record<string, string> => ({
   "Content-Type": "application/problem+json",
   "Cache-Control": "no-store",
   "X-Content-Type-Options": "nosniff",
+  ...(problem.status === 401 ? { "WWW-Authenticate": 'Bearer realm="tidemark"' } : {}),
   ...(problem.retry_after === undefined ? {} : { "Retry-After": String(problem.retry_after) }),
 });
 
@@ -206,6 +237,21 @@ const bad = (name: string, title: string, detail: string): Problem => ({
 const invalid = (name: string, title: string, errors: ReadonlyArray<Issue>): Problem => ({
   ...bad(name, title, errors.length === 1 ? sentence(errors[0]) : `${errors.length} errors.`),
   errors,
+});
+
+const forbidden = (name: string, detail: string): Problem => ({
+  type: `urn:tidemark:problem:${name}`,
+  title: "The key does not allow this",
+  status: 403,
+  detail,
+});
+
+const limited = (name: string, title: string, seconds: number): Problem => ({
+  type: `urn:tidemark:problem:${name}`,
+  title,
+  status: 429,
+  detail: `Nothing of this request was accepted. Send it again in ${seconds} s.`,
+  retry_after: seconds,
 });
 
 const later = (name: string, title: string, seconds: number): Problem => {

@@ -1,7 +1,8 @@
 import type Router from "@koa/router";
-import { Context as Services, Effect, Option } from "effect";
+import { Context as Services, Effect, Option, Result } from "effect";
 import type { Context } from "koa";
 
+import { covers, hasScope } from "../../core/access/principal.ts";
 import { Admission } from "../../core/command/admission.ts";
 import { recordEvents } from "../../core/command/record_events.ts";
 import type { AccountEvents } from "../../core/log/account_events.ts";
@@ -13,6 +14,7 @@ import type { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { readJson } from "./body.ts";
 import { makeBodyBudget } from "./body_budget.ts";
+import { authorise, principalOf } from "./gate.ts";
 import {
   readAccountId,
   readEventsParameters,
@@ -54,11 +56,15 @@ export const addApiRoutes = (
   };
 
   router.post("/events", async (ctx) => {
+    const may = authorise(ctx, "write");
+    if (Result.isFailure(may)) return sendProblem(ctx, problemOf(may.failure));
     const refusal = admission.refusal();
     // Without a look at the body, which goes unread.
     if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
     const input = await readJson(ctx.req, bodies);
-    const command = Effect.flatMap(Effect.fromResult(input), recordEvents);
+    const command = Effect.flatMap(Effect.fromResult(input), (body) =>
+      recordEvents(body, may.success),
+    );
     await respond(ctx, command, ({ jobId, queued }) => {
       ctx.status = 202;
       ctx.set("Location", `/jobs/${jobId}`);
@@ -68,7 +74,7 @@ export const addApiRoutes = (
   });
 
   router.get("/jobs/:id", async (ctx) => {
-    await respond(ctx, findJob(pathParameter(ctx, "id")), (job) => {
+    await respond(ctx, findJob(ctx), (job) => {
       ctx.set("Cache-Control", "no-store");
       ctx.body = jobBody(job);
     });
@@ -87,28 +93,41 @@ export const addApiRoutes = (
   });
 };
 
-const findJob = Effect.fnUntraced(function* (id: string) {
+const findJob = Effect.fnUntraced(function* (ctx: Context) {
+  const id = pathParameter(ctx, "id");
+  const principal = principalOf(ctx);
+  // Who sent it may ask what became of it.
+  if (!hasScope(principal, "write")) yield* Effect.fromResult(authorise(ctx, "read"));
   const queue = yield* Queue;
   const found = yield* queue.find(id);
-  if (Option.isSome(found)) return found.value;
+  // A job of others is not told from one that never was.
+  if (Option.isSome(found) && found.value.accountIds.every((each) => covers(principal, each))) {
+    return found.value;
+  }
   const fault: RequestFault = { _tag: "JobUnknown", id: id.slice(0, 100).toWellFormed() };
   return yield* Effect.fail(fault);
 });
 
 const sampleAccounts = Effect.fnUntraced(function* (ctx: Context) {
+  const principal = yield* Effect.fromResult(authorise(ctx, "read"));
   const { limit } = yield* Effect.fromResult(readSampleParameters(ctx.querystring));
+  const { accounts } = principal;
+  if (accounts._tag === "One") return { account_ids: [accounts.accountId] };
   const summaries = yield* Summaries;
-  return { account_ids: yield* summaries.sampleAccounts(limit) };
+  const sampled = yield* summaries.sampleAccounts(limit);
+  return { account_ids: sampled.filter((accountId) => covers(principal, accountId)) };
 });
 
 const timeseries = Effect.fnUntraced(function* (ctx: Context) {
   const accountId = yield* Effect.fromResult(readAccountId(pathParameter(ctx, "id")));
+  yield* Effect.fromResult(authorise(ctx, "read", accountId));
   const query = yield* Effect.fromResult(readTimeseriesParameters(ctx.querystring));
   return timeseriesBody(yield* accountTimeseries(accountId, query));
 });
 
 const events = Effect.fnUntraced(function* (ctx: Context) {
   const accountId = yield* Effect.fromResult(readAccountId(pathParameter(ctx, "id")));
+  yield* Effect.fromResult(authorise(ctx, "read", accountId));
   const parameters = readEventsParameters(ctx.querystring, accountId);
   const { at, limit } = yield* Effect.fromResult(parameters);
   return eventsBody(yield* listEvents(accountId, at, limit));

@@ -6,6 +6,7 @@ import { LRUCache } from "lru-cache";
 import type { Question } from "../../core/query/answer.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
 import type { Summaries } from "../../core/summary/summaries.ts";
+import { authorise } from "./gate.ts";
 import { readAccountId, readSummaryParameters } from "./parameters.ts";
 import type { RequestFault } from "./problem.ts";
 import { makeRespond } from "./respond.ts";
@@ -33,7 +34,9 @@ export const makeSummaryRoute = (
     const { method, url = "" } = ctx.req;
     const question = method === "GET" ? asked.get(url) : undefined;
     const answer = question === undefined ? undefined : cache.hit(question);
-    if (answer === undefined) return next();
+    if (question === undefined || answer === undefined) return next();
+    // Who may not read it is told so by the route.
+    if (Result.isFailure(authorise(ctx, "read", question.accountId))) return next();
     sendAnswer(ctx, { answer, tier: "lru" }, performance.now() - since);
     return undefined;
   };
@@ -60,6 +63,8 @@ const readQuestion = (ctx: Context): Result.Result<Question, RequestFault> => {
   const { id = "" } = ctx["params"] as Readonly<Record<string, string>>;
   const accountId = readAccountId(id);
   if (Result.isFailure(accountId)) return Result.fail(accountId.failure);
+  const may = authorise(ctx, "read", accountId.success);
+  if (Result.isFailure(may)) return Result.fail(may.failure);
   const parameters = readSummaryParameters(ctx.querystring);
   return Result.map(parameters, ({ period, top }) => ({
     accountId: accountId.success,

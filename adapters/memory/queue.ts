@@ -1,6 +1,6 @@
 import { Clock, Effect, Option } from "effect";
 
-import { type Batch, queuedIn } from "../../core/event/batch.ts";
+import { accountsIn, type Batch, queuedIn } from "../../core/event/batch.ts";
 import type {
   Counts,
   Job,
@@ -126,6 +126,7 @@ const isDue = (entry: Entry, now: number, leaseMs: number): boolean =>
 
 const statusOf = (entry: Entry): JobStatus => ({
   jobId: entry.id,
+  accountIds: accountsIn(entry.batch),
   state: entry.state,
   queued: queuedIn(entry.batch),
   ...entry.counts,

@@ -1,7 +1,7 @@
 import { Option } from "effect";
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 
-import { type Batch, queuedIn } from "../../core/event/batch.ts";
+import { accountsIn, type Batch, queuedIn } from "../../core/event/batch.ts";
 import type { Counts, JobId, JobState, JobStatus } from "../../core/queue/queue.ts";
 import type { ExecuteSql } from "./boss.ts";
 import { findDeadLetter } from "./dead_letters.ts";
@@ -38,6 +38,7 @@ const findDead = async (executeRead: ExecuteSql, id: JobId): Promise<Option.Opti
   if (batch === undefined) return Option.none();
   return Option.some({
     jobId: id,
+    accountIds: accountsIn(batch),
     state: "dead",
     queued: queuedIn(batch),
     ...NO_COUNTS,
@@ -66,6 +67,7 @@ const STATES: Readonly<Record<Row["state"], JobState>> = {
 
 const statusOf = (jobId: JobId, row: Row, part: number, batch: Batch): JobStatus => ({
   jobId,
+  accountIds: accountsIn(batch),
   state: STATES[row.state],
   queued: queuedIn(batch),
   ...(countsOf(row, part, batch) ?? NO_COUNTS),

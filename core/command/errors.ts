@@ -21,5 +21,8 @@ export class EventInvalid extends Data.TaggedError("EventInvalid")<{
   readonly issues: ReadonlyArray<Issue>;
 }> {}
 
+/** At least one event is of an account that its sender may not write to, so nothing is recorded. */
+export class AccountsForbidden extends Data.TaggedError("AccountsForbidden")<object> {}
+
 /** Every way in which what was sent can be wrong. */
 export type BatchRejected = BatchMalformed | BatchEmpty | BatchTooLarge | EventInvalid;

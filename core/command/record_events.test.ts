@@ -3,6 +3,7 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { ANYONE } from "../access/principal.ts";
 import { NOW, rulesWith, sentEvent } from "../event/decode.fixture.ts";
 import { EventRules } from "../event/rules.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
@@ -18,7 +19,7 @@ const sent = (queue: FakeQueue["service"], input: unknown) =>
   simulate(
     Effect.andThen(
       TestClock.setTime(NOW),
-      Effect.result(Effect.provideService(recordEvents(input), Queue, queue)),
+      Effect.result(Effect.provideService(recordEvents(input, ANYONE), Queue, queue)),
     ),
   );
 const refusedWith = (result: Result.Result<unknown, { readonly _tag: string }>): string =>
@@ -83,7 +84,7 @@ test("the service's clock decides what lies in the future", async () => {
 test("the service's rules decide which types are allowed", async () => {
   const rules = rulesWith({ types: new Set(["refund"]) });
   const command = (type: string) =>
-    Effect.result(recordEvents({ events: [sentEvent({ type })] })).pipe(
+    Effect.result(recordEvents({ events: [sentEvent({ type })] }, ANYONE)).pipe(
       Effect.provideService(EventRules, rules),
       Effect.provideService(Queue, makeFakeQueue().service),
     );

@@ -16,6 +16,11 @@ export interface Batch {
 export const queuedIn = (batch: Batch): number =>
   batch.events.length + batch.duplicates + batch.conflicts;
 
+/** The accounts that a batch is about, each once. */
+export const accountsIn = (batch: Batch): ReadonlyArray<string> => [
+  ...new Set(batch.events.map(({ accountId }) => accountId)),
+];
+
 /**
  * What the first event of each identity says stands; a later one is a duplicate when its payload is
  * the same and a conflict when it is not. Order is kept.

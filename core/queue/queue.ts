@@ -34,6 +34,8 @@ export type JobState = "queued" | "processing" | "retrying" | "completed" | "dea
 /** Where a job is. Counts are of the last completed attempt, and zero before. */
 export interface JobStatus extends Counts {
   readonly jobId: JobId;
+  /** The accounts of its events, each once. */
+  readonly accountIds: ReadonlyArray<string>;
   readonly state: JobState;
   /** How many events the batch held, duplicates included. */
   readonly queued: number;

@@ -1,5 +1,6 @@
 import { Clock, Effect, Fiber, Option, Result } from "effect";
 
+import { ANYONE } from "../../../core/access/principal.ts";
 import { type Accepted, recordEvents } from "../../../core/command/record_events.ts";
 import { formatTimestamp } from "../../../core/event/timestamp.ts";
 import { EVENT_TYPES_DEFAULT } from "../../../core/event/types.ts";
@@ -84,7 +85,7 @@ const post = Effect.fnUntraced(function* (
   if (process === undefined) return UNKNOWN;
   // Sent again they may come in another order.
   const body = { events: random.chance(0.5) ? events : random.shuffled(events) };
-  const handler = yield* process.handle(Effect.result(recordEvents(body)));
+  const handler = yield* process.handle(Effect.result(recordEvents(body, ANYONE)));
   const patienceMs = random.magnitude(PATIENCE_MS.min, PATIENCE_MS.max);
   const answer = yield* Effect.timeoutOption(Fiber.join(handler), patienceMs);
   return Option.isNone(answer) ? UNKNOWN : outcomeOf(answer.value);

@@ -1,0 +1,24 @@
+import type { Context } from "koa";
+
+/** Whether an address is of this machine itself. */
+export const isLoopback = (address: string): boolean =>
+  address === "::1" || /^(?:::ffff:)?127\./.test(address);
+
+/**
+ * What clients without a key are told apart by: their address, as far as they cannot choose it. Whoever
+ * has one IPv6 address has a network of them, and IPv4 comes in two forms.
+ */
+export const addressOf = (ctx: Context): string => {
+  const address = ctx.ip.replace(/^::ffff:/, "");
+  return address.includes(":") ? networkOf(address) : address;
+};
+
+/** The first 64 bits of an IPv6 address. */
+const networkOf = (address: string): string => {
+  const [head = "", tail] = address.replace(/%.*$/, "").split("::");
+  const left = head.split(":").filter((group) => group !== "");
+  const right = (tail ?? "").split(":").filter((group) => group !== "");
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
+  const groups = tail === undefined ? left : [...left, ...zeros, ...right];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+};

@@ -1,0 +1,231 @@
+import { Effect, Option } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { type Access, Unauthenticated } from "../../core/access/access.ts";
+import {
+  type AccountBinding,
+  ANYONE,
+  type Principal,
+  type Scope,
+} from "../../core/access/principal.ts";
+import { QuotaExceeded } from "../../core/access/quotas.ts";
+import {
+  type Api,
+  batchOf,
+  get,
+  post,
+  problemIn,
+  requestBytes,
+  send,
+  startApi,
+  validEvent,
+} from "./api.fixture.ts";
+
+const JOB = "01a20253-aa0c-79c1-b28a-b136a2df5001";
+const OTHERS_JOB = "01a20253-aa0c-79c1-b28a-b136a2df5002";
+
+/** Tells a principal by a key that spells it: `scope,scope@binding`. */
+const spelt = (key: string): Principal | undefined => {
+  const [scopes = "", accounts = ""] = key.split("@");
+  if (!/^(?:(?:write|read|admin),?)+$/.test(scopes)) return undefined;
+  const binding: AccountBinding =
+    accounts === ""
+      ? { _tag: "All" }
+      : accounts.endsWith("*")
+        ? { _tag: "Prefix", prefix: accounts.slice(0, -1) }
+        : { _tag: "One", accountId: accounts };
+  return {
+    ...ANYONE,
+    keyId: key,
+    scopes: new Set(scopes.split(",") as Scope[]),
+    accounts: binding,
+  };
+};
+
+const access: Access["Service"] = {
+  // Half of the keys are known, so that both ways through the gate are taken.
+  known: (key) => (key !== undefined && key.length % 2 === 0 ? spelt(key) : undefined),
+  authenticate: (key) => {
+    if (key === undefined) return Effect.fail(new Unauthenticated({ credential: "missing" }));
+    const principal = spelt(key);
+    return principal === undefined
+      ? Effect.fail(new Unauthenticated({ credential: "invalid" }))
+      : Effect.succeed(principal);
+  },
+};
+
+const test = suite<{ api: Api }>("the gate");
+
+test.before(async (context) => {
+  const job = (id: string, accountId: string) => ({
+    jobId: id,
+    accountIds: [accountId],
+    state: "completed" as const,
+    queued: 1,
+    appended: 1,
+    duplicates: 0,
+    conflicts: 0,
+    retries: 0,
+    queuedAt: 0,
+    endedAt: 1,
+    failure: null,
+  });
+  context.api = await startApi({
+    access,
+    queue: {
+      find: (id) =>
+        Effect.succeed(
+          id === JOB
+            ? Option.some(job(id, "acme"))
+            : id === OTHERS_JOB
+              ? Option.some(job(id, "other"))
+              : Option.none(),
+        ),
+    },
+  });
+});
+test.after(async ({ api }) => {
+  assert.equal(api.defects, []);
+  await api.close();
+});
+
+const headersOf = (key: string | undefined) =>
+  key === undefined ? {} : { Authorization: `Bearer ${key}` };
+
+const ask = (api: Api, route: string, key: string | undefined, account: string) => {
+  if (route === "POST /events") {
+    return post(api, batchOf(validEvent({ account_id: account })), headersOf(key));
+  }
+  const path = route
+    .replace("GET ", "")
+    .replace(":account", account)
+    .replace(":job", account === "acme" ? JOB : OTHERS_JOB);
+  return send(api, requestBytes(`GET ${path}`, "", headersOf(key)));
+};
+
+/** What each route answers: to whom has its scope, on their own account and on another. */
+const ROUTES: ReadonlyArray<{
+  readonly route: string;
+  readonly scopes: ReadonlyArray<Scope>;
+  readonly own: number;
+  readonly other: number;
+}> = [
+  { route: "POST /events", scopes: ["write", "admin"], own: 202, other: 403 },
+  { route: "GET /jobs/:job", scopes: ["write", "read", "admin"], own: 200, other: 404 },
+  { route: "GET /accounts/:account/summary", scopes: ["read", "admin"], own: 200, other: 403 },
+  { route: "GET /accounts/:account/timeseries", scopes: ["read", "admin"], own: 200, other: 403 },
+  { route: "GET /accounts/:account/events", scopes: ["read", "admin"], own: 200, other: 403 },
+  { route: "GET /accounts/sample", scopes: ["read", "admin"], own: 200, other: 200 },
+  { route: "GET /metrics", scopes: ["admin"], own: 200, other: 200 },
+];
+
+for (const { route, scopes, own, other } of ROUTES) {
+  for (const scope of ["write", "read", "admin"] as const) {
+    for (const [binding, ownAccount, otherAccount] of [
+      ["acme", "acme", "other"],
+      ["ac*", "acme", "other"],
+    ] as const) {
+      test(`${route} with ${scope}@${binding}`, async ({ api }) => {
+        // Twice, for what is kept after the first time is answered another way.
+        for (const key of [`${scope}@${binding}`, `${scope},${scope}@${binding}`]) {
+          const allowed = scopes.includes(scope);
+          for (let time = 0; time < 2; time++) {
+            const mine = await ask(api, route, key, ownAccount);
+            assert.is(mine.status, allowed ? own : 403, mine.body);
+            const theirs = await ask(api, route, key, otherAccount);
+            assert.is(theirs.status, allowed ? other : 403, theirs.body);
+            if (theirs.status === 403) {
+              problemIn(theirs, 403, allowed ? "account-forbidden" : "scope-missing");
+            }
+          }
+        }
+      });
+    }
+  }
+
+  test(`${route} without a key, or with a bad one`, async ({ api }) => {
+    // Somebody else may read it, so that what is kept is there.
+    await ask(api, route, "admin", "acme");
+    for (const key of [undefined, "nonsense", "nonsense2"]) {
+      const answer = await ask(api, route, key, "acme");
+      problemIn(answer, 401, "unauthenticated");
+      assert.match(String(answer.headers["www-authenticate"]), /^Bearer /);
+    }
+  });
+}
+
+test("health is for everybody, and what is not there is told to nobody without a key", async ({
+  api,
+}) => {
+  for (const path of ["/healthz", "/readyz"]) assert.is((await get(api, path)).status, 200);
+  problemIn(await get(api, "/nothing"), 401, "unauthenticated");
+});
+
+test("whether an account exists makes no difference to who may not read it", async ({ api }) => {
+  await ask(api, "POST /events", "admin", "exists");
+  await api.settle();
+  const [one, two] = await Promise.all(
+    ["exists", "not"].map((account) =>
+      ask(api, "GET /accounts/:account/summary", "read@acme", account),
+    ),
+  );
+  assert.is(one?.status, 403);
+  assert.is(one?.body, two?.body);
+});
+
+test("one event of another account refuses the whole batch", async ({ api }) => {
+  const before = await api.settle();
+  const body = batchOf(validEvent({ account_id: "acme" }), validEvent({ account_id: "other" }));
+  problemIn(await post(api, body, headersOf("write@acme")), 403, "account-forbidden");
+  assert.is(await api.settle(), before);
+});
+
+test("a sample names only accounts that the key is for", async ({ api }) => {
+  for (const account of ["acme", "acre", "other"]) await ask(api, "POST /events", "admin", account);
+  await api.settle();
+  const sampled = async (key: string) => {
+    const { body } = await ask(api, "GET /accounts/sample", key, "");
+    return (JSON.parse(body) as { account_ids: string[] }).account_ids.toSorted();
+  };
+  assert.equal(await sampled("read@acme"), ["acme"]);
+  assert.equal(
+    (await sampled("read@ac*")).filter((id) => !id.startsWith("ac")),
+    [],
+  );
+  assert.ok((await sampled("read")).includes("other"));
+});
+
+test("a key comes as a bearer token or as the user name of Basic, and in no other way", async ({
+  api,
+}) => {
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+  for (const [authorization, status] of [
+    ["Bearer read", 200],
+    ["bearer  read ", 200],
+    [basic("read:"), 200],
+    [basic("read:anything"), 200],
+    [basic("read"), 200],
+    [basic(":read"), 401],
+    ["read", 401],
+    ["Digest read", 401],
+    ["Bearer", 401],
+    ["Bearer read extra", 401],
+    ["Basic %%%", 401],
+  ] as const) {
+    const bytes = requestBytes("GET /accounts/acme/summary", "", { Authorization: authorization });
+    assert.is((await send(api, bytes)).status, status, authorization);
+  }
+});
+
+test("a quota that is used up is 429, with when to come again", async () => {
+  const quotas = { take: () => Effect.fail(new QuotaExceeded({ retryAfterSeconds: 9 })) };
+  const api = await startApi({ quotas });
+  const answer = await post(api, batchOf(validEvent()));
+  problemIn(answer, 429, "quota-exceeded");
+  assert.is(answer.headers["retry-after"], "9");
+  assert.is(await api.settle(), 0);
+  await api.close();
+});
+
+test.run();

@@ -1,0 +1,91 @@
+import { Effect, Result } from "effect";
+import type { Context, Middleware } from "koa";
+
+import type { Access } from "../../core/access/access.ts";
+import {
+  ANYONE,
+  covers,
+  hasScope,
+  type Principal,
+  type Scope,
+} from "../../core/access/principal.ts";
+import { credentialOf } from "./credential.ts";
+import { problemOf, type RequestFault } from "./problem.ts";
+import type { RateLimit } from "./rate_limit.ts";
+import { sendProblem } from "./respond.ts";
+
+/** What anybody may ask for, as often as they like: it tells nothing of any account. */
+const PUBLIC_PATHS: ReadonlySet<string> = new Set([
+  "/healthz",
+  "/readyz",
+  "/openapi.json",
+  "/docs",
+]);
+
+/** Stands before the routes, in two halves: who is known passes the first without a word to wait for. */
+export interface Gate {
+  /** Lets those pass who are known already, and not counted. */
+  readonly passKnown: Middleware;
+  /** Finds out who all others are and whether they ask too much; refuses them, or lets them pass. */
+  readonly admit: Middleware;
+}
+
+export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate => ({
+  passKnown: (ctx, next) => {
+    const principal = access.known(credentialOf(ctx.req.headers.authorization));
+    if (principal !== undefined && !rateLimit.applies(ctx, principal)) enter(ctx, principal);
+    return next();
+  },
+
+  admit: async (ctx, next) => {
+    if (hasEntered(ctx) || PUBLIC_PATHS.has(ctx.path)) return next();
+    const key = credentialOf(ctx.req.headers.authorization);
+    const authenticated = await Effect.runPromise(Effect.result(access.authenticate(key)));
+    const principal = Result.getOrUndefined(authenticated);
+    // Who comes with a bad key is counted like anybody else, or keys could be guessed for ever.
+    if (rateLimit.applies(ctx, principal)) {
+      const retryAfterSeconds = await rateLimit.count(ctx, principal);
+      if (retryAfterSeconds !== undefined) {
+        sendProblem(ctx, problemOf({ _tag: "RateLimited", retryAfterSeconds }));
+        return undefined;
+      }
+    }
+    if (Result.isFailure(authenticated)) {
+      sendProblem(ctx, problemOf(authenticated.failure));
+      return undefined;
+    }
+    enter(ctx, authenticated.success);
+    return next();
+  },
+});
+
+/** Of a service that is starting, and has nothing behind the gate. */
+export const letAnyoneIn: Middleware = (ctx, next) => {
+  enter(ctx, ANYONE);
+  return next();
+};
+
+const NOBODY: Principal = { ...ANYONE, scopes: new Set() };
+
+const enter = (ctx: Context, principal: Principal): void => {
+  ctx.state["principal"] = principal;
+};
+
+const hasEntered = (ctx: Context): boolean => ctx.state["principal"] !== undefined;
+
+/** Who a request comes from; somebody without any right until that is known. */
+export const principalOf = (ctx: Context): Principal =>
+  (ctx.state["principal"] as Principal | undefined) ?? NOBODY;
+
+/** Whether whoever asks may do such a thing, and to such an account if it is about one. */
+export const authorise = (
+  ctx: Context,
+  scope: Scope,
+  accountId?: string,
+): Result.Result<Principal, RequestFault> => {
+  const principal = principalOf(ctx);
+  if (!hasScope(principal, scope)) return Result.fail({ _tag: "ScopeMissing", scope });
+  return accountId === undefined || covers(principal, accountId)
+    ? Result.succeed(principal)
+    : Result.fail({ _tag: "AccountForbidden" });
+};

@@ -1,0 +1,35 @@
+import { Effect } from "effect";
+
+import type { TokenBuckets } from "../../core/access/quotas.ts";
+import { secondsUntilToken, type TokenBucket, tokensIn } from "../../core/access/token_bucket.ts";
+
+/** How many buckets are kept; a forgotten one is full again. */
+const BUCKETS_MAX = 100_000;
+
+/** Quotas that this process counts for itself. */
+export const makeMemoryTokenBuckets = (): TokenBuckets => {
+  const buckets = new Map<string, TokenBucket>();
+  return {
+    take: (charges, now) =>
+      Effect.sync(() => {
+        const held = charges.map(({ name, perMinute }) =>
+          tokensIn(buckets.get(name), perMinute, now),
+        );
+        const waits = charges.map(({ perMinute }, i) => {
+          const tokens = held[i] ?? 0;
+          return tokens >= 1 ? 0 : secondsUntilToken(tokens, perMinute);
+        });
+        const wait = Math.max(...waits);
+        if (wait > 0) return wait;
+        for (const [i, { name, events }] of charges.entries()) {
+          buckets.delete(name);
+          buckets.set(name, { tokens: (held[i] ?? 0) - events, at: now });
+        }
+        for (const name of buckets.keys()) {
+          if (buckets.size <= BUCKETS_MAX) break;
+          buckets.delete(name);
+        }
+        return undefined;
+      }),
+  };
+};

@@ -1,0 +1,30 @@
+import { Data, Effect } from "effect";
+
+import type { Database, Statement } from "./pool.ts";
+
+const ALL: Statement = {
+  name: "account_quotas",
+  text: `
+    select account_id as "accountId", events_per_minute as "eventsPerMinute"
+    from tidemark.account_quotas`,
+};
+
+class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{
+  readonly cause: unknown;
+}> {}
+
+/** The accounts that have a quota of their own, in events a minute. They are few. */
+export const readAccountQuotas = (
+  database: Database,
+): Effect.Effect<ReadonlyMap<string, number>, QuotasUnavailable> =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const rows = await database.query<{ accountId: string; eventsPerMinute: number }>(
+        ALL,
+        [],
+        signal,
+      );
+      return new Map(rows.map(({ accountId, eventsPerMinute }) => [accountId, eventsPerMinute]));
+    },
+    catch: (cause) => new QuotasUnavailable({ cause }),
+  });

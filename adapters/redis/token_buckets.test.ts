@@ -1,0 +1,58 @@
+import { Effect } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { tokenBucketsConformance } from "../../core/access/quotas.conformance.ts";
+import type { TokenBuckets } from "../../core/access/quotas.ts";
+import { redisMissing, startRedisServer, until } from "../../scripts/test/redis_server.ts";
+import { skipSuite } from "../../scripts/test/skip.ts";
+import { openConnection } from "./connection.ts";
+import { makeRedisTokenBuckets } from "./token_buckets.ts";
+
+const NEVER: TokenBuckets = { take: () => Effect.die("Redis is there") };
+
+const open = async (fallback: TokenBuckets) => {
+  const server = await startRedisServer();
+  const connect = async () => {
+    const connection = openConnection({ url: server.url, namespace: "test", onChange: () => {} });
+    await until("Redis is there", () => connection.breaker.state() === "ok");
+    return connection;
+  };
+  const connection = await connect();
+  return { server, connect, connection, buckets: makeRedisTokenBuckets(connection, fallback) };
+};
+
+if (redisMissing === undefined) {
+  tokenBucketsConformance("redis", async () => {
+    const { server, connection, buckets } = await open(NEVER);
+    return {
+      buckets,
+      close: async () => {
+        connection.close();
+        await server.close();
+      },
+    };
+  });
+  const test = suite("quotas in Redis");
+
+  test("two processes count together, and each for itself while Redis is away", async () => {
+    const alone: TokenBuckets = { take: () => Effect.succeed(42) };
+    const { server, connect, connection, buckets } = await open(alone);
+    const other = await connect();
+    const others = makeRedisTokenBuckets(other, alone);
+    const charge = (events: number) => [{ name: "a", events, perMinute: 60 }];
+    const now = Date.now();
+    assert.is(await Effect.runPromise(buckets.take(charge(60), now)), undefined);
+    assert.is(await Effect.runPromise(others.take(charge(1), now)), 1);
+    await server.kill();
+    assert.is(await Effect.runPromise(buckets.take(charge(1), now)), 42);
+    await server.start();
+    await until("Redis is back", () => connection.breaker.state() === "ok");
+    assert.is(await Effect.runPromise(buckets.take(charge(1), now)), undefined);
+    connection.close();
+    other.close();
+    await server.close();
+  });
+
+  test.run();
+} else skipSuite("quotas in Redis", redisMissing);

@@ -1,0 +1,60 @@
+import { Effect } from "effect";
+
+import type { Charge, TokenBuckets } from "../../core/access/quotas.ts";
+import { secondsUntilToken } from "../../core/access/token_bucket.ts";
+import type { Connection } from "./connection.ts";
+
+/** A bucket that was not touched for so long is full, and need not be kept. */
+const KEPT_MS = 120_000;
+
+// The same as `tokensIn` for each key, and then all are taken from, or none. Answers with what the
+// buckets hold, so that it can be said how long to wait.
+const TAKE = `
+local now = tonumber(ARGV[1])
+local held = {}
+local empty = false
+for i, key in ipairs(KEYS) do
+  local per_minute = tonumber(ARGV[2 * i])
+  local bucket = redis.call('HMGET', key, 'tokens', 'at')
+  local tokens = per_minute
+  if bucket[1] then
+    local passed = math.max(0, now - tonumber(bucket[2]))
+    tokens = math.min(per_minute, tonumber(bucket[1]) + passed * per_minute / 60000)
+  end
+  held[i] = tostring(tokens)
+  if tokens < 1 then empty = true end
+end
+if empty then return held end
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'tokens', tostring(tonumber(held[i]) - tonumber(ARGV[2 * i + 1])), 'at', now)
+  redis.call('PEXPIRE', key, ${KEPT_MS})
+end
+return {}`;
+
+/** Quotas that all processes count together; `fallback` counts while Redis is away. */
+export const makeRedisTokenBuckets = (
+  { redis, breaker, prefix }: Connection,
+  fallback: TokenBuckets,
+): TokenBuckets => {
+  const take = async (charges: ReadonlyArray<Charge>, now: number) => {
+    const keys = charges.map(({ name }) => `${prefix}quota:${name}`);
+    const values = charges.flatMap(({ perMinute, events }) => [perMinute, events]);
+    const held = await breaker.call(() => redis.eval(TAKE, keys.length, ...keys, now, ...values));
+    return held as ReadonlyArray<string> | undefined;
+  };
+  return {
+    take: (charges, now) =>
+      Effect.flatMap(
+        Effect.promise(() => take(charges, now)),
+        (held) => {
+          if (held === undefined) return fallback.take(charges, now);
+          if (held.length === 0) return Effect.succeed(undefined);
+          const waits = charges.map(({ perMinute }, i) => {
+            const tokens = Number(held[i]);
+            return tokens >= 1 ? 0 : secondsUntilToken(tokens, perMinute);
+          });
+          return Effect.succeed(Math.max(...waits));
+        },
+      ),
+  };
+};

@@ -1,0 +1,190 @@
+import { hash, randomBytes } from "node:crypto";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { type ApiKeyAdmin, makeApiKeyAdmin } from "../adapters/postgres/api_key_admin.ts";
+import { databaseOf } from "../adapters/postgres/pool.ts";
+import { API_KEY_BYTES, formatApiKey, newApiKey } from "../core/access/api_key.ts";
+import type { Scope } from "../core/access/principal.ts";
+import { withClient } from "../db/client.ts";
+import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
+import { skipSuite } from "../scripts/test/skip.ts";
+import { anEvent } from "./api_client.fixture.ts";
+import { killServices, startService, until } from "./service_process.fixture.ts";
+
+const withKeys = <A>(url: string, use: (keys: ApiKeyAdmin) => Promise<A>): Promise<A> =>
+  withClient(url, (client) => use(makeApiKeyAdmin(databaseOf(client))));
+
+const GRANT = {
+  name: "",
+  accountId: null,
+  accountPrefix: null,
+  requestsPerMinute: null,
+  eventsPerMinute: null,
+};
+
+const createKey = async (
+  url: string,
+  scopes: ReadonlyArray<Scope>,
+  grant: Partial<Parameters<ApiKeyAdmin["create"]>[2]> = {},
+): Promise<{ readonly id: string; readonly text: string }> => {
+  const key = newApiKey(randomBytes(API_KEY_BYTES));
+  await withKeys(url, (keys) =>
+    keys.create(key.id, hash("sha256", key.secret, "buffer"), { ...GRANT, ...grant, scopes }),
+  );
+  return { id: key.id, text: formatApiKey(key) };
+};
+
+const bearer = (key?: string): Record<string, string> =>
+  key === undefined ? {} : { Authorization: `Bearer ${key}` };
+
+const statusOf = async (url: string, key?: string): Promise<number> => {
+  const answer = await fetch(`${url}/accounts/acme/summary`, { headers: bearer(key) });
+  await answer.body?.cancel();
+  return answer.status;
+};
+
+const post = (url: string, key: string | undefined, events: ReadonlyArray<object>) =>
+  fetch(`${url}/events`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...bearer(key) },
+    body: JSON.stringify({ events }),
+  });
+
+const test = suite<{ database: TestDatabase }>("who may ask");
+
+test.before.each(async (context) => {
+  context.database = await createTestDatabase();
+});
+test.after.each(killServices);
+test.after.each(({ database }) => database.drop());
+
+test("on a public interface without keys it does not start, and says what to do", async ({
+  database,
+}) => {
+  const settings = { DATABASE_URL: database.url, HOST: "0.0.0.0" };
+  const refused = startService(settings);
+  assert.is(await refused.ended, 1);
+  for (const remedy of ["npm run keys", "AUTH=required", "HOST=127.0.0.1"]) {
+    assert.match(refused.output(), remedy);
+  }
+  // A worker has nothing that is open.
+  const worker = startService({ ...settings, ROLES: "worker" });
+  await worker.url();
+  assert.is(await worker.stop(), 0);
+  const required = startService({ ...settings, AUTH: "required" });
+  assert.is(await statusOf(await required.url()), 401);
+  const { text } = await createKey(database.url, ["read"]);
+  const url = await required.url();
+  assert.is(await statusOf(url, text), 200);
+  assert.is(await required.stop(), 0);
+  // With a key it may start as it is.
+  const keyed = startService(settings);
+  assert.is(await statusOf(await keyed.url()), 401);
+  assert.is(await keyed.stop(), 0);
+});
+
+test("without keys it is open on this machine, until there is one", async ({ database }) => {
+  const service = startService({ DATABASE_URL: database.url });
+  const url = await service.url();
+  assert.is(await statusOf(url), 200);
+  assert.match(service.output(), "There is no API key");
+  const { text } = await createKey(database.url, ["read"]);
+  await until(async () => (await statusOf(url)) === 401, "it is still open");
+  assert.is(await statusOf(url, text), 200);
+  assert.is((await post(url, text, [anEvent()])).status, 403);
+});
+
+test("a key that is revoked is refused by every process within five seconds", async ({
+  database,
+}) => {
+  const settings = { DATABASE_URL: database.url, AUTH: "required", ROLES: "api" };
+  const first = startService(settings);
+  await first.url();
+  const second = startService(settings);
+  const urls = [await first.url(), await second.url()];
+  const { id, text } = await createKey(database.url, ["read"]);
+  const other = await createKey(database.url, ["read"]);
+  for (const url of urls) assert.is(await statusOf(url, text), 200);
+  await withKeys(database.url, (keys) => keys.revoke(id, 0));
+  const since = performance.now();
+  for (const url of urls) {
+    await until(async () => (await statusOf(url, text)) === 401, "it is still good");
+  }
+  assert.ok(performance.now() - since < 5_000);
+  for (const url of urls) assert.is(await statusOf(url, other.text), 200);
+});
+
+test("an account that has used up its quota waits, and others notice nothing", async ({
+  database,
+}) => {
+  const service = startService({ DATABASE_URL: database.url });
+  const url = await service.url();
+  await withKeys(database.url, (keys) => keys.setQuota("loud", 5));
+  await until(async () => {
+    const events = [anEvent({ account_id: "loud" })];
+    return (await post(url, undefined, events)).status === 429;
+  }, "the quota is never used up");
+  const refused = await post(url, undefined, [anEvent({ account_id: "loud" })]);
+  assert.ok(Number(refused.headers.get("retry-after")) >= 1);
+  for (let i = 0; i < 20; i++) {
+    assert.is((await post(url, undefined, [anEvent({ account_id: "quiet" })])).status, 202);
+  }
+});
+
+test.run();
+
+if (redisMissing === undefined) {
+  const shared = suite<{ database: TestDatabase; redis: RedisServer }>(
+    "limits that processes share",
+  );
+  shared.before.each(async (context) => {
+    context.database = await createTestDatabase();
+    context.redis = await startRedisServer();
+  });
+  shared.after.each(killServices);
+  shared.after.each(async ({ database, redis }) => {
+    await redis.close();
+    await database.drop();
+  });
+
+  shared(
+    "two processes count together, and Redis killed in the middle is no way around",
+    async ({ database, redis }) => {
+      const settings = {
+        DATABASE_URL: database.url,
+        REDIS_URL: redis.url,
+        ROLES: "api",
+        RATE_LIMIT_ANONYMOUS: "20",
+      };
+      const first = startService(settings);
+      await first.url();
+      const second = startService(settings);
+      const urls = [await first.url(), await second.url()];
+      for (const url of urls) {
+        await until(async () => {
+          const answer = await fetch(`${url}/readyz`);
+          return JSON.stringify(await answer.json()).includes('"redis":"ok"');
+        }, "Redis is not there");
+      }
+      const statuses: number[] = [];
+      for (let i = 0; i < 24; i++) statuses.push(await statusOf(urls[i % 2] ?? ""));
+      assert.equal(
+        statuses,
+        Array.from({ length: 24 }, (_, i) => (i < 20 ? 200 : 429)),
+      );
+      await redis.kill();
+      // Each counts for itself now, and does count.
+      for (const url of urls) {
+        const alone: number[] = [];
+        for (let i = 0; i < 25; i++) alone.push(await statusOf(url));
+        assert.not.ok(alone.includes(500));
+        assert.is(alone.at(-1), 429);
+        assert.ok(alone.filter((status) => status === 200).length <= 20);
+      }
+    },
+  );
+  shared.run();
+} else skipSuite("limits that processes share", redisMissing);

@@ -1,0 +1,77 @@
+import { hash } from "node:crypto";
+
+import { Data, Effect, Schedule } from "effect";
+
+import { isLoopback } from "../adapters/koa/client_address.ts";
+import { makeMemoryTokenBuckets } from "../adapters/memory/token_buckets.ts";
+import { readAccountQuotas } from "../adapters/postgres/account_quotas.ts";
+import { makeApiKeys } from "../adapters/postgres/api_keys.ts";
+import type { Database } from "../adapters/postgres/pool.ts";
+import { makeAccess } from "../core/access/access.ts";
+import { makeQuotas } from "../core/access/quotas.ts";
+import type { Shared } from "./cache.ts";
+import type { Configuration } from "./configuration.ts";
+
+/** Without any key the service would be open to whoever reaches it. */
+class OpenToAll extends Data.TaggedError("OpenToAll")<{ readonly message: string }> {}
+
+type AccessConfiguration = Pick<Configuration, "AUTH" | "HOST" | "ROLES">;
+
+const listensOnLoopback = ({ HOST }: AccessConfiguration): boolean =>
+  HOST === "localhost" || isLoopback(HOST);
+
+/**
+ * Opens what tells who asks.
+ *
+ * @errors `OpenToAll` when anybody could ask from anywhere
+ */
+export const openAccess = Effect.fnUntraced(function* (
+  configuration: AccessConfiguration,
+  database: Database,
+) {
+  const keys = makeApiKeys(database);
+  const { AUTH, HOST, ROLES } = configuration;
+  const isLocal = listensOnLoopback(configuration);
+  const exist = yield* keys.exist;
+  if (!exist && AUTH === "optional" && !isLocal && ROLES.has("api")) {
+    return yield* new OpenToAll({
+      message:
+        `HOST=${HOST} without any API key would be open to everybody. Create a key ` +
+        "(npm run keys -- create --scope write,read), or set AUTH=required and create one later, " +
+        "or listen on HOST=127.0.0.1.",
+    });
+  }
+  if (!exist && ROLES.has("api")) {
+    yield* AUTH === "optional"
+      ? Effect.logInfo("There is no API key: everybody on this machine may ask")
+      : Effect.logWarning("There is no API key, so nobody may ask: npm run keys -- create");
+  }
+  return yield* makeAccess({
+    keys,
+    hash: (text) => hash("sha256", text, "buffer"),
+    openWithoutKeys: AUTH === "optional" && isLocal,
+  });
+});
+
+/** How often quotas of accounts are looked up. */
+const QUOTAS_EVERY = "2 seconds";
+
+/** Opens the quotas of accounts and keys, and keeps them up to date until the scope closes. */
+export const openQuotas = Effect.fnUntraced(function* (
+  { ACCOUNT_EVENTS_PER_MINUTE }: Pick<Configuration, "ACCOUNT_EVENTS_PER_MINUTE">,
+  database: Database,
+  { makeTokenBuckets }: Pick<Shared, "makeTokenBuckets">,
+) {
+  let quotas: ReadonlyMap<string, number> = new Map();
+  const look = Effect.tap(readAccountQuotas(database), (read) =>
+    Effect.sync(() => {
+      quotas = read;
+    }),
+  );
+  // While they cannot be looked up, those go on that are known.
+  yield* Effect.forkScoped(Effect.repeat(Effect.ignore(look), Schedule.spaced(QUOTAS_EVERY)));
+  return makeQuotas(
+    makeTokenBuckets(makeMemoryTokenBuckets()),
+    (accountId) => quotas.get(accountId) ?? ACCOUNT_EVENTS_PER_MINUTE,
+  );
+});

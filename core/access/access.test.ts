@@ -1,0 +1,169 @@
+import { Effect, Result } from "effect";
+import { TestClock } from "effect/testing";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { simulate } from "../simulate.fixture.ts";
+import {
+  type ApiKeys,
+  ApiKeysUnavailable,
+  KEPT_MS,
+  KEPT_WHILE_AWAY_MS,
+  makeAccess,
+} from "./access.ts";
+import { API_KEY_BYTES, formatApiKey, newApiKey, type StoredApiKey } from "./api_key.ts";
+import { ANYONE, type Principal } from "./principal.ts";
+
+const test = suite("access");
+
+const hash = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+
+let made = 0;
+const aKey = () =>
+  newApiKey(Uint8Array.from({ length: API_KEY_BYTES }, (_, i) => (++made * 7 + i) % 256));
+
+/** Keys that a test changes. */
+const makeKeys = () => {
+  const stored = new Map<string, StoredApiKey>();
+  const state = { away: false, finds: 0 };
+  const unlessAway = <A>(value: () => A) =>
+    Effect.suspend(() =>
+      state.away ? Effect.fail(new ApiKeysUnavailable({ cause: "away" })) : Effect.succeed(value()),
+    );
+  const service: ApiKeys["Service"] = {
+    find: (id) =>
+      unlessAway(() => {
+        state.finds++;
+        return stored.get(id);
+      }),
+    exist: unlessAway(() => stored.size > 0),
+  };
+  const add = () => {
+    const key = aKey();
+    const principal: Principal = { ...ANYONE, keyId: key.id };
+    stored.set(key.id, { secretHash: hash(key.secret), principal, revoked: false });
+    return { text: formatApiKey(key), id: key.id, principal };
+  };
+  const revoke = (id: string): void => {
+    const key = stored.get(id);
+    if (key !== undefined) stored.set(id, { ...key, revoked: true });
+  };
+  return { service, add, revoke, state };
+};
+
+const setUp = Effect.fnUntraced(function* (openWithoutKeys = false) {
+  const keys = makeKeys();
+  const access = yield* makeAccess({ keys: keys.service, hash, openWithoutKeys });
+  const outcome = (key: string | undefined) =>
+    Effect.map(Effect.result(access.authenticate(key)), (result) =>
+      Result.isSuccess(result)
+        ? (result.success.keyId ?? "anyone")
+        : result.failure._tag === "Unauthenticated"
+          ? result.failure.credential
+          : "away",
+    );
+  return { keys, access, outcome };
+});
+
+test("a good key tells whose it is, and one that is wrong anywhere does not", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, outcome } = yield* setUp();
+      const { text, id } = keys.add();
+      assert.is(yield* outcome(text), id);
+      assert.is(yield* outcome(undefined), "missing");
+      const swapped = text.endsWith("A") ? "B" : "A";
+      const wrongSecret = `${text.slice(0, -1)}${swapped}`;
+      const other = formatApiKey({ ...aKey(), id });
+      for (const bad of [
+        wrongSecret,
+        other,
+        formatApiKey(aKey()),
+        "",
+        "secret",
+        text.toUpperCase(),
+      ]) {
+        assert.is(yield* outcome(bad), "invalid", bad);
+      }
+    }),
+  ));
+
+test("a key is looked up once in a while, and is known without waiting in between", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, access, outcome } = yield* setUp();
+      const { text, principal } = keys.add();
+      assert.is(access.known(text), undefined);
+      yield* outcome(text);
+      assert.is(access.known(text), principal);
+      assert.is(access.known(formatApiKey({ ...aKey(), id: principal.keyId ?? "" })), undefined);
+      for (let i = 0; i < 10; i++) yield* outcome(text);
+      assert.is(keys.state.finds, 1);
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(access.known(text), undefined);
+      yield* outcome(text);
+      assert.is(keys.state.finds, 2);
+    }),
+  ));
+
+test("a revoked key is refused within five seconds, and so is one that comes to exist accepted", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, access, outcome } = yield* setUp();
+      const { text, id } = keys.add();
+      assert.is(yield* outcome(text), id);
+      keys.revoke(id);
+      yield* TestClock.adjust(5_000);
+      assert.is(access.known(text), undefined);
+      assert.is(yield* outcome(text), "invalid");
+    }),
+  ));
+
+test("while keys cannot be looked up those go on that are known, for a while, and nobody else", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, outcome } = yield* setUp();
+      const { text, id } = keys.add();
+      const unknown = keys.add();
+      yield* outcome(text);
+      keys.state.away = true;
+      yield* TestClock.adjust(KEPT_WHILE_AWAY_MS - 1);
+      assert.is(yield* outcome(text), id);
+      assert.is(yield* outcome(unknown.text), "away");
+      assert.is(yield* outcome("nonsense"), "invalid");
+      yield* TestClock.adjust(1);
+      assert.is(yield* outcome(text), "away");
+      keys.state.away = false;
+      assert.is(yield* outcome(text), id);
+    }),
+  ));
+
+test("without keys it is open where that is allowed, until there is one", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, access, outcome } = yield* setUp(true);
+      assert.is(yield* outcome(undefined), "anyone");
+      assert.is(access.known(undefined), ANYONE);
+      const { text, id } = keys.add();
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(access.known(undefined), undefined);
+      assert.is(yield* outcome(undefined), "missing");
+      assert.is(yield* outcome(text), id);
+      // Revoking the last one does not open the door again.
+      keys.revoke(id);
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(yield* outcome(undefined), "missing");
+      assert.is(yield* outcome(text), "invalid");
+    }),
+  ));
+
+test("where it must not be open it is not, with keys or without", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { access, outcome } = yield* setUp(false);
+      assert.is(yield* outcome(undefined), "missing");
+      assert.is(access.known(undefined), undefined);
+    }),
+  ));
+
+test.run();

@@ -1,0 +1,52 @@
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { API_KEY_BYTES, formatApiKey, isSameHash, newApiKey, parseApiKey } from "./api_key.ts";
+
+const test = suite("api key");
+
+const keyOf = (byte: (i: number) => number) =>
+  newApiKey(Uint8Array.from({ length: API_KEY_BYTES }, (_, i) => byte(i)));
+
+test("a key of any bytes is read back", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: API_KEY_BYTES, maxLength: API_KEY_BYTES }), (random) => {
+      const key = newApiKey(random);
+      assert.equal(parseApiKey(formatApiKey(key)), key);
+    }),
+  );
+});
+
+test("every letter of a key depends on a byte of its own", () => {
+  const zero = formatApiKey(keyOf(() => 0));
+  const texts = Array.from({ length: API_KEY_BYTES }, (_, at) =>
+    formatApiKey(keyOf((i) => (i === at ? 1 : 0))),
+  );
+  assert.is(new Set([zero, ...texts]).size, API_KEY_BYTES + 1);
+});
+
+test("what has not the form of a key is none", () => {
+  const text = formatApiKey(keyOf((i) => i));
+  for (const other of [
+    "",
+    "tm_",
+    text.slice(1),
+    text.slice(0, -1),
+    `${text}x`,
+    ` ${text}`,
+    `${text}\n`,
+  ]) {
+    assert.is(parseApiKey(other), undefined, other);
+  }
+});
+
+test("hashes are the same only when every byte is", () => {
+  const hash = (...bytes: number[]) => new Uint8Array(bytes);
+  assert.ok(isSameHash(hash(1, 2, 3), hash(1, 2, 3)));
+  for (const other of [hash(), hash(1, 2), hash(1, 2, 4), hash(0, 2, 3), hash(1, 2, 3, 0)]) {
+    assert.not.ok(isSameHash(hash(1, 2, 3), other));
+  }
+});
+
+test.run();

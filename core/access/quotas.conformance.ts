@@ -1,0 +1,78 @@
+import { Effect } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import type { TokenBuckets } from "./quotas.ts";
+
+export interface OpenedTokenBuckets {
+  readonly buckets: TokenBuckets;
+  readonly close: () => Promise<void>;
+}
+
+/** What every adapter of `TokenBuckets` promises. */
+export const tokenBucketsConformance = (
+  adapter: string,
+  open: () => Promise<OpenedTokenBuckets>,
+): void => {
+  const test = suite(`TokenBuckets: ${adapter}`);
+  let opened: OpenedTokenBuckets;
+  test.before.each(async () => {
+    opened = await open();
+  });
+  test.after.each(() => opened.close());
+
+  const NOW = 1_800_000_000_000;
+  const take = (events: number, at: number, name = "a", perMinute = 60) =>
+    Effect.runPromise(opened.buckets.take([{ name, events, perMinute }], NOW + at));
+
+  test("a bucket gives a minute's worth, and not one more", async () => {
+    for (let i = 0; i < 60; i++) assert.is(await take(1, 0), undefined, `${i}`);
+    assert.is(await take(1, 0), 1);
+  });
+
+  test("it fills at its rate", async () => {
+    assert.is(await take(60, 0), undefined);
+    assert.is(await take(1, 999), 1);
+    assert.is(await take(1, 1_000), undefined);
+    assert.is(await take(1, 1_001), 1);
+    assert.is(await take(5, 6_001), undefined);
+    // And no further than to its brim.
+    assert.is(await take(60, 3_600_000), undefined);
+    assert.is(await take(1, 3_600_000), 1);
+  });
+
+  test("what is more than a bucket holds passes when it is full, and is paid off afterwards", async () => {
+    assert.is(await take(180, 0), undefined);
+    assert.is(await take(1, 0), 121);
+    assert.is(await take(1, 120_000), 1);
+    assert.is(await take(1, 121_000), undefined);
+  });
+
+  test("of several charges all are taken or none", async () => {
+    const charges = (events: number) => [
+      { name: "a", events, perMinute: 60 },
+      { name: "b", events, perMinute: 600 },
+    ];
+    const both = (events: number, at: number) =>
+      Effect.runPromise(opened.buckets.take(charges(events), NOW + at));
+    assert.is(await take(60, 0), undefined);
+    assert.is(await both(1, 0), 1);
+    // Nothing was taken of the other.
+    assert.is(await take(600, 0, "b", 600), undefined);
+    assert.is(await take(1, 0, "b", 600), 1);
+  });
+
+  test("buckets of different names have nothing to do with each other", async () => {
+    assert.is(await take(60, 0, "a"), undefined);
+    assert.is(await take(60, 0, "b"), undefined);
+    assert.is(await take(1, 0, "a"), 1);
+  });
+
+  test("a clock that goes back fills nothing, and breaks nothing", async () => {
+    assert.is(await take(60, 10_000), undefined);
+    assert.is(await take(1, 0), 1);
+    assert.is(await take(1, 11_000), undefined);
+  });
+
+  test.run();
+};

@@ -1,0 +1,126 @@
+import { hash, randomBytes } from "node:crypto";
+
+import type {
+  ApiKeyAdmin,
+  ApiKeyGrant,
+  ListedApiKey,
+} from "../../adapters/postgres/api_key_admin.ts";
+import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../core/access/api_key.ts";
+
+const EXIT_FAILED = 1;
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** What is no result of a command goes beside it, so that a script can take the result alone. */
+const remark = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+/** Creates a key and prints it, alone on stdout. It cannot be shown again. */
+export const createKey = async (keys: ApiKeyAdmin, grant: ApiKeyGrant): Promise<number> => {
+  const key = newApiKey(randomBytes(API_KEY_BYTES));
+  await keys.create(key.id, hash("sha256", key.secret, "buffer"), grant);
+  say(formatApiKey(key));
+  remark(
+    `Key ${key.id}: ${grant.scopes.join(", ")} for ${accountsOf(grant)}. Keep it: it is not shown again.`,
+  );
+  return 0;
+};
+
+const accountsOf = ({ accountId, accountPrefix }: ApiKeyGrant): string => {
+  if (accountId !== null) return `account ${accountId}`;
+  return accountPrefix === null ? "all accounts" : `accounts ${accountPrefix}…`;
+};
+
+/** Prints all keys without their secrets, as a table or as JSON. */
+export const listKeys = async (keys: ApiKeyAdmin, json: boolean): Promise<number> => {
+  const listed = await keys.list();
+  if (json) {
+    say(JSON.stringify(listed.map(shown), null, 2));
+    return 0;
+  }
+  if (listed.length === 0) {
+    remark("There are no keys. Create one: npm run keys -- create --scope write,read");
+    return 0;
+  }
+  say(row("ID", "SCOPES", "STATE", "CREATED", "FOR", "NAME"));
+  for (const key of listed) {
+    const created = key.createdAt.toISOString();
+    say(row(key.id, key.scopes.join(","), stateOf(key), created, accountsOf(key), key.name));
+  }
+  return 0;
+};
+
+const shown = (key: ListedApiKey) => ({
+  id: key.id,
+  name: key.name,
+  scopes: key.scopes,
+  account: key.accountId,
+  account_prefix: key.accountPrefix,
+  requests_per_minute: key.requestsPerMinute,
+  events_per_minute: key.eventsPerMinute,
+  created_at: key.createdAt.toISOString(),
+  revoked_at: key.revokedAt?.toISOString() ?? null,
+});
+
+const stateOf = ({ revokedAt }: ListedApiKey): string => {
+  if (revokedAt === null) return "active";
+  return revokedAt.getTime() > Date.now() ? "ending" : "revoked";
+};
+
+const row = (
+  id: string,
+  scopes: string,
+  state: string,
+  created: string,
+  to: string,
+  name: string,
+) =>
+  [id.padEnd(12), scopes.padEnd(16), state.padEnd(7), created.padEnd(24), to.padEnd(20), name]
+    .join("  ")
+    .trimEnd();
+
+/** Refuses a key from now on; every process knows it within seconds. */
+export const revokeKey = async (keys: ApiKeyAdmin, id: string): Promise<number> => {
+  if (!(await keys.revoke(id, 0))) return notFound(id);
+  remark(`Key ${id} is revoked: it is refused within 5 seconds everywhere.`);
+  return 0;
+};
+
+/** Makes another key for the same, prints it, and refuses the old one after a while. */
+export const rotateKey = async (
+  keys: ApiKeyAdmin,
+  id: string,
+  graceMinutes: number,
+): Promise<number> => {
+  const old = await keys.find(id);
+  if (old === undefined) return notFound(id);
+  const created = await createKey(keys, old);
+  await keys.revoke(id, graceMinutes);
+  remark(
+    `Key ${id} is refused ${graceMinutes === 0 ? "from now on" : `in ${graceMinutes} minutes`}.`,
+  );
+  return created;
+};
+
+const notFound = (id: string): number => {
+  remark(`There is no key ${id}. See npm run keys -- list`);
+  return EXIT_FAILED;
+};
+
+/** Sets or lifts the quota of an account. */
+export const setQuota = async (
+  keys: ApiKeyAdmin,
+  accountId: string,
+  eventsPerMinute: number | null,
+): Promise<number> => {
+  await keys.setQuota(accountId, eventsPerMinute);
+  remark(
+    eventsPerMinute === null
+      ? `Account ${accountId} has no quota of its own.`
+      : `Account ${accountId} may send ${eventsPerMinute} events a minute.`,
+  );
+  return 0;
+};

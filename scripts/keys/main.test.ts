@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
+
+const test = suite<{ migrated: MigratedDatabase }>("npm run keys");
+
+test.before(async (context) => {
+  context.migrated = await createMigratedDatabase();
+});
+test.after(({ migrated }) => migrated.close());
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+
+const run = (url: string, ...args: ReadonlyArray<string>) =>
+  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
+    const env = { ...process.env, DATABASE_URL: url };
+    const child = execFile(process.execPath, [MAIN, ...args], { env }, (_, out, err) => {
+      resolve({ code: child.exitCode ?? -1, out, err });
+    });
+  });
+
+const FORM = /^tm_([a-z0-9]{12})_[A-Za-z0-9_-]{43}\n$/;
+
+const create = async (url: string, ...args: ReadonlyArray<string>): Promise<string> => {
+  const { code, out, err } = await run(url, "create", ...args);
+  assert.is(code, 0, err);
+  const [, id = ""] = FORM.exec(out) ?? [];
+  assert.ok(id, out);
+  return id;
+};
+
+interface Listed {
+  readonly id: string;
+  readonly [field: string]: unknown;
+}
+
+const list = async (url: string): Promise<ReadonlyArray<Listed>> =>
+  JSON.parse((await run(url, "list", "--json")).out) as Listed[];
+
+test("a key is printed alone, once, and stored as a hash", async ({ migrated }) => {
+  const { url, execute } = migrated;
+  const { out, err } = await run(url, "create", "--scope", "write", "--account", "acme");
+  const [, id = ""] = FORM.exec(out) ?? [];
+  assert.match(err, /write for account acme/);
+  const { rows } = await execute("select * from tidemark.api_keys where id = $1", [id]);
+  const secret = out.trim().slice(-43);
+  assert.not.match(JSON.stringify(rows), secret);
+  const { out: listed } = await run(url, "list");
+  assert.match(listed, new RegExp(`^${id} +write +active .* account acme`, "m"));
+  assert.not.match(listed, secret);
+});
+
+test("what a key is for is kept and listed", async ({ migrated }) => {
+  const { url } = migrated;
+  const settings = ["--name", "billing", "--requests-per-minute", "7", "--events-per-minute", "9"];
+  const id = await create(url, "--scope", "write,read", "--account-prefix", "eu-", ...settings);
+  const found = (await list(url)).find((key) => key.id === id);
+  assert.equal(
+    { ...found, created_at: "" },
+    {
+      id,
+      name: "billing",
+      scopes: ["write", "read"],
+      account: null,
+      account_prefix: "eu-",
+      requests_per_minute: 7,
+      events_per_minute: 9,
+      created_at: "",
+      revoked_at: null,
+    },
+  );
+});
+
+test("a key is revoked for good, and rotated with or without a while to change it", async ({
+  migrated,
+}) => {
+  const { url } = migrated;
+  const state = async (id: string) => {
+    const { out } = await run(url, "list");
+    return new RegExp(`^${id} +\\S+ +(\\S+)`, "m").exec(out)?.[1];
+  };
+  const id = await create(url, "--scope", "admin");
+  const rotated = await run(url, "rotate", id, "--grace-minutes", "10");
+  const [, next = ""] = FORM.exec(rotated.out) ?? [];
+  assert.equal([await state(id), await state(next)], ["ending", "active"]);
+  const again = await run(url, "rotate", next);
+  const [, last = ""] = FORM.exec(again.out) ?? [];
+  assert.equal([await state(next), await state(last)], ["revoked", "active"]);
+  assert.is((await run(url, "revoke", last)).code, 0);
+  assert.is(await state(last), "revoked");
+  // What is revoked stays so.
+  assert.is((await run(url, "rotate", id, "--grace-minutes", "60")).code, 0);
+  assert.equal([await state(id)], ["ending"]);
+  const { code, err } = await run(url, "revoke", "unknown");
+  assert.is(code, 1);
+  assert.match(err, "There is no key unknown.");
+});
+
+test("a quota is set and lifted", async ({ migrated }) => {
+  const { url, execute } = migrated;
+  const quotas = async () =>
+    (await execute("select account_id, events_per_minute from tidemark.account_quotas", [])).rows;
+  assert.is((await run(url, "quota", "acme", "600")).code, 0);
+  assert.is((await run(url, "quota", "acme", "700")).code, 0);
+  assert.equal(await quotas(), [{ account_id: "acme", events_per_minute: 700 }]);
+  assert.is((await run(url, "quota", "acme", "off")).code, 0);
+  assert.equal(await quotas(), []);
+});
+
+test("what makes no sense is refused, and says how it goes", async ({ migrated }) => {
+  for (const args of [
+    [],
+    ["mint"],
+    ["create"],
+    ["create", "--scope", "root"],
+    ["create", "--scope", "read", "--account", "a", "--account-prefix", "b"],
+    ["create", "--scope", "read", "--events-per-minute", "0"],
+    ["create", "read"],
+    ["revoke"],
+    ["quota", "acme"],
+    ["quota", "acme", "-1"],
+    ["--nonsense"],
+  ]) {
+    const { code, out, err } = await run(migrated.url, ...args);
+    assert.equal([code, out], [2, ""], args.join(" "));
+    assert.match(err, "Usage: npm run -s keys");
+  }
+  assert.is((await run(migrated.url, "--help")).code, 0);
+});
+
+test.run();

@@ -1,0 +1,150 @@
+import { parseArgs } from "node:util";
+
+import { type ApiKeyAdmin, makeApiKeyAdmin } from "../../adapters/postgres/api_key_admin.ts";
+import { createPool, databaseOf } from "../../adapters/postgres/pool.ts";
+import { type Scope, SCOPES } from "../../core/access/principal.ts";
+import { messageOf } from "../../db/errors.ts";
+import { withDatabase } from "../../db/with_database.ts";
+import { createKey, listKeys, revokeKey, rotateKey, setQuota } from "./commands.ts";
+
+const USAGE = `Usage: npm run -s keys -- <command>
+
+  create --scope write,read,admin   prints a new key, alone on stdout; it cannot be shown again
+    --account ID                    for one account only
+    --account-prefix TEXT           for the accounts that begin so
+    --name TEXT                     what you know it by
+    --requests-per-minute N         the most requests that it may make
+    --events-per-minute N           the most events that it may send
+  list [--json]                     all keys, without their secrets
+  rotate ID [--grace-minutes N]     prints another key for the same; the old one is refused after N
+                                    minutes (default 0)
+  revoke ID                         refuses a key, within 5 seconds everywhere
+  quota ACCOUNT N | off             how many events a minute an account may send
+
+  --help                            show this text
+
+The database is the one in DATABASE_URL or, when that is unset, the embedded one under DATA_DIR (default: .data).
+`;
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/** Why the arguments make no sense. */
+class UsageError extends Error {}
+
+type Command = (keys: ApiKeyAdmin) => Promise<number>;
+
+const NUMBER_MAX = 1_000_000_000;
+
+const positive = (name: string, text: string | undefined): number | null => {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (/^[1-9][0-9]*$/.test(text) && value <= NUMBER_MAX) return value;
+  throw new UsageError(`${name} must be a whole number from 1 to ${NUMBER_MAX}`);
+};
+
+const scopesIn = (given: ReadonlyArray<string>): ReadonlyArray<Scope> => {
+  const names = given.flatMap((text) => text.split(",")).filter((name) => name !== "");
+  if (names.length === 0)
+    throw new UsageError(`create needs --scope: one or more of ${SCOPES.join(", ")}`);
+  return [...new Set(names)].map((name) => {
+    const scope = SCOPES.find((each) => each === name);
+    if (scope === undefined) throw new UsageError(`${name} is no scope; ${SCOPES.join(", ")} are`);
+    return scope;
+  });
+};
+
+const parse = (argv: string[]): Command => {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      scope: { type: "string", multiple: true, default: [] },
+      account: { type: "string" },
+      "account-prefix": { type: "string" },
+      name: { type: "string", default: "" },
+      "requests-per-minute": { type: "string" },
+      "events-per-minute": { type: "string" },
+      "grace-minutes": { type: "string" },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const [command, first, second, ...rest] = positionals;
+  const take = (count: number): void => {
+    const given = [first, second, ...rest].filter((each) => each !== undefined).length;
+    if (given !== count) throw new UsageError(`${command} takes ${count} arguments, not ${given}`);
+  };
+  switch (command) {
+    case undefined:
+      throw new UsageError("Which command?");
+    case "create": {
+      take(0);
+      if (values.account !== undefined && values["account-prefix"] !== undefined) {
+        throw new UsageError("--account and --account-prefix exclude each other");
+      }
+      const grant = {
+        name: values.name,
+        scopes: scopesIn(values.scope),
+        accountId: values.account ?? null,
+        accountPrefix: values["account-prefix"] ?? null,
+        requestsPerMinute: positive("--requests-per-minute", values["requests-per-minute"]),
+        eventsPerMinute: positive("--events-per-minute", values["events-per-minute"]),
+      };
+      return (keys) => createKey(keys, grant);
+    }
+    case "list":
+      take(0);
+      return (keys) => listKeys(keys, values.json);
+    case "revoke":
+      take(1);
+      return (keys) => revokeKey(keys, first ?? "");
+    case "rotate": {
+      take(1);
+      const grace = positive("--grace-minutes", values["grace-minutes"]) ?? 0;
+      return (keys) => rotateKey(keys, first ?? "", grace);
+    }
+    case "quota": {
+      take(2);
+      const quota = second === "off" ? null : positive("the quota", second);
+      return (keys) => setQuota(keys, first ?? "", quota);
+    }
+    default:
+      throw new UsageError(`Unknown command: ${command}`);
+  }
+};
+
+const run = (command: Command): Promise<number> =>
+  withDatabase(async (url) => {
+    const pool = createPool({
+      url,
+      connectionsMax: 1,
+      connectTimeoutMs: 10_000,
+      statementTimeoutMs: 10_000,
+      // A query on it fails by itself.
+      onIdleError: () => {},
+    });
+    try {
+      return await command(makeApiKeyAdmin(databaseOf(pool)));
+    } finally {
+      await pool.end();
+    }
+  });
+
+const main = async (argv: string[]): Promise<number> => {
+  if (argv.includes("--help") || argv.includes("-h")) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  try {
+    return await run(parse(argv));
+  } catch (error) {
+    const misused = error instanceof UsageError || isParseError(error);
+    process.stderr.write(`${messageOf(error)}\n${misused ? `\n${USAGE}` : ""}`);
+    return misused ? EXIT_USAGE : EXIT_FAILED;
+  }
+};
+
+const isParseError = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+
+process.exitCode = await main(process.argv.slice(2));
