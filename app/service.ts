@@ -17,6 +17,7 @@ import { makeRetrying } from "../adapters/postgres/retry.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
 import { Quotas } from "../core/access/quotas.ts";
 import { Admission, makeAdmission, watchLoad } from "../core/command/admission.ts";
+import { Lanes, makeLanes } from "../core/command/lanes.ts";
 import { EventRules } from "../core/event/rules.ts";
 import { AccountEvents } from "../core/log/account_events.ts";
 import { EventLog } from "../core/log/event_log.ts";
@@ -88,6 +89,10 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
   const access = yield* untilDatabaseReady(openAccess(configuration, reads), onWait);
   const quotas = yield* openQuotas(configuration, reads, shared);
 
+  const admission = makeAdmission({
+    queuedMax: configuration.QUEUE_DEPTH_MAX,
+    laggingMax: configuration.LAG_EVENTS_MAX,
+  });
   const signals = makeSignals();
   // On top of what runs this, so that a request's logs go where the service's do.
   const stations = (yield* Effect.context()).pipe(
@@ -101,13 +106,8 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
         bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
       }),
     ),
-    Context.add(
-      Admission,
-      makeAdmission({
-        queuedMax: configuration.QUEUE_DEPTH_MAX,
-        laggingMax: configuration.LAG_EVENTS_MAX,
-      }),
-    ),
+    Context.add(Admission, admission),
+    Context.add(Lanes, makeLanes(admission)),
     Context.add(Quotas, quotas),
     Context.add(EventLog, makeEventLog(database, SHARDS)),
     Context.add(AccountEvents, makeAccountEvents(reads, SHARDS)),

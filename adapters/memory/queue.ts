@@ -7,6 +7,7 @@ import type {
   JobId,
   JobState,
   JobStatus,
+  Lane,
   Queue,
   Settlement,
 } from "../../core/queue/queue.ts";
@@ -23,6 +24,7 @@ export interface MemoryQueueOptions {
 interface Entry {
   readonly id: JobId;
   readonly batch: Batch;
+  readonly lane: Lane;
   readonly queuedAt: number;
   state: JobState;
   retries: number;
@@ -32,17 +34,20 @@ interface Entry {
   failure: string | null;
 }
 
+const ORDER: Readonly<Record<Lane, number>> = { normal: 0, behind: 1 };
+
 const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 
 /** The queue in memory: at least once like the durable one, gone with its process. */
 export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] => {
   const entries = new Map<JobId, Entry>();
 
-  const add = (batch: Batch, queuedAt: number): JobId => {
+  const add = (batch: Batch, lane: Lane, queuedAt: number): JobId => {
     const id = crypto.randomUUID();
     entries.set(id, {
       id,
       batch,
+      lane,
       queuedAt,
       state: "queued",
       retries: 0,
@@ -57,7 +62,8 @@ export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] =
   const takeDue = (eventsMax: number, now: number): ReadonlyArray<Job> => {
     const jobs: Job[] = [];
     let events = 0;
-    for (const entry of entries.values()) {
+    const byLane = [...entries.values()].toSorted((a, b) => ORDER[a.lane] - ORDER[b.lane]);
+    for (const entry of byLane) {
       if (events >= eventsMax) break;
       if (!isDue(entry, now, options.leaseMs)) continue;
       if (entry.state === "processing") entry.retries++;
@@ -88,9 +94,9 @@ export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] =
   };
 
   return {
-    enqueue: (batch) =>
+    enqueue: (batch, lane = "normal") =>
       Clock.currentTimeMillis.pipe(
-        Effect.map((now) => add(batch, now)),
+        Effect.map((now) => add(batch, lane, now)),
         Effect.tap(() => options.queued.raise),
       ),
     take: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),

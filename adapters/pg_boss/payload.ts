@@ -1,5 +1,6 @@
 import type { Batch } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
+import type { Lane } from "../../core/queue/queue.ts";
 
 /** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
 const PAYLOAD_VERSION = 1;
@@ -36,10 +37,14 @@ const encodePayload = (batches: ReadonlyArray<Batch>): Payload => ({
   })),
 });
 
+/** pg-boss hands out the highest first. */
+const PRIORITIES: Readonly<Record<Lane, number>> = { normal: 0, behind: -1 };
+
 /** A row to insert. Its key says how many events it holds, so that a backlog is counted without its payloads. */
-export const rowWith = (id: string, batches: ReadonlyArray<Batch>) => ({
+export const rowWith = (id: string, batches: ReadonlyArray<Batch>, lane: Lane = "normal") => ({
   id,
   data: encodePayload(batches),
+  priority: PRIORITIES[lane],
   singletonKey: String(batches.reduce((sum, { events }) => sum + events.length, 0)),
 });
 

@@ -3,7 +3,7 @@ import type { PgBoss } from "pg-boss";
 
 import type { Batch } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
-import { type Job, type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
+import { type Job, type JobId, type Lane, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
 import { readBacklog } from "./backlog.ts";
 import type { ExecuteSql } from "./boss.ts";
@@ -40,18 +40,25 @@ const UNREADABLE = { message: "the payload cannot be read by this build" };
 export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] => {
   const { boss } = options;
 
-  const insert = async (batches: ReadonlyArray<Batch>): Promise<ReadonlyArray<JobId>> => {
-    const rows = packRows(batches).map((parts) => ({ id: newRowId(Date.now()), parts }));
+  const insert = async (items: ReadonlyArray<Enqueued>): Promise<ReadonlyArray<JobId>> => {
+    const rows = packRows(items).map((packed) => ({ ...packed, id: newRowId(Date.now()) }));
     await boss.insert(
       EVENTS_QUEUE,
-      rows.map(({ id, parts }) => rowWith(id, parts)),
+      rows.map(({ id, parts, lane }) => {
+        const batches = parts.map(({ batch }) => batch);
+        return rowWith(id, batches, lane);
+      }),
     );
-    return rows.flatMap(({ id, parts }) => parts.map((_, i) => partId(id, i + 1)));
+    const ids = new Map<Enqueued, JobId>();
+    for (const { id, parts } of rows) {
+      for (const [i, part] of parts.entries()) ids.set(part, partId(id, i + 1));
+    }
+    return items.map((item) => ids.get(item) ?? "");
   };
 
-  const submit = makeGroupCommit<Batch, JobId>({
+  const submit = makeGroupCommit<Enqueued, JobId>({
     commit: insert,
-    weigh: (batch) => batch.events.length,
+    weigh: ({ batch }) => batch.events.length,
     weightMax: options.bufferEventsMax,
     commitsMax: COMMITS_MAX,
   });
@@ -78,7 +85,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
   };
 
   return {
-    enqueue: (batch) => Effect.tap(submit(batch), () => options.queued.raise),
+    enqueue: (batch, lane = "normal") =>
+      Effect.tap(submit({ batch, lane }), () => options.queued.raise),
     take: (eventsMax) => unavailable(() => fetchRows(eventsMax)),
     keep: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
     settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
@@ -90,23 +98,35 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
   };
 };
 
-/** Packs batches into rows in their order. */
-const packRows = (batches: ReadonlyArray<Batch>): ReadonlyArray<ReadonlyArray<Batch>> => {
-  const rows: Batch[][] = [];
-  let events = Number.POSITIVE_INFINITY;
-  for (const batch of batches) {
-    const row = rows.at(-1);
+interface Enqueued {
+  readonly batch: Batch;
+  readonly lane: Lane;
+}
+
+interface Packed {
+  readonly lane: Lane;
+  readonly parts: Enqueued[];
+  events: number;
+}
+
+/** Packs batches into rows in their order, those of each lane for themselves. */
+const packRows = (items: ReadonlyArray<Enqueued>): ReadonlyArray<Packed> => {
+  const rows: Packed[] = [];
+  const open = new Map<Lane, Packed>();
+  for (const item of items) {
+    const { batch, lane } = item;
+    let row = open.get(lane);
     if (
       row === undefined ||
-      row.length >= PARTS_MAX ||
-      events + batch.events.length > ROW_EVENTS_MAX
+      row.parts.length >= PARTS_MAX ||
+      row.events + batch.events.length > ROW_EVENTS_MAX
     ) {
-      rows.push([batch]);
-      events = batch.events.length;
-    } else {
-      row.push(batch);
-      events += batch.events.length;
+      row = { lane, parts: [], events: 0 };
+      open.set(lane, row);
+      rows.push(row);
     }
+    row.parts.push(item);
+    row.events += batch.events.length;
   }
   return rows;
 };

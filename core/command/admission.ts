@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Option } from "effect";
 
 import { EventLog } from "../log/event_log.ts";
 import { Projection } from "../projection/projection.ts";
-import { Queue, QueueFull } from "../queue/queue.ts";
+import { type Lane, Queue, QueueFull } from "../queue/queue.ts";
 
 /** Past these bounds nothing more is accepted, so that nothing that was accepted waits without end. */
 export interface AdmissionLimits {
@@ -33,10 +33,10 @@ export class Admission extends Context.Service<
   Admission,
   {
     /**
-     * Why nothing more is accepted now, or undefined. Asked before a request is read, so that saying no
+     * Why nothing more is accepted now, or undefined; what waits behind others is refused at half of a bound. Asked before a request is read, so that saying no
      * costs nearly nothing: under a flood that is what most of the work would be.
      */
-    readonly refusal: () => QueueFull | undefined;
+    readonly refusal: (lane?: Lane) => QueueFull | undefined;
     /** Takes note of a load; undefined when it is not known, and then nobody is refused. */
     readonly observe: (load: Load | undefined) => void;
     /** The load that was noted last. */
@@ -55,7 +55,7 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 
 export const makeAdmission = ({ queuedMax, laggingMax }: AdmissionLimits): Admission["Service"] => {
   let recent: ReadonlyArray<Load> = [];
-  let refusal: QueueFull | undefined;
+  let refusals: Readonly<Record<Lane, QueueFull | undefined>> = NONE;
 
   const bounds: ReadonlyArray<Bound> = [
     { max: queuedMax, backlog: ({ queued }) => queued, done: ({ appended }) => appended },
@@ -67,32 +67,40 @@ export const makeAdmission = ({ queuedMax, laggingMax }: AdmissionLimits): Admis
   ];
 
   /** How long until there is room, at the rate at which a backlog lately shrank or was worked off. */
-  const secondsUntilRoom = ({ max, backlog, done }: Bound): number => {
+  const secondsUntilRoom = ({ max, backlog, done }: Bound, lane: Lane): number => {
     const [first] = recent;
     const last = recent.at(-1);
     if (first === undefined || last === undefined) return 1;
     const seconds = (last.at - first.at) / 1_000;
     const worked = Math.max(done(last) - done(first), backlog(first) - backlog(last));
-    const wait = ((backlog(last) - max * ROOM) / worked) * seconds;
+    const wait = ((backlog(last) - max * SHARE[lane] * ROOM) / worked) * seconds;
     return worked > 0 && seconds > 0
       ? Math.min(Math.max(Math.ceil(wait), 1), RETRY_AFTER_MAX_SECONDS)
       : RETRY_AFTER_MAX_SECONDS;
   };
 
-  const judge = (load: Load): QueueFull | undefined => {
-    const passed = bounds.find(({ max, backlog }) => backlog(load) >= max);
-    return passed && new QueueFull({ retryAfterSeconds: secondsUntilRoom(passed) });
+  const judge = (load: Load, lane: Lane): QueueFull | undefined => {
+    const passed = bounds.find(({ max, backlog }) => backlog(load) >= max * SHARE[lane]);
+    return passed && new QueueFull({ retryAfterSeconds: secondsUntilRoom(passed, lane) });
   };
 
   return {
-    refusal: () => refusal,
+    refusal: (lane = "normal") => refusals[lane],
     load: () => recent.at(-1),
     observe: (load) => {
       recent = load === undefined ? [] : [...recent.filter(isWithin(load.at)), load];
-      refusal = load === undefined ? undefined : judge(load);
+      refusals =
+        load === undefined
+          ? NONE
+          : { normal: judge(load, "normal"), behind: judge(load, "behind") };
     },
   };
 };
+
+const NONE = { normal: undefined, behind: undefined };
+
+/** Which share of a bound each lane may fill: the rest is kept for those who send little. */
+const SHARE: Readonly<Record<Lane, number>> = { normal: 1, behind: 0.5 };
 
 interface Bound {
   readonly max: number;

@@ -7,6 +7,7 @@ import { EventRules } from "../event/rules.ts";
 import { type JobId, Queue } from "../queue/queue.ts";
 import { decodeBatch } from "./decode_batch.ts";
 import { AccountsForbidden } from "./errors.ts";
+import { Lanes } from "./lanes.ts";
 
 /** The answer to an accepted command: the events are durably queued and will be counted once. */
 export interface Accepted {
@@ -34,7 +35,8 @@ export const recordEvents = Effect.fnUntraced(function* (input: unknown, princip
   const quotas = yield* Quotas;
   yield* quotas.take(principal, batch);
   const queue = yield* Queue;
-  const jobId = yield* queue.enqueue(batch);
+  const lanes = yield* Lanes;
+  const jobId = yield* queue.enqueue(batch, yield* lanes.of(batch));
   const accepted: Accepted = { jobId, queued: queuedIn(batch) };
   return accepted;
 });

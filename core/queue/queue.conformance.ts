@@ -187,6 +187,35 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     );
   });
 
+  test("what waits behind is handed out after all that does not, and in its order", async () => {
+    const lanes = ["behind", "normal", "behind", "normal"] as const;
+    const ids: string[] = [];
+    for (const [i, lane] of lanes.entries()) {
+      ids.push(await Effect.runPromise(opened.queue.enqueue(batchOf(String(i)), lane)));
+    }
+    const taken: string[] = [];
+    for (;;) {
+      const jobs = await take(1);
+      if (jobs.length === 0) break;
+      taken.push(...jobs.map(({ id }) => id));
+    }
+    assert.equal(taken, [ids[1], ids[3], ids[0], ids[2]]);
+  });
+
+  test("lanes that are enqueued at once each keep their ids", async () => {
+    const lanes = Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? "behind" : "normal"));
+    const ids = await Promise.all(
+      lanes.map((lane, i) => Effect.runPromise(opened.queue.enqueue(batchOf(String(i)), lane))),
+    );
+    const byId = new Map(
+      (await takeAll()).map((job) => [job.id, job.batch.events[0]?.eventId] as const),
+    );
+    assert.equal(
+      ids.map((id) => byId.get(id)),
+      lanes.map((_, i) => String(i)),
+    );
+  });
+
   test("the backlog is what waits for an attempt", async () => {
     const backlog = async () => {
       const { events, deadLetters } = await Effect.runPromise(opened.queue.backlog);

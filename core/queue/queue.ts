@@ -49,6 +49,9 @@ export interface JobStatus extends Counts {
   readonly failure: string | null;
 }
 
+/** Where a batch waits: `behind` is handed out only while nothing `normal` waits. */
+export type Lane = "normal" | "behind";
+
 /** What waits in the queue, and what nobody works on any more. */
 export interface Backlog {
   /** Events of jobs that wait for an attempt. */
@@ -77,8 +80,11 @@ export class Queue extends Context.Service<
   Queue,
   {
     /** Stores a batch; succeeds only after it is committed. */
-    readonly enqueue: (batch: Batch) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
-    /** Hands out at most about `eventsMax` events' worth of jobs, oldest first; empty when none waits. */
+    readonly enqueue: (
+      batch: Batch,
+      lane?: Lane,
+    ) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
+    /** Hands out at most about `eventsMax` events' worth of jobs, by lane and then oldest first; empty when none waits. */
     readonly take: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
     /**
      * Says that these jobs are still being worked on. Without it for some seconds their worker counts as
