@@ -3,17 +3,17 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { poll, POLL_MAX_MS, POLL_MIN_MS } from "./poll.ts";
+import { poll, POLL_MAX_MS, POLL_MIN_MS, POLL_PACE_MS } from "./poll.ts";
 import { makeSignal } from "./signal.ts";
 import { settled, simulate, until } from "./simulate.fixture.ts";
 
 const test = suite("poll");
 
-/** What one look finds: work, none, or a dependency that is away. */
-type Found = "busy" | "idle" | "away";
+/** What one look finds: more than it can take, some, nothing, or a dependency that is away. */
+type Scripted = "busy" | "some" | "idle" | "away";
 
 /** Polls in the background; the looks find what `script` says, and nothing after its end. */
-const startPoll = Effect.fnUntraced(function* (script: ReadonlyArray<Found>) {
+const startPoll = Effect.fnUntraced(function* (script: ReadonlyArray<Scripted>) {
   const signal = makeSignal();
   const looks: number[] = [];
   const failures: string[] = [];
@@ -21,7 +21,7 @@ const startPoll = Effect.fnUntraced(function* (script: ReadonlyArray<Found>) {
     const found = script[looks.length] ?? "idle";
     looks.push(yield* Clock.currentTimeMillis);
     if (found === "away") return yield* Effect.fail("away");
-    return found === "busy";
+    return ({ busy: "more", some: "some", idle: "none" } as const)[found];
   });
   const onAway = (error: string) => Effect.sync(() => void failures.push(error));
   const fiber = yield* Effect.forkDetach(poll(look, signal, onAway));
@@ -49,7 +49,36 @@ test("an idle loop waits 20 ms, then twice as long each time, up to 250 ms", () 
     }),
   ));
 
-test("while there is work the loop looks again at once", () =>
+test("while there is some work the loop looks at its pace, so that more gathers, signal or not", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { looks, signal } = yield* startPoll(["some", "some", "some"]);
+      yield* TestClock.adjust(POLL_PACE_MS / 2);
+      yield* signal.raise;
+      yield* TestClock.adjust(3 * POLL_PACE_MS);
+      assert.equal(
+        looks.slice(0, 4),
+        [0, 1, 2, 3].map((n) => n * POLL_PACE_MS),
+      );
+    }),
+  ));
+
+test("the pace is counted from the beginning of a look, however long it took", () =>
+  simulate(
+    Effect.gen(function* () {
+      const looks: number[] = [];
+      const look = Effect.gen(function* () {
+        looks.push(yield* Clock.currentTimeMillis);
+        yield* Effect.sleep(looks.length === 1 ? POLL_PACE_MS - 10 : 5 * POLL_PACE_MS);
+        return "some" as const;
+      });
+      yield* Effect.forkDetach(poll(look, makeSignal(), () => Effect.void));
+      yield* TestClock.adjust(6 * POLL_PACE_MS);
+      assert.equal(looks, [0, POLL_PACE_MS, 6 * POLL_PACE_MS]);
+    }),
+  ));
+
+test("while there is more work than a look takes the loop looks again at once", () =>
   simulate(
     Effect.gen(function* () {
       const { looks } = yield* startPoll(["busy", "busy", "busy"]);
@@ -92,7 +121,7 @@ test("a signal that is raised while a look goes on is not lost", () =>
         looks.push(yield* Clock.currentTimeMillis);
         // What raises it comes behind what this look could see.
         if (looks.length === 1) yield* signal.raise;
-        return false;
+        return "none" as const;
       });
       yield* Effect.forkDetach(poll(look, signal, () => Effect.void));
       yield* until("two looks", () => looks.length === 2);
@@ -137,7 +166,7 @@ test("a loop that is interrupted finishes its look and begins no other", () =>
         yield* Deferred.succeed(begun, undefined);
         yield* Deferred.await(goOn);
         done.push("finished");
-        return true;
+        return "more" as const;
       });
       const loop = yield* Effect.forkDetach(poll(look, makeSignal(), () => Effect.void));
       yield* Deferred.await(begun);

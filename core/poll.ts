@@ -1,4 +1,4 @@
-import { Effect, type Duration } from "effect";
+import { Clock, type Duration, Effect } from "effect";
 
 import type { Signal } from "./signal.ts";
 
@@ -8,35 +8,48 @@ export const POLL_MIN_MS = 20;
 /** How long an idle loop waits at most: an idle service costs four looks a second. */
 export const POLL_MAX_MS = 250;
 
+/**
+ * How far apart the looks of a busy loop begin at least, unless one found more than it could take: what
+ * gathers meanwhile is done in one go, and the more at once the less each event costs.
+ */
+export const POLL_PACE_MS = 40;
+
+/** What a look found: nothing, all that there was, or more than it could take at once. */
+export type Found = "none" | "some" | "more";
+
 /** How long a loop waits after a look that failed because a dependency is away. */
 const AWAY_DELAY: Duration.Input = "500 millis";
 
 /**
- * Looks for work again and again: at once while there is some, then after waits that double from
- * `POLL_MIN_MS` to `POLL_MAX_MS`, or when `signal` is raised. A look runs to its end even when the
- * loop is interrupted, so that a shutdown finishes what was begun.
+ * Looks for work again and again: at once while there is more, `POLL_PACE_MS` after the last look while
+ * there is some, then after waits that double from `POLL_MIN_MS` to `POLL_MAX_MS`, or when `signal` is
+ * raised. A look runs to its end even when the loop is interrupted, so that a shutdown finishes what was
+ * begun.
  *
- * @param look does what work there is and says whether there was any
+ * @param look does what work there is and says how much there was
  * @param onAway is told of each failed look; the loop then goes on by itself
  */
 export const poll = <E, R, R2>(
-  look: Effect.Effect<boolean, E, R>,
+  look: Effect.Effect<Found, E, R>,
   signal: Signal,
   onAway: (error: E) => Effect.Effect<void, never, R2>,
 ): Effect.Effect<never, never, R | R2> => {
   let idleMs = POLL_MIN_MS;
-  const once = Effect.matchEffect(Effect.uninterruptible(look), {
-    onSuccess: (busy) => {
-      if (busy) {
-        idleMs = POLL_MIN_MS;
-        // A fiber that never waits would starve the others of this thread.
-        return Effect.yieldNow;
-      }
+  const once = Effect.gen(function* () {
+    const since = yield* Clock.currentTimeMillis;
+    const found = yield* Effect.uninterruptible(look);
+    if (found === "none") {
       const wait = signal.wait(idleMs);
       idleMs = Math.min(idleMs * 2, POLL_MAX_MS);
-      return wait;
-    },
-    onFailure: (error) => Effect.andThen(onAway(error), Effect.sleep(AWAY_DELAY)),
+      return yield* wait;
+    }
+    idleMs = POLL_MIN_MS;
+    if (found === "more") return;
+    const took = (yield* Clock.currentTimeMillis) - since;
+    yield* Effect.sleep(Math.max(0, POLL_PACE_MS - took));
   });
-  return Effect.forever(once);
+  const orWait = Effect.catch(once, (error) =>
+    Effect.andThen(onAway(error), Effect.sleep(AWAY_DELAY)),
+  );
+  return Effect.forever(orWait);
 };

@@ -2,12 +2,14 @@ import { Effect, Exit, Fiber } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { makeGroupCommit } from "./group_commit.ts";
+import { type GroupCommitOptions, makeGroupCommit } from "./group_commit.ts";
 
 const test = suite("group commit");
 
+type Pace = Pick<GroupCommitOptions<number, string>, "paceMs" | "weightFull">;
+
 /** A commit that ends when the test says so. */
-const controlled = (weightMax = 1_000) => {
+const controlled = (weightMax = 1_000, pace: Partial<Pace> = {}) => {
   const groups: Array<{
     readonly items: ReadonlyArray<number>;
     readonly end: (error?: Error) => void;
@@ -26,6 +28,9 @@ const controlled = (weightMax = 1_000) => {
     weigh: (item) => item,
     weightMax,
     commitsMax: 1,
+    paceMs: 0,
+    weightFull: 1_000,
+    ...pace,
   });
   const start = (item: number) => Effect.runFork(submit(item));
   return { groups, start };
@@ -57,6 +62,34 @@ test("items that come during a commit go together in the next one, each with its
     await Promise.all(others.map(outcome)),
     [2, 3, 4].map((item) => Exit.succeed(`receipt ${item}`)),
   );
+});
+
+test("commits begin at a pace, and what comes in between goes together", async () => {
+  const { groups, start } = controlled(1_000, { paceMs: 30 });
+  const since = performance.now();
+  const fibers = [start(1)];
+  groups[0]?.end();
+  await soon();
+  fibers.push(start(2), start(3));
+  await soon();
+  assert.is(groups.length, 1);
+  while (groups.length < 2) await soon();
+  assert.ok(performance.now() - since >= 29);
+  assert.equal(groups[1]?.items, [2, 3]);
+  groups[1]?.end();
+  for (const fiber of fibers) assert.ok(Exit.isSuccess(await outcome(fiber)));
+});
+
+test("what fills a row waits for no pace", async () => {
+  const { groups, start } = controlled(1_000, { paceMs: 60_000, weightFull: 10 });
+  start(1);
+  groups[0]?.end();
+  await soon();
+  start(4);
+  await soon();
+  assert.is(groups.length, 1);
+  start(6);
+  assert.equal(groups[1]?.items, [4, 6]);
 });
 
 test("a commit that fails fails its own items only, and the next goes on", async () => {

@@ -11,23 +11,47 @@ export interface GroupCommitOptions<Item, Receipt> {
   readonly weightMax: number;
   /** How many commits may be under way at once. */
   readonly commitsMax: number;
+  /** How far apart commits begin at least, in milliseconds, unless as much waits as `weightFull`. */
+  readonly paceMs: number;
+  readonly weightFull: number;
 }
 
 /**
- * Lets concurrent writers share a commit. While one commit is under way, what arrives waits and then
- * goes together: the busier the service, the larger the groups, and an item that comes alone is
- * committed at once. Returns the effect that submits an item and succeeds after its commit.
+ * Lets concurrent writers share a commit. While one commit is under way, or was begun a moment ago, what
+ * arrives waits and then goes together: the busier the service, the larger the groups, and an item that
+ * comes alone is committed at once. Returns the effect that submits an item and succeeds after its commit.
  */
 export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item, Receipt>) => {
   type Resume = (result: Effect.Effect<Receipt, QueueFull | QueueUnavailable>) => void;
   let waiting: Array<{ readonly item: Item; readonly resume: Resume }> = [];
   let weight = 0;
+  let waitingWeight = 0;
   let commits = 0;
+  let lastBegun = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** Begins a commit as soon as one may. */
+  const commitSoon = (): void => {
+    if (waiting.length === 0 || commits >= options.commitsMax) return;
+    const restMs = lastBegun + options.paceMs - performance.now();
+    if (restMs <= 0 || waitingWeight >= options.weightFull) {
+      clearTimeout(timer);
+      timer = undefined;
+      void commitNext();
+    } else {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        commitSoon();
+      }, Math.ceil(restMs));
+    }
+  };
 
   const commitNext = async (): Promise<void> => {
     const group = waiting;
     waiting = [];
+    waitingWeight = 0;
     commits++;
+    lastBegun = performance.now();
     try {
       const receipts = await options.commit(group.map(({ item }) => item));
       group.forEach(({ resume }, i) => {
@@ -38,7 +62,7 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
     }
     commits--;
     for (const { item } of group) weight -= options.weigh(item);
-    if (waiting.length > 0) void commitNext();
+    commitSoon();
   };
 
   return (item: Item): Effect.Effect<Receipt, QueueFull | QueueUnavailable> =>
@@ -49,7 +73,8 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
         return;
       }
       weight += itemWeight;
+      waitingWeight += itemWeight;
       waiting.push({ item, resume });
-      if (commits < options.commitsMax) void commitNext();
+      commitSoon();
     });
 };

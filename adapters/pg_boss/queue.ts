@@ -31,8 +31,11 @@ const ROW_EVENTS_MAX = 1_000;
 /** One commit waits for its disk while the next group gathers; a second one overlaps the two. */
 const COMMITS_MAX = 2;
 
+/** How far apart commits begin: what comes in meanwhile shares a row, and a row costs as much as many events. */
+const COMMIT_PACE_MS = 8;
+
 /** The most rows of one take: bounds its memory to `ROWS_MAX * ROW_EVENTS_MAX` events. */
-const ROWS_MAX = 64;
+const ROWS_MAX = 256;
 
 const UNREADABLE = { message: "the payload cannot be read by this build" };
 
@@ -61,6 +64,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     weigh: ({ batch }) => batch.events.length,
     weightMax: options.bufferEventsMax,
     commitsMax: COMMITS_MAX,
+    paceMs: COMMIT_PACE_MS,
+    weightFull: ROW_EVENTS_MAX,
   });
 
   // How many events a row held lately: pg-boss counts rows, the worker wants events.

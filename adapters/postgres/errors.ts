@@ -46,5 +46,9 @@ export const remedyOf = (error: unknown): Remedy => {
   return LATE_MESSAGE.test(error.message) ? "wait" : "mend";
 };
 
+/** Whether a statement gave up because somebody else held what it wanted to lock. */
+export const isLockTimeout = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === "55P03";
+
 /** Whether a failed statement was the fault of its data, so that to try it again is no use. */
 export const isDataFault = (error: unknown): boolean => remedyOf(error) === "refuse";

@@ -1,4 +1,4 @@
-import { Effect } from "effect";
+import { Effect, Result } from "effect";
 import * as fc from "fast-check";
 import pg from "pg";
 import { suite } from "uvu";
@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 
 import { anEvent } from "../../core/event/event.fixture.ts";
 import { type Event, identityOf } from "../../core/event/event.ts";
+import { shardOf } from "../../core/event/shard.ts";
 import {
   createMigratedDatabase,
   type MigratedDatabase,
@@ -112,5 +113,22 @@ const deliver = async (events: ReadonlyArray<Event>, ending: Ending): Promise<vo
   await client.query(ending === "roll back" ? "rollback" : "commit");
   await client.end();
 };
+
+test("an append gives up on a shard that somebody holds, and the next one finds it free", async () => {
+  const log = makeEventLog(migrated.database, 2);
+  const accountId = `account-${++accounts}`;
+  const shard = shardOf(accountId, 2);
+  const append = () =>
+    Effect.runPromise(Effect.result(log.append(shard, [anEvent({ accountId, eventId: "1" })])));
+  const holder = new pg.Client({ connectionString: migrated.url });
+  await holder.connect();
+  await holder.query("begin");
+  await holder.query("select from tidemark.log_heads where shard = $1 for update", [shard]);
+  const refused = await append();
+  assert.is(Result.isFailure(refused) ? refused.failure._tag : "appended", "ShardBusy");
+  await holder.query("rollback");
+  await holder.end();
+  assert.ok(Result.isSuccess(await append()));
+});
 
 test.run();

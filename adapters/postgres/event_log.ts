@@ -2,9 +2,14 @@ import { Effect } from "effect";
 
 import type { Event, RecordedEvent } from "../../core/event/event.ts";
 import type { EventLog } from "../../core/log/event_log.ts";
-import { type Appended, AppendRefused, LogUnavailable } from "../../core/log/event_log.ts";
+import {
+  type Appended,
+  AppendRefused,
+  LogUnavailable,
+  ShardBusy,
+} from "../../core/log/event_log.ts";
 import { bigintArray, float8Array, textArray } from "./binary_array.ts";
-import { isDataFault } from "./errors.ts";
+import { isDataFault, isLockTimeout } from "./errors.ts";
 import type { Database, Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
@@ -28,8 +33,10 @@ export const makeEventLog = (database: Database, shards: number): EventLog["Serv
         const [row] = await database.query<AppendRow>(APPEND, appendParameters(shard, events));
         return { duplicates: row?.duplicates ?? [], conflicts: row?.conflicts ?? [] };
       },
-      catch: (cause) =>
-        isDataFault(cause) ? new AppendRefused({ shard, cause }) : new LogUnavailable({ cause }),
+      catch: (cause) => {
+        if (isDataFault(cause)) return new AppendRefused({ shard, cause });
+        return isLockTimeout(cause) ? new ShardBusy({ shard }) : new LogUnavailable({ cause });
+      },
     }),
 
   heads: Effect.tryPromise({

@@ -199,6 +199,29 @@ test("a log that goes away while a poison job is looked for is told as such", as
   assert.is(error._tag, "LogUnavailable");
 });
 
+test("a job with an event of a shard that somebody holds fails for now, and the others do not wait", async () => {
+  const log = makeFakeLog();
+  log.busy = (shard) => shard === shardOf(bolt, 4);
+  const [free, held, both] = [
+    job("1", [e(acme, "1")]),
+    job("2", [e(bolt, "1")]),
+    job("3", [e(acme, "2"), e(bolt, "2")]),
+  ];
+  const settled = await run(log, [free, held, both]);
+  assert.equal(
+    settled.map(({ _tag }) => _tag),
+    ["Completed", "Failed", "Failed"],
+  );
+  assert.equal(log.events.map(identityOf), [`${acme}\n1`, `${acme}\n2`]);
+  log.busy = () => false;
+  const again = await run(log, [held, both]);
+  assert.equal(again, [
+    completed(held, { appended: 1 }),
+    // Its first half is in the log already.
+    completed(both, { appended: 1, duplicates: 1 }),
+  ]);
+});
+
 test("an append is never broken off because the one of another shard failed", async () => {
   const log = makeFakeLog();
   log.away = (shard) => shard === shardOf(acme, 4);

@@ -1,4 +1,4 @@
-import { Effect } from "effect";
+import { Effect, Result } from "effect";
 
 import { type Event, identityOf } from "../event/event.ts";
 import { shardOf } from "../event/shard.ts";
@@ -7,7 +7,8 @@ import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
 
 /**
  * Appends the events of jobs to the log and says how each job ended. Jobs that the log refuses are
- * found by halving, so that one poison job neither fails nor holds up its neighbours.
+ * found by halving, so that one poison job neither fails nor holds up its neighbours. Those with events
+ * of a shard that somebody else holds fail for now, and the others do not wait for it.
  *
  * @errors `LogUnavailable`: some may be appended, none is lost; append the same jobs again
  */
@@ -55,9 +56,22 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
     { concurrency: "unbounded" },
   );
   // Only now: an append that is broken off may be committed all the same, and nobody would know.
-  for (const outcome of outcomes) yield* Effect.fromResult(outcome);
-  return jobs.map((job, i): Settlement => ({ _tag: "Completed", job, counts: tallies[i] ?? NONE }));
+  const busy = new Set<number>();
+  for (const outcome of outcomes) {
+    if (Result.isFailure(outcome) && outcome.failure._tag === "ShardBusy") {
+      busy.add(outcome.failure.shard);
+    } else yield* Effect.fromResult(outcome);
+  }
+  return jobs.map((job, i): Settlement => {
+    const held = busy.size > 0 && isOnSome(busy, job, log.shards);
+    return held
+      ? { _tag: "Failed", job, reason: "a shard of the log was held by somebody else" }
+      : { _tag: "Completed", job, counts: tallies[i] ?? NONE };
+  });
 });
+
+const isOnSome = (shards: ReadonlySet<number>, { batch }: Job, shardCount: number): boolean =>
+  batch.events.some(({ accountId }) => shards.has(shardOf(accountId, shardCount)));
 
 const NONE: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 

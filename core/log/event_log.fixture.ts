@@ -2,7 +2,7 @@ import { Effect } from "effect";
 
 import { type Event, identityOf } from "../event/event.ts";
 import { shardOf } from "../event/shard.ts";
-import { AppendRefused, type EventLog, LogUnavailable } from "./event_log.ts";
+import { AppendRefused, type EventLog, LogUnavailable, ShardBusy } from "./event_log.ts";
 
 /** A log for tests of what stands before it: keeps what is appended, and fails as it is told. */
 export interface FakeLog {
@@ -13,6 +13,8 @@ export interface FakeLog {
   readonly appends: { readonly shard: number; readonly events: ReadonlyArray<Event> }[];
   /** While true for a shard, nothing can be appended to it. */
   away: (shard: number) => boolean;
+  /** While true for a shard, somebody else holds it. */
+  busy: (shard: number) => boolean;
   /** Events that it will never take. */
   poison: (event: Event) => boolean;
   /** Runs before each append is decided: to count, to hold it up. */
@@ -25,6 +27,7 @@ export const makeFakeLog = (shards = 4): FakeLog => {
     events: [],
     appends: [],
     away: () => false,
+    busy: () => false,
     poison: () => false,
     onAppend: () => Effect.void,
     service: {
@@ -33,6 +36,7 @@ export const makeFakeLog = (shards = 4): FakeLog => {
         fake.appends.push({ shard, events });
         yield* fake.onAppend(shard);
         if (fake.away(shard)) return yield* new LogUnavailable({ cause: "the log is away" });
+        if (fake.busy(shard)) return yield* new ShardBusy({ shard });
         checkCall(shard, events, shards);
         if (events.some(fake.poison)) {
           return yield* new AppendRefused({ shard, cause: new Error("it is poison") });

@@ -15,6 +15,9 @@ export class LogUnavailable extends Data.TaggedError("LogUnavailable")<{
   readonly cause: unknown;
 }> {}
 
+/** Somebody else has held the shard for longer than an append waits; the other shards are not concerned. */
+export class ShardBusy extends Data.TaggedError("ShardBusy")<{ readonly shard: number }> {}
+
 /** The log refuses these events, and will again: something in them cannot be stored. */
 export class AppendRefused extends Data.TaggedError("AppendRefused")<{
   readonly shard: number;
@@ -43,7 +46,7 @@ export class EventLog extends Context.Service<
     readonly append: (
       shard: number,
       events: ReadonlyArray<Event>,
-    ) => Effect.Effect<Appended, LogUnavailable | AppendRefused>;
+    ) => Effect.Effect<Appended, LogUnavailable | ShardBusy | AppendRefused>;
     /** The head of every shard, in the order of the shards. */
     readonly heads: Effect.Effect<ReadonlyArray<Head>, LogUnavailable>;
     /** At most `limit` events of a shard behind position `after`, in order. */

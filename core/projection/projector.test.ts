@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { POLL_MAX_MS, POLL_MIN_MS } from "../poll.ts";
+import { POLL_MAX_MS, POLL_MIN_MS, POLL_PACE_MS } from "../poll.ts";
 import { makeSignals, Signals } from "../signal.ts";
 import { settled, simulate, until } from "../simulate.fixture.ts";
 import { type Invalidation, Invalidations } from "./invalidations.ts";
@@ -62,7 +62,7 @@ test("what was folded is published, shard by shard and in the order of its posit
       fake.heads[1] = 1;
       fake.poison = (shard) => shard === 1;
       yield* appended.raise;
-      yield* settled;
+      yield* TestClock.adjust(POLL_PACE_MS);
       assert.equal(
         published.slice(1).toSorted((a, b) => a.shard - b.shard),
         [

@@ -23,7 +23,7 @@ export const runProjector = Effect.gen(function* () {
   const take = makeStepping();
 
   const stepOn = (shard: number) =>
-    Effect.tap(take(shard), ({ projected, checkpoint, accounts }) =>
+    Effect.tap(take(shard), ({ step: { projected, checkpoint, accounts } }) =>
       projected === 0
         ? Effect.void
         : invalidations.publish({ shard, accounts, lo: checkpoint - projected, hi: checkpoint }),
@@ -34,7 +34,8 @@ export const runProjector = Effect.gen(function* () {
     const steps = yield* Effect.forEach(shards, stepOn, { concurrency: SHARDS_AT_ONCE });
     // Behind the steps: freshness comes first.
     const kept = yield* projection.upkeep;
-    return kept || steps.some((step) => step.projected > 0);
+    if (kept || steps.some(({ step, limit }) => step.projected >= limit)) return "more";
+    return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
   });
 
   return yield* poll(look, signals.appended, (error) =>
@@ -80,11 +81,10 @@ const narrow = (
  */
 const makeStepping = () => {
   const limits = new Map<number, number>();
-  return (shard: number): Effect.Effect<Step, ProjectionUnavailable, Projection> =>
-    Effect.map(narrow(shard, limits.get(shard) ?? STEP_EVENTS_MAX), ({ step, limit }) => {
-      limits.set(shard, Math.min(limit * 2, STEP_EVENTS_MAX));
-      return step;
-    });
+  return (shard: number): Effect.Effect<Narrowed, ProjectionUnavailable, Projection> =>
+    Effect.tap(narrow(shard, limits.get(shard) ?? STEP_EVENTS_MAX), ({ limit }) =>
+      Effect.sync(() => limits.set(shard, Math.min(limit * 2, STEP_EVENTS_MAX))),
+    );
 };
 
 const stepOrSkip = Effect.fnUntraced(function* (projection: Projection["Service"], shard: number) {

@@ -3,7 +3,7 @@ import { Effect, Fiber, Schedule } from "effect";
 import { appendJobs } from "../log/append_jobs.ts";
 import { poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
-import { type Job, Queue } from "./queue.ts";
+import { type Job, Queue, type Settlement } from "./queue.ts";
 
 /**
  * About how many events a worker takes at once. More makes appends cheaper by the event and memory
@@ -22,7 +22,7 @@ export const runWorker = Effect.gen(function* () {
 
   const look = Effect.gen(function* () {
     const jobs = yield* queue.take(TAKE_EVENTS_MAX);
-    if (jobs.length === 0) return false;
+    if (jobs.length === 0) return "none" as const;
     const settlements = yield* whileKeeping(
       jobs,
       Effect.gen(function* () {
@@ -33,10 +33,9 @@ export const runWorker = Effect.gen(function* () {
         return appended;
       }),
     );
-    for (const settlement of settlements) {
-      if (settlement._tag === "Failed") yield* logFailure(settlement.job.id, settlement.reason);
-    }
-    return true;
+    yield* logFailures(settlements);
+    const events = jobs.reduce((sum, { batch }) => sum + batch.events.length, 0);
+    return events * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
   });
 
   return yield* poll(look, signals.queued, (error) =>
@@ -67,5 +66,25 @@ const whileKeeping = <A, E, R>(jobs: ReadonlyArray<Job>, work: Effect.Effect<A, 
     return Effect.acquireUseRelease(Effect.forkDetach(keeping), () => work, Fiber.interrupt);
   });
 
-const logFailure = (jobId: string, reason: string): Effect.Effect<void> =>
-  Effect.logError("A job failed").pipe(Effect.annotateLogs({ job_id: jobId, reason }));
+/** A line for each reason: thousands of jobs may fail for the same one. */
+const logFailures = (settlements: ReadonlyArray<Settlement>): Effect.Effect<void> => {
+  const byReason = new Map<string, string[]>();
+  for (const settlement of settlements) {
+    if (settlement._tag === "Completed") continue;
+    const ids = byReason.get(settlement.reason);
+    if (ids === undefined) byReason.set(settlement.reason, [settlement.job.id]);
+    else ids.push(settlement.job.id);
+  }
+  return Effect.forEach(
+    byReason,
+    ([reason, [first, ...others]]) =>
+      Effect.logError("A job failed").pipe(
+        Effect.annotateLogs({
+          reason,
+          job_id: first,
+          ...(others.length > 0 ? { and_others: others.length } : {}),
+        }),
+      ),
+    { discard: true },
+  );
+};

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 export interface Child {
   /** The first line of its output that `pattern` matches: the first group. */
   readonly found: string;
+  readonly pid: number;
   readonly stop: () => Promise<void>;
 }
 
@@ -25,7 +26,7 @@ export const startChild = async (
     if (found === undefined) continue;
     // Nobody reads what else it says; a full pipe would stop it.
     child.stdout.resume();
-    return { found, stop: () => stop(child) };
+    return { found, pid: child.pid ?? 0, stop: () => stop(child) };
   }
   throw new Error(`${script} ended before it was ready`);
 };

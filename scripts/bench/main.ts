@@ -2,11 +2,12 @@ import { parseArgs } from "node:util";
 
 import { setup } from "../test/setup.ts";
 import type { Case, CaseOptions } from "./case.ts";
+import { ingestCases } from "./ingest.ts";
 import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
 
-const CASES: ReadonlyArray<Case> = [...readCases, ...limitCases];
+const CASES: ReadonlyArray<Case> = [...ingestCases, ...readCases, ...limitCases];
 
 const USAGE = `Usage: npm run bench -- [CASE...] [--runs N] [--scale F] [--json FILE]
 

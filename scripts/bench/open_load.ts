@@ -1,4 +1,5 @@
 import { makeHttpClient } from "../ingest/http_client.ts";
+import { loadBatch } from "./load_batch.ts";
 import { percentile } from "./statistics.ts";
 
 /** Posts that come at a rate of their own, however long the answers take: as users do. */
@@ -25,8 +26,6 @@ const CONNECTIONS = 128;
 /** How many requests may be under way; past it a request that is due is not sent, and counts as refused. */
 const PENDING_MAX = 1_024;
 
-let sent = 0;
-
 /** Sends new events to `POST /events` at a steady rate. */
 export const sendOpenLoad = async (
   url: string,
@@ -40,7 +39,7 @@ export const sendOpenLoad = async (
   const since = performance.now();
 
   const sendOne = async (dueAt: number): Promise<void> => {
-    const { status } = await client.post("/events", batch(eventsPerRequest));
+    const { status } = await client.post("/events", loadBatch(eventsPerRequest));
     if (status === 202) {
       accepted += eventsPerRequest;
       latencies.push(performance.now() - since - dueAt);
@@ -72,23 +71,4 @@ export const sendOpenLoad = async (
     p99: percentile(latencies, 0.99),
     seconds: (performance.now() - since) / 1_000,
   };
-};
-
-const ACCOUNTS = 500;
-const USERS = 200;
-const TYPES = ["message_sent", "call_made", "form_submitted", "login", "custom"];
-
-const batch = (events: number): Buffer => {
-  const timestamp = new Date().toISOString();
-  const items: string[] = [];
-  for (let i = 0; i < events; i++) {
-    const n = sent++;
-    const account = (n * 7_919) % ACCOUNTS;
-    items.push(
-      `{"event_id":"load-${process.pid}-${n}","account_id":"account-${account}",` +
-        `"user_id":"user-${(n * 104_729) % USERS}","type":"${TYPES[n % TYPES.length]}",` +
-        `"timestamp":"${timestamp}","metadata":{"channel":"web","n":${n % 10}}}`,
-    );
-  }
-  return Buffer.from(`{"events":[${items.join(",")}]}`);
 };

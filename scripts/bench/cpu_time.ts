@@ -1,0 +1,47 @@
+import { readdir, readFile } from "node:fs/promises";
+
+import type pg from "pg";
+
+/** The clock ticks of /proc, in a second: the kernel tells user space no other. */
+const TICKS_PER_SECOND = 100;
+
+interface ProcessTimes {
+  readonly parent: number;
+  readonly seconds: number;
+  /** Of its children that have ended. */
+  readonly childSeconds: number;
+}
+
+/** What Linux tells of a process; undefined when it is gone. */
+const timesOf = async (pid: number): Promise<ProcessTimes | undefined> => {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    // The name is in brackets and may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const at = (index: number): number => Number(fields[index - 3]);
+    return {
+      parent: at(4),
+      seconds: (at(14) + at(15)) / TICKS_PER_SECOND,
+      childSeconds: (at(16) + at(17)) / TICKS_PER_SECOND,
+    };
+  } catch {
+    return undefined;
+  }
+};
+
+/** How much processor time a process has used, in seconds. */
+export const cpuSecondsOf = async (pid: number): Promise<number> =>
+  (await timesOf(pid))?.seconds ?? 0;
+
+/** How much processor time a Postgres on this machine has used: all of its processes, also those that ended. */
+export const cpuSecondsOfPostgres = async (client: pg.ClientBase): Promise<number> => {
+  const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+  const server = (await timesOf(rows[0]?.pid ?? 0))?.parent ?? 0;
+  const own = await timesOf(server);
+  let seconds = (own?.seconds ?? 0) + (own?.childSeconds ?? 0);
+  for (const name of await readdir("/proc")) {
+    const times = /^[0-9]+$/.test(name) ? await timesOf(Number(name)) : undefined;
+    if (times?.parent === server) seconds += times.seconds;
+  }
+  return seconds;
+};

@@ -1,0 +1,30 @@
+import { makeHttpClient } from "../ingest/http_client.ts";
+import { loadBatch } from "./load_batch.ts";
+
+/**
+ * Posts events as fast as they are accepted, in a process of its own. Takes the URL, how many events a
+ * request and how many clients; prints how many events were accepted, once a second, until SIGTERM.
+ */
+const [url = "", events = "10", clients = "32"] = process.argv.slice(2);
+const eventsPerRequest = Number(events);
+const client = makeHttpClient(url, Number(clients));
+let accepted = 0;
+let stopping = false;
+
+const run = async (): Promise<void> => {
+  while (!stopping) {
+    const { status } = await client.post("/events", loadBatch(eventsPerRequest));
+    if (status === 202) accepted += eventsPerRequest;
+    else if (status === 503) await new Promise((resolve) => setTimeout(resolve, 50));
+    else throw new Error(`POST /events answered ${status}`);
+  }
+};
+
+process.stdout.write("ready\n");
+const tell = setInterval(() => process.stdout.write(`${accepted}\n`), 1_000);
+process.once("SIGTERM", () => {
+  stopping = true;
+});
+await Promise.all(Array.from({ length: Number(clients) }, run));
+clearInterval(tell);
+client.close();
