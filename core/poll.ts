@@ -48,8 +48,8 @@ export const poll = <E, R, R2>(
     const took = (yield* Clock.currentTimeMillis) - since;
     yield* Effect.sleep(Math.max(0, POLL_PACE_MS - took));
   });
-  const orWait = Effect.catch(once, (error) =>
-    Effect.andThen(onAway(error), Effect.sleep(AWAY_DELAY)),
+  const orWait = once.pipe(
+    Effect.catch((error) => Effect.andThen(onAway(error), Effect.sleep(AWAY_DELAY))),
   );
   return Effect.forever(orWait);
 };

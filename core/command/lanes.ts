@@ -1,7 +1,7 @@
 import { Clock, Context, Effect } from "effect";
 
 import type { Batch } from "../event/batch.ts";
-import { type Lane, QueueFull } from "../queue/queue.ts";
+import type { Lane, QueueFull } from "../queue/queue.ts";
 import type { Admission } from "./admission.ts";
 
 /**

@@ -2,12 +2,13 @@ import { parseArgs } from "node:util";
 
 import { setup } from "../test/setup.ts";
 import type { Case, CaseOptions } from "./case.ts";
+import { floodCases } from "./flood.ts";
 import { ingestCases } from "./ingest.ts";
 import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
 
-const CASES: ReadonlyArray<Case> = [...ingestCases, ...readCases, ...limitCases];
+const CASES: ReadonlyArray<Case> = [...ingestCases, ...readCases, ...limitCases, ...floodCases];
 
 const USAGE = `Usage: npm run bench -- [CASE...] [--runs N] [--scale F] [--json FILE]
 

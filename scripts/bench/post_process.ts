@@ -3,17 +3,19 @@ import { loadBatch } from "./load_batch.ts";
 
 /**
  * Posts events as fast as they are accepted, in a process of its own. Takes the URL, how many events a
- * request and how many clients; prints how many events were accepted, once a second, until SIGTERM.
+ * request, how many clients and, if all events are to be of one, the account; prints how many events were
+ * accepted, once a second, until SIGTERM.
  */
-const [url = "", events = "10", clients = "32"] = process.argv.slice(2);
+const [url = "", events = "10", clients = "32", account] = process.argv.slice(2);
 const eventsPerRequest = Number(events);
 const client = makeHttpClient(url, Number(clients));
 let accepted = 0;
 let stopping = false;
 
 const run = async (): Promise<void> => {
-  while (!stopping) {
-    const { status } = await client.post("/events", loadBatch(eventsPerRequest));
+  for (;;) {
+    if (stopping) return;
+    const { status } = await client.post("/events", loadBatch(eventsPerRequest, account));
     if (status === 202) accepted += eventsPerRequest;
     else if (status === 503) await new Promise((resolve) => setTimeout(resolve, 50));
     else throw new Error(`POST /events answered ${status}`);

@@ -2,6 +2,7 @@ import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { redisMissing, startRedisServer } from "../test/redis_server.ts";
 import type { CaseOptions } from "./case.ts";
 import { type Child, startChild } from "./child.ts";
+import { followEvents, type Shown, summaryOf } from "./follow_events.ts";
 import { sendOpenLoad } from "./open_load.ts";
 import type { Figure } from "./report.ts";
 import { percentile } from "./statistics.ts";
@@ -9,7 +10,6 @@ import { percentile } from "./statistics.ts";
 const SHARDS = 8;
 const LOAD = { requestsPerSecond: 20, seconds: 20, eventsPerRequest: 100 };
 const PROBE_ACCOUNTS = 20;
-const POLL_MS = 5;
 
 /**
  * Two processes with the API, one that works for them, one Postgres and one Redis, under a steady
@@ -36,7 +36,7 @@ export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure
     // The first round only warms up.
     for (let run = 0; run <= runs; run++) {
       const load = sendOpenLoad(urls[0], LOAD);
-      const probed = await probe(urls, LOAD.seconds - 2);
+      const probed = await followEvents(urls, "probe", PROBE_ACCOUNTS, LOAD.seconds - 2);
       await load;
       differing += await countDiffering(urls);
       if (run === 0) continue;
@@ -70,57 +70,6 @@ export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure
     await redis.close();
     await close();
   }
-};
-
-let followed = 0;
-const posted = new Map<string, number>();
-
-/** Posts an event at a time and follows it until both show it. */
-const probe = async (urls: readonly [string, string], seconds: number): Promise<number[]> => {
-  const took: number[] = [];
-  const end = performance.now() + seconds * 1_000;
-  while (performance.now() < end) {
-    const n = followed++;
-    const account = `probe-${n % PROBE_ACCOUNTS}`;
-    const url = urls[n % 2] ?? urls[0];
-    // Kept by both, so that only an invalidation can make it right.
-    await Promise.all(urls.map((each) => loginsOf(each, account)));
-    const timestamp = new Date().toISOString();
-    const event = { event_id: `probe-${n}`, account_id: account, user_id: "u", type: "login" };
-    const { status } = await fetch(`${url}/events`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ events: [{ ...event, timestamp }] }),
-    });
-    if (status !== 202) throw new Error(`POST /events answered ${status}`);
-    const since = performance.now();
-    const expected = (posted.get(account) ?? 0) + 1;
-    posted.set(account, expected);
-    await Promise.all(urls.map((each) => untilShown(each, account, expected)));
-    took.push(performance.now() - since);
-  }
-  return took;
-};
-
-const untilShown = async (url: string, account: string, expected: number): Promise<void> => {
-  while ((await loginsOf(url, account)) < expected) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-};
-
-const loginsOf = async (url: string, account: string): Promise<number> => {
-  const { totals } = await summaryOf(url, account);
-  return totals["login"] ?? 0;
-};
-
-interface Shown {
-  readonly totals: Readonly<Record<string, number>>;
-  readonly top_users: unknown;
-}
-
-const summaryOf = async (url: string, account: string): Promise<Shown> => {
-  const answer = await fetch(`${url}/accounts/${account}/summary?window=last_7d`);
-  return (await answer.json()) as Shown;
 };
 
 /** A second after the last write: of how many accounts the two processes say different things. */
