@@ -3,39 +3,54 @@ import type { Event } from "../../core/event/event.ts";
 import type { Lane } from "../../core/queue/queue.ts";
 
 /** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
-const PAYLOAD_VERSION = 1;
+const PAYLOAD_VERSION = 2;
 
-/** What a row of the queue carries as JSON. */
+/**
+ * What a row of the queue carries as JSON: its parts, and the events of all of them column by column. A
+ * column is one text. The database would make a value of every field of every event otherwise, which
+ * costs twice as much to insert, and columns compress better than events.
+ */
 export interface Payload {
   readonly version: typeof PAYLOAD_VERSION;
   readonly parts: ReadonlyArray<Part>;
+  readonly columns: Readonly<Record<Column, string>>;
 }
 
+/** One batch: how many events it has in the columns, and how many were left out of it. */
 interface Part {
-  readonly events: ReadonlyArray<EventTuple>;
+  readonly events: number;
   readonly duplicates: number;
   readonly conflicts: number;
 }
 
-/** An event without its field names, which would be half of the bytes. */
-type EventTuple = readonly [
-  accountId: string,
-  eventId: string,
-  userId: string,
-  type: string,
-  occurredAt: number,
-  metadata: string | null,
-  fingerprint: number,
-];
+type Column = keyof Event;
 
-const encodePayload = (batches: ReadonlyArray<Batch>): Payload => ({
-  version: PAYLOAD_VERSION,
-  parts: batches.map(({ events, duplicates, conflicts }) => ({
-    events: events.map(toTuple),
-    duplicates,
-    conflicts,
-  })),
-});
+/** Between the values of a column: identifiers hold no control characters, and JSON text escapes them. */
+const SEPARATOR = "\n";
+
+const encodePayload = (batches: ReadonlyArray<Batch>): Payload => {
+  const events = batches.flatMap((batch) => batch.events);
+  const column = (value: (event: Event) => string | number | null): string =>
+    events.map(value).join(SEPARATOR);
+  return {
+    version: PAYLOAD_VERSION,
+    parts: batches.map((batch) => ({
+      events: batch.events.length,
+      duplicates: batch.duplicates,
+      conflicts: batch.conflicts,
+    })),
+    columns: {
+      accountId: column((event) => event.accountId),
+      eventId: column((event) => event.eventId),
+      userId: column((event) => event.userId),
+      type: column((event) => event.type),
+      occurredAt: column((event) => event.occurredAt),
+      // Null joins as nothing, which is no JSON text.
+      metadata: column((event) => event.metadata),
+      fingerprint: column((event) => event.fingerprint),
+    },
+  };
+};
 
 /** pg-boss hands out the highest first. */
 const PRIORITIES: Readonly<Record<Lane, number>> = { normal: 0, behind: -1 };
@@ -52,40 +67,41 @@ export const rowWith = (id: string, batches: ReadonlyArray<Batch>, lane: Lane = 
 export const decodePayload = (payload: Payload): ReadonlyArray<Batch> | undefined => {
   if (payload?.version !== PAYLOAD_VERSION) return undefined;
   try {
-    return payload.parts.map(({ events, duplicates, conflicts }) => ({
-      events: events.map(fromTuple),
-      duplicates,
-      conflicts,
-    }));
+    const events = eventsOf(payload);
+    let begin = 0;
+    const batches = payload.parts.map(({ events: count, duplicates, conflicts }) => {
+      const end = begin + count;
+      const batch: Batch = { events: events.slice(begin, end), duplicates, conflicts };
+      begin = end;
+      return batch;
+    });
+    return begin === events.length ? batches : undefined;
   } catch {
     return undefined;
   }
 };
 
-const toTuple = (e: Event): EventTuple => [
-  e.accountId,
-  e.eventId,
-  e.userId,
-  e.type,
-  e.occurredAt,
-  e.metadata,
-  e.fingerprint,
-];
-
-const fromTuple = ([
-  accountId,
-  eventId,
-  userId,
-  type,
-  occurredAt,
-  metadata,
-  fingerprint,
-]: EventTuple): Event => ({
-  accountId,
-  eventId,
-  userId,
-  type,
-  occurredAt,
-  metadata,
-  fingerprint,
-});
+const eventsOf = ({ parts, columns }: Payload): ReadonlyArray<Event> => {
+  const count = parts.reduce((sum, { events }) => sum + events, 0);
+  const read = (column: Column): ReadonlyArray<string> => {
+    const values = count === 0 ? [] : columns[column].split(SEPARATOR);
+    if (values.length !== count) throw new RangeError(`${column} has ${values.length} values`);
+    return values;
+  };
+  const accountId = read("accountId");
+  const eventId = read("eventId");
+  const userId = read("userId");
+  const type = read("type");
+  const occurredAt = read("occurredAt");
+  const metadata = read("metadata");
+  const fingerprint = read("fingerprint");
+  return accountId.map((account, i) => ({
+    accountId: account,
+    eventId: eventId[i] ?? "",
+    userId: userId[i] ?? "",
+    type: type[i] ?? "",
+    occurredAt: Number(occurredAt[i]),
+    metadata: metadata[i] || null,
+    fingerprint: Number(fingerprint[i]),
+  }));
+};
