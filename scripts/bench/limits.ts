@@ -1,34 +1,11 @@
 import pg from "pg";
 
-import { createMigratedDatabase } from "../test/migrated_database.ts";
 import type { Case, CaseOptions } from "./case.ts";
-import { type Child, startChild } from "./child.ts";
+import { startChild } from "./child.ts";
 import { type OpenLoad, sendOpenLoad } from "./open_load.ts";
 import type { Figure } from "./report.ts";
 import { median } from "./statistics.ts";
-
-const SHARDS = 8;
-
-/** Starts the service on a database of its own. */
-const withService = async <A>(
-  env: Readonly<Record<string, string>>,
-  use: (url: string, databaseUrl: string) => Promise<A>,
-): Promise<A> => {
-  const { url, close } = await createMigratedDatabase(SHARDS);
-  let service: Child | undefined;
-  try {
-    service = await startChild(
-      "app/main.ts",
-      [],
-      { PORT: "0", DATABASE_URL: url, LOG_FORMAT: "json", ...env },
-      /listens on (http:\S+?)[" ]/,
-    );
-    return await use(service.found, url);
-  } finally {
-    await service?.stop();
-    await close();
-  }
-};
+import { withService } from "./with_service.ts";
 
 const SLOW = "scripts/bench/slow_clients_process.ts";
 const SLOW_CLIENTS = 1_000;
@@ -36,7 +13,7 @@ const QUIET: OpenLoad = { requestsPerSecond: 100, seconds: 8, eventsPerRequest: 
 
 /** Healthy clients alone, and beside a thousand that send a byte of their headers now and then. */
 const slowClients = async ({ runs }: CaseOptions): Promise<Figure[]> =>
-  withService({}, async (url) => {
+  withService({}, async ({ found: url }) => {
     const alone: number[] = [];
     const beside: number[] = [];
     await sendOpenLoad(url, QUIET);
@@ -64,73 +41,76 @@ const OVERLOAD_FACTOR = 10;
 
 /** As much as the service takes, then ten times as much, and then whether all that it took is counted. */
 const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
-  withService({ QUEUE_DEPTH_MAX: "50000", LAG_EVENTS_MAX: "50000" }, async (url, databaseUrl) => {
-    const client = new pg.Client({ connectionString: databaseUrl });
-    await client.connect();
-    const counted = async (): Promise<number> => {
-      const { rows } = await client.query(
-        "select coalesce(sum(events), 0)::float8 as events from read_models.activity_by_type",
-      );
-      return rows[0].events as number;
-    };
-    const drained = async (accepted: number): Promise<number> => {
-      const since = performance.now();
-      while ((await counted()) < accepted && performance.now() - since < 120_000) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+  withService(
+    { QUEUE_DEPTH_MAX: "50000", LAG_EVENTS_MAX: "50000" },
+    async ({ found: url }, databaseUrl) => {
+      const client = new pg.Client({ connectionString: databaseUrl });
+      await client.connect();
+      const counted = async (): Promise<number> => {
+        const { rows } = await client.query(
+          "select coalesce(sum(events), 0)::float8 as events from read_models.activity_by_type",
+        );
+        return rows[0].events as number;
+      };
+      const drained = async (accepted: number): Promise<number> => {
+        const since = performance.now();
+        while ((await counted()) < accepted && performance.now() - since < 120_000) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        return counted();
+      };
+      const peak: number[] = [];
+      const goodput: number[] = [];
+      let accepted = 0;
+      // What the service takes: as many as can be, with few enough clients that nobody is refused for long.
+      const measure = async (requestsPerSecond: number): Promise<number> => {
+        const before = await counted();
+        const load = await sendOpenLoad(url, {
+          requestsPerSecond,
+          seconds: OVERLOAD_SECONDS,
+          eventsPerRequest: EVENTS_PER_REQUEST,
+        });
+        accepted += load.accepted;
+        say(
+          `${Math.round(requestsPerSecond)} requests/s: ${load.accepted} events accepted, ${load.refused} requests refused`,
+        );
+        // Counted while the load lasted, backlog included neither before nor after.
+        return ((await counted()) - before) / load.seconds;
+      };
+      await measure(50);
+      await drained(accepted);
+      let capacity = 0;
+      for (const requests of [100, 150, 200, 250, 300]) {
+        const rate = await measure(requests);
+        capacity = Math.max(capacity, rate);
+        await drained(accepted);
       }
-      return counted();
-    };
-    const peak: number[] = [];
-    const goodput: number[] = [];
-    let accepted = 0;
-    // What the service takes: as many as can be, with few enough clients that nobody is refused for long.
-    const measure = async (requestsPerSecond: number): Promise<number> => {
-      const before = await counted();
-      const load = await sendOpenLoad(url, {
-        requestsPerSecond,
-        seconds: OVERLOAD_SECONDS,
-        eventsPerRequest: EVENTS_PER_REQUEST,
-      });
-      accepted += load.accepted;
-      say(
-        `${Math.round(requestsPerSecond)} requests/s: ${load.accepted} events accepted, ${load.refused} requests refused`,
-      );
-      // Counted while the load lasted, backlog included neither before nor after.
-      return ((await counted()) - before) / load.seconds;
-    };
-    await measure(50);
-    await drained(accepted);
-    let capacity = 0;
-    for (const requests of [100, 150, 200, 250, 300]) {
-      const rate = await measure(requests);
-      capacity = Math.max(capacity, rate);
-      await drained(accepted);
-    }
-    for (let run = 0; run < runs; run++) {
-      peak.push(await measure((capacity * 1.1) / EVENTS_PER_REQUEST));
-      await drained(accepted);
-      goodput.push(await measure((capacity * OVERLOAD_FACTOR) / EVENTS_PER_REQUEST));
-      await drained(accepted);
-    }
-    const lost = accepted - (await drained(accepted));
-    await client.end();
-    return [
-      { name: "events counted at the peak", unit: "events/s", runs: peak },
-      { name: `the same at ${OVERLOAD_FACTOR} times the load`, unit: "events/s", runs: goodput },
-      {
-        name: "goodput under overload against the peak",
-        unit: "×",
-        runs: goodput.map((rate, i) => rate / (peak[i] ?? Number.NaN)),
-        goal: { text: "≥ 0.8 ×", met: (ratio) => ratio >= 0.8 },
-      },
-      {
-        name: "accepted and not counted afterwards",
-        unit: "events",
-        runs: [lost],
-        goal: { text: "0", met: (events) => events === 0 },
-      },
-    ];
-  });
+      for (let run = 0; run < runs; run++) {
+        peak.push(await measure((capacity * 1.1) / EVENTS_PER_REQUEST));
+        await drained(accepted);
+        goodput.push(await measure((capacity * OVERLOAD_FACTOR) / EVENTS_PER_REQUEST));
+        await drained(accepted);
+      }
+      const lost = accepted - (await drained(accepted));
+      await client.end();
+      return [
+        { name: "events counted at the peak", unit: "events/s", runs: peak },
+        { name: `the same at ${OVERLOAD_FACTOR} times the load`, unit: "events/s", runs: goodput },
+        {
+          name: "goodput under overload against the peak",
+          unit: "×",
+          runs: goodput.map((rate, i) => rate / (peak[i] ?? Number.NaN)),
+          goal: { text: "≥ 0.8 ×", met: (ratio) => ratio >= 0.8 },
+        },
+        {
+          name: "accepted and not counted afterwards",
+          unit: "events",
+          runs: [lost],
+          goal: { text: "0", met: (events) => events === 0 },
+        },
+      ];
+    },
+  );
 
 /** What the service does about clients that are too slow, and about too many. */
 export const limitCases: ReadonlyArray<Case> = [

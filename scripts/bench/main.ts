@@ -7,8 +7,15 @@ import { ingestCases } from "./ingest.ts";
 import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
+import { startCases } from "./start.ts";
 
-const CASES: ReadonlyArray<Case> = [...ingestCases, ...readCases, ...limitCases, ...floodCases];
+const CASES: ReadonlyArray<Case> = [
+  ...ingestCases,
+  ...readCases,
+  ...limitCases,
+  ...floodCases,
+  ...startCases,
+];
 
 const USAGE = `Usage: npm run bench -- [CASE...] [--runs N] [--scale F] [--json FILE]
 
@@ -16,7 +23,7 @@ Starts a Postgres and the processes that it needs, measures each case several ti
 reference, and prints medians as soon as a case is done. Run it on a machine that does nothing else.
 Without a CASE all are measured; the first part of a name stands for all that begin with it.
 
-${CASES.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join("\n")}
+${CASES.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join("\n")}
 
   --runs N         how often each case is measured (default 5)
   --scale F        a share of the events, for a quick look (default 1); goals are for 1

@@ -1,6 +1,7 @@
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import type { Case, CaseOptions } from "./case.ts";
 import type { Filling } from "./fill_log.ts";
+import { benchReadsBesideIngest } from "./reads_beside_ingest.ts";
 import { benchFreshness } from "./reads_fresh.ts";
 import { benchHotReads } from "./reads_hot.ts";
 import { openFilledLog, percentiles } from "./reads_uncached.ts";
@@ -107,6 +108,11 @@ const growth = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
 /** What the read side promises. */
 export const readCases: ReadonlyArray<Case> = [
   { name: "reads.hot", about: "summaries that are asked for again and again", run: hot },
+  {
+    name: "reads.beside_ingest",
+    about: "the same while the service takes in all that it can",
+    run: benchReadsBesideIngest,
+  },
   {
     name: "reads.fresh",
     about: "how soon two processes show a new event in summaries that they have kept",

@@ -1,13 +1,13 @@
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { redisMissing, startRedisServer } from "../test/redis_server.ts";
 import type { CaseOptions } from "./case.ts";
-import { type Child, startChild } from "./child.ts";
+import type { Child } from "./child.ts";
 import { followEvents, type Shown, summaryOf } from "./follow_events.ts";
 import { sendOpenLoad } from "./open_load.ts";
 import type { Figure } from "./report.ts";
 import { percentile } from "./statistics.ts";
+import { SHARDS, startService } from "./with_service.ts";
 
-const SHARDS = 8;
 const LOAD = { requestsPerSecond: 20, seconds: 20, eventsPerRequest: 100 };
 const PROBE_ACCOUNTS = 20;
 
@@ -21,8 +21,7 @@ export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure
   const redis = await startRedisServer();
   const children: Child[] = [];
   const start = async (ROLES: string): Promise<string> => {
-    const env = { PORT: "0", DATABASE_URL, REDIS_URL: redis.url, LOG_FORMAT: "json", ROLES };
-    const child = await startChild("app/main.ts", [], env, /listens on (http:\S+?)[" ]/);
+    const child = await startService({ DATABASE_URL, REDIS_URL: redis.url, ROLES });
     children.push(child);
     return child.found;
   };

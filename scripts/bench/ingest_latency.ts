@@ -1,0 +1,72 @@
+import type { CaseOptions } from "./case.ts";
+import { startChild } from "./child.ts";
+import { followEvents } from "./follow_events.ts";
+import { BACKLOG_BOUNDS, measureIngest } from "./measure_ingest.ts";
+import { sendOpenLoad } from "./open_load.ts";
+import type { Figure } from "./report.ts";
+import { percentile } from "./statistics.ts";
+import { withService } from "./with_service.ts";
+
+const EVENTS_PER_REQUEST = 10;
+const PEAK = { eventsPerRequest: EVENTS_PER_REQUEST, clients: 64, seconds: 20 };
+const SECONDS = 20;
+const PROBE_ACCOUNTS = 50;
+
+/**
+ * How long an accepted request takes, and how soon its events show, while requests of ten events come at half of
+ * the rate that the service can take; against a bare koa that reads the same bodies at the same rate.
+ */
+export const benchIngestLatency = ({ runs, say }: CaseOptions): Promise<Figure[]> =>
+  withService(BACKLOG_BOUNDS, async (service, databaseUrl) => {
+    const { rate } = await measureIngest([service], databaseUrl, PEAK);
+    const requestsPerSecond = rate / EVENTS_PER_REQUEST / 2;
+    say(`the highest rate is ${Math.round(rate)} events/s: half of it from here on`);
+    const load = { requestsPerSecond, seconds: SECONDS, eventsPerRequest: EVENTS_PER_REQUEST };
+    const bare = await startChild("scripts/bench/bare_echo_process.ts", [], {}, /^(\d+)$/);
+    const bareUrl = `http://127.0.0.1:${bare.found}`;
+    const measured = { bareP99: [], p50: [], p99: [], shownP50: [], shownP99: [] } as Record<
+      string,
+      number[]
+    >;
+    try {
+      // The first round only warms up.
+      for (let run = 0; run <= runs; run++) {
+        const reference = await sendOpenLoad(bareUrl, load);
+        const sending = sendOpenLoad(service.found, load);
+        const shown = await followEvents([service.found], "probe", PROBE_ACCOUNTS, SECONDS - 1);
+        const sent = await sending;
+        if (run === 0) continue;
+        measured["bareP99"]?.push(reference.p99);
+        measured["p50"]?.push(sent.p50);
+        measured["p99"]?.push(sent.p99);
+        measured["shownP50"]?.push(percentile(shown, 0.5));
+        measured["shownP99"]?.push(percentile(shown, 0.99));
+      }
+    } finally {
+      await bare.stop();
+    }
+    const of = (name: string): ReadonlyArray<number> => measured[name] ?? [];
+    return [
+      { name: "requests of ten events", unit: "req/s", runs: [requestsPerSecond] },
+      { name: "bare koa that reads the same bodies, p99", unit: "ms", runs: of("bareP99") },
+      { name: "POST /events, p50", unit: "ms", runs: of("p50") },
+      {
+        name: "POST /events, p99",
+        unit: "ms",
+        runs: of("p99"),
+        goal: { text: "≤ 25 ms", met: (ms) => ms <= 25 },
+      },
+      {
+        name: "from the 202 until the event shows, p50",
+        unit: "ms",
+        runs: of("shownP50"),
+        goal: { text: "≤ 150 ms", met: (ms) => ms <= 150 },
+      },
+      {
+        name: "from the 202 until the event shows, p99",
+        unit: "ms",
+        runs: of("shownP99"),
+        goal: { text: "≤ 500 ms", met: (ms) => ms <= 500 },
+      },
+    ];
+  });

@@ -1,0 +1,100 @@
+import pg from "pg";
+
+import type { Child } from "./child.ts";
+import { cpuSecondsOf, cpuSecondsOfPostgres } from "./cpu_time.ts";
+import { startLoad } from "./load.ts";
+
+/** A load, and for how long it is measured. */
+export interface Load {
+  readonly eventsPerRequest: number;
+  readonly clients: number;
+  readonly seconds: number;
+}
+
+/** What an event costs: processor time in microseconds, transactions by the thousand, bytes written. */
+export interface Cost {
+  readonly service: number;
+  readonly postgres: number;
+  readonly load: number;
+  readonly transactions: number;
+  readonly walBytes: number;
+}
+
+export interface Ingested {
+  /** Events a second that were accepted, appended and counted. */
+  readonly rate: number;
+  /** How many were accepted and not counted when the measuring ended. */
+  readonly backlog: number;
+  readonly cost: Cost;
+}
+
+const WARM_UP_SECONDS = 8;
+
+/** Small enough that the load is held back to what is counted, so that no backlog grows. */
+export const BACKLOG_BOUNDS = { QUEUE_DEPTH_MAX: "30000", LAG_EVENTS_MAX: "30000" } as const;
+
+/** Loads a service with all that it takes, and measures how much of it comes to be counted. */
+export const measureIngest = async (
+  services: ReadonlyArray<Child>,
+  databaseUrl: string,
+  { eventsPerRequest, clients, seconds }: Load,
+): Promise<Ingested> => {
+  const [first] = services;
+  if (first === undefined) throw new Error("there is no service to load");
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const numberIn = async (query: string): Promise<number> => (await client.query(query)).rows[0].n;
+  const counted = () => numberIn("select sum(position)::float8 as n from read_models.checkpoints");
+  const appended = () => numberIn("select sum(position)::float8 as n from tidemark.log_heads");
+  try {
+    const load = await startLoad(first.found, eventsPerRequest, clients);
+    await wait(WARM_UP_SECONDS * 1_000);
+    const { rows: log } = await client.query("select pg_current_wal_lsn() as lsn");
+    const used = async (): Promise<Cost> => ({
+      transactions: await numberIn(
+        "select xact_commit::float8 as n from pg_stat_database where datname = current_database()",
+      ),
+      walBytes: await numberIn(
+        `select pg_wal_lsn_diff(pg_current_wal_lsn(), '${log[0].lsn}')::float8 as n`,
+      ),
+      service: sumOf(await Promise.all(services.map(({ pid }) => cpuSecondsOf(pid)))),
+      postgres: await cpuSecondsOfPostgres(client),
+      load: await cpuSecondsOf(load.pid),
+    });
+    const before = await counted();
+    const usedBefore = await used();
+    const since = performance.now();
+    await wait(seconds * 1_000);
+    const after = await counted();
+    const rate = (after - before) / ((performance.now() - since) / 1_000);
+    const usedAfter = await used();
+    const perEvent = (part: keyof Cost): number =>
+      (usedAfter[part] - usedBefore[part]) / (after - before);
+    await load.stop();
+    const atEnd = await counted();
+    // Until all that was accepted is counted.
+    for (let last = -1, now = atEnd; last !== now;) {
+      last = now;
+      await wait(1_500);
+      now = await counted();
+    }
+    return {
+      rate,
+      backlog: (await appended()) - atEnd,
+      cost: {
+        service: perEvent("service") * 1e6,
+        postgres: perEvent("postgres") * 1e6,
+        load: perEvent("load") * 1e6,
+        transactions: perEvent("transactions") * 1_000,
+        walBytes: perEvent("walBytes"),
+      },
+    };
+  } finally {
+    await client.end();
+  }
+};
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const sumOf = (values: ReadonlyArray<number>): number =>
+  values.reduce((sum, each) => sum + each, 0);
