@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 
 import { setup } from "../test/setup.ts";
+import { breakdownCases } from "./breakdown.ts";
 import type { Case, CaseOptions } from "./case.ts";
 import { floodCases } from "./flood.ts";
 import { ingestCases } from "./ingest.ts";
@@ -15,6 +16,7 @@ const CASES: ReadonlyArray<Case> = [
   ...limitCases,
   ...floodCases,
   ...startCases,
+  ...breakdownCases,
 ];
 
 const USAGE = `Usage: npm run bench -- [CASE...] [--runs N] [--scale F] [--json FILE]
@@ -60,6 +62,9 @@ const main = async (): Promise<number> => {
   return 0;
 };
 
+/** So that a case can ask what statements took. */
+const SERVER = { shared_preload_libraries: "pg_stat_statements" };
+
 /** Whether a case is named, or a part that its name begins with. */
 const isAsked = (name: string, asked: ReadonlyArray<string>): boolean =>
   asked.some((part) => name === part || name.startsWith(`${part}.`));
@@ -69,7 +74,7 @@ const measure = async (
   options: CaseOptions,
   jsonPath: string,
 ): Promise<void> => {
-  const { env, teardown } = await setup();
+  const { env, teardown } = await setup(SERVER);
   Object.assign(process.env, env);
   const figures: Figure[] = [];
   process.stdout.write(`${describeMachine()}\n`);

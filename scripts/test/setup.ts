@@ -3,12 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startEmbeddedPostgres } from "../../adapters/embedded_postgres/embedded_postgres.ts";
+import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
 
 /**
  * Starts one Postgres for all test files of a run, each of which makes databases of its own there
  * (`database.ts`). A server that `TEST_DATABASE_URL` names already is used instead.
+ *
+ * @param settings of the server, over its own
  */
-export const setup = async (): Promise<{
+export const setup = async (
+  settings: Settings = {},
+): Promise<{
   readonly env: Record<string, string>;
   readonly teardown: () => Promise<void>;
 }> => {
@@ -17,7 +22,7 @@ export const setup = async (): Promise<{
     return { env: { TEST_DATABASE_URL: given }, teardown: async () => {} };
   }
   const dataDir = await mkdtemp(join(tmpdir(), "tidemark-test-"));
-  const server = await startEmbeddedPostgres({ dataDir });
+  const server = await startEmbeddedPostgres({ dataDir, settings });
   return {
     env: { TEST_DATABASE_URL: server.url },
     teardown: async () => {
