@@ -28,8 +28,13 @@ export const drain = Effect.fnUntraced(function* (world: World, fleet: Fleet) {
       backend.store.shards.every(({ events, checkpoint }) => checkpoint === events.length)
     );
   });
-  // What is stalled since the storm is not lost: it comes back, and must do no harm.
-  const isCalm = Effect.sync(() => faults.underWay() === 0);
+  // What is stalled since the storm is not lost: it comes back, and must do no harm. Nor are the requests that a
+  // process which stands still has not come to yet.
+  const isCalm = Effect.sync(
+    () =>
+      faults.underWay() === 0 &&
+      [...fleet.running(), ...fleet.stopped()].every((process) => !process.isFrozen()),
+  );
   const calmed = yield* eventually(isCalm, 3 * conditions.stallMaxMs);
   const drained = calmed && (yield* eventually(isDrained, PATIENCE_MS));
   yield* Effect.sleep(REST_MS);

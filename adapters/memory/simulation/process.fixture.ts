@@ -36,6 +36,7 @@ export interface Process extends Caller {
   ) => Effect.Effect<Fiber.Fiber<A, E>>;
   /** Holds up all its calls, as a machine does that has no time for it. */
   readonly freeze: (ms: number) => void;
+  readonly isFrozen: () => boolean;
   /** Ends it as an operator would: it finishes what it has in hand. */
   readonly stop: Effect.Effect<void>;
   /** Returns when it takes no more requests, because it died or is being stopped. */
@@ -134,6 +135,7 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
       trace.note(name, `stands still for ${ms} ms`);
       frozenUntil = clock.currentTimeMillisUnsafe() + ms;
     },
+    isFrozen: () => frozenUntil > clock.currentTimeMillisUnsafe(),
     stop: Effect.suspend(() => {
       trace.note(name, "is stopped");
       ended.openUnsafe();
