@@ -9,6 +9,7 @@ import {
   createPool,
   databaseOf,
   executorOf,
+  patientDatabase,
   type PoolOptions,
   READ_SESSION,
 } from "../adapters/postgres/pool.ts";
@@ -112,7 +113,7 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
     Context.add(EventLog, makeEventLog(database, SHARDS)),
     Context.add(AccountEvents, makeAccountEvents(reads, SHARDS)),
     Context.add(Activity, makeActivity(reads, SHARDS)),
-    Context.add(Projection, makeProjection(database)),
+    Context.add(Projection, makeProjection(database, yield* patiently(url, configuration))),
     Context.add(Invalidations, shared.invalidations),
     Context.add(Summaries, makeSummaries(reads, SHARDS)),
     Context.add(EventRules, {
@@ -157,6 +158,29 @@ type Loops = Signals | Queue | EventLog | Projection | Invalidations | Admission
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: run, catch: (error) => error });
 
+/** How long it may take to build what summaries of the largest accounts need. */
+const PATIENCE_MS = 600_000;
+
+const patiently = (url: string, configuration: Configuration) =>
+  Effect.map(Effect.context(), (services) =>
+    patientDatabase({
+      url,
+      connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
+      statementTimeoutMs: PATIENCE_MS,
+      onIdleError: tellBroken(services),
+    }),
+  );
+
+const tellBroken =
+  (services: Context.Context<never>) =>
+  (error: Error): void => {
+    Effect.runForkWith(services)(
+      Effect.annotateLogs(Effect.logWarning("A database connection broke"), {
+        reason: error.message,
+      }),
+    );
+  };
+
 const acquirePool = (
   url: string,
   configuration: Configuration,
@@ -171,13 +195,7 @@ const acquirePool = (
           url,
           connectionsMax: Math.floor(configuration.DATABASE_CONNECTIONS_MAX / 2),
           connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
-          onIdleError: (error) => {
-            Effect.runForkWith(services)(
-              Effect.annotateLogs(Effect.logWarning("A database connection broke"), {
-                reason: error.message,
-              }),
-            );
-          },
+          onIdleError: tellBroken(services),
         }),
       ),
       (pool) => Effect.promise(() => pool.end()),

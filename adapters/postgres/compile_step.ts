@@ -14,7 +14,8 @@ const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
  *
  * - `lease` locks the shard's checkpoint, or finds it locked by another projector and gives no row;
  * - `slice` reads the events behind it, as far as this statement's snapshot has seen the head (a
- *   checkpoint that moved after the snapshot was taken can be ahead of it: then there is nothing);
+ *   checkpoint that moved after the snapshot was taken can be ahead of it: then there is nothing; nor is
+ *   there when a window was changed since, which this statement would not see);
  * - one insert for each read model adds the slice's counts to its rows;
  * - `late` are events of a time that a window has counted already: they are added to it;
  * - `moved` moves the checkpoint.
@@ -27,12 +28,14 @@ export const compileStep = (models: ReadonlyArray<ReadModel>): Statement => ({
   name: "projection_step",
   text: `
 with lease as (
-  select position from read_models.checkpoints where shard = $1 for update skip locked
+  select position, windows_changed
+  from read_models.checkpoints where shard = $1 for update skip locked
 ),
 bounds as materialized (
   select l.position as lo, least(h.position, l.position + $2::bigint) as hi
-  from lease l, tidemark.log_heads h
+  from lease l, tidemark.log_heads h, read_models.checkpoints seen
   where h.shard = $1 and h.position > l.position
+    and seen.shard = $1 and seen.windows_changed = l.windows_changed
 ),
 slice as materialized (
   select e.account_id, e.occurred_at, e.type, e.user_id

@@ -50,5 +50,9 @@ export const remedyOf = (error: unknown): Remedy => {
 export const isLockTimeout = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "55P03";
 
+/** Whether a statement was given up because it took too long. */
+export const isStatementTimeout = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === "57014";
+
 /** Whether a failed statement was the fault of its data, so that to try it again is no use. */
 export const isDataFault = (error: unknown): boolean => remedyOf(error) === "refuse";

@@ -57,19 +57,25 @@ const types: pg.CustomTypesConfig = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 };
 
+const connectionConfig = (
+  options: Pick<PoolOptions, "url" | "connectTimeoutMs" | "statementTimeoutMs">,
+): pg.ClientConfig => ({
+  connectionString: options.url,
+  connectionTimeoutMillis: options.connectTimeoutMs,
+  statement_timeout: options.statementTimeoutMs,
+  // Behind the server's own timeout: for when the server does not answer at all.
+  query_timeout: options.statementTimeoutMs + 1_000,
+  application_name: "tidemark",
+  keepAlive: true,
+  types,
+});
+
 /** Opens a connection pool. No connection is made before the first query. */
 export const createPool = (options: PoolOptions): pg.Pool => {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...connectionConfig(options),
     max: options.connectionsMax,
-    connectionTimeoutMillis: options.connectTimeoutMs,
-    statement_timeout: options.statementTimeoutMs,
-    // Behind the server's own timeout: for when the server does not answer at all.
-    query_timeout: options.statementTimeoutMs + 1_000,
-    application_name: "tidemark",
-    keepAlive: true,
     ...(options.session === undefined ? {} : { options: sessionOptions(options.session) }),
-    types,
   });
   pool.on("error", options.onIdleError);
   return pool;
@@ -85,6 +91,32 @@ export const databaseOf = (
   query: async (statement, values, signal) => {
     const run = () => queryable.query({ ...statement, values: [...values] });
     return (await retrying(run, signal)).rows;
+  },
+});
+
+export type PatienceOptions = Pick<
+  PoolOptions,
+  "url" | "connectTimeoutMs" | "statementTimeoutMs" | "onIdleError"
+>;
+
+/**
+ * A database for statements that take long and come rarely: each has a connection of its own, so that it takes
+ * none from a pool, and one that nobody waits for any more is broken off.
+ */
+export const patientDatabase = (options: PatienceOptions): Database => ({
+  query: async (statement, values, signal) => {
+    const client = new pg.Client(connectionConfig(options));
+    client.on("error", options.onIdleError);
+    // With a statement under way this closes the socket, which the server notices.
+    const breakOff = () => void client.end().catch(options.onIdleError);
+    signal?.addEventListener("abort", breakOff, { once: true });
+    try {
+      await client.connect();
+      return (await client.query({ text: statement.text, values: [...values] })).rows;
+    } finally {
+      signal?.removeEventListener("abort", breakOff);
+      if (signal?.aborted !== true) await client.end();
+    }
   },
 });
 

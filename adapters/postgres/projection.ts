@@ -39,13 +39,25 @@ const ADVANCE_WINDOW: Statement = {
   text: "select read_models.advance_window($1, $2) as advanced",
 };
 
+const BUILD_WINDOW: Statement = {
+  name: "build_window",
+  text: "select read_models.build_window($1) as built",
+};
+
 /** The most events that a window counts in and out at once: holds the shard for some 100 ms. */
 const PIECE_EVENTS_MAX = 5_000;
 
 const NOTHING: Step = { projected: 0, checkpoint: 0, accounts: [] };
 
-/** The read models in Postgres, folded there: no event crosses to this process. */
-export const makeProjection = (database: Database): Projection["Service"] => ({
+/**
+ * The read models in Postgres, folded there: no event crosses to this process.
+ *
+ * @param patient runs what may take minutes, and breaks it off when nobody waits any more
+ */
+export const makeProjection = (
+  database: Database,
+  patient: Database = database,
+): Projection["Service"] => ({
   lagging: unavailable(async () => {
     const rows = await database.query<{ shard: number }>(LAGGING, []);
     return rows.map((row) => row.shard);
@@ -63,14 +75,19 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
   skip: (shard, position, reason) =>
     unavailable(async () => stepOf(await database.query<Folded>(SKIP, [shard, position, reason]))),
 
-  upkeep: unavailable(async () => {
+  upkeep: unavailable(async (signal) => {
     const shards = await database.query<{ shard: number }>(REQUESTED, []);
     const advanced = await Promise.all(
       shards.map(({ shard }) =>
         database.query<Advanced>(ADVANCE_WINDOW, [shard, PIECE_EVENTS_MAX]),
       ),
     );
-    return advanced.some(([row]) => row?.advanced === true);
+    if (advanced.some(([row]) => row?.advanced === true)) return true;
+    for (const { shard } of shards) {
+      const [row] = await patient.query<Built>(BUILD_WINDOW, [shard], signal);
+      if (row?.built === true) return true;
+    }
+    return false;
   }),
 
   checkpoints: unavailable(() => database.query<Checkpoint>(CHECKPOINTS, [])),
@@ -80,6 +97,10 @@ export const makeProjection = (database: Database): Projection["Service"] => ({
 
 interface Advanced {
   readonly advanced: boolean;
+}
+
+interface Built {
+  readonly built: boolean;
 }
 
 interface Folded {
@@ -93,5 +114,7 @@ const stepOf = ([folded]: ReadonlyArray<Folded>): Step =>
     ? NOTHING
     : { projected: folded.hi - folded.lo, checkpoint: folded.hi, accounts: folded.accounts };
 
-const unavailable = <A>(query: () => Promise<A>): Effect.Effect<A, ProjectionUnavailable> =>
+const unavailable = <A>(
+  query: (signal: AbortSignal) => Promise<A>,
+): Effect.Effect<A, ProjectionUnavailable> =>
   Effect.tryPromise({ try: query, catch: (cause) => new ProjectionUnavailable({ cause }) });

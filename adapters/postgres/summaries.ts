@@ -5,6 +5,7 @@ import { HOUR_MS } from "../../core/projection/read_model.ts";
 import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
 import { type Range, rangeOf, WINDOW_NAMES } from "../../core/summary/window.ts";
+import { isStatementTimeout } from "./errors.ts";
 import type { Database } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
@@ -40,12 +41,19 @@ export const makeSummaries = (
         top,
         hours,
       ];
-      const rows = await database.query<SummaryRow>(SUMMARY, values, signal);
-      const { summary, corrected } = readRows(rows);
-      if (hours !== null && corrected > correctedMax) {
-        await database.query(REQUEST_WINDOW, [shard, accountId, hours]);
+      const requestWindow = async (): Promise<void> => {
+        if (hours !== null) await database.query(REQUEST_WINDOW, [shard, accountId, hours]);
+      };
+      try {
+        const rows = await database.query<SummaryRow>(SUMMARY, values, signal);
+        const { summary, corrected } = readRows(rows);
+        if (corrected > correctedMax) await requestWindow();
+        return summary;
+      } catch (error) {
+        // So many events that only a window can answer.
+        if (isStatementTimeout(error)) await requestWindow();
+        throw error;
       }
-      return summary;
     }),
 
   sampleAccounts: (limit) =>

@@ -1,5 +1,6 @@
 import { Effect } from "effect";
 import * as fc from "fast-check";
+import pg from "pg";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -7,6 +8,7 @@ import { collapse } from "../../core/event/batch.ts";
 import { anEvent } from "../../core/event/event.fixture.ts";
 import { type Event } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
+import { READ_MODELS } from "../../core/projection/read_models.ts";
 import type { Summary } from "../../core/summary/summary.ts";
 import { summarise } from "../../core/summary/summary.ts";
 import {
@@ -14,6 +16,7 @@ import {
   type MigratedDatabase,
   TEST_SHARDS,
 } from "../../scripts/test/migrated_database.ts";
+import { compileStep } from "./compile_step.ts";
 import { makeEventLog } from "./event_log.ts";
 import { makeProjection } from "./projection.ts";
 import { makeSummaries } from "./summaries.ts";
@@ -113,6 +116,9 @@ test("however windows were moved along, and whatever came late, a summary is its
               { name: "advance", text: "select read_models.advance_window($1, $2)" },
               [shard, step.pieceEvents],
             );
+            await database.query({ name: "build", text: "select read_models.build_window($1)" }, [
+              shard,
+            ]);
           } else {
             const to = Math.round(now - step.ago * 3_600_000);
             const range = { from: to - step.days * DAY_MS, to };
@@ -171,5 +177,149 @@ test("upkeep moves every window that was asked for up to the present, and is the
   const after = await Effect.runPromise(summaries.summary(accountId, range, 10));
   assert.equal(counted(after), counted(before));
 });
+
+test("what is folded while a window is being built is in it once", async () => {
+  const { database, url } = migrated;
+  const log = makeEventLog(database, TEST_SHARDS);
+  const projection = makeProjection(database);
+  const summaries = makeSummaries(database, TEST_SHARDS, { correctedMax: 0 });
+  const accountId = "built";
+  const shard = shardOf(accountId, TEST_SHARDS);
+  const now = Date.now();
+  const events = Array.from({ length: 40 }, (_, i) =>
+    anEvent({ accountId, eventId: `${i}`, userId: `user-${i % 7}`, occurredAt: now - 60_000 - i }),
+  );
+  const range = { from: now - DAY_MS, to: now };
+  await database.query({ name: "forget", text: "delete from read_models.window_requests" }, []);
+  await Effect.runPromise(log.append(shard, events));
+  await Effect.runPromise(projection.step(shard, 20));
+  await Effect.runPromise(summaries.summary(accountId, range, 10));
+
+  // Holds the shard, as a step would, so that the build comes to its end and waits there.
+  const step = new pg.Client({ connectionString: url });
+  await step.connect();
+  await step.query("begin");
+  await step.query("select from read_models.checkpoints where shard = $1 for update", [shard]);
+  const built = database.query({ name: "build", text: "select read_models.build_window($1)" }, [
+    shard,
+  ]);
+  await untilWaiting(step);
+  // What the step folds meanwhile: the window does not exist for it.
+  await step.query("update read_models.checkpoints set position = position + 20 where shard = $1", [
+    shard,
+  ]);
+  await step.query("commit");
+  await step.end();
+  await built;
+
+  const summary = await Effect.runPromise(summaries.summary(accountId, range, 10));
+  assert.equal(counted(summary), counted(summarise(events, range, 10)));
+  const [window] = await database.query<{ events: number }>(
+    {
+      name: "counted",
+      text: "select sum(events)::bigint as events from read_models.window_users where account_id = $1",
+    },
+    [accountId],
+  );
+  assert.is(window?.events, 40);
+});
+
+test("a step that began before a window was changed folds nothing, and the next one folds it", async () => {
+  const { database, url } = migrated;
+  const log = makeEventLog(database, TEST_SHARDS);
+  const projection = makeProjection(database);
+  const accountId = "late";
+  const shard = shardOf(accountId, TEST_SHARDS);
+  await Effect.runPromise(log.append(shard, [anEvent({ accountId })]));
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  // Between the snapshot of a step and its lock there is no place to stop it at: this is the same, told by
+  // what it sees of the number that every change of a window raises.
+  const { text } = compileStep(READ_MODELS);
+  const stale = text.replace(
+    "seen.windows_changed = l.windows_changed",
+    "seen.windows_changed = l.windows_changed - 1",
+  );
+  assert.is.not(stale, text);
+  assert.is((await client.query(stale, [shard, 10])).rows.length, 0);
+  await client.end();
+  assert.ok((await Effect.runPromise(projection.step(shard, 10))).projected > 0);
+});
+
+test("every change of a window is told to the steps of its shard", async () => {
+  const { database } = migrated;
+  const projection = makeProjection(database);
+  const accountId = "told";
+  const shard = shardOf(accountId, TEST_SHARDS);
+  const changes = async (): Promise<number> => {
+    const [row] = await database.query<{ n: number }>(
+      {
+        name: "changes",
+        text: "select windows_changed as n from read_models.checkpoints where shard = $1",
+      },
+      [shard],
+    );
+    return row?.n ?? Number.NaN;
+  };
+  const request = () =>
+    database.query(
+      {
+        name: "request",
+        text: "insert into read_models.window_requests (shard, account_id, hours) values ($1, $2, 24)",
+      },
+      [shard, accountId],
+    );
+  await database.query({ name: "forget", text: "delete from read_models.window_requests" }, []);
+  const before = await changes();
+  await request();
+  assert.ok(await Effect.runPromise(projection.upkeep));
+  assert.is(await changes(), before + 1);
+  await request();
+  assert.ok(await Effect.runPromise(projection.upkeep));
+  assert.is(await changes(), before + 2);
+});
+
+test("a window that nobody asked for in so long that nothing of it is of use is built anew", async () => {
+  const { database } = migrated;
+  const log = makeEventLog(database, TEST_SHARDS);
+  const projection = makeProjection(database);
+  const summaries = makeSummaries(database, TEST_SHARDS, { correctedMax: 0 });
+  const accountId = "forgotten";
+  const shard = shardOf(accountId, TEST_SHARDS);
+  const now = Date.now();
+  const range = { from: now - DAY_MS, to: now };
+  const events = [anEvent({ accountId, occurredAt: now - 60_000 })];
+  await Effect.runPromise(log.append(shard, events));
+  while ((await Effect.runPromise(projection.step(shard, 1_000))).projected > 0);
+  const insert = (table: string, columns: string, values: string) =>
+    database.query(
+      {
+        name: `plant_${table}`,
+        text: `insert into read_models.${table} (shard, account_id, hours, ${columns}) values ($1, $2, 24, ${values})`,
+      },
+      [shard, accountId],
+    );
+  await insert(
+    "windows",
+    "counted_from, counted_to",
+    "now() - '9 days'::interval, now() - '8 days'::interval",
+  );
+  await insert("window_types", "type, events", "'login', 7");
+  await insert("window_users", "user_id, events", "'ada', 7");
+  await insert("window_requests", "asked_at", "now()");
+  while (await Effect.runPromise(projection.upkeep));
+  const summary = await Effect.runPromise(summaries.summary(accountId, range, 10));
+  assert.equal(counted(summary), counted(summarise(events, range, 10)));
+});
+
+/** Waits until somebody waits for a lock that this session holds. */
+const untilWaiting = async (holder: pg.Client): Promise<void> => {
+  for (;;) {
+    const { rows } = await holder.query(
+      "select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))",
+    );
+    if (rows.length > 0) return;
+  }
+};
 
 test.run();

@@ -39,7 +39,7 @@ totals as (
   select type, sum(events)::bigint as events
   from (
     select type, events from read_models.window_types
-    where shard = $1 and account_id = $2 and hours = $6::smallint
+    where shard = $1 and account_id = $2 and hours = $6::smallint and exists (select from base)
     union all
     select type, events from edges
   ) parts
@@ -56,7 +56,7 @@ leaders as materialized (
   select w.events + coalesce(e.events, 0) as events
   from (
     select user_id, events from read_models.window_users
-    where shard = $1 and account_id = $2 and hours = $6::smallint
+    where shard = $1 and account_id = $2 and hours = $6::smallint and exists (select from base)
     order by events desc, user_id
     limit $5
   ) w
@@ -71,7 +71,7 @@ threshold as materialized (
 ),
 candidates as materialized (
   select user_id, events from read_models.window_users
-  where shard = $1 and account_id = $2 and hours = $6::smallint
+  where shard = $1 and account_id = $2 and hours = $6::smallint and exists (select from base)
     and events >= (select events from threshold)
 ),
 users as (

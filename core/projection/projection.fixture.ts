@@ -22,6 +22,8 @@ export interface FakeProjection {
   leased: (shard: number) => boolean;
   /** How many pieces of upkeep are due. */
   upkeepDue: number;
+  /** Runs inside of each piece of upkeep before it commits. */
+  onUpkeep: () => Effect.Effect<void>;
   /** Runs inside of each step before it commits. */
   onStep: (shard: number) => Effect.Effect<void>;
 }
@@ -53,6 +55,7 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
     poison: () => false,
     leased: () => false,
     upkeepDue: 0,
+    onUpkeep: () => Effect.void,
     onStep: () => Effect.void,
     service: {
       lagging: Effect.suspend(() => {
@@ -83,13 +86,13 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
           fake.checkpoints[shard] = hi;
           return { projected: 1, checkpoint: hi, accounts: [accountAt(hi)] };
         }),
-      upkeep: Effect.suspend(() =>
-        unlessAway(() => {
-          if (fake.upkeepDue === 0) return false;
-          fake.upkeepDue--;
-          return true;
-        }),
-      ),
+      upkeep: Effect.gen(function* () {
+        const due = yield* unlessAway(() => fake.upkeepDue);
+        if (due === 0) return false;
+        yield* fake.onUpkeep();
+        fake.upkeepDue--;
+        return true;
+      }),
       checkpoints: Effect.suspend(() =>
         unlessAway(() => fake.checkpoints.map((position, shard) => ({ shard, position }))),
       ),

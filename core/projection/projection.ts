@@ -60,8 +60,9 @@ export class Projection extends Context.Service<
       reason: string,
     ) => Effect.Effect<Step, ProjectionUnavailable>;
     /**
-     * Does a bounded piece of the upkeep that keeps summaries of large accounts quick, if any is due,
-     * and says whether there was. It changes how a summary is computed, never what it says.
+     * Does a piece of the upkeep that keeps summaries of large accounts quick, if any is due, and says
+     * whether there was. It can take long, beside the steps; broken off, it is as if it had not begun. It
+     * changes how a summary is computed, never what it says.
      */
     readonly upkeep: Effect.Effect<boolean, ProjectionUnavailable>;
     /** The checkpoint of every shard. Cheap enough to be asked for several times a second. */

@@ -241,16 +241,31 @@ test("a projector that is behind does not wait between its steps", () =>
     }),
   ));
 
-test("a projector does the upkeep that is due piece by piece, and folds between the pieces", () =>
+test("a projector does all the upkeep that is due, and its steps do not wait for it", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([STEP_EVENTS_MAX * 3]);
       fake.upkeepDue = 10;
-      const dueAtStep: number[] = [];
-      fake.onStep = () => Effect.sync(() => void dueAtStep.push(fake.upkeepDue));
-      yield* startProjector(fake);
+      const piece = yield* Deferred.make<void>();
+      fake.onUpkeep = () => Deferred.await(piece);
+      const { fiber } = yield* startProjector(fake);
+      yield* until("it is caught up", () => fake.checkpoints[0] === STEP_EVENTS_MAX * 3);
+      assert.is(fake.upkeepDue, 10);
+      yield* Deferred.succeed(piece, undefined);
       yield* until("all of it is done", () => fake.upkeepDue === 0);
-      assert.equal(dueAtStep, [10, 9, 8]);
+      yield* Fiber.interrupt(fiber);
+    }),
+  ));
+
+test("a projector that is stopped breaks off the upkeep that it is at", () =>
+  simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([0]);
+      fake.upkeepDue = 1;
+      fake.onUpkeep = () => Effect.never;
+      const { fiber } = yield* startProjector(fake);
+      yield* Fiber.interrupt(fiber);
+      assert.is(fake.upkeepDue, 1);
     }),
   ));
 

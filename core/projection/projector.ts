@@ -32,17 +32,36 @@ export const runProjector = Effect.gen(function* () {
   const look = Effect.gen(function* () {
     const shards = yield* projection.lagging;
     const steps = yield* Effect.forEach(shards, stepOn, { concurrency: SHARDS_AT_ONCE });
-    // Behind the steps: freshness comes first.
-    const kept = yield* projection.upkeep;
-    if (kept || steps.some(({ step, limit }) => step.projected >= limit)) return "more";
+    if (steps.some(({ step, limit }) => step.projected >= limit)) return "more";
     return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
   });
 
-  return yield* poll(look, signals.appended, (error) =>
-    Effect.logWarning("The projector waits: the database is away").pipe(
-      Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
-    ),
+  const steps = poll(look, signals.appended, tellAway);
+  return yield* Effect.raceFirst(steps, keepUp);
+});
+
+const tellAway = (error: ProjectionUnavailable): Effect.Effect<void> =>
+  Effect.logWarning("The projector waits: the database is away").pipe(
+    Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
   );
+
+/** How long to wait before asking again whether there is upkeep to do. */
+const UPKEEP_EVERY = "250 millis";
+
+/** How long upkeep waits after it failed: a database that is away is told by the steps, too. */
+const UPKEEP_AWAY = "5 seconds";
+
+/** Does what upkeep is due, beside the steps: freshness does not wait for it. */
+const keepUp: Effect.Effect<never, never, Projection> = Effect.gen(function* () {
+  const projection = yield* Projection;
+  const once = Effect.gen(function* () {
+    const kept = yield* projection.upkeep;
+    if (!kept) yield* Effect.sleep(UPKEEP_EVERY);
+  });
+  const orWait = once.pipe(
+    Effect.catch((error) => Effect.andThen(tellAway(error), Effect.sleep(UPKEEP_AWAY))),
+  );
+  return yield* Effect.forever(orWait);
 });
 
 /**
