@@ -3,7 +3,7 @@ import { Predicate } from "effect";
 import { canonicalJson } from "../json/canonical.ts";
 import { storableProblem } from "../json/storable.ts";
 import type { Event } from "./event.ts";
-import { hash53 } from "./hash.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { identifierProblem } from "./identifier.ts";
 import { EVENT_BYTES_MAX, type EventRules } from "./rules.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
@@ -64,7 +64,7 @@ export const decodeEvent = (
     return undefined;
   }
   const canonical = metadata === undefined ? "" : canonicalJson(metadata);
-  const fingerprint = hash53(`${userId}\n${type}\n${occurredAt}\n${canonical}`);
+  const fingerprint = fingerprintOf({ userId, type, occurredAt }, canonical);
   return { accountId, eventId, userId, type, occurredAt, metadata: metadataText, fingerprint };
 };
 

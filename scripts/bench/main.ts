@@ -8,10 +8,12 @@ import { ingestCases } from "./ingest.ts";
 import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
+import { seedCases } from "./seed.ts";
 import { startCases } from "./start.ts";
 
 const CASES: ReadonlyArray<Case> = [
   ...ingestCases,
+  ...seedCases,
   ...readCases,
   ...limitCases,
   ...floodCases,

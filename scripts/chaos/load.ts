@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { generateActivity, type SentEvent } from "../ingest/activity.ts";
+import { generateActivity, sentEvent, type SentEvent } from "../ingest/activity.ts";
+import { seededRandom } from "../ingest/random.ts";
+import { withRepeats } from "../ingest/repeats.ts";
 import { makeHttpClient, type Outcome } from "./http_client.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Random, shuffle } from "./random.ts";
@@ -61,17 +63,23 @@ const ACCOUNTS = 60;
 const USERS = 40;
 const DAY_MS = 86_400_000;
 
-/** An endless stream of events of the last days; a seed and a moment give the same ones. */
-export const endlessActivity = (seed: number, now: number): Iterator<SentEvent, void> =>
-  generateActivity({
+/**
+ * An endless stream of events of the last days, early and late ones mixed, some of them twice; a seed and a
+ * moment give the same ones.
+ */
+export const endlessActivity = (seed: number, now: number): Iterator<SentEvent, void> => {
+  const random = seededRandom(seed + 1);
+  const activity = generateActivity({
     events: Number.POSITIVE_INFINITY,
     accounts: ACCOUNTS,
     users: USERS,
-    from: now - 6 * DAY_MS,
-    to: now,
-    duplicates: 0.05,
+    whale: 0,
+    timeAt: () => Math.floor(now - random() * 6 * DAY_MS),
     seed,
+    name: String(seed),
   });
+  return withRepeats(activity, 0.05, seed + 2).map(sentEvent);
+};
 
 /** A client that hears nothing for so long does not know what became of its request. */
 const TIMEOUT_MS = 5_000;

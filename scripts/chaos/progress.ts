@@ -11,21 +11,21 @@ const PLAIN_EVERY_MS = 15_000;
 
 const CLEAR_LINE = "\r\u001b[K";
 
-export const makeProgress = (out: NodeJS.WriteStream): Progress => {
-  let plainAt = performance.now() + PLAIN_EVERY_MS;
+export const makeProgress = (out: NodeJS.WriteStream, plainEveryMs = PLAIN_EVERY_MS): Progress => {
+  let plainAt = performance.now() + plainEveryMs;
   return {
     show: (sentence) => {
       if (out.isTTY) {
         out.write(`${CLEAR_LINE}${sentence.slice(0, out.columns - 1)}`);
       } else if (performance.now() >= plainAt) {
-        plainAt = performance.now() + PLAIN_EVERY_MS;
+        plainAt = performance.now() + plainEveryMs;
         out.write(`${sentence}\n`);
       }
     },
     print: (text) => {
       if (out.isTTY) out.write(CLEAR_LINE);
       out.write(`${text}\n`);
-      plainAt = performance.now() + PLAIN_EVERY_MS;
+      plainAt = performance.now() + plainEveryMs;
     },
   };
 };

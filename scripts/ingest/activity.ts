@@ -1,3 +1,6 @@
+import type { Event } from "../../core/event/event.ts";
+import { fingerprintOf } from "../../core/event/fingerprint.ts";
+import { formatTimestamp } from "../../core/event/timestamp.ts";
 import { EVENT_TYPES_DEFAULT } from "../../core/event/types.ts";
 import { seededRandom } from "./random.ts";
 
@@ -12,48 +15,77 @@ export interface SentEvent {
 }
 
 export interface ActivityOptions {
+  /** How many events, those of the whale included. */
   readonly events: number;
   readonly accounts: number;
   /** Users of each account. */
   readonly users: number;
-  /** Timestamps lie between these two, in milliseconds since the Unix epoch. */
-  readonly from: number;
-  readonly to: number;
-  /** How large a share of the events is an earlier event sent again, from 0 to 1. */
-  readonly duplicates: number;
+  /** How many of the events are of the one account `whale`, all of whose users are equally active. */
+  readonly whale: number;
+  /**
+   * When an event happened, in milliseconds since the Unix epoch, by how large a share of the events comes
+   * before it: 0 for the first, then ascending. `busyTimes` makes one.
+   */
+  readonly timeAt: (share: number) => number;
   readonly seed: number;
+  /** What the ids of events begin with. */
+  readonly name: string;
 }
 
+/** How many users the whale has: what makes it hard to rank them is their number. */
+export const whaleUsers = (events: number): number => Math.ceil(events / 10);
+
 /**
- * Generates activity as a product team would send it: few accounts and users have most of the events.
- * The same options give the same events.
+ * Generates activity as product teams would send it: few accounts and users have most of the events. The
+ * same options give the same events.
  */
-export function* generateActivity(options: ActivityOptions): Generator<SentEvent> {
+export function* generateActivity(options: ActivityOptions): Generator<Event> {
+  const { events, accounts, users, whale, timeAt, name } = options;
   const random = seededRandom(options.seed);
   const pick = (count: number): number => Math.floor(random() ** SKEW * count);
-  const recent: SentEvent[] = [];
-  for (let i = 0; i < options.events; i++) {
-    const again = recent[Math.floor(random() * RECENT_MAX)];
-    if (random() < options.duplicates && again !== undefined) {
-      yield again;
-      continue;
-    }
-    const account = pick(options.accounts);
-    const event: SentEvent = {
-      event_id: `${options.seed}-${i}`,
-      account_id: `account-${account}`,
-      user_id: `user-${account}-${pick(options.users)}`,
-      type: EVENT_TYPES_DEFAULT[pick(EVENT_TYPES_DEFAULT.length)] ?? "custom",
-      timestamp: new Date(options.from + random() * (options.to - options.from)).toISOString(),
-      metadata: { channel: "web", n: i % 10 },
+  const manyUsers = whaleUsers(whale);
+  // Ids of one length, so that their order is that of the events: an index grows at its end.
+  const digits = String(events).length;
+  let whales = 0;
+  for (let i = 0; i < events; i++) {
+    const occurredAt = timeAt(i === 0 ? 0 : (i + random()) / events);
+    // As many as there must be by now, so that they lie evenly between the others.
+    const isWhale = whales < Math.floor(((i + 1) * whale) / events);
+    if (isWhale) whales++;
+    const account = isWhale ? 0 : pick(accounts);
+    const userId = isWhale
+      ? `user-${Math.floor(random() * manyUsers)}`
+      : `user-${account}-${pick(users)}`;
+    const type = EVENT_TYPES_DEFAULT[pick(EVENT_TYPES_DEFAULT.length)] ?? "custom";
+    const metadata = METADATA[i % METADATA.length] ?? "{}";
+    yield {
+      accountId: isWhale ? WHALE : `account-${account}`,
+      eventId: `${name}-${String(i).padStart(digits, "0")}`,
+      userId,
+      type,
+      occurredAt,
+      metadata,
+      fingerprint: fingerprintOf({ userId, type, occurredAt }, metadata),
     };
-    recent[i % RECENT_MAX] = event;
-    yield event;
   }
 }
 
-/** 1 would be uniform; with 2 the first quarter of accounts has half of the events. */
-const SKEW = 2;
+/** An event as a client would have sent it. */
+export const sentEvent = (event: Event): SentEvent => ({
+  event_id: event.eventId,
+  account_id: event.accountId,
+  user_id: event.userId,
+  type: event.type,
+  timestamp: formatTimestamp(event.occurredAt),
+  metadata: JSON.parse(event.metadata ?? "{}") as object,
+});
 
-/** A repeated event repeats one of the last so many. */
-const RECENT_MAX = 10_000;
+export const WHALE = "whale";
+
+/** 1 would be uniform; with 3 the first tenth of accounts has nearly half of the events. */
+const SKEW = 3;
+
+/** Canonical JSON, as the fingerprint is made of. */
+const METADATA: ReadonlyArray<string> = ["web", "ios", "android", "api"].flatMap((channel) =>
+  Array.from({ length: 10 }, (_, n) => `{"channel":"${channel}","n":${n}}`),
+);

@@ -1,9 +1,11 @@
 import { parseArgs } from "node:util";
 
 import { HOUR_MS } from "../../core/projection/read_model.ts";
-import { generateActivity, type SentEvent } from "./activity.ts";
+import { generateActivity, sentEvent, type SentEvent } from "./activity.ts";
+import { busyTimes } from "./busy_times.ts";
 import { countActivity } from "./expected.ts";
 import { type HttpClient, makeHttpClient } from "./http_client.ts";
+import { withRepeats } from "./repeats.ts";
 
 const USAGE = `Usage: npm run ingest -- [events] [options]
 
@@ -43,18 +45,19 @@ const main = async (): Promise<number> => {
   }
   const seed = Number(values.seed);
   const now = Date.now();
-  const sent = [
-    ...generateActivity({
-      events: Number(positionals[0] ?? 100_000),
-      accounts: Number(values.accounts),
-      users: Number(values.users),
-      duplicates: Number(values.duplicates),
-      // Inside of the last 24 hours however long the run takes.
-      from: now - 20 * HOUR_MS,
-      to: now - 1_000,
-      seed,
-    }),
-  ].map((event) => ({ ...event, account_id: `${seed}-${event.account_id}` }));
+  const activity = generateActivity({
+    events: Number(positionals[0] ?? 100_000),
+    accounts: Number(values.accounts),
+    users: Number(values.users),
+    whale: 0,
+    // Inside of the last 24 hours however long the run takes.
+    timeAt: busyTimes(now - 20 * HOUR_MS, now - 1_000),
+    seed,
+    name: String(seed),
+  });
+  const sent = [...withRepeats(activity, Number(values.duplicates), seed + 1)]
+    .map(sentEvent)
+    .map((event) => ({ ...event, account_id: `${seed}-${event.account_id}` }));
   const connections = Number(values.connections);
   const client = makeHttpClient(values.url, connections);
   try {

@@ -1,0 +1,127 @@
+import { messageOf } from "../../db/errors.ts";
+import { withDatabase } from "../../db/with_database.ts";
+import { makeProgress } from "../chaos/progress.ts";
+import { WHALE } from "../ingest/activity.ts";
+import { describeOptions, parseOptions, type SeedOptions, USAGE, UsageError } from "./options.ts";
+import { shardsOf } from "./prepare_database.ts";
+import { count, formatDuration, progressLine } from "./progress_line.ts";
+import { runSeed, type SeedState } from "./run_seed.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+/** How often a line is printed where it cannot change in place. */
+const PLAIN_EVERY_MS = 5_000;
+const SHOW_EVERY_MS = 100;
+
+const main = async (argv: string[]): Promise<number> => {
+  try {
+    const options = parseOptions(argv);
+    if (options !== undefined) return await seed(options);
+    process.stdout.write(USAGE);
+    return 0;
+  } catch (error) {
+    const misused = error instanceof UsageError;
+    process.stderr.write(`${messageOf(error)}\n${misused ? `\n${USAGE}` : ""}`);
+    return misused ? EXIT_USAGE : EXIT_FAILED;
+  }
+};
+
+const seed = async (options: SeedOptions): Promise<number> => {
+  const shards = shardsOf(process.env["SHARDS"]);
+  const progress = makeProgress(process.stdout, PLAIN_EVERY_MS);
+  const interrupt = interruptOnSignal(progress.print);
+  const total = options.events + options.whale;
+  // Since the first event is in: starting and migrating a database is not its rate.
+  let started: number | undefined;
+  const elapsedMs = (): number => performance.now() - (started ?? performance.now());
+  let state: SeedState = { tally: { appended: 0, duplicates: 0, conflicts: 0 }, lag: 0 };
+  const report = (): void => {
+    const { appended, duplicates, conflicts } = state.tally;
+    const seconds = elapsedMs() / 1_000;
+    progress.print(
+      `${count(appended)} appended, ${count(duplicates)} duplicates` +
+        `${conflicts === 0 ? "" : `, ${count(conflicts)} conflicts`} of ${count(total)} events in ` +
+        `${formatDuration(seconds)}: ${count(seconds === 0 ? 0 : eventsIn(state) / seconds)} events/s`,
+    );
+  };
+  const show = setInterval(() => {
+    progress.show(
+      started === undefined
+        ? "Opening the database"
+        : line(state, total, elapsedMs(), interrupt.aborted),
+    );
+  }, SHOW_EVERY_MS);
+  progress.print(`${describeOptions(options)}; --seed ${options.seed}`);
+  try {
+    await withDatabase((url) =>
+      runSeed({
+        url,
+        shards,
+        options,
+        signal: interrupt,
+        onState: (next) => {
+          started ??= performance.now();
+          state = next;
+        },
+      }),
+    );
+  } catch (error) {
+    report();
+    progress.print(AGAIN);
+    throw error;
+  } finally {
+    clearInterval(show);
+  }
+  report();
+  if (interrupt.aborted) {
+    progress.print(`All of them are counted. ${AGAIN}`);
+    return EXIT_INTERRUPTED;
+  }
+  progress.print(conclusion(options, state));
+  return 0;
+};
+
+const AGAIN = "The same command again adds the rest: what is in the log already is recognised.";
+
+const eventsIn = ({ tally }: SeedState): number =>
+  tally.appended + tally.duplicates + tally.conflicts;
+
+const line = (state: SeedState, total: number, elapsedMs: number, stopped: boolean): string => {
+  const done = eventsIn(state);
+  if (!stopped && done < total) return progressLine({ done, total, elapsedMs });
+  return `${count(done)} events are in the log; ${count(state.lag)} are still to be counted`;
+};
+
+/** The first signal ends the run early, the second one at once. */
+const interruptOnSignal = (print: (text: string) => void): AbortSignal => {
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (interrupt.signal.aborted) process.exit(EXIT_INTERRUPTED);
+      interrupt.abort();
+      print(`${signal}: finishing what is under way. Once more to stop at once.`);
+    });
+  }
+  return interrupt.signal;
+};
+
+/** What to do with what is there now. */
+const conclusion = ({ events, accounts, whale }: SeedOptions, { tally }: SeedState): string => {
+  const ordinary = events === 0 ? 0 : Math.min(accounts, ACCOUNTS_SHOWN);
+  const ids = Array.from({ length: ordinary }, (_, n) => `account-${n}`);
+  if (whale > 0) ids.unshift(WHALE);
+  const address = `http://${process.env["HOST"] ?? "127.0.0.1"}:${process.env["PORT"] ?? "3000"}`;
+  const known =
+    tally.appended === 0 ? "\nThe log held all of it before: --seed 2 adds others.\n" : "";
+  return `${known}
+Accounts that have most of it: ${ids.join(", ")}
+
+  curl '${address}/accounts/${ids[0]}/summary?window=last_7d'
+`;
+};
+
+const ACCOUNTS_SHOWN = 4;
+
+process.exitCode = await main(process.argv.slice(2));

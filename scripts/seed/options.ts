@@ -1,0 +1,108 @@
+import { parseArgs } from "node:util";
+
+import { hash53 } from "../../core/event/hash.ts";
+import { whaleUsers } from "../ingest/activity.ts";
+
+/** What to put into the log. The same options give the same events. */
+export interface SeedOptions {
+  /** Events of ordinary accounts. */
+  readonly events: number;
+  readonly accounts: number;
+  /** Users of each account. */
+  readonly users: number;
+  readonly days: number;
+  /** Events of the account `whale`, on top of the others. */
+  readonly whale: number;
+  readonly seed: number;
+}
+
+export const USAGE = `Usage: npm run seed -- [events] [options]
+
+Puts generated activity straight into the log, in bulk, and counts it: everything is in the summaries when it
+ends. Few accounts, users and hours of the day have most of it. The same options give the same
+events, so that a run that was broken off goes on where it was when it is started again. A service may run meanwhile.
+
+  events        how many events, up to 100 million (default 1000000)
+  --accounts N  accounts (default 1000)
+  --users N     users of each account (default 200)
+  --days N      the events happened within the last N days (default 7)
+  --whale N     N events more, of one account called whale, by a tenth as many users
+  --seed N      other events (default 1)
+  --help        show this text
+
+The database is the one in DATABASE_URL or, when that is unset, the embedded one under DATA_DIR (default: .data).
+A new one gets its schema, with as many shards as SHARDS says (default 8). Events cannot be taken out of a log again.
+`;
+
+/** Why the arguments make no sense. */
+export class UsageError extends Error {}
+
+const EVENTS_MAX = 100_000_000;
+const ACCOUNTS_MAX = 10_000_000;
+/** As far as the service accepts events by default. */
+const DAYS_MAX = 3_650;
+const SEED_MAX = 2 ** 32 - 1;
+
+const whole = (name: string, text: string, min: number, max: number): number => {
+  const value = Number(text.replaceAll("_", ""));
+  if (/^[0-9][0-9_]{0,15}$/.test(text) && value >= min && value <= max) return value;
+  throw new UsageError(`${name} must be a whole number from ${min} to ${max}, not ${text}`);
+};
+
+/**
+ * Reads the arguments; undefined when they ask for help.
+ *
+ * @throws UsageError when they make no sense
+ */
+export const parseOptions = (argv: string[]): SeedOptions | undefined => {
+  const { values, positionals } = parse(argv);
+  if (values.help) return undefined;
+  const [events = "1000000", surplus] = positionals;
+  if (surplus !== undefined) throw new UsageError(`There is one argument, not also ${surplus}`);
+  const whale = whole("--whale", values.whale, 0, EVENTS_MAX);
+  return {
+    // A whale may be alone.
+    events: whole("the number of events", events, whale === 0 ? 1 : 0, EVENTS_MAX),
+    accounts: whole("--accounts", values.accounts, 1, ACCOUNTS_MAX),
+    users: whole("--users", values.users, 1, ACCOUNTS_MAX),
+    days: whole("--days", values.days, 1, DAYS_MAX),
+    whale,
+    seed: whole("--seed", values.seed, 0, SEED_MAX),
+  };
+};
+
+const parse = (argv: string[]) => {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        accounts: { type: "string", default: "1000" },
+        users: { type: "string", default: "200" },
+        days: { type: "string", default: "7" },
+        whale: { type: "string", default: "0" },
+        seed: { type: "string", default: "1" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+};
+
+/** What the ids of a run's events begin with. Other options give other events, and so other ids. */
+export const nameOf = ({ seed, ...shape }: SeedOptions): string =>
+  `seed-${seed}-${hash53(JSON.stringify(shape)).toString(36).slice(0, NAME_DIGITS)}`;
+
+const NAME_DIGITS = 6;
+
+/** What is asked for, in words. */
+export const describeOptions = ({ events, accounts, users, days, whale }: SeedOptions): string => {
+  const whaleText =
+    whale === 0 ? "" : `${shown(whale)} of a whale with ${shown(whaleUsers(whale))} users`;
+  const others = `${shown(events)} events of ${shown(accounts)} accounts with ${shown(users)} users each`;
+  const parts = [...(events === 0 ? [] : [others]), ...(whaleText === "" ? [] : [whaleText])];
+  return `${parts.join(" and ")}, within ${days} days`;
+};
+
+const shown = (value: number): string => value.toLocaleString("en-US");
