@@ -1,0 +1,65 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startChild } from "../bench/child.ts";
+import { runK6 } from "./k6.ts";
+import type { Scenario } from "./scenarios.ts";
+
+/** Long enough for every part of a scenario to send something. */
+const SECONDS = "6";
+
+/**
+ * A smoke asks whether the scenarios run and the answers are right, on whatever machine: how quick the
+ * answers are is for the real runs.
+ */
+const LENIENT = {
+  DURATION_SECONDS: SECONDS,
+  RATE: "0.5",
+  POST_P99_MS: "5000",
+  SUMMARY_P99_MS: "5000",
+  VISIBLE_P99_MS: "9000",
+};
+
+/**
+ * Runs every scenario for some seconds against a service and a database of its own, and returns the names
+ * of those that failed.
+ */
+export const smoke = async (
+  k6: string,
+  scenarios: ReadonlyArray<Scenario>,
+): Promise<ReadonlyArray<string>> => {
+  const dataDir = await mkdtemp(join(tmpdir(), "tidemark-load-"));
+  try {
+    const service = await startChild(
+      "app/main.ts",
+      [],
+      // Nothing of the surroundings: not their database, not their Redis.
+      { ...OWN, PORT: "0", DATA_DIR: dataDir, LOG_FORMAT: "json" },
+      /listens on (http:\S+?)[" ]/,
+    );
+    const failed: string[] = [];
+    try {
+      for (const { name, path } of scenarios) {
+        process.stdout.write(`\n${name}\n`);
+        const code = await runK6(k6, ["run", "--quiet", path], {
+          ...LENIENT,
+          BASE_URL: service.found,
+          API_KEY: "",
+        });
+        if (code === EXIT_INTERRUPTED) throw new Error("interrupted");
+        if (code !== 0) failed.push(name);
+      }
+    } finally {
+      await service.stop();
+    }
+    return failed;
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+};
+
+const OWN = { HOST: "", DATABASE_URL: "", REDIS_URL: "", ROLES: "", AUTH: "" };
+
+/** k6's code for a run that a signal ended. */
+const EXIT_INTERRUPTED = 105;
