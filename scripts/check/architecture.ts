@@ -1,4 +1,5 @@
-/** The rules of the tree that no tool knows: layers, purity of core, packages, files. */
+/** The rules of the tree that no tool knows: layers, purity of core, packages, files, deployment. */
+import { checkDeployment } from "./deployment.ts";
 import {
   checkLength,
   checkRelativeImports,
@@ -27,5 +28,6 @@ export function checkArchitecture(tree: Tree): Problem[] {
     ...checkSqlIsUsed(modules, tree),
     ...checkLength(tree),
     ...checkLeftovers(tree),
+    ...checkDeployment(tree),
   ];
 }

@@ -1,0 +1,61 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { checkDeployment } from "./deployment.ts";
+
+const COMPOSE = `
+x-common: &common { build: ., image: "own:local", mem_limit: 1g }
+services:
+  api:
+    <<: *common
+    environment: { PORT: 1, REDIS_URL: }
+    ports: ["127.0.0.1:1:1", "\${BIND:-127.0.0.1}:2:2"]
+  postgres: { image: "postgres:18.4", environment: { POSTGRES_USER: a }, mem_limit: 1g }
+`;
+const CLEAN = {
+  "package.json": `{ "devDependencies": { "node": "26.10.0" } }`,
+  Dockerfile: "ARG NODE_VERSION=26.10.0\nFROM node:${NODE_VERSION}-slim\n",
+  ".env.example": "PORT=3000\n#REDIS_URL=\n",
+  "docker-compose.yml": COMPOSE,
+};
+
+const messages = (files: Record<string, string>): string[] =>
+  checkDeployment(new Map(Object.entries({ ...CLEAN, ...files }))).map(({ message }) => message);
+
+const changed = (from: string, to: string): string[] =>
+  messages({ "docker-compose.yml": COMPOSE.replace(from, to) });
+
+const deployment = suite("deployment");
+
+deployment("finds nothing wrong where nothing is, and in a tree without it", () => {
+  assert.equal(messages({}), []);
+  assert.equal(checkDeployment(new Map()), []);
+});
+
+deployment("holds the image's Node against package.json", () => {
+  assert.equal(messages({ Dockerfile: "ARG NODE_VERSION=26.9.0\n" }), [
+    "has Node 26.9.0, package.json has 26.10.0",
+  ]);
+});
+
+deployment("holds the variables of what is built here against .env.example", () => {
+  assert.equal(changed("REDIS_URL:", "REDIS:"), [
+    "the service api sets REDIS: not in .env.example",
+  ]);
+});
+
+deployment("lets nobody else in by default", () => {
+  for (const port of ["3000:3000", "0.0.0.0:1:1", "${BIND}:1:1"]) {
+    assert.match(changed("127.0.0.1:1:1", port).join(), `api opens ${port} to other machines`);
+  }
+});
+
+deployment("wants a version of every image, and a limit of every memory", () => {
+  assert.match(changed("postgres:18.4", "postgres").join(), "postgres has an image without");
+  assert.match(changed("postgres:18.4", "postgres:latest").join(), "postgres has an image without");
+  assert.equal(changed("POSTGRES_USER: a }, mem_limit: 1g", "POSTGRES_USER: a }"), [
+    "the service postgres has no mem_limit",
+  ]);
+});
+
+deployment.run();

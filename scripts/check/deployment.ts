@@ -1,0 +1,60 @@
+/** What Dockerfile and docker-compose.yml repeat from elsewhere, and what they must not be careless about. */
+import { parse } from "yaml";
+
+import type { Problem } from "./problem.ts";
+import type { Tree } from "./tree.ts";
+
+const COMPOSE = "docker-compose.yml";
+
+interface Service {
+  readonly image?: string;
+  readonly build?: unknown;
+  readonly environment?: Readonly<Record<string, unknown>>;
+  readonly ports?: ReadonlyArray<string>;
+  readonly mem_limit?: string;
+}
+
+export function checkDeployment(tree: Tree): Problem[] {
+  return [...checkNodeVersion(tree), ...checkCompose(tree)];
+}
+
+/** The image runs the Node that the tests ran on. */
+function checkNodeVersion(tree: Tree): Problem[] {
+  const dockerfile = tree.get("Dockerfile");
+  if (dockerfile === undefined) return [];
+  const { devDependencies } = JSON.parse(tree.get("package.json") ?? "{}") as {
+    devDependencies?: Record<string, string>;
+  };
+  const wanted = devDependencies?.["node"];
+  const version = /^ARG NODE_VERSION=(\S+)$/m.exec(dockerfile)?.[1];
+  if (version === wanted) return [];
+  return [{ path: "Dockerfile", message: `has Node ${version}, package.json has ${wanted}` }];
+}
+
+function checkCompose(tree: Tree): Problem[] {
+  const text = tree.get(COMPOSE);
+  if (text === undefined) return [];
+  const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
+  const example = tree.get(".env.example") ?? "";
+  const variables = new Set(Array.from(example.matchAll(/^#?([A-Z_]+)=/gm), ([, name]) => name));
+  return Object.entries(services).flatMap(([name, service]) =>
+    problemsOf(service, variables).map((problem) => ({
+      path: COMPOSE,
+      message: `the service ${name} ${problem}`,
+    })),
+  );
+}
+
+function problemsOf(service: Service, variables: ReadonlySet<string | undefined>): string[] {
+  const { image = "", build, environment = {}, ports = [], mem_limit: memory } = service;
+  const unknown = Object.keys(environment).filter((name) => !variables.has(name));
+  return [
+    ...(build === undefined ? [] : unknown.map((name) => `sets ${name}: not in .env.example`)),
+    // Docker opens a port to everybody, past the firewall of the machine.
+    ...ports
+      .filter((port) => !/^(127\.0\.0\.1|\$\{\w+:-127\.0\.0\.1\}):/.test(port))
+      .map((port) => `opens ${port} to other machines: bind it to 127.0.0.1 by default`),
+    ...(/^[^:]+:(?!latest$)[^:]+$/.test(image) ? [] : [`has an image without a version: ${image}`]),
+    ...(memory === undefined ? ["has no mem_limit"] : []),
+  ];
+}
