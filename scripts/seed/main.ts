@@ -68,8 +68,10 @@ const seed = async (options: SeedOptions): Promise<number> => {
       }),
     );
   } catch (error) {
-    report();
-    progress.print(AGAIN);
+    if (started !== undefined) {
+      report();
+      progress.print(AGAIN);
+    }
     throw error;
   } finally {
     clearInterval(show);
@@ -112,7 +114,7 @@ const conclusion = ({ events, accounts, whale }: SeedOptions, { tally }: SeedSta
   const ordinary = events === 0 ? 0 : Math.min(accounts, ACCOUNTS_SHOWN);
   const ids = Array.from({ length: ordinary }, (_, n) => `account-${n}`);
   if (whale > 0) ids.unshift(WHALE);
-  const address = `http://${process.env["HOST"] ?? "127.0.0.1"}:${process.env["PORT"] ?? "3000"}`;
+  const address = `http://${process.env["HOST"] || "127.0.0.1"}:${process.env["PORT"] || "3000"}`;
   const known =
     tally.appended === 0 ? "\nThe log held all of it before: --seed 2 adds others.\n" : "";
   return `${known}

@@ -22,7 +22,7 @@ Puts generated activity straight into the log, in bulk, and counts it: everythin
 ends. Few accounts, users and hours of the day have most of it. The same options give the same
 events, so that a run that was broken off goes on where it was when it is started again. A service may run meanwhile.
 
-  events        how many events, up to 100 million (default 1000000)
+  events        how many events, up to 100 million (default 1000000); each takes some 400 bytes of disk
   --accounts N  accounts (default 1000)
   --users N     users of each account (default 200)
   --days N      the events happened within the last N days (default 7)
