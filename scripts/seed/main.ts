@@ -33,9 +33,13 @@ const seed = async (options: SeedOptions): Promise<number> => {
   const progress = makeProgress(process.stdout, PLAIN_EVERY_MS);
   const interrupt = interruptOnSignal(progress.print);
   const total = options.events + options.whale;
-  // Since the first event is in: starting and migrating a database is not its rate.
+  // From the first event to the last count: to start, migrate and stop a database is not its rate.
   let started: number | undefined;
-  const elapsedMs = (): number => performance.now() - (started ?? performance.now());
+  let ended: number | undefined;
+  const elapsedMs = (): number => {
+    const now = ended ?? performance.now();
+    return now - (started ?? now);
+  };
   let state: SeedState = { tally: { appended: 0, duplicates: 0, conflicts: 0 }, lag: 0 };
   const report = (): void => {
     const { appended, duplicates, conflicts } = state.tally;
@@ -47,26 +51,20 @@ const seed = async (options: SeedOptions): Promise<number> => {
     );
   };
   const show = setInterval(() => {
-    progress.show(
-      started === undefined
-        ? "Opening the database"
-        : line(state, total, elapsedMs(), interrupt.aborted),
-    );
+    if (started === undefined) progress.show("Opening the database");
+    else if (ended !== undefined) progress.show("Closing the database");
+    else progress.show(line(state, total, elapsedMs(), interrupt.aborted));
   }, SHOW_EVERY_MS);
   progress.print(`${describeOptions(options)}; --seed ${options.seed}`);
   try {
-    await withDatabase((url) =>
-      runSeed({
-        url,
-        shards,
-        options,
-        signal: interrupt,
-        onState: (next) => {
-          started ??= performance.now();
-          state = next;
-        },
-      }),
-    );
+    await withDatabase(async (url) => {
+      const onState = (next: SeedState): void => {
+        started ??= performance.now();
+        state = next;
+      };
+      await runSeed({ url, shards, options, signal: interrupt, onState });
+      ended = performance.now();
+    });
   } catch (error) {
     if (started !== undefined) {
       report();
