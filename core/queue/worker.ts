@@ -12,6 +12,12 @@ import { type Job, Queue, type Settlement } from "./queue.ts";
 export const TAKE_EVENTS_MAX = 4_000;
 
 /**
+ * How many takes a worker has in hand: while the events of one are appended, the next is taken and the last
+ * settled, and a shard that somebody else holds keeps only one of them waiting.
+ */
+const TAKES_AT_ONCE = 2;
+
+/**
  * Takes jobs from the queue, appends their events to the log and settles the jobs, until interrupted.
  * Append comes before settle: a worker that dies in between leaves a job that will be handed out again,
  * and whose events the log then recognises.
@@ -38,11 +44,12 @@ export const runWorker = Effect.gen(function* () {
     return events * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
   });
 
-  return yield* poll(look, signals.queued, (error) =>
+  const loop = poll(look, signals.queued, (error) =>
     Effect.logWarning("The worker waits: a dependency is away").pipe(
       Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
     ),
   );
+  return yield* Effect.raceAllFirst(Array.from({ length: TAKES_AT_ONCE }, () => loop));
 });
 
 // The jobs in hand are appended or settled again rather than dropped: they would only come back later,
