@@ -4,13 +4,13 @@ import { shardOf } from "../../core/event/shard.ts";
 import { HOUR_MS } from "../../core/projection/read_model.ts";
 import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
-import { type Range, rangeOf, WINDOW_NAMES } from "../../core/summary/window.ts";
+import type { Range } from "../../core/summary/window.ts";
 import { isStatementTimeout } from "./errors.ts";
 import type { Database } from "./pool.ts";
+import { requestWindows, WINDOW_HOURS } from "./request_windows.ts";
 import { sqlFile } from "./sql_file.ts";
 
 const SUMMARY = sqlFile(new URL("summary.sql", import.meta.url));
-const REQUEST_WINDOW = sqlFile(new URL("request_window.sql", import.meta.url));
 const SAMPLE_ACCOUNTS = sqlFile(new URL("sample_accounts.sql", import.meta.url));
 
 export interface SummariesOptions {
@@ -42,7 +42,7 @@ export const makeSummaries = (
         hours,
       ];
       const requestWindow = async (): Promise<void> => {
-        if (hours !== null) await database.query(REQUEST_WINDOW, [shard, accountId, hours]);
+        if (hours !== null) await requestWindows(database, shard, accountId, [hours]);
       };
       try {
         const rows = await database.query<SummaryRow>(SUMMARY, values, signal);
@@ -64,17 +64,9 @@ export const makeSummaries = (
     }),
 });
 
-/** The lengths of the named windows, in hours: these are kept ready where it pays. */
-const WINDOW_HOURS: ReadonlySet<number> = new Set(
-  WINDOW_NAMES.map((name) => {
-    const { from, to } = rangeOf(name, 0);
-    return (to - from) / HOUR_MS;
-  }),
-);
-
 const windowHours = ({ from, to }: Range): number | null => {
   const hours = (to - from) / HOUR_MS;
-  return WINDOW_HOURS.has(hours) ? hours : null;
+  return WINDOW_HOURS.includes(hours) ? hours : null;
 };
 
 interface SummaryRow {

@@ -1,8 +1,14 @@
 import { Context, Effect } from "effect";
 
 import { makeEventLog } from "../../adapters/postgres/event_log.ts";
-import { createPool, type Database, databaseOf } from "../../adapters/postgres/pool.ts";
+import {
+  createPool,
+  type Database,
+  databaseOf,
+  patientDatabase,
+} from "../../adapters/postgres/pool.ts";
 import { makeProjection } from "../../adapters/postgres/projection.ts";
+import { requestWindows, WINDOW_HOURS } from "../../adapters/postgres/request_windows.ts";
 import { makeRetrying } from "../../adapters/postgres/retry.ts";
 import { sqlFile } from "../../adapters/postgres/sql_file.ts";
 import type { Event } from "../../core/event/event.ts";
@@ -15,7 +21,7 @@ import {
 } from "../../core/log/event_log.ts";
 import { Projection, type ProjectionUnavailable } from "../../core/projection/projection.ts";
 import { messageOf } from "../../db/errors.ts";
-import { generateActivity } from "../ingest/activity.ts";
+import { generateActivity, WHALE } from "../ingest/activity.ts";
 import { busyTimes } from "../ingest/busy_times.ts";
 import { appendBatches, APPENDS_AT_ONCE, type Tally } from "./append_batches.ts";
 import { batchesOf } from "./batches.ts";
@@ -25,6 +31,9 @@ import { prepareDatabase } from "./prepare_database.ts";
 
 /** The events of one append: more cost no less by the event, and hold their shard for longer. */
 const BATCH_EVENTS = 5_000;
+
+/** How long counting a whale's events may take. */
+const WINDOW_WITHIN_MS = 3_600_000;
 
 const DAY_MS = 86_400_000;
 
@@ -52,21 +61,30 @@ export interface SeedRun {
  * @throws when the database is away, full, or not of this version
  */
 export const runSeed = async (run: SeedRun): Promise<void> => {
-  const pool = createPool({
+  const connection = {
     url: run.url,
-    // One more for the read models.
-    connectionsMax: APPENDS_AT_ONCE + 1,
     connectTimeoutMs: 10_000,
-    statementTimeoutMs: 120_000,
     // What runs on the connection fails by itself.
     onIdleError: () => {},
+  };
+  const pool = createPool({
+    ...connection,
+    // One more for the read models.
+    connectionsMax: APPENDS_AT_ONCE + 1,
+    statementTimeoutMs: 120_000,
   });
   try {
     const database = databaseOf(pool, makeRetrying());
     const shards = await prepareDatabase(run.url, database, run.shards);
     const stations = Context.empty().pipe(
       Context.add(EventLog, makeEventLog(database, shards)),
-      Context.add(Projection, makeProjection(database)),
+      Context.add(
+        Projection,
+        makeProjection(
+          database,
+          patientDatabase({ ...connection, statementTimeoutMs: WINDOW_WITHIN_MS }),
+        ),
+      ),
     );
     const seeding = Effect.mapError(seed(run, database, shards), explain);
     await Effect.runPromise(Effect.provideContext(seeding, stations));
@@ -113,6 +131,20 @@ const seed = Effect.fnUntraced(function* (run: SeedRun, database: Database, shar
     },
   );
   yield* Effect.all([fill, fold], { concurrency: "unbounded", discard: true });
+  if (options.whale > 0 && !signal.aborted) yield* readyWindows(database, WHALE, shards);
+});
+
+/** So that its first summary is as quick as the others. */
+const readyWindows = Effect.fnUntraced(function* (
+  database: Database,
+  accountId: string,
+  shards: number,
+) {
+  yield* Effect.promise(() =>
+    requestWindows(database, shardOf(accountId, shards), accountId, WINDOW_HOURS),
+  );
+  const projection = yield* Projection;
+  while (yield* projection.upkeep);
 });
 
 /**
