@@ -1,10 +1,11 @@
-import { hash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { type ApiKeyAdmin, makeApiKeyAdmin } from "../adapters/postgres/api_key_admin.ts";
 import { databaseOf } from "../adapters/postgres/pool.ts";
+import { hashSecret } from "../adapters/postgres/secret_hash.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../core/access/api_key.ts";
 import type { Scope } from "../core/access/principal.ts";
 import { withClient } from "../db/client.ts";
@@ -32,7 +33,7 @@ const createKey = async (
 ): Promise<{ readonly id: string; readonly text: string }> => {
   const key = newApiKey(randomBytes(API_KEY_BYTES));
   await withKeys(url, (keys) =>
-    keys.create(key.id, hash("sha256", key.secret, "buffer"), { ...GRANT, ...grant, scopes }),
+    keys.create(key.id, hashSecret(key.secret), { ...GRANT, ...grant, scopes }),
   );
   return { id: key.id, text: formatApiKey(key) };
 };

@@ -1,5 +1,3 @@
-import { hash } from "node:crypto";
-
 import { Data, Effect, Schedule } from "effect";
 
 import { isLoopback } from "../adapters/koa/client_address.ts";
@@ -7,6 +5,7 @@ import { makeMemoryTokenBuckets } from "../adapters/memory/token_buckets.ts";
 import { readAccountQuotas } from "../adapters/postgres/account_quotas.ts";
 import { makeApiKeys } from "../adapters/postgres/api_keys.ts";
 import type { Database } from "../adapters/postgres/pool.ts";
+import { isSecretOf } from "../adapters/postgres/secret_hash.ts";
 import { makeAccess } from "../core/access/access.ts";
 import { makeQuotas } from "../core/access/quotas.ts";
 import type { Shared } from "./cache.ts";
@@ -48,7 +47,7 @@ export const openAccess = Effect.fnUntraced(function* (
   }
   return yield* makeAccess({
     keys,
-    hash: (text) => hash("sha256", text, "buffer"),
+    isSecretOf,
     openWithoutKeys: AUTH === "optional" && isLocal,
   });
 });

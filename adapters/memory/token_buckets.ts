@@ -1,7 +1,12 @@
 import { Effect } from "effect";
 
 import type { TokenBuckets } from "../../core/access/quotas.ts";
-import { secondsUntilToken, type TokenBucket, tokensIn } from "../../core/access/token_bucket.ts";
+import {
+  bucketWith,
+  secondsUntilToken,
+  type TokenBucket,
+  tokensIn,
+} from "../../core/access/token_bucket.ts";
 
 /** How many buckets are kept; a forgotten one is full again. */
 const BUCKETS_MAX = 100_000;
@@ -22,8 +27,9 @@ export const makeMemoryTokenBuckets = (): TokenBuckets => {
         const wait = Math.max(...waits);
         if (wait > 0) return wait;
         for (const [i, { name, events }] of charges.entries()) {
+          const bucket = bucketWith((held[i] ?? 0) - events, buckets.get(name), now);
           buckets.delete(name);
-          buckets.set(name, { tokens: (held[i] ?? 0) - events, at: now });
+          buckets.set(name, bucket);
         }
         for (const name of buckets.keys()) {
           if (buckets.size <= BUCKETS_MAX) break;

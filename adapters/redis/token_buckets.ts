@@ -7,26 +7,29 @@ import type { Connection } from "./connection.ts";
 /** A bucket that was not touched for so long is full, and need not be kept. */
 const KEPT_MS = 120_000;
 
-// The same as `tokensIn` for each key, and then all are taken from, or none. Answers with what the
+// The same as `tokensIn` and `bucketWith` for each key: all are taken from, or none. Answers with what the
 // buckets hold, so that it can be said how long to wait.
 const TAKE = `
 local now = tonumber(ARGV[1])
 local held = {}
+local at = {}
 local empty = false
 for i, key in ipairs(KEYS) do
   local per_minute = tonumber(ARGV[2 * i])
   local bucket = redis.call('HMGET', key, 'tokens', 'at')
   local tokens = per_minute
+  at[i] = now
   if bucket[1] then
     local passed = math.max(0, now - tonumber(bucket[2]))
     tokens = math.min(per_minute, tonumber(bucket[1]) + passed * per_minute / 60000)
+    at[i] = math.max(now, tonumber(bucket[2]))
   end
   held[i] = tostring(tokens)
   if tokens < 1 then empty = true end
 end
 if empty then return held end
 for i, key in ipairs(KEYS) do
-  redis.call('HSET', key, 'tokens', tostring(tonumber(held[i]) - tonumber(ARGV[2 * i + 1])), 'at', now)
+  redis.call('HSET', key, 'tokens', tostring(tonumber(held[i]) - tonumber(ARGV[2 * i + 1])), 'at', at[i])
   redis.call('PEXPIRE', key, ${KEPT_MS})
 end
 return {}`;

@@ -1,4 +1,4 @@
-import { Effect, Result } from "effect";
+import { Effect, Fiber, Result } from "effect";
 import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,6 +9,7 @@ import {
   ApiKeysUnavailable,
   KEPT_MS,
   KEPT_WHILE_AWAY_MS,
+  LOOK_MS_MAX,
   makeAccess,
 } from "./access.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey, type StoredApiKey } from "./api_key.ts";
@@ -17,6 +18,8 @@ import { ANYONE, type Principal } from "./principal.ts";
 const test = suite("access");
 
 const hash = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+const isSecretOf = (secret: string, stored: Uint8Array): boolean =>
+  String(hash(secret)) === String(stored);
 
 let made = 0;
 const aKey = () =>
@@ -25,17 +28,17 @@ const aKey = () =>
 /** Keys that a test changes. */
 const makeKeys = () => {
   const stored = new Map<string, StoredApiKey>();
-  const state = { away: false, finds: 0 };
+  const state = { away: false as boolean | "hangs", looks: 0 };
   const unlessAway = <A>(value: () => A) =>
-    Effect.suspend(() =>
-      state.away ? Effect.fail(new ApiKeysUnavailable({ cause: "away" })) : Effect.succeed(value()),
-    );
+    Effect.suspend(() => {
+      state.looks++;
+      if (state.away === "hangs") return Effect.never;
+      return state.away
+        ? Effect.fail(new ApiKeysUnavailable({ cause: "away" }))
+        : Effect.succeed(value());
+    });
   const service: ApiKeys["Service"] = {
-    find: (id) =>
-      unlessAway(() => {
-        state.finds++;
-        return stored.get(id);
-      }),
+    find: (id) => unlessAway(() => stored.get(id)),
     exist: unlessAway(() => stored.size > 0),
   };
   const add = () => {
@@ -53,7 +56,7 @@ const makeKeys = () => {
 
 const setUp = Effect.fnUntraced(function* (openWithoutKeys = false) {
   const keys = makeKeys();
-  const access = yield* makeAccess({ keys: keys.service, hash, openWithoutKeys });
+  const access = yield* makeAccess({ keys: keys.service, isSecretOf, openWithoutKeys });
   const outcome = (key: string | undefined) =>
     Effect.map(Effect.result(access.authenticate(key)), (result) =>
       Result.isSuccess(result)
@@ -98,11 +101,11 @@ test("a key is looked up once in a while, and is known without waiting in betwee
       assert.is(access.known(text), principal);
       assert.is(access.known(formatApiKey({ ...aKey(), id: principal.keyId ?? "" })), undefined);
       for (let i = 0; i < 10; i++) yield* outcome(text);
-      assert.is(keys.state.finds, 1);
+      assert.is(keys.state.looks, 1);
       yield* TestClock.adjust(KEPT_MS);
       assert.is(access.known(text), undefined);
       yield* outcome(text);
-      assert.is(keys.state.finds, 2);
+      assert.is(keys.state.looks, 2);
     }),
   ));
 
@@ -135,6 +138,89 @@ test("while keys cannot be looked up those go on that are known, for a while, an
       assert.is(yield* outcome(text), "away");
       keys.state.away = false;
       assert.is(yield* outcome(text), id);
+    }),
+  ));
+
+test("who asks often does not wait for a look each time while keys cannot be looked up", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, access, outcome } = yield* setUp();
+      const { text, id, principal } = keys.add();
+      yield* outcome(text);
+      keys.state.away = true;
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(access.known(text), undefined);
+      const before = keys.state.looks;
+      for (let i = 0; i < 10; i++) {
+        assert.is(yield* outcome(text), id);
+        assert.is(access.known(text), principal);
+      }
+      assert.is(keys.state.looks, before + 1);
+      // What was revoked meanwhile is found out as soon as it can be.
+      keys.state.away = false;
+      keys.revoke(id);
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(access.known(text), undefined);
+      assert.is(yield* outcome(text), "invalid");
+    }),
+  ));
+
+test("a look that hangs is waited for a moment, and then done without", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, outcome } = yield* setUp();
+      const { text, id } = keys.add();
+      const unknown = keys.add();
+      yield* outcome(text);
+      keys.state.away = "hangs";
+      yield* TestClock.adjust(KEPT_MS);
+      const known = yield* Effect.forkChild(outcome(text));
+      const other = yield* Effect.forkChild(outcome(unknown.text));
+      yield* TestClock.adjust(LOOK_MS_MAX);
+      assert.is(yield* Fiber.join(known), id);
+      assert.is(yield* Fiber.join(other), "away");
+    }),
+  ));
+
+test("a key that is revoked while it is looked up is refused in time", () =>
+  simulate(
+    Effect.gen(function* () {
+      assert.ok(KEPT_MS + LOOK_MS_MAX < 5_000);
+      const keys = makeKeys();
+      const find: ApiKeys["Service"]["find"] = (id) =>
+        Effect.tap(keys.service.find(id), () => Effect.sleep(LOOK_MS_MAX - 1));
+      const access = yield* makeAccess({
+        keys: { ...keys.service, find },
+        isSecretOf,
+        openWithoutKeys: false,
+      });
+      const { text, id, principal } = keys.add();
+      const first = yield* Effect.forkChild(access.authenticate(text));
+      yield* TestClock.adjust(0);
+      keys.revoke(id);
+      yield* TestClock.adjust(LOOK_MS_MAX - 1);
+      assert.is(yield* Fiber.join(first), principal);
+      yield* TestClock.adjust(1);
+      assert.is(access.known(text), undefined);
+    }),
+  ));
+
+test("an open service stays open for a while when nobody knows whether there are keys", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, access, outcome } = yield* setUp(true);
+      keys.state.away = true;
+      assert.is(yield* outcome(undefined), "away");
+      keys.state.away = false;
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(yield* outcome(undefined), "anyone");
+      keys.state.away = true;
+      yield* TestClock.adjust(KEPT_WHILE_AWAY_MS - 1);
+      assert.is(yield* outcome(undefined), "anyone");
+      assert.is(access.known(undefined), ANYONE);
+      yield* TestClock.adjust(1);
+      assert.is(access.known(undefined), undefined);
+      assert.is(yield* outcome(undefined), "away");
     }),
   ));
 

@@ -1,6 +1,6 @@
 import { Clock, Context, Data, Effect } from "effect";
 
-import { isSameHash, parseApiKey, type StoredApiKey } from "./api_key.ts";
+import { parseApiKey, type StoredApiKey } from "./api_key.ts";
 import { ANYONE, type Principal } from "./principal.ts";
 
 /** Nobody knows who this is: there is no key, or none that is good. Which of the two a stranger is not told. */
@@ -42,13 +42,16 @@ export const KEPT_MS = 2_000;
 /** How long it is good while it cannot be looked up: as long as what it may read is kept. */
 export const KEPT_WHILE_AWAY_MS = 60_000;
 
+/** How long a look may take. Behind it the keys count as away, and nobody looks for as long as a key is kept. */
+export const LOOK_MS_MAX = 2_000;
+
 /** How many keys are remembered, those that do not exist among them. */
 const KEPT_MAX = 10_000;
 
 export interface AccessOptions {
   readonly keys: ApiKeys["Service"];
-  /** SHA-256 of a text. */
-  readonly hash: (text: string) => Uint8Array;
+  /** Whether a secret is the one that a hash is of, in a time that does not tell where they differ. */
+  readonly isSecretOf: (secret: string, hash: Uint8Array) => boolean;
   /** Whether anybody is let in while there is no key at all. */
   readonly openWithoutKeys: boolean;
 }
@@ -60,56 +63,74 @@ interface Kept<A> {
 
 export const makeAccess = Effect.fnUntraced(function* ({
   keys,
-  hash,
+  isSecretOf,
   openWithoutKeys,
 }: AccessOptions): Effect.fn.Return<Access["Service"]> {
   const clock = yield* Clock.Clock;
   const kept = new Map<string, Kept<StoredApiKey | undefined>>();
-  let exist: Kept<boolean> = { value: true, at: Number.NEGATIVE_INFINITY };
+  let exist: Kept<boolean> | undefined;
+  /** Until when nobody looks again, because the last look failed. */
+  let awayUntil = Number.NEGATIVE_INFINITY;
 
-  const isFresh = ({ at }: Kept<unknown>, now: number): boolean => now - at < KEPT_MS;
+  const isGood = ({ at }: Kept<unknown>, now: number): boolean =>
+    now - at < (now < awayUntil ? KEPT_WHILE_AWAY_MS : KEPT_MS);
 
-  const keep = (id: string, value: StoredApiKey | undefined): void => {
+  /** What was found a moment ago, or what is found now; while nothing can be, what was found last. */
+  const recent = <A>(
+    last: Kept<A> | undefined,
+    find: Effect.Effect<A, ApiKeysUnavailable>,
+    keep: (found: Kept<A>) => void,
+  ): Effect.Effect<A, ApiKeysUnavailable> =>
+    Effect.suspend(() => {
+      const since = clock.currentTimeMillisUnsafe();
+      if (last !== undefined && isGood(last, since)) return Effect.succeed(last.value);
+      const found = find.pipe(
+        Effect.timeoutOrElse({
+          duration: LOOK_MS_MAX,
+          orElse: () => Effect.fail(new ApiKeysUnavailable({ cause: "no answer in time" })),
+        }),
+        // As of the begin of the look: what is revoked meanwhile may not have been seen.
+        Effect.tap((value) => Effect.sync(() => keep({ value, at: since }))),
+        Effect.tapError(() =>
+          Effect.sync(() => (awayUntil = clock.currentTimeMillisUnsafe() + KEPT_MS)),
+        ),
+      );
+      return last !== undefined && since - last.at < KEPT_WHILE_AWAY_MS
+        ? Effect.orElseSucceed(found, () => last.value)
+        : found;
+    });
+
+  const keepKey = (id: string, found: Kept<StoredApiKey | undefined>): void => {
     kept.delete(id);
-    kept.set(id, { value, at: clock.currentTimeMillisUnsafe() });
+    kept.set(id, found);
     // The one that was looked up longest ago.
     if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value ?? id);
   };
 
   const lookUp = (id: string) =>
-    Effect.suspend(() => {
-      const last = kept.get(id);
-      const now = clock.currentTimeMillisUnsafe();
-      if (last !== undefined && isFresh(last, now)) return Effect.succeed(last.value);
-      const found = Effect.tap(keys.find(id), (value) => Effect.sync(() => keep(id, value)));
-      return last !== undefined && now - last.at < KEPT_WHILE_AWAY_MS
-        ? Effect.orElseSucceed(found, () => last.value)
-        : found;
-    });
+    Effect.suspend(() => recent(kept.get(id), keys.find(id), (found) => keepKey(id, found)));
 
   const isOpen = Effect.suspend(() => {
     // Once there was a key there always was one.
-    if (!openWithoutKeys || (exist.value && Number.isFinite(exist.at)))
-      return Effect.succeed(false);
-    if (isFresh(exist, clock.currentTimeMillisUnsafe())) return Effect.succeed(!exist.value);
-    return Effect.map(keys.exist, (value) => {
-      exist = { value, at: clock.currentTimeMillisUnsafe() };
-      return !value;
+    if (!openWithoutKeys || exist?.value === true) return Effect.succeed(false);
+    const any = recent(exist, keys.exist, (found) => {
+      exist = found;
     });
+    return Effect.map(any, (value) => !value);
   });
 
   const principalOf = (secret: string, stored: StoredApiKey | undefined): Principal | undefined =>
-    stored !== undefined && !stored.revoked && isSameHash(hash(secret), stored.secretHash)
+    stored !== undefined && !stored.revoked && isSecretOf(secret, stored.secretHash)
       ? stored.principal
       : undefined;
 
   return {
     known: (key) => {
       const now = clock.currentTimeMillisUnsafe();
-      if (!exist.value && isFresh(exist, now)) return ANYONE;
+      if (exist?.value === false && isGood(exist, now)) return ANYONE;
       const parts = key === undefined ? undefined : parseApiKey(key);
       const last = parts === undefined ? undefined : kept.get(parts.id);
-      if (parts === undefined || last === undefined || !isFresh(last, now)) return undefined;
+      if (parts === undefined || last === undefined || !isGood(last, now)) return undefined;
       return principalOf(parts.secret, last.value);
     },
 

@@ -47,10 +47,3 @@ export interface StoredApiKey {
   readonly principal: Principal;
   readonly revoked: boolean;
 }
-
-/** Compares two hashes in a time that does not tell where they differ. */
-export const isSameHash = (one: Uint8Array, other: Uint8Array): boolean => {
-  let difference = one.length ^ other.length;
-  for (let i = 0; i < one.length; i++) difference |= (one[i] ?? 0) ^ (other[i] ?? 0);
-  return difference === 0;
-};

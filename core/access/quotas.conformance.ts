@@ -74,5 +74,14 @@ export const tokenBucketsConformance = (
     assert.is(await take(1, 11_000), undefined);
   });
 
+  test("of two clocks that disagree none fills what the other has counted", async () => {
+    assert.is(await take(58, 10_000), undefined);
+    // By turns, each of the slow one's would set the bucket back, and the fast one fill it anew.
+    assert.is(await take(1, 0), undefined);
+    assert.is(await take(1, 10_000), undefined);
+    assert.is(await take(1, 0), 1);
+    assert.is(await take(1, 10_000), 1);
+  });
+
   test.run();
 };

@@ -19,6 +19,16 @@ export const tokensIn = (
   return Math.min(perMinute, bucket.tokens + (Math.max(0, now - bucket.at) * perMinute) / 60_000);
 };
 
+/**
+ * A bucket when it was taken from. Where clocks disagree the one that is ahead counts: by the other one
+ * it would be filled again and again for the time between the two.
+ */
+export const bucketWith = (
+  tokens: number,
+  before: TokenBucket | undefined,
+  now: number,
+): TokenBucket => ({ tokens, at: Math.max(now, before?.at ?? now) });
+
 /** After how many seconds a bucket that is empty, or in debt, has a token again. */
 export const secondsUntilToken = (tokens: number, perMinute: number): number =>
   Math.max(1, Math.ceil(((1 - tokens) * 60) / perMinute));

@@ -1,10 +1,11 @@
-import { hash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 import type {
   ApiKeyAdmin,
   ApiKeyGrant,
   ListedApiKey,
 } from "../../adapters/postgres/api_key_admin.ts";
+import { hashSecret } from "../../adapters/postgres/secret_hash.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../core/access/api_key.ts";
 
 const EXIT_FAILED = 1;
@@ -21,7 +22,7 @@ const remark = (line: string): void => {
 /** Creates a key and prints it, alone on stdout. It cannot be shown again. */
 export const createKey = async (keys: ApiKeyAdmin, grant: ApiKeyGrant): Promise<number> => {
   const key = newApiKey(randomBytes(API_KEY_BYTES));
-  await keys.create(key.id, hash("sha256", key.secret, "buffer"), grant);
+  await keys.create(key.id, hashSecret(key.secret), grant);
   say(formatApiKey(key));
   remark(
     `Key ${key.id}: ${grant.scopes.join(", ")} for ${accountsOf(grant)}. Keep it: it is not shown again.`,
