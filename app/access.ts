@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 import { Data, Effect, Schedule } from "effect";
 
 import { isLoopback } from "../adapters/koa/client_address.ts";
@@ -17,7 +19,7 @@ class OpenToAll extends Data.TaggedError("OpenToAll")<{ readonly message: string
 type AccessConfiguration = Pick<Configuration, "AUTH" | "HOST" | "ROLES">;
 
 const listensOnLoopback = ({ HOST }: AccessConfiguration): boolean =>
-  HOST === "localhost" || isLoopback(HOST);
+  HOST === "localhost" || (isIP(HOST) !== 0 && isLoopback(HOST));
 
 /**
  * Opens what tells who asks.

@@ -155,6 +155,26 @@ test("EVENT_TYPES is a list of types, or * for any", () => {
   assert.match(invalid({ EVENT_TYPES: "," })[0] ?? "", /^EVENT_TYPES must name at least one type/);
 });
 
+test("CORS_ORIGINS is a list of origins as browsers send them, and never of all", () => {
+  const { CORS_ORIGINS } = readConfiguration({
+    CORS_ORIGINS: "https://app.example.com, http://localhost:5173",
+  });
+  assert.equal(CORS_ORIGINS, new Set(["https://app.example.com", "http://localhost:5173"]));
+  for (const origin of [
+    "*",
+    "null",
+    "app.example.com",
+    "https://app.example.com/",
+    "https://app.example.com:443",
+    "https://App.example.com",
+    "https://*.example.com",
+    "ftp://example.com",
+  ]) {
+    const [problem = ""] = invalid({ CORS_ORIGINS: `https://a.example,${origin}` });
+    assert.match(problem, /^CORS_ORIGINS must be a list of origins such as/, origin);
+  }
+});
+
 for (const [name, urls, others, message] of [
   [
     "DATABASE_URL",

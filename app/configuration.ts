@@ -59,6 +59,18 @@ const eventTypes = z.string().transform((text, context): EventTypes => {
   return new Set(names);
 });
 
+/** Origins as browsers send them: without a path, and in the one form that each has. */
+const origins = z.string().transform((text, context): ReadonlySet<string> => {
+  const names = list(text);
+  for (const name of names) {
+    if (!/^https?:\/\/[^*]+$/.test(name) || !URL.canParse(name) || new URL(name).origin !== name) {
+      context.addIssue("must be a list of origins such as https://app.example.com, without paths");
+      break;
+    }
+  }
+  return new Set(names);
+});
+
 const databaseUrl = z
   .string()
   .refine(
@@ -84,6 +96,7 @@ const schema = z.object({
   RATE_LIMIT_ANONYMOUS: integer(1, 1_000_000).optional(),
   ACCOUNT_EVENTS_PER_MINUTE: integer(1, 1_000_000_000).optional(),
   TRUST_PROXY: integer(0, 10).default(0),
+  CORS_ORIGINS: origins.optional(),
   ROLES: roles.default(new Set(ROLES)),
   MIGRATE_ON_START: boolean.default(true),
   SHARDS: integer(1, SHARDS_MAX).default(SHARDS_DEFAULT),

@@ -51,10 +51,13 @@ export const openHttp = (
         },
         rateLimit: {
           anonymousPerMinute: configuration.RATE_LIMIT_ANONYMOUS ?? RATE_LIMIT_ANONYMOUS_DEFAULT,
-          limitLoopback: configuration.RATE_LIMIT_ANONYMOUS !== undefined,
+          // Behind proxies an address is what they were told: anybody can say to be of this machine.
+          limitLoopback:
+            configuration.RATE_LIMIT_ANONYMOUS !== undefined || configuration.TRUST_PROXY > 0,
           shared: entrance?.shared,
         },
         proxies: configuration.TRUST_PROXY,
+        corsOrigins: configuration.CORS_ORIGINS ?? new Set(),
         readiness: () => checkReadiness(phase),
         metrics: () => Effect.runPromise(metrics),
         onDefect: (defect, request) => {

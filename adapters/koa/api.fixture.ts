@@ -1,4 +1,6 @@
+import Router from "@koa/router";
 import { Context, Effect } from "effect";
+import type Koa from "koa";
 import * as assert from "uvu/assert";
 
 import type { Access } from "../../core/access/access.ts";
@@ -17,11 +19,14 @@ import type { Readiness } from "./health.ts";
 import type { Problem } from "./problem.ts";
 import type { RateLimitOptions } from "./rate_limit.ts";
 import type { RouteLimits } from "./routes.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
 import { type ServerOptions, startServer } from "./server.ts";
 
 /** The real application on a real listener, over stations in memory. */
 export interface Api {
   readonly url: string;
+  /** Every route with a method that it answers, such as `GET /jobs/:id`. */
+  readonly routes: ReadonlyArray<string>;
   /** What the application called a fault of its own. */
   readonly defects: ReadonlyArray<unknown>;
   /** Appends and folds what was accepted; returns how many events the log holds. */
@@ -35,6 +40,7 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly limits?: Partial<RouteLimits>;
   readonly rateLimit?: Partial<RateLimitOptions>;
   readonly proxies?: number;
+  readonly corsOrigins?: ReadonlySet<string>;
   /** Without it anybody may do anything. */
   readonly access?: Access["Service"];
   readonly quotas?: (typeof Quotas)["Service"];
@@ -51,9 +57,11 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly accountEvents?: Partial<AccountEvents["Service"]>;
 }
 
+// Not the one of a service that is open for want of a key, which answers on its own machine only.
+const ANYBODY = { ...ANYONE };
 const LETS_ANYBODY_IN: Access["Service"] = {
-  known: () => ANYONE,
-  authenticate: () => Effect.succeed(ANYONE),
+  known: () => ANYBODY,
+  authenticate: () => Effect.succeed(ANYBODY),
 };
 const NO_LIMIT: RateLimitOptions = {
   anonymousPerMinute: 500,
@@ -85,6 +93,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     limits: { ...LIMITS, ...options.limits },
     rateLimit: { ...NO_LIMIT, ...options.rateLimit },
     proxies: options.proxies ?? 0,
+    corsOrigins: options.corsOrigins ?? new Set(),
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
     metrics: async () => "tidemark_test 1\n",
     onDefect: (defect) => defects.push(defect),
@@ -99,8 +108,14 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
   });
-  return { url: server.url, defects, settle, close: () => server.close(1_000) };
+  const close = () => server.close(1_000);
+  return { url: server.url, routes: routesOf(app), defects, settle, close };
 };
+
+const routesOf = ({ middleware }: Koa): ReadonlyArray<string> =>
+  middleware
+    .flatMap((each) => ("router" in each && each.router instanceof Router ? each.router.stack : []))
+    .flatMap(({ methods, path }) => methods.map((method) => `${method} ${String(path)}`));
 
 let events = 0;
 
@@ -138,7 +153,8 @@ export const postBytes = (body: string | Uint8Array, headers: Headers = {}): Buf
 export const send = async (api: Api, bytes: Uint8Array): Promise<Answer> => {
   const connection = await openConnection(api.url);
   connection.write(bytes);
-  const answer = await connection.answer();
+  const isHead = Buffer.from(bytes.subarray(0, 5)).toString() === "HEAD ";
+  const answer = await connection.answer(isHead ? "HEAD" : undefined);
   connection.reset();
   assert.ok(answer, "the server closed the connection without an answer");
   return answer;
@@ -160,7 +176,9 @@ export const problemIn = (
   assert.is(answer.status, status, answer.body);
   assert.is(answer.headers["content-type"], "application/problem+json");
   assert.is(answer.headers["cache-control"], "no-store");
-  assert.is(answer.headers["x-content-type-options"], "nosniff");
+  for (const [header, value] of Object.entries(SECURITY_HEADERS)) {
+    assert.is(answer.headers[header.toLowerCase()], value, header);
+  }
   for (const header of ["server", "x-powered-by"]) assert.is(answer.headers[header], undefined);
   const problem = JSON.parse(answer.body) as Problem;
   assert.is(problem.type, `urn:tidemark:problem:${name}`, answer.body);

@@ -3,12 +3,14 @@ import type { Context as Services } from "effect";
 import Koa, { type Context, type Next } from "koa";
 
 import type { Access } from "../../core/access/access.ts";
+import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
+import { setSecurityHeaders } from "./security_headers.ts";
 import { makeSummaryRoute } from "./summary_route.ts";
 
 export interface ApplicationOptions extends HealthOptions {
@@ -23,17 +25,20 @@ export interface ApplicationOptions extends HealthOptions {
   readonly rateLimit: RateLimitOptions;
   /** How many proxies stand before the service, and tell it in X-Forwarded-For who asks. */
   readonly proxies: number;
+  /** Whose pages a browser may let ask; none for nobody's. */
+  readonly corsOrigins: ReadonlySet<string>;
   /** Is told of every request that failed by a fault of ours, and why. */
   readonly onDefect: (defect: unknown, request: { method: string; path: string }) => void;
 }
 
 /** The HTTP face of the service. */
 export const makeApplication = (options: ApplicationOptions): Koa => {
-  const { services, limits, onDefect } = options;
+  const { services, limits, corsOrigins, onDefect } = options;
   const router = new Router();
   const app = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
-  app.use(forbidSniffing);
   app.use(refuseMalformed);
+  // Ahead of the gate: a browser asks without a key what it may send.
+  if (corsOrigins.size > 0) app.use(makeCors(corsOrigins));
   const { access } = options;
   const gate = access && makeGate(access, makeRateLimit(options.rateLimit));
   app.use(gate?.passKnown ?? letAnyoneIn);
@@ -44,6 +49,8 @@ export const makeApplication = (options: ApplicationOptions): Koa => {
     app.use(summary.answerKept);
     summary.addRoute(router);
   }
+  // Kept answers, which most are, set them with all others at once.
+  app.use(setSecurityHeaders);
   app.use(answerThrown(onDefect));
   if (gate !== undefined) app.use(gate.admit);
   app.use(router.routes());
@@ -54,11 +61,6 @@ export const makeApplication = (options: ApplicationOptions): Koa => {
     if (error.headerSent !== true) onDefect(error, { method, path });
   });
   return app;
-};
-
-const forbidSniffing = (ctx: Context, next: Next): unknown => {
-  ctx.set("X-Content-Type-Options", "nosniff");
-  return next();
 };
 
 const refuseMalformed = (ctx: Context, next: Next): unknown => {

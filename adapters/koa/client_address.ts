@@ -9,9 +9,13 @@ export const isLoopback = (address: string): boolean =>
  * has one IPv6 address has a network of them, and IPv4 comes in two forms.
  */
 export const addressOf = (ctx: Context): string => {
-  const address = ctx.ip.replace(/^::ffff:/, "");
+  const address = withoutPort(ctx.ip).replace(/^::ffff:/i, "");
   return address.includes(":") ? networkOf(address) : address;
 };
+
+/** Some proxies tell the port, too, of which a client has many. */
+const withoutPort = (address: string): string =>
+  address.replace(/^(?:\[(.*)\]|([\d.]+))(?::\d+)?$/, "$1$2");
 
 /** The first 64 bits of an IPv6 address. */
 const networkOf = (address: string): string => {

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 /** An HTTP answer as it came over the wire. */
 export interface Answer {
   readonly status: number;
-  /** By lower case name. */
+  /** By lower case name; one that came more than once has its values in a list. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -87,12 +87,12 @@ const parseAnswer = (
     const next = parseAnswer(bytes.subarray(bodyStart), to);
     return next && { answer: next.answer, length: next.length + bodyStart };
   }
-  const headers = Object.fromEntries(
-    lines.map((line) => {
-      const [name = "", ...value] = line.split(": ");
-      return [name.toLowerCase(), value.join(": ")];
-    }),
-  );
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const [given = "", ...value] = line.split(": ");
+    const name = given.toLowerCase();
+    headers[name] = [headers[name] ?? [], value.join(": ")].flat().join(", ");
+  }
   const length = bodyStart + (to === "HEAD" ? 0 : Number(headers["content-length"] ?? 0));
   if (bytes.length < length) return undefined;
   const body = bytes.subarray(bodyStart, length).toString();

@@ -25,9 +25,12 @@ import {
 const JOB = "01a20253-aa0c-79c1-b28a-b136a2df5001";
 const OTHERS_JOB = "01a20253-aa0c-79c1-b28a-b136a2df5002";
 
+/** What a key begins with that is known already, and so passes without waiting. */
+const KNOWN = "~";
+
 /** Tells a principal by a key that spells it: `scope,scope@binding`. */
 const spelt = (key: string): Principal | undefined => {
-  const [scopes = "", accounts = ""] = key.split("@");
+  const [scopes = "", accounts = ""] = key.replace(KNOWN, "").split("@");
   if (!/^(?:(?:write|read|admin),?)+$/.test(scopes)) return undefined;
   const binding: AccountBinding =
     accounts === ""
@@ -44,8 +47,7 @@ const spelt = (key: string): Principal | undefined => {
 };
 
 const access: Access["Service"] = {
-  // Half of the keys are known, so that both ways through the gate are taken.
-  known: (key) => (key !== undefined && key.length % 2 === 0 ? spelt(key) : undefined),
+  known: (key) => (key?.startsWith(KNOWN) === true ? spelt(key) : undefined),
   authenticate: (key) => {
     if (key === undefined) return Effect.fail(new Unauthenticated({ credential: "missing" }));
     const principal = spelt(key);
@@ -97,44 +99,63 @@ const ask = (api: Api, route: string, key: string | undefined, account: string) 
   if (route === "POST /events") {
     return post(api, batchOf(validEvent({ account_id: account })), headersOf(key));
   }
-  const path = route
-    .replace("GET ", "")
-    .replace(":account", account)
-    .replace(":job", account === "acme" ? JOB : OTHERS_JOB);
-  return send(api, requestBytes(`GET ${path}`, "", headersOf(key)));
+  const line = route
+    .replace("/jobs/:id", `/jobs/${account === "acme" ? JOB : OTHERS_JOB}`)
+    .replace(":id", account);
+  return send(api, requestBytes(line, "", headersOf(key)));
 };
 
-/** What each route answers: to whom has its scope, on their own account and on another. */
-const ROUTES: ReadonlyArray<{
-  readonly route: string;
+interface Rights {
   readonly scopes: ReadonlyArray<Scope>;
+  /** What is answered to who has the scope: on their own account, and on another. */
   readonly own: number;
   readonly other: number;
-}> = [
-  { route: "POST /events", scopes: ["write", "admin"], own: 202, other: 403 },
-  { route: "GET /jobs/:job", scopes: ["write", "read", "admin"], own: 200, other: 404 },
-  { route: "GET /accounts/:account/summary", scopes: ["read", "admin"], own: 200, other: 403 },
-  { route: "GET /accounts/:account/timeseries", scopes: ["read", "admin"], own: 200, other: 403 },
-  { route: "GET /accounts/:account/events", scopes: ["read", "admin"], own: 200, other: 403 },
-  { route: "GET /accounts/sample", scopes: ["read", "admin"], own: 200, other: 200 },
-  { route: "GET /metrics", scopes: ["admin"], own: 200, other: 200 },
-];
+}
 
-for (const { route, scopes, own, other } of ROUTES) {
+/** Each route, as the router has it, and what it answers to whom. A route that is not here fails a test. */
+const RIGHTS: Readonly<Record<string, Rights | "public">> = {
+  "POST /events": { scopes: ["write", "admin"], own: 202, other: 403 },
+  "GET /jobs/:id": { scopes: ["write", "read", "admin"], own: 200, other: 404 },
+  "GET /accounts/:id/summary": { scopes: ["read", "admin"], own: 200, other: 403 },
+  "GET /accounts/:id/timeseries": { scopes: ["read", "admin"], own: 200, other: 403 },
+  "GET /accounts/:id/events": { scopes: ["read", "admin"], own: 200, other: 403 },
+  // These name no account that the key is not for.
+  "GET /accounts/sample": { scopes: ["read", "admin"], own: 200, other: 200 },
+  "GET /metrics": { scopes: ["admin"], own: 200, other: 200 },
+  "GET /healthz": "public",
+  "GET /readyz": "public",
+};
+
+test("every route of the router is in the table, and no other", ({ api }) => {
+  const known = api.routes.filter((route) => !route.startsWith("HEAD "));
+  assert.equal(known.toSorted(), Object.keys(RIGHTS).toSorted());
+});
+
+for (const [route, rights] of Object.entries(RIGHTS)) {
+  if (rights === "public") {
+    test(`${route} is for everybody`, async ({ api }) => {
+      for (const key of [undefined, "nonsense", "write@acme"]) {
+        assert.is((await ask(api, route, key, "acme")).status, 200);
+      }
+    });
+    continue;
+  }
+  const { scopes, own, other } = rights;
   for (const scope of ["write", "read", "admin"] as const) {
-    for (const [binding, ownAccount, otherAccount] of [
-      ["acme", "acme", "other"],
-      ["ac*", "acme", "other"],
+    for (const [binding, elsewhere] of [
+      ["@acme", other],
+      ["@ac*", other],
+      ["", own],
     ] as const) {
-      test(`${route} with ${scope}@${binding}`, async ({ api }) => {
-        // Twice, for what is kept after the first time is answered another way.
-        for (const key of [`${scope}@${binding}`, `${scope},${scope}@${binding}`]) {
-          const allowed = scopes.includes(scope);
+      test(`${route} with ${scope}${binding}`, async ({ api }) => {
+        const allowed = scopes.includes(scope);
+        // By both ways through the gate, and twice: what is kept after the first time is answered another way.
+        for (const key of [`${scope}${binding}`, `${KNOWN}${scope}${binding}`]) {
           for (let time = 0; time < 2; time++) {
-            const mine = await ask(api, route, key, ownAccount);
+            const mine = await ask(api, route, key, "acme");
             assert.is(mine.status, allowed ? own : 403, mine.body);
-            const theirs = await ask(api, route, key, otherAccount);
-            assert.is(theirs.status, allowed ? other : 403, theirs.body);
+            const theirs = await ask(api, route, key, "other");
+            assert.is(theirs.status, allowed ? elsewhere : 403, theirs.body);
             if (theirs.status === 403) {
               problemIn(theirs, 403, allowed ? "account-forbidden" : "scope-missing");
             }
@@ -147,7 +168,7 @@ for (const { route, scopes, own, other } of ROUTES) {
   test(`${route} without a key, or with a bad one`, async ({ api }) => {
     // Somebody else may read it, so that what is kept is there.
     await ask(api, route, "admin", "acme");
-    for (const key of [undefined, "nonsense", "nonsense2"]) {
+    for (const key of [undefined, "nonsense", `${KNOWN}nonsense`]) {
       const answer = await ask(api, route, key, "acme");
       problemIn(answer, 401, "unauthenticated");
       assert.match(String(answer.headers["www-authenticate"]), /^Bearer /);
@@ -155,20 +176,28 @@ for (const { route, scopes, own, other } of ROUTES) {
   });
 }
 
-test("health is for everybody, and what is not there is told to nobody without a key", async ({
-  api,
-}) => {
-  for (const path of ["/healthz", "/readyz"]) assert.is((await get(api, path)).status, 200);
-  problemIn(await get(api, "/nothing"), 401, "unauthenticated");
+test("HEAD has the rights of GET, and other methods have none without a key", async ({ api }) => {
+  const statusOf = async (method: string, key?: string) =>
+    (await send(api, requestBytes(`${method} /accounts/acme/summary`, "", headersOf(key)))).status;
+  assert.is(await statusOf("HEAD", "read@acme"), 200);
+  assert.is(await statusOf("HEAD", "read@other"), 403);
+  assert.is(await statusOf("HEAD", "write@acme"), 403);
+  for (const method of ["HEAD", "OPTIONS", "DELETE", "PUT", "TRACE"]) {
+    assert.is(await statusOf(method), 401, method);
+  }
+});
+
+test("what is not there is told to nobody without a key", async ({ api }) => {
+  for (const path of ["/nothing", "/healthz/", "//healthz", "/healthz/../metrics", "/METRICS"]) {
+    problemIn(await get(api, path), 401, "unauthenticated");
+  }
 });
 
 test("whether an account exists makes no difference to who may not read it", async ({ api }) => {
   await ask(api, "POST /events", "admin", "exists");
   await api.settle();
   const [one, two] = await Promise.all(
-    ["exists", "not"].map((account) =>
-      ask(api, "GET /accounts/:account/summary", "read@acme", account),
-    ),
+    ["exists", "not"].map((account) => ask(api, "GET /accounts/:id/summary", "read@acme", account)),
   );
   assert.is(one?.status, 403);
   assert.is(one?.body, two?.body);
@@ -215,6 +244,21 @@ test("a key comes as a bearer token or as the user name of Basic, and in no othe
   ] as const) {
     const bytes = requestBytes("GET /accounts/acme/summary", "", { Authorization: authorization });
     assert.is((await send(api, bytes)).status, status, authorization);
+  }
+});
+
+test("an open service answers under no name that a web site can have given to this machine", async () => {
+  for (const known of [ANYONE, undefined]) {
+    const open = { known: () => known, authenticate: () => Effect.succeed(ANYONE) };
+    const opened = await startApi({ access: open });
+    const askFor = (host: string) =>
+      send(opened, requestBytes("GET /accounts/acme/summary", "", { Host: host }));
+    for (const host of ["127.0.0.1:3000", "localhost", "[::1]:3000"]) {
+      assert.is((await askFor(host)).status, 200, host);
+    }
+    const { detail } = problemIn(await askFor("evil.example:3000"), 403, "host-forbidden");
+    assert.match(detail, "npm run keys -- create");
+    await opened.close();
   }
 });
 

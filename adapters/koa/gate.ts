@@ -11,6 +11,7 @@ import {
 } from "../../core/access/principal.ts";
 import { credentialOf } from "./credential.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
+import { isPublicName } from "./public_name.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
 
@@ -33,7 +34,9 @@ export interface Gate {
 export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate => ({
   passKnown: (ctx, next) => {
     const principal = access.known(credentialOf(ctx.req.headers.authorization));
-    if (principal !== undefined && !rateLimit.applies(ctx, principal)) enter(ctx, principal);
+    if (principal !== undefined && !isLured(ctx, principal) && !rateLimit.applies(ctx, principal)) {
+      enter(ctx, principal);
+    }
     return next();
   },
 
@@ -54,10 +57,18 @@ export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate 
       sendProblem(ctx, problemOf(authenticated.failure));
       return undefined;
     }
+    if (isLured(ctx, authenticated.success)) {
+      sendProblem(ctx, problemOf({ _tag: "HostForbidden" }));
+      return undefined;
+    }
     enter(ctx, authenticated.success);
     return next();
   },
 });
+
+/** Whether a page of some web site may have made the browser of somebody on this machine ask an open service. */
+const isLured = (ctx: Context, principal: Principal): boolean =>
+  principal === ANYONE && isPublicName(ctx.req.headers.host);
 
 /** Of a service that is starting, and has nothing behind the gate. */
 export const letAnyoneIn: Middleware = (ctx, next) => {

@@ -9,6 +9,7 @@ import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_ti
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { BODY_BYTES_MAX, HEADERS_TIMEOUT_MS, RECEIVE_TIMEOUT_MS } from "./limits.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
  * A problem document.
@@ -45,6 +46,7 @@ export type RequestFault =
   | { readonly _tag: "JobUnknown"; readonly id: string }
   | { readonly _tag: "ScopeMissing"; readonly scope: Scope }
   | { readonly _tag: "AccountForbidden" }
+  | { readonly _tag: "HostForbidden" }
   | { readonly _tag: "RateLimited"; readonly retryAfterSeconds: number }
   | { readonly _tag: "Starting" };
 
@@ -164,6 +166,15 @@ export const problemOf = (failure: Failure): Problem => {
     case "AccountForbidden":
     case "AccountsForbidden":
       return forbidden("account-forbidden", "The key is for other accounts.");
+    case "HostForbidden":
+      return {
+        type: "urn:tidemark:problem:host-forbidden",
+        title: "The service is not open under this name",
+        status: 403,
+        detail:
+          "While there is no API key it answers only under localhost or an address. " +
+          "Create a key: npm run keys -- create --scope write,read.",
+      };
     case "RateLimited":
       return limited("rate-limited", "Too many requests", failure.retryAfterSeconds);
     case "QuotaExceeded":
@@ -222,7 +233,7 @@ export const INTERNAL_PROBLEM: Problem = {
 export const headersOf = (problem: Problem): Record<string, string> => ({
   "Content-Type": "application/problem+json",
   "Cache-Control": "no-store",
-  "X-Content-Type-Options": "nosniff",
+  ...SECURITY_HEADERS,
   ...(problem.status === 401 ? { "WWW-Authenticate": 'Bearer realm="tidemark"' } : {}),
   ...(problem.retry_after === undefined ? {} : { "Retry-After": String(problem.retry_after) }),
 });

@@ -72,6 +72,13 @@ test("who asks is believed of a proxy only, and then each client is counted for 
     ["2001:db8:1:3::1", 200],
     ["::ffff:2.2.2.2", 200],
     ["2.2.2.2", 429],
+    // Some proxies tell the port, too.
+    ["3.3.3.3:1001", 200],
+    ["3.3.3.3:1002", 200],
+    ["3.3.3.3", 429],
+    ["[2001:db8:7::1]:1001", 200],
+    ["[2001:db8:7::1]:1002", 200],
+    ["2001:db8:7::2", 429],
   ] as const) {
     assert.is((await ask(behind, from(address))).status, status, address);
   }

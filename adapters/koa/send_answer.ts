@@ -4,12 +4,19 @@ import type { Context } from "koa";
 
 import type { Answer } from "../../core/query/answer.ts";
 import type { Answered } from "../../core/query/summary_cache.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
  * A reader may keep an answer, and must ask each time whether it still holds. An age of even a second
  * would come on top of the second within which a new event has to show; asking costs a 304.
  */
 const CACHE_CONTROL = "private, max-age=0, must-revalidate";
+
+const CONSTANT_HEADERS = Object.entries({
+  ...SECURITY_HEADERS,
+  "Cache-Control": CACHE_CONTROL,
+  "Content-Type": "application/json; charset=utf-8",
+}).flat();
 
 /** The tag of each answer that was given and is still kept: taking it again costs more than sending. */
 const tags = new WeakMap<Answer, string>();
@@ -33,22 +40,25 @@ const tagOf = (answer: Answer): string => {
  * @param tookMs how long it took to come by the answer
  */
 export const sendAnswer = (ctx: Context, { answer, tier }: Answered, tookMs: number): void => {
-  const headers = {
-    ETag: tagOf(answer),
-    "Cache-Control": CACHE_CONTROL,
-    "Server-Timing": `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`,
-  };
-  if (hasIt(ctx, headers.ETag)) {
+  const tag = tagOf(answer);
+  const timing = `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`;
+  if (hasIt(ctx, tag)) {
     ctx.status = 304;
-    ctx.set(headers);
+    ctx.set({ ...SECURITY_HEADERS, ETag: tag, "Cache-Control": CACHE_CONTROL });
+    ctx.set("Server-Timing", timing);
     return;
   }
   ctx.respond = false;
-  ctx.res.writeHead(200, {
-    ...headers,
-    "Content-Type": "application/json; charset=utf-8",
-    "Content-Length": Buffer.byteLength(answer.text),
-  });
+  // A list of names and values goes out as it is, as long as no header was set one by one.
+  ctx.res.writeHead(200, [
+    ...CONSTANT_HEADERS,
+    "ETag",
+    tag,
+    "Server-Timing",
+    timing,
+    "Content-Length",
+    String(Buffer.byteLength(answer.text)),
+  ]);
   ctx.res.end(answer.text);
 };
 

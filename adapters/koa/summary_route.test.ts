@@ -18,6 +18,7 @@ import {
   validEvent,
 } from "./api.fixture.ts";
 import { summaryText } from "./present.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
 
 interface Context {
   api: Api;
@@ -104,6 +105,27 @@ test("who has the answer that would be sent gets 304 and no body", async ({ api 
     assert.is(tierOf(answer.headers), "lru");
   }
   assert.is((await conditional(api, '"other"')).status, 200);
+});
+
+test("whatever way it is answered it carries the security headers, once each", async ({ api }) => {
+  const first = await get(api, PATH);
+  const kept = await get(api, PATH);
+  const tag = kept.headers["etag"] ?? "";
+  const answers = [first, kept, await conditional(api, tag), await conditional(api, '"other"')];
+  assert.equal(
+    answers.map(({ status, headers }) => [status, tierOf(headers)]),
+    [
+      [200, "miss"],
+      [200, "lru"],
+      [304, "lru"],
+      [200, "lru"],
+    ],
+  );
+  for (const { headers } of answers) {
+    for (const [name, value] of Object.entries({ ...SECURITY_HEADERS, ETag: tag })) {
+      assert.is(headers[name.toLowerCase()], value, name);
+    }
+  }
 });
 
 test("304 ends as soon as the account got a new event, or the answer was read anew", async ({

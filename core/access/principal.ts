@@ -20,7 +20,7 @@ export interface Principal {
   readonly eventsPerMinute: number | undefined;
 }
 
-/** Whoever asks a service that is open to all. */
+/** Whoever asks a service that is open to all on its machine. */
 export const ANYONE: Principal = {
   keyId: undefined,
   scopes: new Set(SCOPES),
