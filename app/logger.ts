@@ -1,5 +1,6 @@
-import { Layer, Logger, type LogLevel, References } from "effect";
+import { Formatter, Layer, Logger, type LogLevel, References } from "effect";
 
+import { printable } from "../core/printable.ts";
 import type { Configuration } from "./configuration.ts";
 
 type LogSettings = Pick<Configuration, "LOG_LEVEL" | "LOG_FORMAT">;
@@ -18,6 +19,44 @@ const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
 /** Structured logs on stdout, one line each in JSON. */
 export const loggerLayer = (settings: LogSettings): Layer.Layer<never> =>
   Layer.merge(
-    Logger.layer([logFormat(settings) === "json" ? Logger.consoleJson : Logger.consolePretty()]),
+    Logger.layer([Logger.withConsoleLog(logFormat(settings) === "json" ? json : pretty)]),
     Layer.succeed(References.MinimumLogLevel, LEVELS[settings.LOG_LEVEL]),
   );
+
+// Whatever is logged, a client may have had a hand in it: a path, or the message of an error about what
+// was sent. So that nobody can write lines of their own into a log, or have a terminal do something, only
+// what is written here breaks a line or colours it.
+
+/** JSON escapes line breaks by itself, and leaves much that terminals obey. */
+const json = Logger.map(Logger.formatJson, printable);
+
+/** A line for the message, and indented ones for all that belongs to it. */
+const pretty = Logger.map(
+  Logger.formatStructured,
+  ({ timestamp, level, message, cause, annotations }) => {
+    const time = timestamp.slice(TIME_AT, -1);
+    const details = [
+      ...(cause?.split("\n") ?? []).map(printable),
+      ...Object.entries(annotations).map(([name, value]) => `${printable(name)}: ${shown(value)}`),
+    ];
+    return [`[${time}] ${coloured(level)}: ${shown(message)}`, ...details].join("\n  ");
+  },
+);
+
+/** Where in a timestamp the time of day begins. */
+const TIME_AT = "2026-01-31T".length;
+
+const shown = (value: unknown): string =>
+  printable(typeof value === "string" ? value : Formatter.formatJson(value));
+
+const COLOURS: Readonly<Record<string, number | undefined>> = {
+  DEBUG: 34,
+  INFO: 32,
+  WARN: 33,
+  ERROR: 31,
+};
+
+const coloured = (level: string): string => {
+  const colour = process.stdout.isTTY && !process.env["NO_COLOR"] ? COLOURS[level] : undefined;
+  return colour === undefined ? level : `\u001b[${colour}m${level}\u001b[0m`;
+};

@@ -1,9 +1,15 @@
 import type { DeadLetter, DeadLetters } from "../../adapters/pg_boss/dead_letters.ts";
+import { printable } from "../../core/printable.ts";
 
 const EXIT_FAILED = 1;
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
+};
+
+/** What clients sent is in it, and this may be a terminal. */
+const sayJson = (value: unknown): void => {
+  say(JSON.stringify(value, null, 2).split("\n").map(printable).join("\n"));
 };
 
 const shown = (letter: DeadLetter) => ({
@@ -25,7 +31,7 @@ export const listDeadLetters = async (
   const found = await letters.list(limit + 1);
   const listed = found.slice(0, limit).map(shown);
   if (json) {
-    say(JSON.stringify(listed, null, 2));
+    sayJson(listed);
     return 0;
   }
   if (listed.length === 0) {
@@ -49,7 +55,7 @@ const row = (job: string, died: string, retries: string, events: string, failure
 const FAILURE_CHARACTERS_MAX = 120;
 
 const oneLine = (text: string): string =>
-  text.replaceAll(/[\s\p{Cc}]+/gu, " ").slice(0, FAILURE_CHARACTERS_MAX);
+  printable(text.replaceAll(/[\s\p{Cc}]+/gu, " ").slice(0, FAILURE_CHARACTERS_MAX));
 
 /** Prints a dead letter with its events. */
 export const showDeadLetter = async (letters: DeadLetters, id: string): Promise<number> => {
@@ -57,7 +63,7 @@ export const showDeadLetter = async (letters: DeadLetters, id: string): Promise<
   if (content === undefined) return notFound(id);
   const { letter, batches, payload } = content;
   const held = batches === undefined ? { unreadable: payload } : { batches };
-  say(JSON.stringify({ ...shown(letter), ...held }, null, 2));
+  sayJson({ ...shown(letter), ...held });
   return 0;
 };
 

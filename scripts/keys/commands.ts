@@ -98,6 +98,10 @@ export const rotateKey = async (
 ): Promise<number> => {
   const old = await keys.find(id);
   if (old === undefined) return notFound(id);
+  if (stateOf(old) === "revoked") {
+    remark(`Key ${id} is revoked, and another one for the same would undo that: create one.`);
+    return EXIT_FAILED;
+  }
   const created = await createKey(keys, old);
   await keys.revoke(id, graceMinutes);
   remark(

@@ -92,6 +92,9 @@ test("a key is revoked for good, and rotated with or without a while to change i
   assert.equal([await state(next), await state(last)], ["revoked", "active"]);
   assert.is((await run(url, "revoke", last)).code, 0);
   assert.is(await state(last), "revoked");
+  const undone = await run(url, "rotate", last);
+  assert.equal([undone.code, undone.out], [1, ""]);
+  assert.match(undone.err, `Key ${last} is revoked`);
   // What is revoked stays so.
   assert.is((await run(url, "rotate", id, "--grace-minutes", "60")).code, 0);
   assert.equal([await state(id)], ["ending"]);
@@ -120,6 +123,12 @@ test("what makes no sense is refused, and says how it goes", async ({ migrated }
     ["create", "--scope", "read", "--account", "a", "--account-prefix", "b"],
     ["create", "--scope", "read", "--events-per-minute", "0"],
     ["create", "read"],
+    ["create", "--scope", "read", "--account", ""],
+    ["create", "--scope", "read", "--account-prefix", ""],
+    ["create", "--scope", "read", "--account", "a\u0007b"],
+    ["create", "--scope", "read", "--account", "a".repeat(256)],
+    ["create", "--scope", "read", "--name", "a\u001b[2J"],
+    ["quota", "a\nb", "5"],
     ["revoke"],
     ["quota", "acme"],
     ["quota", "acme", "-1"],

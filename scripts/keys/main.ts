@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import { type ApiKeyAdmin, makeApiKeyAdmin } from "../../adapters/postgres/api_key_admin.ts";
 import { createPool, databaseOf } from "../../adapters/postgres/pool.ts";
 import { type Scope, SCOPES } from "../../core/access/principal.ts";
+import { identifierProblem } from "../../core/event/identifier.ts";
+import { printable } from "../../core/printable.ts";
 import { messageOf } from "../../db/errors.ts";
 import { withDatabase } from "../../db/with_database.ts";
 import { createKey, listKeys, revokeKey, rotateKey, setQuota } from "./commands.ts";
@@ -41,6 +43,23 @@ const positive = (name: string, text: string | undefined): number | null => {
   const value = Number(text);
   if (/^[1-9][0-9]*$/.test(text) && value <= NUMBER_MAX) return value;
   throw new UsageError(`${name} must be a whole number from 1 to ${NUMBER_MAX}`);
+};
+
+/** An account id, or what some begin with: what could be no account's would give a right to nothing. */
+const identifier = (name: string, text: string | undefined): string | null => {
+  if (text === undefined) return null;
+  const problem = identifierProblem(text);
+  if (problem === undefined) return text;
+  throw new UsageError(`${name} ${problem}`);
+};
+
+const NAME_CHARACTERS_MAX = 200;
+
+const label = (text: string): string => {
+  if (text.length <= NAME_CHARACTERS_MAX && printable(text) === text) return text;
+  throw new UsageError(
+    `--name must be at most ${NAME_CHARACTERS_MAX} characters, and none that cannot be shown`,
+  );
 };
 
 const scopesIn = (given: ReadonlyArray<string>): ReadonlyArray<Scope> => {
@@ -83,10 +102,10 @@ const parse = (argv: string[]): Command => {
         throw new UsageError("--account and --account-prefix exclude each other");
       }
       const grant = {
-        name: values.name,
+        name: label(values.name),
         scopes: scopesIn(values.scope),
-        accountId: values.account ?? null,
-        accountPrefix: values["account-prefix"] ?? null,
+        accountId: identifier("--account", values.account),
+        accountPrefix: identifier("--account-prefix", values["account-prefix"]),
         requestsPerMinute: positive("--requests-per-minute", values["requests-per-minute"]),
         eventsPerMinute: positive("--events-per-minute", values["events-per-minute"]),
       };
@@ -100,13 +119,15 @@ const parse = (argv: string[]): Command => {
       return (keys) => revokeKey(keys, first ?? "");
     case "rotate": {
       take(1);
-      const grace = positive("--grace-minutes", values["grace-minutes"]) ?? 0;
+      const given = values["grace-minutes"];
+      const grace = given === "0" ? 0 : (positive("--grace-minutes", given) ?? 0);
       return (keys) => rotateKey(keys, first ?? "", grace);
     }
     case "quota": {
       take(2);
       const quota = second === "off" ? null : positive("the quota", second);
-      return (keys) => setQuota(keys, first ?? "", quota);
+      const accountId = identifier("the account", first) ?? "";
+      return (keys) => setQuota(keys, accountId, quota);
     }
     default:
       throw new UsageError(`Unknown command: ${command}`);

@@ -1,0 +1,38 @@
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { printable } from "./printable.ts";
+
+const test = suite("printable()");
+
+test("what is simply shown stays as it is", () => {
+  for (const text of ["", "acme", "größer · 東京 · 😀", 'a "b" \\ c', "a\u00a0b"]) {
+    assert.is(printable(text), text);
+  }
+});
+
+test("what would be done and not shown is escaped", () => {
+  for (const [text, shown] of [
+    ["a\nb\r\tc", String.raw`a\u000ab\u000d\u0009c`],
+    ["\u001b[2J\u009b31m\u007f", String.raw`\u001b[2J\u009b31m\u007f`],
+    ["\u2028\u2029\u0085", String.raw`\u2028\u2029\u0085`],
+    ["abc\u202etxt\u2066\u200f\ufeff", String.raw`abc\u202etxt\u2066\u200f\ufeff`],
+    ["\ud83d", String.raw`\ud83d`],
+    ["\u{e0041}", String.raw`\udb40\udc41`],
+  ] as const) {
+    assert.is(printable(text), shown);
+  }
+});
+
+test("JSON with it means the same, and is one line that can be shown", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const line = printable(JSON.stringify(text));
+      assert.is(JSON.parse(line), text);
+      assert.is(printable(line), line);
+    }),
+  );
+});
+
+test.run();
