@@ -199,6 +199,16 @@ for (const [name, urls, others, message] of [
   });
 }
 
+test("MIGRATION_DATABASE_URL goes beside DATABASE_URL", () => {
+  const MIGRATION_DATABASE_URL = "postgres://owner:secret@db/x";
+  const DATABASE_URL = "postgres://service:secret@db/x";
+  const read = readConfiguration({ DATABASE_URL, MIGRATION_DATABASE_URL });
+  assert.is(read.MIGRATION_DATABASE_URL, MIGRATION_DATABASE_URL);
+  assert.equal(invalid({ MIGRATION_DATABASE_URL }), [
+    "MIGRATION_DATABASE_URL needs DATABASE_URL beside it",
+  ]);
+});
+
 test("everything that is wrong is told at once, a line each", () => {
   const problems = invalid({ PORT: "x", SHARDS: "0", ROLES: "a,b", LOG_LEVEL: "loud" });
   assert.equal(

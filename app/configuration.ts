@@ -90,6 +90,7 @@ const schema = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: integer(0, 65_535).default(3000),
   DATABASE_URL: databaseUrl.optional(),
+  MIGRATION_DATABASE_URL: databaseUrl.optional(),
   DATA_DIR: z.string().default(".data"),
   REDIS_URL: redisUrl.optional(),
   AUTH: z.enum(["optional", "required"], "must be optional or required").default("optional"),
@@ -140,8 +141,14 @@ export const readConfiguration = (
     ([, value]) => value !== undefined && value !== "",
   );
   const parsed = schema.safeParse(Object.fromEntries(set));
-  if (parsed.success) return parsed.data;
-  throw new ConfigurationInvalid(
-    parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`),
-  );
+  if (!parsed.success) {
+    throw new ConfigurationInvalid(
+      parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`),
+    );
+  }
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = parsed.data;
+  if (MIGRATION_DATABASE_URL !== undefined && DATABASE_URL === undefined) {
+    throw new ConfigurationInvalid(["MIGRATION_DATABASE_URL needs DATABASE_URL beside it"]);
+  }
+  return parsed.data;
 };

@@ -15,8 +15,18 @@ export const explain = (error: unknown): string => {
   const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
   const sentence = messageOf(error).replace(/\.?$/, ".");
   if (typeof hint === "string") return `${sentence} ${hint}`;
-  return error instanceof DatabaseUnreachable ? `${sentence} Check DATABASE_URL.` : sentence;
+  if (error instanceof DatabaseUnreachable) return `${sentence} Check ${error.setting}.`;
+  return isForbidden(rootOf(error)) ? `${sentence} ${FORBIDDEN_HINT}` : sentence;
 };
+
+const INSUFFICIENT_PRIVILEGE = "42501";
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === INSUFFICIENT_PRIVILEGE;
+
+const FORBIDDEN_HINT =
+  "Give the role in DATABASE_URL what it needs with npm run migrate -- grant ROLE, as a role that may change the " +
+  "schema; set MIGRATION_DATABASE_URL to that role for migrations.";
 
 const rootOf = (error: unknown): unknown =>
   error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;

@@ -3,6 +3,7 @@ import { Data, Effect, Schedule } from "effect";
 import { installQueues } from "../adapters/pg_boss/queue_settings.ts";
 import { type Database, databaseOf } from "../adapters/postgres/pool.ts";
 import { ensureShards } from "../adapters/postgres/shards.ts";
+import { applicationRoleOf, grantApplicationRole } from "../db/application_role.ts";
 import { withClient } from "../db/client.ts";
 import { problemOf } from "../db/compare.ts";
 import { migrate } from "../db/migrate.ts";
@@ -21,31 +22,50 @@ class SchemaBehind extends Data.TaggedError("SchemaBehind")<{
 
 /**
  * Checks that the database keeps what it commits, and brings its schema to what this build needs, or
- * checks that somebody has.
+ * checks that somebody has. Returns what the service's role may do beside what it needs, a clause each, where
+ * another one migrates.
  *
  * @throws what `untilDatabaseReady` tells apart
  */
 export const prepareSchema = async (
   url: string,
   database: Database,
-  settings: Pick<Configuration, "MIGRATE_ON_START" | "SHARDS" | "ALLOW_UNSAFE_DATABASE">,
-): Promise<void> => {
+  settings: Pick<
+    Configuration,
+    "MIGRATE_ON_START" | "MIGRATION_DATABASE_URL" | "SHARDS" | "ALLOW_UNSAFE_DATABASE"
+  >,
+): Promise<ReadonlyArray<string>> => {
   const { MIGRATE_ON_START, SHARDS, ALLOW_UNSAFE_DATABASE } = settings;
   await withClient(url, (client) => checkSafety(databaseOf(client), ALLOW_UNSAFE_DATABASE));
-  if (MIGRATE_ON_START) {
-    await migrate(url);
-    await installQueueSchema(url, { installQueues });
-  } else await checkMigrations(url);
+  const excess = MIGRATE_ON_START
+    ? await migrateAll(url, settings.MIGRATION_DATABASE_URL ?? url, SHARDS)
+    : await checkMigrations(url);
+  // Whoever created them: the number has to be the one of this log.
   await ensureShards(database, SHARDS);
+  return excess;
 };
 
-const checkMigrations = async (url: string): Promise<void> => {
+/** @param by of the same database as a role that may change the schema; the other one gets what it needs */
+const migrateAll = async (
+  url: string,
+  by: string,
+  shards: number,
+): Promise<ReadonlyArray<string>> => {
+  const role = by === url ? undefined : await applicationRoleOf(url, by);
+  await migrate(by);
+  await installQueueSchema(by, { installQueues });
+  if (role === undefined) return [];
+  await withClient(by, (client) => ensureShards(databaseOf(client), shards));
+  return grantApplicationRole(by, role);
+};
+
+const checkMigrations = async (url: string): Promise<ReadonlyArray<string>> => {
   const statuses = await migrationStatus(url);
   const problem = problemOf(statuses);
   if (problem !== undefined) throw problem;
   const pending = statuses.filter(({ state }) => state === "pending").length;
   const queue = await queueSchemaStatus(url);
-  if (pending === 0 && queue.installed === queue.wanted) return;
+  if (pending === 0 && queue.installed === queue.wanted) return [];
   const missing = [
     ...(pending > 0 ? [`${pending} migrations are pending`] : []),
     ...(queue.installed === queue.wanted ? [] : ["the queue schema is not installed"]),

@@ -82,7 +82,13 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
     return Effect.annotateLogs(Effect.logWarning("The service waits"), { reason });
   };
   const prepared = attempt(() => prepareSchema(url, database, configuration));
-  yield* untilDatabaseReady(prepared, onWait);
+  const excess = yield* untilDatabaseReady(prepared, onWait);
+  if (excess.length > 0) {
+    yield* Effect.annotateLogs(
+      Effect.logWarning("The role in DATABASE_URL may do more than a service needs"),
+      { rights: excess.join("; ") },
+    );
+  }
   const boss = yield* untilDatabaseReady(acquireBoss(executorOf(pool, retrying), ROLES), onWait);
 
   const shared = yield* untilDatabaseReady(openShared(configuration, database), onWait);

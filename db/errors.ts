@@ -3,9 +3,12 @@ import { DatabaseError } from "pg";
 /** No connection: the server is away, refuses us, or the connection string is no good. */
 export class DatabaseUnreachable extends Error {
   override readonly name = "DatabaseUnreachable";
+  /** The variable with the connection string. */
+  readonly setting: string;
 
-  constructor(cause: unknown) {
+  constructor(cause: unknown, setting = "DATABASE_URL") {
     super(`The database cannot be reached: ${messageOf(cause)}`, { cause });
+    this.setting = setting;
   }
 }
 
@@ -113,6 +116,28 @@ export class QueueSchemaFailed extends Error {
   constructor(schema: string, reason: string, cause?: unknown) {
     super(`The queue schema ${schema} could not be installed: ${reason}`, { cause });
     this.schema = schema;
+  }
+}
+
+/** The role that is to be given rights is none. */
+export class ApplicationRoleMissing extends Error {
+  override readonly name = "ApplicationRoleMissing";
+
+  constructor(role: string) {
+    super(
+      `There is no role ${role}. Create it first, such as with: create role ${role} login password '…'`,
+    );
+  }
+}
+
+/** DATABASE_URL and MIGRATION_DATABASE_URL are of two databases. */
+export class DatabasesDiffer extends Error {
+  override readonly name = "DatabasesDiffer";
+
+  constructor() {
+    super(
+      "MIGRATION_DATABASE_URL is of another database than DATABASE_URL: the two may differ in the role alone.",
+    );
   }
 }
 

@@ -109,9 +109,9 @@ test("a database that is not there is one line on standard error and exit code 1
 });
 
 test("bad usage is exit code 2 with the usage", async (context) => {
-  for (const args of [["down"], ["up", "status"], ["--force"]]) {
+  for (const args of [["down"], ["up", "status"], ["--force"], ["grant"], ["grant", "a", "b"]]) {
     const { code, stderr } = await main(context, ...args);
-    assert.is(code, 2);
+    assert.is(code, 2, args.join(" "));
     assert.match(stderr, /Usage: npm run migrate/);
   }
 });

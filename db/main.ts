@@ -1,33 +1,43 @@
 import { parseArgs } from "node:util";
 
 import { installQueues, QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
+import { applicationRoleOf, grantApplicationRole } from "./application_role.ts";
 import { messageOf } from "./errors.ts";
 import { MIGRATIONS_DIRECTORY, versionLabel } from "./folder.ts";
 import { migrate } from "./migrate.ts";
 import { installQueueSchema } from "./queue_schema.ts";
 import { queueSchemaStatus } from "./queue_schema_status.ts";
+import { createShards } from "./shards.ts";
 import { migrationStatus } from "./status.ts";
 import { statusReport } from "./status_report.ts";
-import { withDatabase } from "./with_database.ts";
+import { variable, withMigrationDatabase } from "./with_database.ts";
 
-const USAGE = `Usage: npm run migrate -- [up | status] [--directory DIR]
+const USAGE = `Usage: npm run migrate -- [up | status | grant ROLE] [--directory DIR]
 
-  up      apply the pending migrations and install the queue schema (the default)
-  status  show what is applied and what is not; exits 1 unless everything is
+  up          apply the pending migrations, install the queue schema and create the shards of a new log, as many as
+              SHARDS says (the default); where DATABASE_URL is of another role than MIGRATION_DATABASE_URL, grant to it
+  status      show what is applied and what is not; exits 1 unless everything is
+  grant ROLE  let a role do all that a service does, and no change of the schema; exits 1 if it may do more
 
   --directory DIR  the folder of migrations (default: db/migrations)
   --help           show this text
 
-The database is the one in DATABASE_URL or, when that is unset, the embedded one under DATA_DIR (default: .data).`;
+The database is the one in MIGRATION_DATABASE_URL or else in DATABASE_URL or, when both are unset, the embedded one
+under DATA_DIR (default: .data).`;
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 type Command = (url: string, directory: string) => Promise<number>;
 
-const commands: ReadonlyMap<string, Command> = new Map([
-  ["up", up],
-  ["status", status],
+/** Each command, given its arguments; undefined where these are not as many as it takes. */
+const commands: ReadonlyMap<string, (args: string[]) => Command | undefined> = new Map([
+  ["up", (args) => (args.length === 0 ? up : undefined)],
+  ["status", (args) => (args.length === 0 ? status : undefined)],
+  [
+    "grant",
+    ([role, ...rest]) => (role && rest.length === 0 ? (url) => grant(url, role) : undefined),
+  ],
 ]);
 
 process.exitCode = await main(process.argv.slice(2));
@@ -43,7 +53,7 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   try {
-    return await withDatabase((url) => request.command(url, request.directory));
+    return await withMigrationDatabase((url) => request.command(url, request.directory));
   } catch (error) {
     console.error(messageOf(error));
     return EXIT_FAILED;
@@ -61,8 +71,9 @@ function parse(argv: string[]): { command: Command; directory: string; help: boo
         help: { type: "boolean", short: "h", default: false },
       },
     });
-    const command = commands.get(positionals[0] ?? "up");
-    if (command === undefined || positionals.length > 1) {
+    const [name = "up", ...args] = positionals;
+    const command = commands.get(name)?.(args);
+    if (command === undefined) {
       return `Unknown command: ${positionals.join(" ")}`;
     }
     return { command, ...values };
@@ -72,6 +83,11 @@ function parse(argv: string[]): { command: Command; directory: string; help: boo
 }
 
 async function up(url: string, directory: string): Promise<number> {
+  const serviceUrl = variable("DATABASE_URL");
+  const role =
+    serviceUrl === undefined || serviceUrl === url
+      ? undefined
+      : await applicationRoleOf(serviceUrl, url);
   const applied = await migrate(url, {
     directory,
     onApplied: ({ file, durationMs }) => console.log(`Applied ${file} in ${durationMs} ms.`),
@@ -84,7 +100,19 @@ async function up(url: string, directory: string): Promise<number> {
     const last = (await migrationStatus(url, { directory })).at(-1);
     console.log(`Nothing to apply: the database is at ${versionLabel(last?.version ?? 0)}.`);
   }
-  return 0;
+  // Another folder is of another database: there is no log in it.
+  if (directory !== MIGRATIONS_DIRECTORY) return 0;
+  const shards = await createShards(url);
+  if (shards !== undefined) console.log(`The log has ${shards} shards.`);
+  return role === undefined ? 0 : grant(url, role);
+}
+
+async function grant(url: string, role: string): Promise<number> {
+  const excess = await grantApplicationRole(url, role);
+  console.log(`The role ${role} may do what a service does.`);
+  if (excess.length === 0) return 0;
+  console.error(`It may do more than that: ${excess.join("; ")}.`);
+  return EXIT_FAILED;
 }
 
 async function status(url: string, directory: string): Promise<number> {

@@ -3,17 +3,30 @@
  * is started for as long as it takes unless a service runs it already.
  */
 export async function withDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
-  const url = process.env["DATABASE_URL"];
-  if (url !== undefined && url !== "") {
-    return use(url);
-  }
+  const url = variable("DATABASE_URL");
+  if (url !== undefined) return use(url);
   // Loaded only here: a server with a database of its own has no use for the embedded binaries.
   const { connectEmbeddedPostgres } =
     await import("../adapters/embedded_postgres/embedded_postgres.ts");
-  const embedded = await connectEmbeddedPostgres({ dataDir: process.env["DATA_DIR"] ?? ".data" });
+  const embedded = await connectEmbeddedPostgres({ dataDir: variable("DATA_DIR") ?? ".data" });
   try {
     return await use(embedded.url);
   } finally {
     await embedded.stop();
   }
+}
+
+/**
+ * The same for what changes the schema: MIGRATION_DATABASE_URL goes first, which is of the same database but
+ * of a role that may.
+ */
+export async function withMigrationDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
+  const url = variable("MIGRATION_DATABASE_URL");
+  return url === undefined ? withDatabase(use) : use(url);
+}
+
+/** A variable's value; an empty one counts as unset. */
+export function variable(name: string): string | undefined {
+  const value = process.env[name];
+  return value === "" ? undefined : value;
 }

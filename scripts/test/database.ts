@@ -29,6 +29,27 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return { url: url.href, drop: () => run(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
+/** A role of a test's own that can log in, and may nothing. */
+export interface TestRole {
+  readonly name: string;
+  /** A database as this role. */
+  readonly on: (database: TestDatabase) => string;
+  /** Drops it; what it owns or was granted has to be gone with its database. */
+  drop(): Promise<void>;
+}
+
+export async function createTestRole(): Promise<TestRole> {
+  const server = process.env["TEST_DATABASE_URL"] ?? "";
+  const name = `role_${randomUUID().replaceAll("-", "")}`;
+  const password = randomUUID();
+  await run(server, `CREATE ROLE ${name} LOGIN PASSWORD '${password}'`);
+  return {
+    name,
+    on: ({ url }) => Object.assign(new URL(url), { username: name, password }).href,
+    drop: () => run(server, `DROP ROLE ${name}`),
+  };
+}
+
 async function run(url: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();

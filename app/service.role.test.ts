@@ -1,0 +1,147 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { withClient } from "../db/client.ts";
+import {
+  createTestDatabase,
+  createTestRole,
+  type TestDatabase,
+  type TestRole,
+} from "../scripts/test/database.ts";
+import { anEvent } from "./api_client.fixture.ts";
+import { killServices, startService, until } from "./service_process.fixture.ts";
+
+interface Context {
+  database: TestDatabase;
+  /** Who migrates. */
+  owner: TestRole;
+  /** Who serves. */
+  role: TestRole;
+}
+
+const test = suite<Context>("a service whose role may not change the schema");
+
+test.before.each(async (context) => {
+  context.database = await createTestDatabase();
+  context.owner = await createTestRole();
+  context.role = await createTestRole();
+  const name = new URL(context.database.url).pathname.slice(1);
+  await withClient(context.database.url, (client) =>
+    client.query(`alter database ${name} owner to ${context.owner.name}`),
+  );
+});
+test.after.each(killServices);
+test.after.each(async ({ database, owner, role }) => {
+  await database.drop();
+  await role.drop();
+  await owner.drop();
+});
+
+const settingsOf = ({ database, owner, role }: Context) => ({
+  DATABASE_URL: role.on(database),
+  MIGRATION_DATABASE_URL: owner.on(database),
+});
+
+/** Runs a command of the project, as npm would. */
+const command = (path: string, env: Readonly<Record<string, string>>, ...args: string[]) =>
+  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
+    const main = fileURLToPath(new URL(`../${path}`, import.meta.url));
+    const options = { env: { ...process.env, ...env } };
+    const child = execFile(process.execPath, [main, ...args], options, (_, out, err) => {
+      resolve({ code: child.exitCode ?? -1, out, err });
+    });
+  });
+
+/** Sends events with a key of its own making, and waits until they are counted. */
+const useIt = async (url: string, DATABASE_URL: string): Promise<void> => {
+  const key = await command("scripts/keys/main.ts", { DATABASE_URL }, "create", "--scope", "admin");
+  assert.is(key.code, 0, key.err);
+  const headers = { Authorization: `Bearer ${key.out.trim()}`, "Content-Type": "application/json" };
+  const summary = async () => {
+    const answer = await fetch(`${url}/accounts/acme/summary`, { headers });
+    return (await answer.json()) as { readonly totals?: Readonly<Record<string, number>> };
+  };
+  // Until it knows that there is a key, and takes ours.
+  await until(async () => (await fetch(`${url}/accounts/sample`)).status === 401, "it is open");
+  const body = JSON.stringify({ events: [anEvent(), anEvent()] });
+  const posted = await fetch(`${url}/events`, { method: "POST", headers, body });
+  const { jobId } = (await posted.json()) as { readonly jobId: string };
+  assert.is(posted.status, 202);
+  await until(async () => (await summary()).totals?.["login"] === 2, "they are not counted");
+  for (const path of [`/jobs/${jobId}`, "/accounts/acme/events", "/metrics", "/accounts/sample"]) {
+    assert.is((await fetch(`${url}${path}`, { headers })).status, 200, path);
+  }
+  const changes = [
+    ["quota", "acme", "600"],
+    ["quota", "acme", "off"],
+    ["rotate", key.out.slice(3, 15)],
+  ];
+  for (const args of changes) {
+    assert.is((await command("scripts/keys/main.ts", { DATABASE_URL }, ...args)).code, 0);
+  }
+  const letters = await command("scripts/deadletters/main.ts", { DATABASE_URL });
+  assert.is(letters.code, 0, letters.err);
+};
+
+test("it migrates as the other role, and does all of its work as its own", async (context) => {
+  const settings = settingsOf(context);
+  const service = startService(settings);
+  const url = await service.url();
+  await useIt(url, settings.DATABASE_URL);
+  assert.is(await service.stop(), 0);
+  assert.not.match(service.output(), /permission denied|supervision failed|may do more/);
+  // The next one finds nothing to do.
+  const next = startService(settings);
+  await next.url();
+  assert.is(await next.stop(), 0);
+});
+
+test("npm run migrate prepares all for it", async (context) => {
+  const settings = settingsOf(context);
+  const migrated = await command("db/main.ts", { ...settings, SHARDS: "3" });
+  assert.is(migrated.code, 0, migrated.err);
+  assert.match(migrated.out, /^The log has 3 shards\.$/m);
+  assert.match(migrated.out, `The role ${context.role.name} may do what a service does.`);
+  const { DATABASE_URL } = settings;
+  const service = startService({ DATABASE_URL, MIGRATE_ON_START: "false", SHARDS: "3" });
+  await useIt(await service.url(), DATABASE_URL);
+  assert.is(await service.stop(), 0);
+});
+
+test("without what it needs it says what to do, and after that it starts", async (context) => {
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = settingsOf(context);
+  for (const MIGRATE_ON_START of ["true", "false"]) {
+    const migrated = await command("db/main.ts", { DATABASE_URL: MIGRATION_DATABASE_URL });
+    assert.is(migrated.code, 0, migrated.err);
+    const refused = startService({ DATABASE_URL, MIGRATE_ON_START });
+    assert.is(await refused.ended, 1);
+    assert.match(refused.output(), /permission denied .*npm run migrate -- grant ROLE/);
+    assert.is(refused.output().trimEnd().split("\n").length, 1, refused.output());
+  }
+  const granted = await command(
+    "db/main.ts",
+    { DATABASE_URL: MIGRATION_DATABASE_URL },
+    "grant",
+    context.role.name,
+  );
+  assert.equal([granted.code, granted.err], [0, ""]);
+  // With nothing to migrate it needs nobody else.
+  const service = startService({ DATABASE_URL });
+  await service.url();
+  assert.is(await service.stop(), 0);
+});
+
+test("a wrong MIGRATION_DATABASE_URL is named", async (context) => {
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = settingsOf(context);
+  const url = new URL(MIGRATION_DATABASE_URL);
+  url.password = "wrong-secret";
+  const refused = startService({ DATABASE_URL, MIGRATION_DATABASE_URL: url.href });
+  assert.is(await refused.ended, 1);
+  assert.match(refused.output(), /password authentication failed.* Check MIGRATION_DATABASE_URL\./);
+  assert.not.match(refused.output(), "wrong-secret");
+});
+
+test.run();
