@@ -2,6 +2,7 @@ import { Cause, Context, Effect, Logger } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { ANYONE } from "../core/access/principal.ts";
 import { Queue } from "../core/queue/queue.ts";
 import { makeMemoryServices } from "../scripts/test/memory_services.ts";
 import { statusOf } from "./api_client.fixture.ts";
@@ -29,6 +30,55 @@ test("it listens at once, opens the API when told, and closes with its scope", a
     ),
   );
   assert.is(await statusOf(url, "/healthz"), undefined);
+});
+
+/** Statuses of as many requests from an address that a proxy tells. */
+const askOften = (
+  environment: Readonly<Record<string, string>>,
+  from: string,
+  times: number,
+): Promise<ReadonlyArray<number>> => {
+  const { services } = makeMemoryServices();
+  const asked = Effect.gen(function* () {
+    const http = yield* openHttp(
+      readConfiguration({ PORT: "0", TRUST_PROXY: "1", ...environment }),
+    );
+    const principal = { ...ANYONE };
+    const access = {
+      known: () => principal,
+      remembers: () => false,
+      authenticate: () => Effect.succeed(principal),
+    };
+    http.serve(services, { access, shared: undefined });
+    return yield* Effect.promise(async () => {
+      const statuses: number[] = [];
+      for (let i = 0; i < times; i++) {
+        const headers = { "X-Forwarded-For": from };
+        const answer = await fetch(`${http.url}/accounts/acme/summary`, { headers });
+        await answer.body?.cancel();
+        statuses.push(answer.status);
+      }
+      return statuses;
+    });
+  });
+  return Effect.runPromise(Effect.scoped(asked));
+};
+
+for (const [limit, environment] of [
+  [500, {}],
+  [1, { RATE_LIMIT_ANONYMOUS: "1" }],
+  [7, { RATE_LIMIT_ANONYMOUS: "7" }],
+] as const) {
+  test(`${limit} requests a minute pass without a key, and not one more: ${JSON.stringify(environment)}`, async () => {
+    const statuses = await askOften(environment, "192.0.2.1", limit + 1);
+    assert.equal(statuses.slice(0, limit), Array(limit).fill(200));
+    assert.is(statuses[limit], 429);
+  });
+}
+
+test("who says to be of this machine, through a proxy, is counted like anybody", async () => {
+  assert.equal(await askOften({ RATE_LIMIT_ANONYMOUS: "1" }, "127.0.0.1", 2), [200, 429]);
+  assert.is((await askOften({}, "::1", 501)).at(-1), 429);
 });
 
 test("a defect behind a request is logged where the service logs, with its cause", async () => {

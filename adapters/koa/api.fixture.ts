@@ -61,6 +61,7 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
 const ANYBODY = { ...ANYONE };
 const LETS_ANYBODY_IN: Access["Service"] = {
   known: () => ANYBODY,
+  remembers: () => false,
   authenticate: () => Effect.succeed(ANYBODY),
 };
 const NO_LIMIT: RateLimitOptions = {

@@ -61,7 +61,7 @@ test("a browser that asks what it may send needs no key, and refusals can be rea
   const refuse = Effect.fail(new Unauthenticated({ credential: "missing" }));
   const api = await startApi({
     corsOrigins: new Set([OURS]),
-    access: { known: () => undefined, authenticate: () => refuse },
+    access: { known: () => undefined, remembers: () => false, authenticate: () => refuse },
   });
   const { status, headers } = await preflight(api, OURS);
   assert.is(status, 204);

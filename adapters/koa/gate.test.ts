@@ -48,6 +48,7 @@ const spelt = (key: string): Principal | undefined => {
 
 const access: Access["Service"] = {
   known: (key) => (key?.startsWith(KNOWN) === true ? spelt(key) : undefined),
+  remembers: () => false,
   authenticate: (key) => {
     if (key === undefined) return Effect.fail(new Unauthenticated({ credential: "missing" }));
     const principal = spelt(key);
@@ -249,7 +250,11 @@ test("a key comes as a bearer token or as the user name of Basic, and in no othe
 
 test("an open service answers under no name that a web site can have given to this machine", async () => {
   for (const known of [ANYONE, undefined]) {
-    const open = { known: () => known, authenticate: () => Effect.succeed(ANYONE) };
+    const open = {
+      known: () => known,
+      remembers: () => false,
+      authenticate: () => Effect.succeed(ANYONE),
+    };
     const opened = await startApi({ access: open });
     const askFor = (host: string) =>
       send(opened, requestBytes("GET /accounts/acme/summary", "", { Host: host }));

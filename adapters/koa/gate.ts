@@ -43,15 +43,17 @@ export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate 
   admit: async (ctx, next) => {
     if (hasEntered(ctx) || PUBLIC_PATHS.has(ctx.path)) return next();
     const key = credentialOf(ctx.req.headers.authorization);
+    // Who asks too much already does not cost a look at the keys each time, too.
+    if (!access.remembers(key)) {
+      const retryAfterSeconds = rateLimit.refused(ctx);
+      if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
+    }
     const authenticated = await Effect.runPromise(Effect.result(access.authenticate(key)));
     const principal = Result.getOrUndefined(authenticated);
     // Who comes with a bad key is counted like anybody else, or keys could be guessed for ever.
     if (rateLimit.applies(ctx, principal)) {
       const retryAfterSeconds = await rateLimit.count(ctx, principal);
-      if (retryAfterSeconds !== undefined) {
-        sendProblem(ctx, problemOf({ _tag: "RateLimited", retryAfterSeconds }));
-        return undefined;
-      }
+      if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
     }
     if (Result.isFailure(authenticated)) {
       sendProblem(ctx, problemOf(authenticated.failure));
@@ -65,6 +67,11 @@ export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate 
     return next();
   },
 });
+
+const refuse = (ctx: Context, retryAfterSeconds: number): undefined => {
+  sendProblem(ctx, problemOf({ _tag: "RateLimited", retryAfterSeconds }));
+  return undefined;
+};
 
 /** Whether a page of some web site may have made the browser of somebody on this machine ask an open service. */
 const isLured = (ctx: Context, principal: Principal): boolean =>

@@ -88,6 +88,7 @@ test("who asks is believed of a proxy only, and then each client is counted for 
 /** Keys that are spelt as their limit, such as `7`, or `none`. */
 const access: Access["Service"] = {
   known: () => undefined,
+  remembers: (key) => key === "remembered",
   authenticate: (key) => {
     const requestsPerMinute = Number(key);
     const principal: Principal = {
@@ -116,6 +117,31 @@ test("who guesses keys is counted like everybody without one", async () => {
   const guess = async () => (await ask(api, { Authorization: "Bearer bad" })).status;
   for (let i = 0; i < 3; i++) assert.is(await guess(), 401);
   assert.is(await guess(), 429);
+  await api.close();
+});
+
+test("who asks too much is refused without a look at the keys, and keys that are known go on", async () => {
+  let looks = 0;
+  const counting: Access["Service"] = {
+    ...access,
+    authenticate: (key) => {
+      looks++;
+      return access.authenticate(key);
+    },
+  };
+  const api = await startApi({ ...limits(2), access: counting });
+  const bad = { Authorization: "Bearer bad" };
+  const statuses: number[] = [];
+  for (let i = 0; i < 6; i++) statuses.push((await ask(api, bad)).status);
+  assert.equal(statuses, [401, 401, 429, 429, 429, 429]);
+  assert.is(looks, 3);
+  const refused = await ask(api, bad);
+  problemIn(refused, 429, "rate-limited");
+  assert.match(String(refused.headers["retry-after"]), /^[1-9][0-9]?$/);
+  assert.is(refused.headers["ratelimit-limit"], "2");
+  assert.is(refused.headers["ratelimit-remaining"], "0");
+  assert.is(refused.headers["ratelimit-reset"], refused.headers["retry-after"]);
+  assert.is((await ask(api, { Authorization: "Bearer remembered" })).status, 200);
   await api.close();
 });
 

@@ -27,6 +27,11 @@ export interface RateLimit {
   /** Whether requests of theirs are counted at all; `principal` is undefined for a bad key. */
   readonly applies: (ctx: Context, principal: Principal | undefined) => boolean;
   /**
+   * After how many seconds the address may ask again without a key, or with a bad one, if it was refused a
+   * moment ago; undefined if it may. Counts nothing.
+   */
+  readonly refused: (ctx: Context) => number | undefined;
+  /**
    * Counts a request. Returns undefined if it may pass, and otherwise after how many seconds the next one
    * may. Tells the client where it stands either way.
    */
@@ -62,6 +67,8 @@ const RESET = "RateLimit-Reset";
 export const makeRateLimit = (options: RateLimitOptions): RateLimit => {
   const { anonymousPerMinute, limitLoopback, shared } = options;
   const counters = new BoundedMap();
+  /** Until when each address is refused, in milliseconds since the Unix epoch. */
+  const refusedUntil = new BoundedMap<string, number>();
   const limiters = new Map<string, Middleware>();
 
   const limiterFor = (driver: "memory" | "redis", max: number): Middleware => {
@@ -91,11 +98,26 @@ export const makeRateLimit = (options: RateLimitOptions): RateLimit => {
       return limitLoopback || !isLoopback(ctx.ip);
     },
 
+    refused: (ctx) => {
+      if (refusedUntil.size === 0) return undefined;
+      const address = addressOf(ctx);
+      const until = refusedUntil.get(address);
+      if (until === undefined) return undefined;
+      const seconds = Math.ceil((until - Date.now()) / 1_000);
+      if (seconds < 1) {
+        refusedUntil.delete(address);
+        return undefined;
+      }
+      ctx.set({ [LIMIT]: String(anonymousPerMinute), [REMAINING]: "0", [RESET]: String(seconds) });
+      return seconds;
+    },
+
     count: async (ctx, principal) => {
       const max = maxOf(principal);
       if (max === undefined) return undefined;
       const keyId = principal?.keyId;
-      ctx.state["client"] = keyId === undefined ? `address:${addressOf(ctx)}` : `key:${keyId}`;
+      const address = addressOf(ctx);
+      ctx.state["client"] = keyId === undefined ? `address:${address}` : `key:${keyId}`;
       const passes = async (limiter: Middleware): Promise<boolean> => {
         let passed = false;
         await limiter(ctx, async () => {
@@ -108,7 +130,9 @@ export const makeRateLimit = (options: RateLimitOptions): RateLimit => {
       const seconds = Math.ceil(Number(ctx.response.get(RESET)) - Date.now() / 1_000);
       const resetSeconds = Math.min(Math.max(seconds, 1), MINUTE_MS / 1_000);
       ctx.set(RESET, String(resetSeconds));
-      return passed ? undefined : resetSeconds;
+      if (passed) return undefined;
+      if (keyId === undefined) refusedUntil.set(address, Date.now() + resetSeconds * 1_000);
+      return resetSeconds;
     },
   };
 };

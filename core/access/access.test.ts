@@ -71,7 +71,7 @@ const setUp = Effect.fnUntraced(function* (openWithoutKeys = false) {
 test("a good key tells whose it is, and one that is wrong anywhere does not", () =>
   simulate(
     Effect.gen(function* () {
-      const { keys, outcome } = yield* setUp();
+      const { keys, access, outcome } = yield* setUp();
       const { text, id } = keys.add();
       assert.is(yield* outcome(text), id);
       assert.is(yield* outcome(undefined), "missing");
@@ -87,6 +87,8 @@ test("a good key tells whose it is, and one that is wrong anywhere does not", ()
         text.toUpperCase(),
       ]) {
         assert.is(yield* outcome(bad), "invalid", bad);
+        // Of an id that there is, or of none.
+        assert.is(access.remembers(bad), bad.includes(id), bad);
       }
     }),
   ));
@@ -97,8 +99,10 @@ test("a key is looked up once in a while, and is known without waiting in betwee
       const { keys, access, outcome } = yield* setUp();
       const { text, principal } = keys.add();
       assert.is(access.known(text), undefined);
+      assert.not.ok(access.remembers(text));
       yield* outcome(text);
       assert.is(access.known(text), principal);
+      assert.ok(access.remembers(text));
       assert.is(access.known(formatApiKey({ ...aKey(), id: principal.keyId ?? "" })), undefined);
       for (let i = 0; i < 10; i++) yield* outcome(text);
       assert.is(keys.state.looks, 1);

@@ -30,6 +30,8 @@ export class Access extends Context.Service<
   {
     /** Who a key is of, if that was looked up a moment ago: without waiting, for the hot path. */
     readonly known: (key: string | undefined) => Principal | undefined;
+    /** Whether such a key was found some time ago, good or not: then `authenticate` seldom looks it up. */
+    readonly remembers: (key: string | undefined) => boolean;
     readonly authenticate: (
       key: string | undefined,
     ) => Effect.Effect<Principal, Unauthenticated | ApiKeysUnavailable>;
@@ -132,6 +134,11 @@ export const makeAccess = Effect.fnUntraced(function* ({
       const last = parts === undefined ? undefined : kept.get(parts.id);
       if (parts === undefined || last === undefined || !isGood(last, now)) return undefined;
       return principalOf(parts.secret, last.value);
+    },
+
+    remembers: (key) => {
+      const parts = key === undefined ? undefined : parseApiKey(key);
+      return parts !== undefined && kept.get(parts.id)?.value !== undefined;
     },
 
     authenticate: Effect.fnUntraced(function* (key) {

@@ -70,5 +70,5 @@ const describe = (name: string, { severity, via, range, fixAvailable }: Vulnerab
       : fixAvailable
         ? "; npm audit fix mends it"
         : "; nothing mends it yet";
-  return `${severity}: ${name} ${range}: ${why.join(", ")}${fix}`;
+  return `${severity}: ${`${name} ${range}`.trim()}: ${why.join(", ")}${fix}`;
 };
