@@ -114,8 +114,8 @@ const sampleAccounts = Effect.fnUntraced(function* (ctx: Context) {
   const { accounts } = principal;
   if (accounts._tag === "One") return { account_ids: [accounts.accountId] };
   const summaries = yield* Summaries;
-  const sampled = yield* summaries.sampleAccounts(limit);
-  return { account_ids: sampled.filter((accountId) => covers(principal, accountId)) };
+  const prefix = accounts._tag === "Prefix" ? accounts.prefix : "";
+  return { account_ids: yield* summaries.sampleAccounts(limit, prefix) };
 });
 
 const timeseries = Effect.fnUntraced(function* (ctx: Context) {

@@ -12,11 +12,12 @@ export const makeMemorySummaries = (store: MemoryStore): Summaries["Service"] =>
       return { ...summarise(events, range, top), asOf, checkpoint };
     }),
 
-  sampleAccounts: (limit) =>
+  sampleAccounts: (limit, prefix) =>
     Effect.sync(() => {
       const accounts = store.shards.flatMap(({ events, checkpoint }) =>
         events.slice(0, checkpoint).map((event) => event.accountId),
       );
-      return [...new Set(accounts)].slice(0, limit);
+      const ours = accounts.filter((accountId) => accountId.startsWith(prefix));
+      return [...new Set(ours)].slice(0, limit);
     }),
 });

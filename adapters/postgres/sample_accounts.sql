@@ -1,11 +1,12 @@
--- Accounts that have events: up to $2 from each of $1 shards, by skipping from one account to the
+-- Accounts that have events and ids that begin with $3: up to $2 from each of $1 shards, by skipping from one account to the
 -- next in the index, so that the cost is by the account and not by the row.
 with recursive shards as (
   select generate_series(0, $1::int - 1)::smallint as shard
 ),
 accounts as (
   select s.shard, 1 as n, (
-    select min(a.account_id) from read_models.activity_by_type a where a.shard = s.shard
+    select min(a.account_id) from read_models.activity_by_type a
+    where a.shard = s.shard and a.account_id >= $3
   ) as account_id
   from shards s
   union all
@@ -14,6 +15,6 @@ accounts as (
     where a.shard = p.shard and a.account_id > p.account_id
   )
   from accounts p
-  where p.account_id is not null and p.n < $2
+  where starts_with(p.account_id, $3) and p.n < $2
 )
-select account_id from accounts where account_id is not null order by n, shard
+select account_id from accounts where starts_with(account_id, $3) order by n, shard

@@ -48,7 +48,8 @@ const readsOn = (database: Database): Readonly<Record<string, Effect.Effect<unkn
   return {
     summary: summaries.summary(ACCOUNT, range, 10),
     "summary of an odd range": summaries.summary(ACCOUNT, { ...range, to: NOW - 1 }, 10),
-    sample: summaries.sampleAccounts(10),
+    sample: summaries.sampleAccounts(10, ""),
+    "sample of a prefix": summaries.sampleAccounts(10, "a"),
     timeseries: activity.counts(ACCOUNT, counts),
     "timeseries of a type": activity.counts(ACCOUNT, { ...counts, type: "login" }),
     events: accountEvents.page(ACCOUNT, page),

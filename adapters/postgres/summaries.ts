@@ -56,9 +56,9 @@ export const makeSummaries = (
       }
     }),
 
-  sampleAccounts: (limit) =>
+  sampleAccounts: (limit, prefix) =>
     unavailable(async (signal) => {
-      const values = [shards, limit];
+      const values = [shards, limit, prefix];
       const rows = await database.query<{ account_id: string }>(SAMPLE_ACCOUNTS, values, signal);
       return rows.slice(0, limit).map((row) => row.account_id);
     }),

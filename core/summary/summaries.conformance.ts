@@ -139,14 +139,29 @@ export const summariesConformance = (
       await append([anEvent({ accountId, eventId: "1" }), anEvent({ accountId, eventId: "2" })]);
       await project(accountId);
     }
-    const all = await Effect.runPromise(opened.summaries.sampleAccounts(100));
+    const all = await Effect.runPromise(opened.summaries.sampleAccounts(100, ""));
     assert.is(new Set(all).size, all.length);
     for (const accountId of accounts) assert.ok(all.includes(accountId));
     for (const limit of [1, 5]) {
-      const some = await Effect.runPromise(opened.summaries.sampleAccounts(limit));
+      const some = await Effect.runPromise(opened.summaries.sampleAccounts(limit, ""));
       assert.is(some.length, limit);
       for (const accountId of some) assert.ok(all.includes(accountId));
     }
+  });
+
+  test("a sample of those that begin with something names no others", async () => {
+    const prefix = freshAccount();
+    const inside = [prefix, `${prefix}-`, `${prefix}-1`, `${prefix}ä`, `${prefix}\u{1f600}`];
+    const outside = [`x${prefix}`, prefix.slice(0, -1), `${prefix.slice(0, -1)}\u{10ffff}`];
+    for (const accountId of [...inside, ...outside]) {
+      await append([anEvent({ accountId, eventId: "1" })]);
+      await project(accountId);
+    }
+    const sample = (limit: number, of: string) =>
+      Effect.runPromise(opened.summaries.sampleAccounts(limit, of));
+    assert.equal((await sample(100, prefix)).toSorted(), inside.toSorted());
+    assert.is((await sample(3, prefix)).length, 3);
+    assert.equal(await sample(100, `${prefix}-2`), []);
   });
 
   test.run();

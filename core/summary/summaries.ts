@@ -23,9 +23,13 @@ export class Summaries extends Context.Service<
       range: Range,
       top: number,
     ) => Effect.Effect<Summary, SummariesUnavailable>;
-    /** At most `limit` accounts that have events, from all shards. Does not read the log. */
+    /**
+     * At most `limit` accounts that have events, from all shards, whose ids begin with `prefix`. Does not
+     * read the log.
+     */
     readonly sampleAccounts: (
       limit: number,
+      prefix: string,
     ) => Effect.Effect<ReadonlyArray<string>, SummariesUnavailable>;
   }
 >()("tidemark/summary/Summaries") {}
