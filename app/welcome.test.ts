@@ -55,6 +55,16 @@ test("the example is of a type that is accepted, and quoted for any shell", asyn
   }
 });
 
+test("where a key is needed the example has a place for one, and otherwise none", async () => {
+  for (const [AUTH, uses] of [
+    ["required", 2],
+    ["optional", 0],
+  ] as const) {
+    const { printed } = await said({ AUTH });
+    assert.is(printed.split('-H "Authorization: Bearer $KEY"').length - 1, uses);
+  }
+});
+
 test("where JSON alone was asked for, it is a line of the log", async () => {
   const { printed, logged } = await said({ LOG_FORMAT: "json" });
   assert.is(printed, "");

@@ -26,7 +26,10 @@ export const welcome = (configuration: Configuration, url: string): Effect.Effec
   });
 };
 
-const examples = ({ ROLES, EVENT_TYPES }: Configuration, url: string): ReadonlyArray<string> => {
+const examples = (
+  { ROLES, EVENT_TYPES, AUTH }: Configuration,
+  url: string,
+): ReadonlyArray<string> => {
   if (!ROLES.has("api")) return [];
   const hasType = EVENT_TYPES === "*" || EVENT_TYPES.has(TYPE);
   const event = {
@@ -36,10 +39,11 @@ const examples = ({ ROLES, EVENT_TYPES }: Configuration, url: string): ReadonlyA
     type: hasType ? TYPE : [...EVENT_TYPES][0],
     timestamp: new Date().toISOString(),
   };
+  const key = AUTH === "required" ? ' -H "Authorization: Bearer $KEY"' : "";
   const body = JSON.stringify({ events: [event] });
   return [
-    `curl -X POST '${url}/events' -H 'Content-Type: application/json' -d '${body}'`,
-    `curl '${url}/accounts/acme/summary?window=last_24h'`,
+    `curl -X POST '${url}/events' -H 'Content-Type: application/json'${key} -d '${body}'`,
+    `curl '${url}/accounts/acme/summary?window=last_24h'${key}`,
   ];
 };
 
