@@ -73,7 +73,7 @@ async function session(url: string, setting: string): Promise<Session> {
   try {
     return await withClient(url, async (client) => {
       const { rows } = await client.query<Session>(
-        `SELECT current_user AS role, format('%s of %s', oid, pg_postmaster_start_time()) AS database
+        `SELECT current_user AS role, format('%s of %s', oid, extract(epoch FROM pg_postmaster_start_time())) AS database
            FROM pg_database WHERE datname = current_database()`,
       );
       return rows[0] ?? { role: "", database: "" };

@@ -31,42 +31,67 @@ export interface Gate {
   readonly admit: Middleware;
 }
 
-export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate => ({
-  passKnown: (ctx, next) => {
-    const principal = access.known(credentialOf(ctx.req.headers.authorization));
-    if (principal !== undefined && !isLured(ctx, principal) && !rateLimit.applies(ctx, principal)) {
-      enter(ctx, principal);
-    }
-    return next();
-  },
+/**
+ * How many keys that nobody has seen are looked up in a second, whoever sends them. Beyond it those are refused at once
+ * that come from an address which asks too much: guesses must not keep the database busy, and behind one address there
+ * may be a good key among them.
+ */
+const STRANGERS_PER_SECOND = 20;
 
-  admit: async (ctx, next) => {
-    if (hasEntered(ctx) || PUBLIC_PATHS.has(ctx.path)) return next();
-    const key = credentialOf(ctx.req.headers.authorization);
-    // Who asks too much already does not cost a look at the keys each time, too.
-    if (!access.remembers(key)) {
-      const retryAfterSeconds = rateLimit.refused(ctx);
-      if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
-    }
-    const authenticated = await Effect.runPromise(Effect.result(access.authenticate(key)));
-    const principal = Result.getOrUndefined(authenticated);
-    // Who comes with a bad key is counted like anybody else, or keys could be guessed for ever.
-    if (rateLimit.applies(ctx, principal)) {
-      const retryAfterSeconds = await rateLimit.count(ctx, principal);
-      if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
-    }
-    if (Result.isFailure(authenticated)) {
-      sendProblem(ctx, problemOf(authenticated.failure));
-      return undefined;
-    }
-    if (isLured(ctx, authenticated.success)) {
-      sendProblem(ctx, problemOf({ _tag: "HostForbidden" }));
-      return undefined;
-    }
-    enter(ctx, authenticated.success);
-    return next();
-  },
-});
+export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate => {
+  const mayLook = makeBudget(STRANGERS_PER_SECOND);
+  return {
+    passKnown: (ctx, next) => {
+      const principal = access.known(credentialOf(ctx.req.headers.authorization));
+      if (
+        principal !== undefined &&
+        !isLured(ctx, principal) &&
+        !rateLimit.applies(ctx, principal)
+      ) {
+        enter(ctx, principal);
+      }
+      return next();
+    },
+
+    admit: async (ctx, next) => {
+      if (hasEntered(ctx) || PUBLIC_PATHS.has(ctx.path)) return next();
+      const key = credentialOf(ctx.req.headers.authorization);
+      if (!access.remembers(key) && !mayLook()) {
+        const retryAfterSeconds = rateLimit.refused(ctx);
+        if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
+      }
+      const authenticated = await Effect.runPromise(Effect.result(access.authenticate(key)));
+      const principal = Result.getOrUndefined(authenticated);
+      // Who comes with a bad key is counted like anybody else, or keys could be guessed for ever.
+      if (rateLimit.applies(ctx, principal)) {
+        const retryAfterSeconds = await rateLimit.count(ctx, principal);
+        if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
+      }
+      if (Result.isFailure(authenticated)) {
+        sendProblem(ctx, problemOf(authenticated.failure));
+        return undefined;
+      }
+      if (isLured(ctx, authenticated.success)) {
+        sendProblem(ctx, problemOf({ _tag: "HostForbidden" }));
+        return undefined;
+      }
+      enter(ctx, authenticated.success);
+      return next();
+    },
+  };
+};
+
+/** Says whether there may be one more in this second. */
+const makeBudget = (perSecond: number): (() => boolean) => {
+  let second = 0;
+  let taken = 0;
+  return () => {
+    const now = Math.floor(performance.now() / 1_000);
+    if (now !== second) taken = 0;
+    second = now;
+    return ++taken <= perSecond;
+  };
+};
 
 const refuse = (ctx: Context, retryAfterSeconds: number): undefined => {
   sendProblem(ctx, problemOf({ _tag: "RateLimited", retryAfterSeconds }));

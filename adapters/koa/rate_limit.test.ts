@@ -120,7 +120,7 @@ test("who guesses keys is counted like everybody without one", async () => {
   await api.close();
 });
 
-test("who asks too much is refused without a look at the keys, and keys that are known go on", async () => {
+test("who asks too much costs few looks at the keys, and keys that are known go on", async () => {
   let looks = 0;
   const counting: Access["Service"] = {
     ...access,
@@ -131,10 +131,12 @@ test("who asks too much is refused without a look at the keys, and keys that are
   };
   const api = await startApi({ ...limits(2), access: counting });
   const bad = { Authorization: "Bearer bad" };
+  const since = performance.now();
   const statuses: number[] = [];
-  for (let i = 0; i < 6; i++) statuses.push((await ask(api, bad)).status);
-  assert.equal(statuses, [401, 401, 429, 429, 429, 429]);
-  assert.is(looks, 3);
+  for (let i = 0; i < 100; i++) statuses.push((await ask(api, bad)).status);
+  const seconds = Math.ceil((performance.now() - since) / 1_000);
+  assert.equal(statuses, [401, 401, ...Array<number>(98).fill(429)]);
+  assert.ok(looks <= 20 * (seconds + 1), `${looks} looks in ${seconds} s`);
   const refused = await ask(api, bad);
   problemIn(refused, 429, "rate-limited");
   assert.match(String(refused.headers["retry-after"]), /^[1-9][0-9]?$/);
