@@ -43,6 +43,9 @@ test("without any variable everything has its default, which is safe to start wi
     CACHE_BYTES_MAX: 64 * 1024 * 1024,
     SHUTDOWN_DELAY_MS: 0,
     SHUTDOWN_TIMEOUT_MS: 15_000,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+    OTEL_SERVICE_NAME: "tidemark",
+    OTEL_TRACES_SAMPLER_ARG: 1,
     LOG_LEVEL: "info",
   });
 });
@@ -188,6 +191,12 @@ for (const [name, urls, others, message] of [
     ["http://me:secret@cache", "cache:6379", "redis//:secret@cache"],
     /^REDIS_URL must be a URL such as redis:\/\//,
   ],
+  [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ["http://collector:4318", "https://[::1]:4318/otlp"],
+    ["grpc://collector:4317", "collector:4317", "http://me:secret@collector"],
+    /^OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http:\/\//,
+  ],
 ] as const) {
   test(`${name} is a URL of its kind, and never repeated in the error`, () => {
     for (const url of urls) assert.is(readConfiguration({ [name]: url })[name], url);
@@ -217,6 +226,36 @@ test("everything that is wrong is told at once, a line each", () => {
   );
   const { message } = new ConfigurationInvalid(problems);
   assert.is(message.split("\n").length, 1 + problems.length);
+});
+
+test("OTEL_TRACES_SAMPLER_ARG is a number from 0 to 1", () => {
+  for (const [text, value] of [
+    ["0", 0],
+    ["1", 1],
+    ["1.0", 1],
+    ["0.05", 0.05],
+    [".5", 0.5],
+  ] as const) {
+    assert.is(readConfiguration({ OTEL_TRACES_SAMPLER_ARG: text }).OTEL_TRACES_SAMPLER_ARG, value);
+  }
+  for (const text of ["1.1", "-0.1", "2", "5%", "1e-3", "half", "."]) {
+    const message = "OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1";
+    assert.equal(invalid({ OTEL_TRACES_SAMPLER_ARG: text }), [message], text);
+  }
+});
+
+test("OTEL_EXPORTER_OTLP_HEADERS is a list of names and values, percent-encoded", () => {
+  const headersOf = (text: string) =>
+    readConfiguration({ OTEL_EXPORTER_OTLP_HEADERS: text }).OTEL_EXPORTER_OTLP_HEADERS;
+  assert.equal(headersOf("authorization=Bearer%20a%3Db%2C, x-other = 1=2"), {
+    authorization: "Bearer a=b,",
+    "x-other": "1=2",
+  });
+  for (const text of ["authorization", "=secret", "a=%", "a=%zz", "a=%ff"]) {
+    const [problem = ""] = invalid({ OTEL_EXPORTER_OTLP_HEADERS: text });
+    assert.match(problem, /^OTEL_EXPORTER_OTLP_HEADERS must be a list such as name=value/);
+    assert.not.match(problem, "secret");
+  }
 });
 
 test.run();

@@ -85,6 +85,33 @@ const redisUrl = z
     "must be a URL such as redis://:password@host:6379/0, or rediss:// for TLS",
   );
 
+const collectorUrl = z
+  .string()
+  .refine(
+    (text) => /^https?:\/\//.test(text) && URL.parse(text)?.username === "",
+    "must be a URL such as http://127.0.0.1:4318; credentials belong into OTEL_EXPORTER_OTLP_HEADERS",
+  );
+
+/** As OpenTelemetry writes what is several in one variable. */
+const pairs = z.string().transform((text, context): Readonly<Record<string, string>> => {
+  const read: Record<string, string> = {};
+  for (const pair of list(text)) {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(pair) ?? [];
+    // Every percent sign begins a byte.
+    if (name === undefined || value === undefined || !/^(?:[^%]|%[0-7][0-9a-f])*$/i.test(pair)) {
+      context.addIssue("must be a list such as name=value,other=value, percent-encoded in ASCII");
+    } else {
+      read[decodeURIComponent(name.trim())] = decodeURIComponent(value.trim());
+    }
+  }
+  return read;
+});
+
+const ratio = z
+  .string()
+  .regex(/^(0|1|0?\.[0-9]{1,9}|1\.0*|0\.)$/, "must be a number from 0 to 1")
+  .transform(Number);
+
 // Each line is documented in .env.example; a test holds the two against each other.
 const schema = z.object({
   HOST: z.string().default("127.0.0.1"),
@@ -117,6 +144,15 @@ const schema = z.object({
   CACHE_BYTES_MAX: integer(1_048_576, 1_099_511_627_776).default(67_108_864),
   SHUTDOWN_DELAY_MS: integer(0, 600_000).default(0),
   SHUTDOWN_TIMEOUT_MS: integer(0, 600_000).default(15_000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .enum(["http/protobuf", "http/json"], "must be http/protobuf or http/json")
+    .default("http/protobuf"),
+  OTEL_SERVICE_NAME: z.string().default("tidemark"),
+  // Effect reads them itself, and would fail without a word of which variable is at fault.
+  OTEL_RESOURCE_ATTRIBUTES: pairs.optional(),
+  OTEL_TRACES_SAMPLER_ARG: ratio.default(1),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"], "must be one of debug, info, warn, error")
     .default("info"),

@@ -8,6 +8,7 @@ import { makeMemoryServices } from "../scripts/test/memory_services.ts";
 import { statusOf } from "./api_client.fixture.ts";
 import { readConfiguration } from "./configuration.ts";
 import { openHttp } from "./http.ts";
+import { makeMeters } from "./metrics/meters.ts";
 
 const test = suite("openHttp");
 
@@ -18,7 +19,7 @@ test("it listens at once, opens the API when told, and closes with its scope", a
   const url = await Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
-        const http = yield* openHttp(configuration);
+        const http = yield* openHttp(configuration, makeMeters());
         const status = (path: string) => Effect.promise(() => statusOf(http.url, path));
         assert.is(yield* status("/healthz"), 200);
         assert.is(yield* status("/readyz"), 503);
@@ -92,7 +93,7 @@ test("a defect behind a request is logged where the service logs, with its cause
     find: () => Effect.die(new Error("the disk is on fire")),
   });
   const asked = Effect.gen(function* () {
-    const http = yield* openHttp(configuration);
+    const http = yield* openHttp(configuration, makeMeters());
     http.serve(broken);
     return yield* Effect.promise(() => statusOf(http.url, "/jobs/1"));
   });

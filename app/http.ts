@@ -1,17 +1,24 @@
 import { Cause, Effect, type Scope } from "effect";
 
 import { type ApplicationOptions, makeApplication } from "../adapters/koa/application.ts";
+import type { Answered } from "../adapters/koa/observe.ts";
 import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
 import { startServer } from "../adapters/koa/server.ts";
+import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
 import type { Access } from "../core/access/access.ts";
 import type { Configuration } from "./configuration.ts";
 import { type ListenFailed, listenFailed } from "./listen_failed.ts";
+import { HTTP_REFUSED } from "./metrics/families.ts";
+import type { Meters } from "./metrics/meters.ts";
+import { measureRequests } from "./metrics/requests.ts";
 import { checkReadiness, type Phase } from "./readiness.ts";
 
 /** The HTTP listener, open from the first moment, so that the service can say why it is not ready. */
 export interface Http {
   /** Where it listens. */
   readonly url: string;
+  /** How many clients are connected. */
+  readonly connections: () => number;
   /** What readiness tells from now on. */
   readonly enter: (phase: Phase) => void;
   /** What the metrics tell from now on; nothing before. */
@@ -35,11 +42,22 @@ const RATE_LIMIT_ANONYMOUS_DEFAULT = 500;
 /** Opens the listener; the API answers that the service is starting. */
 export const openHttp = (
   configuration: Configuration,
+  meters: Meters,
+  tracing?: RequestTracing,
 ): Effect.Effect<Http, ListenFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const log = Effect.runForkWith(yield* Effect.context());
     let phase: Phase = { _tag: "Starting", reason: "preparing the database" };
     let metrics: Effect.Effect<string> = Effect.succeed("");
+    const measure = measureRequests(meters);
+    // A line for each request is for who looks into something.
+    const onAnswered =
+      configuration.LOG_LEVEL === "debug"
+        ? (answered: Answered) => {
+            measure(answered);
+            log(Effect.annotateLogs(Effect.logDebug("A request is over"), { ...answered }));
+          }
+        : measure;
 
     const listenerOf = (services: ApplicationOptions["services"], entrance?: Entrance) =>
       makeApplication({
@@ -61,8 +79,11 @@ export const openHttp = (
         readiness: () => checkReadiness(phase),
         metrics: () => Effect.runPromise(metrics),
         onDefect: (defect, request) => {
-          log(Effect.annotateLogs(Effect.logError("A request failed", Cause.die(defect)), request));
+          const failed = Effect.logError("A request failed", Cause.die(defect));
+          log(Effect.annotateLogs(failed, { ...request }));
         },
+        onAnswered,
+        tracing,
       }).callback();
 
     const { HOST, PORT, CONNECTIONS_MAX, SHUTDOWN_TIMEOUT_MS } = configuration;
@@ -73,6 +94,9 @@ export const openHttp = (
           port: PORT,
           listener: listenerOf("starting"),
           connectionsMax: CONNECTIONS_MAX,
+          onRefused: (reason) => {
+            meters.counter(HTTP_REFUSED, { reason: String(reason) })();
+          },
         }),
       catch: (error) => listenFailed(error, configuration),
     });
@@ -81,6 +105,7 @@ export const openHttp = (
     yield* Effect.addFinalizer(() => close);
     return {
       url: server.url,
+      connections: server.connections,
       enter: (next) => {
         phase = next;
       },

@@ -1,5 +1,6 @@
 import { Context, Effect, Fiber } from "effect";
 
+import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
 import { startBoss } from "../adapters/pg_boss/boss.ts";
 import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";
 import { makeAccountEvents } from "../adapters/postgres/account_events.ts";
@@ -25,6 +26,7 @@ import { EventLog } from "../core/log/event_log.ts";
 import { Invalidations } from "../core/projection/invalidations.ts";
 import { Projection } from "../core/projection/projection.ts";
 import { runProjector } from "../core/projection/projector.ts";
+import { makeVisibility, type ObserveVisible } from "../core/projection/visibility.ts";
 import { SummaryCache } from "../core/query/summary_cache.ts";
 import { Queue } from "../core/queue/queue.ts";
 import { runWorker } from "../core/queue/worker.ts";
@@ -36,8 +38,13 @@ import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { databaseUrl } from "./database_url.ts";
 import { type Http, openHttp } from "./http.ts";
-import { makeMetrics } from "./metrics.ts";
+import { DATABASE_RETRIES, VISIBLE_AFTER } from "./metrics/families.ts";
+import { makeMeters } from "./metrics/meters.ts";
+import { watchProcess } from "./metrics/process.ts";
+import { makeMetrics, type MetricSources } from "./metrics/scrape.ts";
+import { observed, type Ports } from "./observed.ts";
 import { prepareSchema, untilDatabaseReady } from "./schema.ts";
+import { openTracing, tracingContext } from "./tracing/open_tracing.ts";
 
 /**
  * Runs the service with the roles of its configuration, until interrupted; then ends what it began in
@@ -51,17 +58,39 @@ export const runService = Effect.fnUntraced(function* (
   configuration: Configuration,
   onListening: (url: string) => Effect.Effect<void>,
 ) {
-  const http = yield* openHttp(configuration);
+  const meters = makeMeters();
+  // Before all else, so that it is closed behind all else.
+  const tracing = yield* openTracing(configuration);
+  const http = yield* openHttp(configuration, meters, tracing);
+  const sources: MetricSources = {
+    meters,
+    process: yield* watchProcess(meters),
+    roles: configuration.ROLES,
+    connections: http.connections,
+  };
+  http.expose(makeMetrics(sources));
   const { url, ended } = yield* databaseUrl(configuration);
-  const served = Effect.andThen(start(configuration, url, http), (loops) =>
+  const served = Effect.andThen(start(configuration, url, http, { sources, tracing }), (loops) =>
     Effect.andThen(onListening(http.url), loops),
   );
   return yield* Effect.raceFirst(served, ended);
 }, Effect.scoped);
 
+interface Observation {
+  readonly sources: MetricSources;
+  /** Undefined when nothing is traced. */
+  readonly tracing: RequestTracing | undefined;
+}
+
 /** Starts everything on the database, and returns the effect that runs for as long as the roles do. */
-const start = Effect.fnUntraced(function* (configuration: Configuration, url: string, http: Http) {
+const start = Effect.fnUntraced(function* (
+  configuration: Configuration,
+  url: string,
+  http: Http,
+  { sources, tracing }: Observation,
+) {
   const { ROLES, SHARDS } = configuration;
+  const { meters } = sources;
   // Two pools, so that slow reads cannot take the connections that writes need.
   const pool = yield* acquirePool(url, configuration, {
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
@@ -71,7 +100,8 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
     statementTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
     session: READ_SESSION,
   });
-  const retrying = makeRetrying();
+  const retried = meters.counter(DATABASE_RETRIES);
+  const retrying = makeRetrying({ onRetry: () => retried() });
   const database = databaseOf(pool, retrying);
   const reads = databaseOf(readPool, retrying);
   const told = new Set<string>();
@@ -101,27 +131,42 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
     laggingMax: configuration.LAG_EVENTS_MAX,
   });
   const signals = makeSignals();
+  const visibleAfter = meters.histogram(VISIBLE_AFTER);
+  const observe: ObserveVisible = (ms, events) => {
+    visibleAfter(ms / 1_000, events);
+  };
+  const traced = tracing === undefined ? Context.empty() : tracingContext(tracing);
+  const visibility = yield* Effect.provideContext(makeVisibility(observe), traced);
+  const ports: Ports = {
+    queue: makePgBossQueue({
+      boss,
+      executeRead: executorOf(readPool, retrying),
+      queued: signals.queued,
+      bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
+    }),
+    log: makeEventLog(database, SHARDS),
+    projection: makeProjection(database, yield* patiently(url, configuration)),
+    reads: {
+      summaries: makeSummaries(reads, SHARDS),
+      activity: makeActivity(reads, SHARDS),
+      accountEvents: makeAccountEvents(reads, SHARDS),
+    },
+  };
+  const observers = { meters, visibility, tracing: tracing !== undefined };
+  const { queue, log, projection, reads: queries } = observed(ports, observers);
   // On top of what runs this, so that a request's logs go where the service's do.
-  const stations = (yield* Effect.context()).pipe(
+  const stations = Context.merge(yield* Effect.context(), traced).pipe(
     Context.add(Signals, signals),
-    Context.add(
-      Queue,
-      makePgBossQueue({
-        boss,
-        executeRead: executorOf(readPool, retrying),
-        queued: signals.queued,
-        bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
-      }),
-    ),
+    Context.add(Queue, queue),
     Context.add(Admission, admission),
     Context.add(Lanes, makeLanes(admission)),
     Context.add(Quotas, quotas),
-    Context.add(EventLog, makeEventLog(database, SHARDS)),
-    Context.add(AccountEvents, makeAccountEvents(reads, SHARDS)),
-    Context.add(Activity, makeActivity(reads, SHARDS)),
-    Context.add(Projection, makeProjection(database, yield* patiently(url, configuration))),
+    Context.add(EventLog, log),
+    Context.add(AccountEvents, queries.accountEvents),
+    Context.add(Activity, queries.activity),
+    Context.add(Projection, projection),
     Context.add(Invalidations, shared.invalidations),
-    Context.add(Summaries, makeSummaries(reads, SHARDS)),
+    Context.add(Summaries, queries.summaries),
     Context.add(EventRules, {
       types: configuration.EVENT_TYPES,
       futureMaxMs: configuration.EVENT_FUTURE_MAX_SECONDS * 1_000,
@@ -143,6 +188,7 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
   const projector = yield* inBackground("projector", runProjector);
   const worker = yield* inBackground("worker", runWorker);
   const watch = yield* inBackground("api", watchLoad);
+  const follow = yield* inBackground("worker", visibility.watch);
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -153,10 +199,10 @@ const start = Effect.fnUntraced(function* (configuration: Configuration, url: st
   );
   http.serve(services, { access, shared: shared.counters });
   const { redis } = shared;
-  const projection = Context.get(stations, Projection);
-  http.expose(makeMetrics({ cache, redis, projection, queue: Context.get(stations, Queue) }));
+  const pools = { write: pool, read: readPool };
+  http.expose(makeMetrics({ ...sources, cache, redis, pools, projection, queue }));
   http.enter({ _tag: "Running", roles: ROLES, database: databaseOf(readPool), redis });
-  return Effect.raceAllFirst([projector, worker, watch]);
+  return Effect.raceAllFirst([projector, worker, watch, follow]);
 });
 
 type Loops = Signals | Queue | EventLog | Projection | Invalidations | Admission;

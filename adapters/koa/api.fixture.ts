@@ -16,6 +16,7 @@ import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
 import { makeApplication } from "./application.ts";
 import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
 import type { Readiness } from "./health.ts";
+import type { Answered } from "./observe.ts";
 import type { Problem } from "./problem.ts";
 import type { RateLimitOptions } from "./rate_limit.ts";
 import type { RouteLimits } from "./routes.ts";
@@ -29,6 +30,8 @@ export interface Api {
   readonly routes: ReadonlyArray<string>;
   /** What the application called a fault of its own. */
   readonly defects: ReadonlyArray<unknown>;
+  /** The requests that it was told are over. */
+  readonly answered: ReadonlyArray<Answered>;
   /** Appends and folds what was accepted; returns how many events the log holds. */
   readonly settle: () => Promise<number>;
   readonly close: () => Promise<void>;
@@ -88,6 +91,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     }),
   );
   const defects: unknown[] = [];
+  const answered: Answered[] = [];
   const app = makeApplication({
     services: "services" in options ? options.services : replaced,
     access: options.access ?? LETS_ANYBODY_IN,
@@ -98,6 +102,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
     metrics: async () => "tidemark_test 1\n",
     onDefect: (defect) => defects.push(defect),
+    onAnswered: (request) => answered.push(request),
   });
   const { headersTimeoutMs, requestTimeoutMs, silenceTimeoutMs, connectionsMax } = options;
   const server = await startServer({
@@ -110,7 +115,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
   });
   const close = () => server.close(1_000);
-  return { url: server.url, routes: routesOf(app), defects, settle, close };
+  return { url: server.url, routes: routesOf(app), defects, answered, settle, close };
 };
 
 const routesOf = ({ middleware }: Koa): ReadonlyArray<string> =>

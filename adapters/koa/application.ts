@@ -6,12 +6,14 @@ import type { Access } from "../../core/access/access.ts";
 import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
+import { observeAnswer, observeAnswers, type OnAnswered, UNMATCHED } from "./observe.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
 import { makeSummaryRoute } from "./summary_route.ts";
+import { type RequestTracing, spanOfRequest, traceRequests } from "./trace_requests.ts";
 
 export interface ApplicationOptions extends HealthOptions {
   /**
@@ -28,47 +30,63 @@ export interface ApplicationOptions extends HealthOptions {
   /** Whose pages a browser may let ask; none for nobody's. */
   readonly corsOrigins: ReadonlySet<string>;
   /** Is told of every request that failed by a fault of ours, and why. */
-  readonly onDefect: (defect: unknown, request: { method: string; path: string }) => void;
+  readonly onDefect: (defect: unknown, request: FailedRequest) => void;
+  readonly onAnswered: OnAnswered;
+  /** How requests are traced; undefined if they are not. */
+  readonly tracing?: RequestTracing | undefined;
+}
+
+export interface FailedRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Names its trace, if it is traced. */
+  readonly trace_id?: string;
 }
 
 /** The HTTP face of the service. */
 export const makeApplication = (options: ApplicationOptions): Koa => {
-  const { services, limits, corsOrigins, onDefect } = options;
+  const { services, limits, corsOrigins, onDefect, onAnswered } = options;
   const router = new Router();
   const app = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
-  app.use(refuseMalformed);
+  app.use(refuseMalformed(onAnswered));
   // Ahead of the gate: a browser asks without a key what it may send.
   if (corsOrigins.size > 0) app.use(makeCors(corsOrigins));
-  const { access } = options;
+  const { access, tracing } = options;
+  if (tracing !== undefined) app.use(traceRequests(tracing, router));
   const gate = access && makeGate(access, makeRateLimit(options.rateLimit));
   app.use(gate?.passKnown ?? letAnyoneIn);
   addHealthRoutes(router, options);
   if (typeof services === "object") {
     addApiRoutes(router, services, limits);
-    const summary = makeSummaryRoute(services, limits.answerTimeoutMs);
+    const summary = makeSummaryRoute(services, limits.answerTimeoutMs, onAnswered);
     app.use(summary.answerKept);
     summary.addRoute(router);
   }
   // Kept answers, which most are, set them with all others at once.
   app.use(setSecurityHeaders);
+  // Behind what was kept, which tells of itself for less.
+  app.use(observeAnswers(onAnswered, router));
   app.use(answerThrown(onDefect));
   if (gate !== undefined) app.use(gate.admit);
   app.use(router.routes());
   app.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
   // What gets here could not be sent. Mostly because the client is gone, which is no fault; Koa would
   // print it.
-  app.on("error", (error: { headerSent?: boolean }, { method, path }: Context) => {
-    if (error.headerSent !== true) onDefect(error, { method, path });
+  app.on("error", (error: { headerSent?: boolean }, ctx: Context) => {
+    if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });
   return app;
 };
 
-const refuseMalformed = (ctx: Context, next: Next): unknown => {
-  const fault = requestFault(ctx);
-  if (fault === undefined) return next();
-  sendProblem(ctx, problemOf(fault));
-  return undefined;
-};
+const refuseMalformed =
+  (onAnswered: OnAnswered) =>
+  (ctx: Context, next: Next): unknown => {
+    const fault = requestFault(ctx);
+    if (fault === undefined) return next();
+    observeAnswer(ctx, onAnswered, () => UNMATCHED);
+    sendProblem(ctx, problemOf(fault));
+    return undefined;
+  };
 
 const requestFault = (ctx: Context): RequestFault | undefined => {
   const { headers, httpVersion } = ctx.req;
@@ -101,10 +119,16 @@ const answerThrown =
     try {
       await next();
     } catch (error) {
-      onDefect(error, { method: ctx.method, path: ctx.path });
+      onDefect(error, failedRequest(ctx));
       sendProblem(ctx, INTERNAL_PROBLEM);
     }
   };
+
+const failedRequest = (ctx: Context): FailedRequest => {
+  const span = spanOfRequest(ctx);
+  const request = { method: ctx.method, path: ctx.path };
+  return span === undefined ? request : { ...request, trace_id: span.traceId };
+};
 
 const refuseWhileStarting = (ctx: Context): void => {
   sendProblem(ctx, problemOf({ _tag: "Starting" }));

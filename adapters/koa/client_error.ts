@@ -11,28 +11,29 @@ const LINGER_MS = 1_000;
  * ends, since nobody knows where on it the next request would begin.
  *
  * @param answering what the last request that was read on this connection is answered with
+ * @returns the status of the answer; undefined if there is nobody to answer
  */
 export const answerClientError = (
   error: Error & { readonly code?: string },
   socket: Socket,
   answering: ServerResponse | undefined,
-): void => {
+): number | undefined => {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
-    return;
+    return undefined;
   }
   if (answering !== undefined && answering.req.complete && !answering.writableFinished) {
     // What is wrong came behind a whole request, and its sender would take our answer for that one's.
     answering.once("finish", () => {
       endSoon(socket, "");
     });
-    return;
+    return undefined;
   }
-  refuseRaw(socket, faultOf(error.code));
+  return refuseRaw(socket, faultOf(error.code));
 };
 
-/** Answers with a problem on a bare connection, and ends it. */
-export const refuseRaw = (socket: Socket, fault: RequestFault): void => {
+/** Answers with a problem on a bare connection, and ends it; returns the status. */
+export const refuseRaw = (socket: Socket, fault: RequestFault): number => {
   const problem = problemOf(fault);
   const body = JSON.stringify(problem);
   const headers = {
@@ -42,6 +43,7 @@ export const refuseRaw = (socket: Socket, fault: RequestFault): void => {
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   endSoon(socket, `HTTP/1.1 ${problem.status} ${problem.title}\r\n${lines.join("")}\r\n${body}`);
+  return problem.status;
 };
 
 const endSoon = (socket: Socket, last: string): void => {

@@ -229,6 +229,9 @@ export const INTERNAL_PROBLEM: Problem = {
   detail: "This is a fault of the service. It was logged.",
 };
 
+/** What a problem is called, such as `queue-full`. */
+export const nameOf = ({ type }: Problem): string => type.slice(type.lastIndexOf(":") + 1);
+
 /** The headers that go with every problem document. */
 export const headersOf = (problem: Problem): Record<string, string> => ({
   "Content-Type": "application/problem+json",

@@ -1,7 +1,10 @@
 import { Cause, type Context as Services, Effect, Exit, Result } from "effect";
 import type { Context } from "koa";
 
+import { inside } from "../../core/trace.ts";
+import { noteProblem } from "./observe.ts";
 import { type Failure, headersOf, type Problem, problemOf } from "./problem.ts";
+import { spanOfRequest } from "./trace_requests.ts";
 
 /**
  * Runs a route's effect on the services and answers with its success or the problem it failed with.
@@ -17,7 +20,8 @@ export type Respond<R> = <A>(
 export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number): Respond<R> => {
   const run = Effect.runPromiseExitWith(services);
   return async (ctx, effect, onSuccess) => {
-    const inTime = Effect.timeoutOrElse(effect, {
+    const span = spanOfRequest(ctx);
+    const inTime = Effect.timeoutOrElse(span === undefined ? effect : inside(span)(effect), {
       duration: timeoutMs,
       orElse: () => Effect.fail<Failure>({ _tag: "DeadlineExceeded" }),
     });
@@ -34,6 +38,7 @@ export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number)
 
 /** Answers with a problem document. */
 export const sendProblem = (ctx: Context, problem: Problem): void => {
+  noteProblem(ctx, problem);
   ctx.status = problem.status;
   ctx.body = problem;
   // Behind the body, which sets a content type of its own.

@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly silenceTimeoutMs?: number;
   /** How many connections may be open; those beyond are closed at once. */
   readonly connectionsMax?: number;
+  /** Is told of what was refused before it was a request: the status, or that a connection was closed at once. */
+  readonly onRefused?: (reason: number | "connection") => void;
 }
 
 export interface Server {
@@ -27,6 +29,8 @@ export interface Server {
   readonly url: string;
   /** Answers every later request with another listener. */
   readonly use: (listener: RequestListener) => void;
+  /** How many connections are open. */
+  readonly connections: () => number;
   /**
    * Accepts no more connections, and returns when the last request was answered. Who has not sent a
    * whole request, or read its answer, within `withinMs` is cut off.
@@ -56,6 +60,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     requestTimeoutMs = RECEIVE_TIMEOUT_MS,
     silenceTimeoutMs = SILENCE_TIMEOUT_MS,
     connectionsMax,
+    onRefused = () => {},
   } = options;
   let current = options.listener;
   let closing = false;
@@ -83,10 +88,19 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.
   server.on("checkExpectation", handle);
   server.on("connect", (_, socket: Socket) => {
-    refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." });
+    onRefused(refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." }));
   });
   server.on("clientError", (error, socket: Socket) => {
-    answerClientError(error, socket, answering.get(socket));
+    const status = answerClientError(error, socket, answering.get(socket));
+    if (status !== undefined) onRefused(status);
+  });
+  let connections = 0;
+  server.on("connection", (socket) => {
+    connections++;
+    socket.once("close", () => connections--);
+  });
+  server.on("drop", () => {
+    onRefused("connection");
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -101,6 +115,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     use: (next) => {
       current = next;
     },
+    connections: () => connections,
     close: (withinMs) =>
       new Promise((resolve) => {
         closing = true;

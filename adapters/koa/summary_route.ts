@@ -7,10 +7,14 @@ import type { Question } from "../../core/query/answer.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
 import type { Summaries } from "../../core/summary/summaries.ts";
 import { authorise } from "./gate.ts";
+import type { OnAnswered } from "./observe.ts";
 import { readAccountId, readSummaryParameters } from "./parameters.ts";
 import type { RequestFault } from "./problem.ts";
 import { makeRespond } from "./respond.ts";
 import { sendAnswer } from "./send_answer.ts";
+import { spanOfRequest } from "./trace_requests.ts";
+
+const ROUTE = "/accounts/:id/summary";
 
 /** How many URLs are remembered, and how long one may be: together some megabytes. */
 const URLS_MAX = 10_000;
@@ -23,6 +27,7 @@ const URL_CHARACTERS_MAX = 400;
 export const makeSummaryRoute = (
   services: Services.Context<SummaryCache | Summaries>,
   timeoutMs: number,
+  onAnswered: OnAnswered,
 ) => {
   const respond = makeRespond(services, timeoutMs);
   const cache = Services.get(services, SummaryCache);
@@ -37,12 +42,16 @@ export const makeSummaryRoute = (
     if (question === undefined || answer === undefined) return next();
     // Who may not read it is told so by the route.
     if (Result.isFailure(authorise(ctx, "read", question.accountId))) return next();
-    sendAnswer(ctx, { answer, tier: "lru" }, performance.now() - since);
+    const tookMs = performance.now() - since;
+    spanOfRequest(ctx)?.attribute("tidemark.cache.tier", "lru");
+    sendAnswer(ctx, { answer, tier: "lru" }, tookMs);
+    const seconds = (performance.now() - since) / 1_000;
+    onAnswered({ route: ROUTE, method: "GET", status: ctx.res.statusCode, seconds });
     return undefined;
   };
 
   const addRoute = (router: Router): void => {
-    router.get("/accounts/:id/summary", (ctx) => {
+    router.get(ROUTE, (ctx) => {
       const since = performance.now();
       const question = readQuestion(ctx);
       const answered = Effect.flatMap(Effect.fromResult(question), cache.answer);
@@ -51,6 +60,7 @@ export const makeSummaryRoute = (
         if (Result.isSuccess(question) && url.length <= URL_CHARACTERS_MAX) {
           asked.set(url, question.success);
         }
+        spanOfRequest(ctx)?.attribute("tidemark.cache.tier", value.tier);
         sendAnswer(ctx, value, performance.now() - since);
       });
     });

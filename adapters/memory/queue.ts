@@ -12,6 +12,7 @@ import type {
   Settlement,
 } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
+import { currentTrace, type TraceContext } from "../../core/trace.ts";
 
 export interface MemoryQueueOptions {
   readonly queued: Signal;
@@ -25,6 +26,7 @@ interface Entry {
   readonly id: JobId;
   readonly batch: Batch;
   readonly lane: Lane;
+  readonly trace: TraceContext | undefined;
   readonly queuedAt: number;
   state: JobState;
   retries: number;
@@ -42,12 +44,13 @@ const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] => {
   const entries = new Map<JobId, Entry>();
 
-  const add = (batch: Batch, lane: Lane, queuedAt: number): JobId => {
+  const add = (batch: Batch, lane: Lane, queuedAt: number, trace?: TraceContext): JobId => {
     const id = crypto.randomUUID();
     entries.set(id, {
       id,
       batch,
       lane,
+      trace,
       queuedAt,
       state: "queued",
       retries: 0,
@@ -70,7 +73,8 @@ export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] =
       entry.state = "processing";
       entry.takenAt = now;
       events += entry.batch.events.length;
-      jobs.push({ id: entry.id, batch: entry.batch, retries: entry.retries });
+      const { id, batch, retries, queuedAt, trace } = entry;
+      jobs.push({ id, batch, retries, queuedAt, ...(trace && { trace }) });
     }
     return jobs;
   };
@@ -95,10 +99,9 @@ export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] =
 
   return {
     enqueue: (batch, lane = "normal") =>
-      Clock.currentTimeMillis.pipe(
-        Effect.map((now) => add(batch, lane, now)),
-        Effect.tap(() => options.queued.raise),
-      ),
+      Effect.zipWith(Clock.currentTimeMillis, currentTrace, (now, trace) =>
+        add(batch, lane, now, trace),
+      ).pipe(Effect.tap(() => options.queued.raise)),
     take: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
     keep: (jobs) =>
       Effect.map(Clock.currentTimeMillis, (now) => {

@@ -1,7 +1,7 @@
 import type { Job as Row } from "pg-boss";
 
 import type { Job } from "../../core/queue/queue.ts";
-import { partId, rowOf } from "./job_id.ts";
+import { madeAt, partId, rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 
 /** One attempt at one row. pg-boss settles a claim only while it is the row's latest attempt. */
@@ -21,9 +21,10 @@ export const jobsOf = (row: Row<Payload>): ReadonlyArray<Job> | undefined => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount };
   // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
   const isolated = rowOf(row.id).part !== 0;
-  return decodePayload(row.data)?.map((batch, i) => {
+  const queuedAt = madeAt(row.id);
+  return decodePayload(row.data)?.map(({ trace, ...batch }, i) => {
     const id = isolated ? row.id : partId(row.id, i + 1);
-    const job: Job = { id, batch, retries: row.retryCount };
+    const job: Job = { id, batch, retries: row.retryCount, queuedAt, ...(trace && { trace }) };
     claims.set(job, claim);
     return job;
   });

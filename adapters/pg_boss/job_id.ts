@@ -21,6 +21,10 @@ export const newRowId = (now: number): string => {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15, 33)}000`;
 };
 
+/** When a row id was made, and so about when its jobs were queued: milliseconds since the Unix epoch. */
+export const madeAt = (rowId: string): number =>
+  Number.parseInt(rowId.slice(0, 8) + rowId.slice(9, 13), 16);
+
 export const partId = (rowId: string, part: number): JobId =>
   rowId.slice(0, -3) + part.toString(16).padStart(3, "0");
 

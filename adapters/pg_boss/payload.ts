@@ -1,6 +1,7 @@
 import type { Batch } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
 import type { Lane } from "../../core/queue/queue.ts";
+import type { TraceContext } from "../../core/trace.ts";
 
 /** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
 const PAYLOAD_VERSION = 2;
@@ -21,6 +22,15 @@ interface Part {
   readonly events: number;
   readonly duplicates: number;
   readonly conflicts: number;
+  /** Absent unless the request is traced, which few are. */
+  readonly trace?: TraceTuple;
+}
+
+type TraceTuple = readonly [traceId: string, spanId: string];
+
+/** A batch, and the trace that goes on with it. */
+export interface Carried extends Batch {
+  readonly trace?: TraceContext;
 }
 
 type Column = keyof Event;
@@ -28,7 +38,7 @@ type Column = keyof Event;
 /** Between the values of a column: identifiers hold no control characters, and JSON text escapes them. */
 const SEPARATOR = "\n";
 
-const encodePayload = (batches: ReadonlyArray<Batch>): Payload => {
+const encodePayload = (batches: ReadonlyArray<Carried>): Payload => {
   const events = batches.flatMap((batch) => batch.events);
   const column = (value: (event: Event) => string | number | null): string =>
     events.map(value).join(SEPARATOR);
@@ -38,6 +48,7 @@ const encodePayload = (batches: ReadonlyArray<Batch>): Payload => {
       events: batch.events.length,
       duplicates: batch.duplicates,
       conflicts: batch.conflicts,
+      ...(batch.trace && { trace: [batch.trace.traceId, batch.trace.spanId] as const }),
     })),
     columns: {
       accountId: column((event) => event.accountId),
@@ -52,11 +63,15 @@ const encodePayload = (batches: ReadonlyArray<Batch>): Payload => {
   };
 };
 
+/** A batch that goes on with its trace, if it has one. */
+export const carried = (batch: Batch, trace: TraceContext | undefined): Carried =>
+  trace === undefined ? batch : { ...batch, trace };
+
 /** pg-boss hands out the highest first. */
 const PRIORITIES: Readonly<Record<Lane, number>> = { normal: 0, behind: -1 };
 
 /** A row to insert. Its key says how many events it holds, so that a backlog is counted without its payloads. */
-export const rowWith = (id: string, batches: ReadonlyArray<Batch>, lane: Lane = "normal") => ({
+export const rowWith = (id: string, batches: ReadonlyArray<Carried>, lane: Lane = "normal") => ({
   id,
   data: encodePayload(batches),
   priority: PRIORITIES[lane],
@@ -64,16 +79,18 @@ export const rowWith = (id: string, batches: ReadonlyArray<Batch>, lane: Lane = 
 });
 
 /** The batches of a row; undefined when this build cannot read it, being older or the row broken. */
-export const decodePayload = (payload: Payload): ReadonlyArray<Batch> | undefined => {
+export const decodePayload = (payload: Payload): ReadonlyArray<Carried> | undefined => {
   if (payload?.version !== PAYLOAD_VERSION) return undefined;
   try {
     const events = eventsOf(payload);
     let begin = 0;
-    const batches = payload.parts.map(({ events: count, duplicates, conflicts }) => {
+    const batches = payload.parts.map(({ events: count, duplicates, conflicts, trace }) => {
       const end = begin + count;
-      const batch: Batch = { events: events.slice(begin, end), duplicates, conflicts };
+      const batch = { events: events.slice(begin, end), duplicates, conflicts };
       begin = end;
-      return batch;
+      return trace === undefined
+        ? batch
+        : { ...batch, trace: { traceId: trace[0], spanId: trace[1] } };
     });
     return begin === events.length ? batches : undefined;
   } catch {

@@ -5,13 +5,14 @@ import type { Batch } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
 import { type Job, type JobId, type Lane, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
+import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { readBacklog } from "./backlog.ts";
 import type { ExecuteSql } from "./boss.ts";
 import { claimsOf, jobsOf } from "./claims.ts";
 import { findJob } from "./find.ts";
 import { makeGroupCommit } from "./group_commit.ts";
 import { isJobId, newRowId, partId, PARTS_MAX } from "./job_id.ts";
-import { type Payload, rowWith } from "./payload.ts";
+import { carried, type Payload, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 import { settleRows } from "./settle.ts";
 
@@ -48,7 +49,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     await boss.insert(
       EVENTS_QUEUE,
       rows.map(({ id, parts, lane }) => {
-        const batches = parts.map(({ batch }) => batch);
+        const batches = parts.map(({ batch, trace }) => carried(batch, trace));
         return rowWith(id, batches, lane);
       }),
     );
@@ -91,7 +92,9 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
   return {
     enqueue: (batch, lane = "normal") =>
-      Effect.tap(submit({ batch, lane }), () => options.queued.raise),
+      Effect.flatMap(currentTrace, (trace) => submit({ batch, lane, trace })).pipe(
+        Effect.tap(() => options.queued.raise),
+      ),
     take: (eventsMax) => unavailable(() => fetchRows(eventsMax)),
     keep: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
     settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
@@ -106,6 +109,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 interface Enqueued {
   readonly batch: Batch;
   readonly lane: Lane;
+  readonly trace: TraceContext | undefined;
 }
 
 interface Packed {

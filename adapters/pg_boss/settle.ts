@@ -3,7 +3,7 @@ import type { PgBoss } from "pg-boss";
 import { queuedIn } from "../../core/event/batch.ts";
 import type { Counts, Settlement } from "../../core/queue/queue.ts";
 import { type Claim, claimOf } from "./claims.ts";
-import { rowWith } from "./payload.ts";
+import { carried, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 
 /** What a completed row keeps of its parts, where that is not simply "everything was appended". */
@@ -61,6 +61,9 @@ const isolateFailed = async (boss: PgBoss, parts: ReadonlyArray<Settlement>): Pr
   if (failed.length === 0) return;
   await boss.insert(
     EVENTS_QUEUE,
-    failed.map(({ job }) => ({ ...rowWith(job.id, [job.batch]), startAfter: 1 })),
+    failed.map(({ job }) => ({
+      ...rowWith(job.id, [carried(job.batch, job.trace)]),
+      startAfter: 1,
+    })),
   );
 };

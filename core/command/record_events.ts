@@ -5,6 +5,7 @@ import { Quotas } from "../access/quotas.ts";
 import { queuedIn } from "../event/batch.ts";
 import { EventRules } from "../event/rules.ts";
 import { type JobId, Queue } from "../queue/queue.ts";
+import { inSpan } from "../trace.ts";
 import { decodeBatch } from "./decode_batch.ts";
 import { AccountsForbidden } from "./errors.ts";
 import { Lanes } from "./lanes.ts";
@@ -36,7 +37,8 @@ export const recordEvents = Effect.fnUntraced(function* (input: unknown, princip
   yield* quotas.take(principal, batch);
   const queue = yield* Queue;
   const lanes = yield* Lanes;
-  const jobId = yield* queue.enqueue(batch, yield* lanes.of(batch));
+  const enqueued = queue.enqueue(batch, yield* lanes.of(batch));
+  const jobId = yield* inSpan("enqueue", { kind: "producer" })(enqueued);
   const accepted: Accepted = { jobId, queued: queuedIn(batch) };
   return accepted;
-});
+}, inSpan("command"));

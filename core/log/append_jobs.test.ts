@@ -19,6 +19,7 @@ const job = (id: string, events: ReadonlyArray<Event>): Job => ({
   // A copy: two jobs never hold one and the same object.
   batch: collapse(events.map((event) => ({ ...event }))),
   retries: 0,
+  queuedAt: 0,
 });
 const run = (log: FakeLog, jobs: ReadonlyArray<Job>): Promise<ReadonlyArray<Settlement>> =>
   Effect.runPromise(Effect.provideService(appendJobs(jobs), EventLog, log.service));

@@ -2,6 +2,7 @@ import { Effect } from "effect";
 
 import { poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
+import { inNewTrace } from "../trace.ts";
 import { Invalidations } from "./invalidations.ts";
 import { Projection, type ProjectionUnavailable, type Step } from "./projection.ts";
 
@@ -27,7 +28,7 @@ export const runProjector = Effect.gen(function* () {
       projected === 0
         ? Effect.void
         : invalidations.publish({ shard, accounts, lo: checkpoint - projected, hi: checkpoint }),
-    );
+    ).pipe(inNewTrace("projection step", { attributes: { "tidemark.shard": shard } }));
 
   const look = Effect.gen(function* () {
     const shards = yield* projection.lagging;

@@ -4,6 +4,7 @@ import { Activity } from "../summary/activity.ts";
 import { bucketCount, type Interval } from "../summary/bucket.ts";
 import { fillGaps, type Point } from "../summary/timeseries.ts";
 import type { Range } from "../summary/window.ts";
+import { inSpan } from "../trace.ts";
 
 /** The most points of a time series. */
 export const POINTS_MAX = 1_000;
@@ -67,4 +68,4 @@ export const accountTimeseries = Effect.fnUntraced(function* (
     asOf,
   };
   return answer;
-});
+}, inSpan("query"));

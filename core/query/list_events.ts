@@ -3,6 +3,7 @@ import { Effect } from "effect";
 import type { RecordedEvent } from "../event/event.ts";
 import { AccountEvents } from "../log/account_events.ts";
 import type { EventKey } from "../log/events_page.ts";
+import { inSpan } from "../trace.ts";
 
 /** How many events a page has unless asked, and at most. */
 export const PAGE_EVENTS_DEFAULT = 100;
@@ -81,4 +82,4 @@ export const listEvents = Effect.fnUntraced(function* (
     asOf,
   };
   return list;
-});
+}, inSpan("query"));

@@ -2,6 +2,7 @@ import { Clock, Context, Deferred, Effect } from "effect";
 
 import { shardOf } from "../event/shard.ts";
 import type { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
+import { inSpan } from "../trace.ts";
 import { type Answer, keyOf, type Question } from "./answer.ts";
 import type { AnswerMemory, AnswerStore } from "./answer_store.ts";
 import type { Horizon } from "./horizon.ts";
@@ -77,7 +78,8 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
 
   const read = Effect.fnUntraced(function* (question: Question, key: string) {
     const readAt = clock.currentTimeMillisUnsafe();
-    const summary = yield* summariseAccount(question.accountId, question.period, question.top);
+    const asked = summariseAccount(question.accountId, question.period, question.top);
+    const summary = yield* inSpan("summary")(asked);
     const { checkpoint, asOf } = summary;
     const shard = shardOf(question.accountId, shards);
     const answer: Answer = { text: present(summary), shard, checkpoint, asOf, readAt };
@@ -91,7 +93,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
   });
 
   const load = Effect.fnUntraced(function* (question: Question, key: string) {
-    const shared = yield* store.get(key);
+    const shared = yield* inSpan("cache")(store.get(key));
     const now = clock.currentTimeMillisUnsafe();
     if (shared === undefined || !isUsable(shared, question.accountId, now)) {
       return yield* read(question, key);
@@ -153,6 +155,9 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
         return isFresh(kept, now)
           ? answered
           : Effect.andThen(Effect.forkDetach(Effect.ignore(loadOnce(question, key))), answered);
-      }).pipe(Effect.tap((answered) => Effect.sync(() => count(answered)))),
+      }).pipe(
+        Effect.tap((answered) => Effect.sync(() => count(answered))),
+        inSpan("query"),
+      ),
   };
 });

@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect";
+import { Effect, Option, Tracer } from "effect";
 import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,6 +19,8 @@ export interface OpenedQueue {
   readonly makeRetriesDue: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+const TRACE = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
 
 const NO_OTHERS = { duplicates: 0, conflicts: 0 };
 
@@ -79,7 +81,37 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     };
     const id = await enqueue(batch);
     const jobs = await takeAll();
-    assert.equal(jobs, [{ id, batch, retries: 0 }]);
+    const [job] = jobs;
+    assert.equal(jobs, [{ id, batch, retries: 0, queuedAt: job?.queuedAt }]);
+  });
+
+  test("a job knows when it was queued, and the span that it was enqueued in, also when it comes again", async () => {
+    const before = Date.now();
+    const [traced, plain] = await Promise.all([
+      Effect.runPromise(
+        Effect.withParentSpan(opened.queue.enqueue(batchOf("1")), Tracer.externalSpan(TRACE)),
+      ),
+      enqueue(batchOf("2")),
+    ]);
+    const after = Date.now();
+    const check = (jobs: ReadonlyArray<Job>): void => {
+      const trace = new Map(jobs.map((job) => [job.id, job.trace]));
+      assert.equal(
+        trace,
+        new Map([
+          [traced, TRACE],
+          [plain, undefined],
+        ]),
+      );
+      for (const { queuedAt } of jobs) assert.ok(before <= queuedAt && queuedAt <= after);
+    };
+    const jobs = await takeAll();
+    check(jobs);
+    await Effect.runPromise(
+      opened.queue.settle(jobs.map((job) => ({ _tag: "Failed", job, reason: "a test" }))),
+    );
+    await opened.makeRetriesDue();
+    check(await takeAll());
   });
 
   test("any batches arrive as they were enqueued", async () => {

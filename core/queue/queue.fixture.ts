@@ -61,7 +61,7 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
     onSettle: () => Effect.void,
     add: (events) => {
       const id = `job-${entries.size + fake.settled.size + 1}`;
-      entries.set(id, { job: { id, batch: collapse(events), retries: 0 }, dueAt: 0 });
+      entries.set(id, { job: { id, batch: collapse(events), retries: 0, queuedAt: 0 }, dueAt: 0 });
       return id;
     },
     service: {

@@ -1,6 +1,7 @@
 import { Context, Data, type Effect, type Option } from "effect";
 
 import type { Batch } from "../event/batch.ts";
+import type { TraceContext } from "../trace.ts";
 
 /** Names one accepted batch: a UUID. */
 export type JobId = string;
@@ -11,6 +12,10 @@ export interface Job {
   readonly batch: Batch;
   /** How often it was handed out before: 0 on the first attempt. */
   readonly retries: number;
+  /** When it came, just before its commit: milliseconds since the Unix epoch, by the clock of who accepted it. */
+  readonly queuedAt: number;
+  /** The span in which it was enqueued, if that was traced. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** What became of the events of a job; the three add up to the events that were queued. */

@@ -3,7 +3,9 @@ import { Effect, Fiber, Schedule } from "effect";
 import { appendJobs } from "../log/append_jobs.ts";
 import { poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
+import { inSpan } from "../trace.ts";
 import { type Job, Queue, type Settlement } from "./queue.ts";
+import { traceJobs } from "./trace_jobs.ts";
 
 /**
  * About how many events a worker takes at once. More makes appends cheaper by the event and memory
@@ -29,16 +31,14 @@ export const runWorker = Effect.gen(function* () {
   const look = Effect.gen(function* () {
     const jobs = yield* queue.take(TAKE_EVENTS_MAX);
     if (jobs.length === 0) return "none" as const;
-    const settlements = yield* whileKeeping(
-      jobs,
-      Effect.gen(function* () {
-        const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
-        // Before settling: the events are visible sooner, and the order of these two does not matter.
-        yield* signals.appended.raise;
-        yield* queue.settle(appended).pipe(Effect.retry(WHILE_AWAY));
-        return appended;
-      }),
-    );
+    const work = Effect.gen(function* () {
+      const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
+      // Before settling: the events are visible sooner, and the order of these two does not matter.
+      yield* signals.appended.raise;
+      yield* queue.settle(appended).pipe(Effect.retry(WHILE_AWAY), inSpan("settle"));
+      return appended;
+    });
+    const settlements = yield* whileKeeping(jobs, traceJobs(jobs, work));
     yield* logFailures(settlements);
     const events = jobs.reduce((sum, { batch }) => sum + batch.events.length, 0);
     return events * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);

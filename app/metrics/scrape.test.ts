@@ -1,0 +1,102 @@
+import { Effect } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { ProjectionUnavailable } from "../../core/projection/projection.ts";
+import { makeMeters } from "./meters.ts";
+import { makeMetrics, type MetricSources } from "./scrape.ts";
+
+const test = suite("the metrics of a process");
+
+const caughtUp = Effect.succeed([{ shard: 0, head: 7, checkpoint: 7, seconds: 0 }]);
+
+const metricsOf = (sources: Partial<MetricSources>): Effect.Effect<string> =>
+  makeMetrics({
+    meters: makeMeters(),
+    process: () => {},
+    roles: new Set(["api", "worker"]),
+    connections: () => 3,
+    projection: { lag: caughtUp },
+    queue: { backlog: Effect.succeed({ events: 12, seconds: 0.5, deadLetters: 1 }) },
+    ...sources,
+  });
+
+const tell = (sources: Partial<MetricSources>): Promise<string> =>
+  Effect.runPromise(metricsOf(sources));
+
+test("answers are counted by tier, once however often somebody asks", async () => {
+  const counts = { lru: 3, redis: 2, miss: 1 };
+  const metrics = metricsOf({ cache: { counts } });
+  await Effect.runPromise(metrics);
+  counts.lru = 5;
+  const text = await Effect.runPromise(metrics);
+  assert.match(text, /^tidemark_cache_answers_total\{tier="lru"\} 5$/m);
+  assert.match(text, /^tidemark_cache_answers_total\{tier="redis"\} 2$/m);
+  assert.match(text, /^tidemark_cache_answers_total\{tier="miss"\} 1$/m);
+});
+
+test("Redis is 1 while it is used and 0 while it is done without", async () => {
+  let state = "ok";
+  const metrics = metricsOf({ redis: () => state });
+  assert.match(await Effect.runPromise(metrics), /^tidemark_redis_up 1$/m);
+  state = "away: connect ECONNREFUSED";
+  assert.match(await Effect.runPromise(metrics), /^tidemark_redis_up 0$/m);
+});
+
+test("lag is told by shard, in events and in seconds", async () => {
+  const lag = Effect.succeed([{ shard: 3, head: 10, checkpoint: 4, seconds: 1.5 }]);
+  const text = await tell({ projection: { lag } });
+  assert.match(text, /^tidemark_log_head\{shard="3"\} 10$/m);
+  assert.match(text, /^tidemark_projection_lag_events\{shard="3"\} 6$/m);
+  assert.match(text, /^tidemark_projection_lag_seconds\{shard="3"\} 1.5$/m);
+});
+
+test("what waits in the queue is told, and what is dead", async () => {
+  const text = await tell({});
+  assert.match(text, /^tidemark_queue_depth_events 12$/m);
+  assert.match(text, /^tidemark_queue_age_seconds 0.5$/m);
+  assert.match(text, /^tidemark_dead_letters 1$/m);
+  assert.match(text, /^tidemark_database_up 1$/m);
+});
+
+test("pools tell what of them is in use, idle and waited for", async () => {
+  const pool = { totalCount: 5, idleCount: 2, waitingCount: 7, options: { max: 6 } };
+  const text = await tell({ pools: { write: pool } });
+  assert.match(text, /^tidemark_database_connections\{pool="write",state="active"\} 3$/m);
+  assert.match(text, /^tidemark_database_connections\{pool="write",state="idle"\} 2$/m);
+  assert.match(text, /^tidemark_database_connections_waiting\{pool="write"\} 7$/m);
+  assert.match(text, /^tidemark_database_connections_max\{pool="write"\} 6$/m);
+});
+
+test("without the database the rest is told, and nothing of how it was before", async () => {
+  let away = false;
+  const lag = Effect.suspend(() =>
+    away ? Effect.fail(new ProjectionUnavailable({ cause: new Error("away") })) : caughtUp,
+  );
+  const meters = makeMeters();
+  meters.counter({ name: "things_total", help: "Things" })(4);
+  const metrics = metricsOf({ meters, redis: () => "ok", projection: { lag } });
+  assert.match(await Effect.runPromise(metrics), "tidemark_projection_lag_events");
+  away = true;
+  const text = await Effect.runPromise(metrics);
+  assert.match(text, /^tidemark_redis_up 1$/m);
+  assert.match(text, /^things_total 4$/m);
+  assert.match(text, /^tidemark_role\{role="worker"\} 1$/m);
+  assert.match(text, /^tidemark_http_connections 3$/m);
+  assert.match(text, /^tidemark_database_up 0$/m);
+  assert.not.match(text, "tidemark_projection_lag_events");
+});
+
+test("a service that is still starting says that it has no database", async () => {
+  const text = await Effect.runPromise(
+    makeMetrics({
+      meters: makeMeters(),
+      process: () => {},
+      roles: new Set(["api"]),
+      connections: () => 0,
+    }),
+  );
+  assert.match(text, /^tidemark_database_up 0$/m);
+});
+
+test.run();

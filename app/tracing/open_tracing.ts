@@ -1,0 +1,55 @@
+import { Context, Effect, Layer, type Scope, Tracer } from "effect";
+import { OtlpSerialization, OtlpTracer } from "effect/observability";
+
+import type { RequestTracing } from "../../adapters/koa/trace_requests.ts";
+import { Sampling } from "../../core/trace.ts";
+import type { Configuration } from "../configuration.ts";
+import { VERSION } from "../metrics/version.ts";
+import { collectorClient } from "./exporter.ts";
+
+type TracingSettings = Pick<
+  Configuration,
+  | "OTEL_EXPORTER_OTLP_ENDPOINT"
+  | "OTEL_EXPORTER_OTLP_HEADERS"
+  | "OTEL_EXPORTER_OTLP_PROTOCOL"
+  | "OTEL_SERVICE_NAME"
+  | "OTEL_TRACES_SAMPLER_ARG"
+>;
+
+/** How often spans are sent. */
+const EXPORT_INTERVAL = "2 seconds";
+
+/** How long the last spans may keep a process that ends. */
+const SHUTDOWN_TIMEOUT = "2 seconds";
+
+/**
+ * Sends spans to an OpenTelemetry collector over HTTP until the scope closes; undefined without one, and then
+ * nothing of tracing runs anywhere.
+ */
+export const openTracing = (
+  settings: TracingSettings,
+): Effect.Effect<RequestTracing | undefined, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: ratio } = settings;
+    if (endpoint === undefined) return undefined;
+    const serialization =
+      settings.OTEL_EXPORTER_OTLP_PROTOCOL === "http/json"
+        ? OtlpSerialization.layerJson
+        : OtlpSerialization.layerProtobuf;
+    const layer = OtlpTracer.layer({
+      url: `${endpoint.replace(/\/$/, "")}/v1/traces`,
+      headers: settings.OTEL_EXPORTER_OTLP_HEADERS,
+      resource: { serviceName: settings.OTEL_SERVICE_NAME, serviceVersion: VERSION },
+      exportInterval: EXPORT_INTERVAL,
+      shutdownTimeout: SHUTDOWN_TIMEOUT,
+    }).pipe(Layer.provide([serialization, collectorClient]));
+    const context = yield* Layer.build(layer);
+    return {
+      tracer: Context.get(context, Tracer.Tracer),
+      sample: () => Math.random() < ratio,
+    };
+  });
+
+/** What makes spans of whatever runs in it. */
+export const tracingContext = ({ tracer, sample }: RequestTracing): Context.Context<never> =>
+  Context.make(Tracer.Tracer, tracer).pipe(Context.add(Sampling, sample));
