@@ -43,6 +43,7 @@ const askOften = (
   const asked = Effect.gen(function* () {
     const http = yield* openHttp(
       readConfiguration({ PORT: "0", TRUST_PROXY: "1", ...environment }),
+      makeMeters(),
     );
     const principal = { ...ANYONE };
     const access = {

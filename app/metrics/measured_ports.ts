@@ -129,7 +129,7 @@ export const measuredReads = (
     summaries: {
       ...summaries,
       summary: (...question) => summary(summaries.summary(...question)),
-      sampleAccounts: (limit) => sample(summaries.sampleAccounts(limit)),
+      sampleAccounts: (...question) => sample(summaries.sampleAccounts(...question)),
     },
     activity: { ...activity, counts: (...question) => timeseries(activity.counts(...question)) },
     accountEvents: {
