@@ -21,7 +21,7 @@ export interface Http {
   readonly connections: () => number;
   /** What readiness tells from now on. */
   readonly enter: (phase: Phase) => void;
-  /** What the metrics tell from now on; nothing before. */
+  /** What the metrics tell from now on. */
   readonly expose: (metrics: Effect.Effect<string>) => void;
   /** Opens the routes of the API, or leaves them out for good. */
   readonly serve: (services: ApplicationOptions["services"], entrance?: Entrance) => void;

@@ -31,6 +31,7 @@ export interface ApplicationOptions extends HealthOptions {
   readonly corsOrigins: ReadonlySet<string>;
   /** Is told of every request that failed by a fault of ours, and why. */
   readonly onDefect: (defect: unknown, request: FailedRequest) => void;
+  /** Is told of every request that is over. */
   readonly onAnswered: OnAnswered;
   /** How requests are traced; undefined if they are not. */
   readonly tracing?: RequestTracing | undefined;

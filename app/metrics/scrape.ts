@@ -4,8 +4,7 @@ import type pg from "pg";
 import type { Lag, Projection } from "../../core/projection/projection.ts";
 import type { SummaryCache } from "../../core/query/summary_cache.ts";
 import type { Backlog, Queue } from "../../core/queue/queue.ts";
-import type { Family } from "./meters.ts";
-import { makeMeters, type Meters } from "./meters.ts";
+import { type Family, makeMeters, type Meters } from "./meters.ts";
 
 /** What the metrics are looked up from, as far as there is such a thing already. */
 export interface MetricSources {

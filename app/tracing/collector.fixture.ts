@@ -56,11 +56,11 @@ export const startCollector = async (
   const requests: Array<{ path: string; headers: IncomingHttpHeaders }> = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     requests.push({ path: request.url ?? "", headers: request.headers });
-    const data = (await json(request)) as TraceData;
     const status = answers();
     if (status === "never") return;
     if (status === 200) {
-      for (const { resource, scopeSpans } of data.resourceSpans) {
+      const { resourceSpans } = (await json(request)) as TraceData;
+      for (const { resource, scopeSpans } of resourceSpans) {
         resources.push(attributesOf(resource));
         for (const scope of scopeSpans) spans.push(...scope.spans);
       }

@@ -1,8 +1,12 @@
+import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { LogUnavailable } from "../../core/log/event_log.ts";
+import { inNewTrace, recordSpan } from "../../core/trace.ts";
 import { createTestDatabase, type TestDatabase } from "../../scripts/test/database.ts";
 import { accept, anEvent, postEvents, statusOf, untilLogins } from "../api_client.fixture.ts";
+import { readConfiguration } from "../configuration.ts";
 import {
   killServices,
   type ServiceProcess,
@@ -15,6 +19,7 @@ import {
   type Collector,
   startCollector,
 } from "./collector.fixture.ts";
+import { openTracing, tracingContext } from "./open_tracing.ts";
 
 const test = suite<{ database: TestDatabase }>("tracing");
 
@@ -171,6 +176,53 @@ test("a request that fails is a span that failed, with its problem", async (cont
   assert.is(attributesOf(refused).get("tidemark.problem"), "event-invalid");
   assert.is(refused.status.code, 1, "what the client did wrong is no failure of ours");
   await service.stop();
+  await collector.close();
+});
+
+test("of a failure only its name is told, and not what a database said of the data", async () => {
+  const collector = await startCollector();
+  const settings = readConfiguration({
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+  });
+  const cause = new Error("invalid input: somebody's secret");
+  const failing = inNewTrace("failing")(Effect.fail(new LogUnavailable({ cause })));
+  await Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const tracing = yield* openTracing(settings);
+        assert.ok(tracing);
+        yield* Effect.exit(Effect.provideContext(failing, tracingContext(tracing)));
+      }),
+    ),
+  );
+  const span = await found(collector, "failing");
+  assert.is(span.status.code, 2);
+  assert.match(JSON.stringify(span), "LogUnavailable");
+  assert.not.match(JSON.stringify(span), "secret");
+  await collector.close();
+});
+
+test("a flood of spans towards a collector that does not answer is thrown away, and not kept", async () => {
+  const collector = await startCollector(() => "never");
+  const settings = readConfiguration({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
+  const parent = { traceId: "a".repeat(32), spanId: "b".repeat(16) };
+  await Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const tracing = yield* openTracing(settings);
+        assert.ok(tracing);
+        for (let i = 0; i < 20_000; i++) {
+          recordSpan(tracing.tracer, { name: "one of many", parent, from: 0, to: 1 });
+        }
+        yield* Effect.promise(() =>
+          until(async () => collector.requests.length >= 8, "fewer requests came than may"),
+        );
+        yield* Effect.sleep("100 millis");
+        assert.is(collector.requests.length, 8);
+      }),
+    ),
+  );
   await collector.close();
 });
 

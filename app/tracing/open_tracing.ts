@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, type Scope, Tracer } from "effect";
+import { Cause, Context, Effect, Exit, Layer, Predicate, type Scope, Tracer } from "effect";
 import { OtlpSerialization, OtlpTracer } from "effect/observability";
 
 import type { RequestTracing } from "../../adapters/koa/trace_requests.ts";
@@ -45,10 +45,32 @@ export const openTracing = (
     }).pipe(Layer.provide([serialization, collectorClient]));
     const context = yield* Layer.build(layer);
     return {
-      tracer: Context.get(context, Tracer.Tracer),
+      tracer: discreet(Context.get(context, Tracer.Tracer)),
       sample: () => Math.random() < ratio,
     };
   });
+
+/**
+ * Leaves of a failure only what it is called: the message of a database may repeat what was sent, and would be
+ * told with its stack and its cause.
+ */
+const discreet = (tracer: Tracer.Tracer): Tracer.Tracer =>
+  Tracer.make({
+    span: (options) => {
+      const span = tracer.span(options);
+      const end = span.end.bind(span);
+      span.end = (at, exit) => {
+        const failed = Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause);
+        end(at, failed ? Exit.fail(nameOf(Cause.squash(exit.cause))) : exit);
+      };
+      return span;
+    },
+  });
+
+const nameOf = (failure: unknown): string => {
+  if (Predicate.hasProperty(failure, "_tag")) return String(failure._tag);
+  return failure instanceof Error ? failure.name : "failure";
+};
 
 /** What makes spans of whatever runs in it. */
 export const tracingContext = ({ tracer, sample }: RequestTracing): Context.Context<never> =>
