@@ -1,12 +1,14 @@
 import Router from "@koa/router";
-import type { Context as Services } from "effect";
+import { Context as Services } from "effect";
 import Koa, { type Context, type Next } from "koa";
 
 import type { Access } from "../../core/access/access.ts";
+import { EventRules } from "../../core/event/rules.ts";
 import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
 import { observeAnswer, observeAnswers, type OnAnswered, UNMATCHED } from "./observe.ts";
+import { addDocumentRoutes } from "./openapi/document_routes.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
@@ -59,6 +61,7 @@ export const makeApplication = (options: ApplicationOptions): Koa => {
   addHealthRoutes(router, options);
   if (typeof services === "object") {
     addApiRoutes(router, services, limits);
+    addDocumentRoutes(router, Services.get(services, EventRules));
     const summary = makeSummaryRoute(services, limits.answerTimeoutMs, onAnswered);
     app.use(summary.answerKept);
     summary.addRoute(router);

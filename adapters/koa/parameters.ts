@@ -32,28 +32,100 @@ const positiveInteger = z
   .regex(/^[1-9][0-9]*$/, "must be a positive integer")
   .transform(Number);
 
+/** What the OpenAPI document says of a positive integer, which arrives as text. */
+const INTEGER = { type: "integer", minimum: 1 } as const;
+
+const positiveIntegerUpTo = (max: number) =>
+  positiveInteger.pipe(z.number().max(max, `must be at most ${max}`).meta(INTEGER));
+
 // An offset can move the last hours of the year 9999 into the next, which ISO 8601 writes in a way of
 // its own.
 const TIMESTAMP_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-const timestamp = z.string().transform((text, context) => {
-  // An unescaped + reaches us as a space.
-  const ms = parseTimestamp(text.replace(" ", "+"));
-  if (ms !== undefined && ms <= TIMESTAMP_MAX) return ms;
-  context.addIssue("must be an ISO 8601 timestamp with an offset, such as 2026-01-31T00:00:00Z");
-  return z.NEVER;
-});
-
-const summaryParameters = z
-  .strictObject({
-    window: z.enum(WINDOW_NAMES, `must be one of ${WINDOW_NAMES.join(", ")}`).optional(),
-    from: timestamp.optional(),
-    to: timestamp.optional(),
-    top: positiveInteger
-      .refine((top) => top <= TOP_USERS_MAX, `must be at most ${TOP_USERS_MAX}`)
-      .default(TOP_USERS_DEFAULT),
+const timestamp = z
+  .string()
+  .transform((text, context) => {
+    // An unescaped + reaches us as a space.
+    const ms = parseTimestamp(text.replace(" ", "+"));
+    if (ms !== undefined && ms <= TIMESTAMP_MAX) return ms;
+    context.addIssue("must be an ISO 8601 timestamp with an offset, such as 2026-01-31T00:00:00Z");
+    return z.NEVER;
   })
-  .transform(({ window, from, to, top }, context): { period: Period; top: number } => {
+  .meta({ type: "string", format: "date-time" });
+
+const fromParameter = timestamp
+  .optional()
+  .meta({ description: "Events at or after this instant." });
+const toParameter = timestamp.optional().meta({ description: "Events before this instant." });
+
+const typeParameter = z
+  .string()
+  .regex(EVENT_TYPE_PATTERN, `must match ${EVENT_TYPE_PATTERN.source}`)
+  .optional()
+  .meta({ description: "Only events of this type." });
+
+/** The query parameters of each route that has any, by themselves: what they mean together is below. */
+export const QUERY_PARAMETERS = {
+  sample: z.strictObject({
+    limit: positiveInteger
+      .transform((limit) => Math.min(limit, SAMPLE_MAX))
+      .meta(INTEGER)
+      .default(SAMPLE_DEFAULT)
+      .meta({ description: `How many accounts; over ${SAMPLE_MAX} means ${SAMPLE_MAX}.` }),
+  }),
+
+  summary: z.strictObject({
+    window: z
+      .enum(WINDOW_NAMES, `must be one of ${WINDOW_NAMES.join(", ")}`)
+      .optional()
+      .meta({
+        description:
+          "A range that ends now, to the millisecond: `last_24h` unless asked. Not together with `from` and `to`.",
+      }),
+    from: fromParameter.meta({
+      description: "Events at or after this instant. Together with `to`, instead of `window`.",
+    }),
+    to: toParameter.meta({
+      description: `Events before this instant: after \`from\`, by at most ${RANGE_DAYS_MAX} days.`,
+    }),
+    top: positiveIntegerUpTo(TOP_USERS_MAX)
+      .default(TOP_USERS_DEFAULT)
+      .meta({ description: "How many users are named." }),
+  }),
+
+  timeseries: z.strictObject({
+    interval: z
+      .enum(INTERVAL_NAMES, `must be one of ${INTERVAL_NAMES.join(", ")}`)
+      .default("hour")
+      .meta({
+        description: "How long a bucket is. Buckets begin on the full hour or at midnight, UTC.",
+      }),
+    from: fromParameter.meta({
+      description:
+        "Events at or after this instant. Together with `to`; without both, the last 24 hours, or the last 30 days by day.",
+    }),
+    to: toParameter.meta({
+      description: `Events before this instant: after \`from\`, by at most ${POINTS_MAX} points.`,
+    }),
+    type: typeParameter,
+  }),
+
+  events: z.strictObject({
+    limit: positiveIntegerUpTo(PAGE_EVENTS_MAX)
+      .default(PAGE_EVENTS_DEFAULT)
+      .meta({ description: "The most events of the page." }),
+    cursor: z.string().optional().meta({
+      description:
+        "The `next_cursor` of an earlier answer: the page behind that one. It holds the range and the type; beside it they may be left out.",
+    }),
+    from: fromParameter,
+    to: toParameter,
+    type: typeParameter,
+  }),
+};
+
+const summaryParameters = QUERY_PARAMETERS.summary.transform(
+  ({ window, from, to, top }, context): { period: Period; top: number } => {
     const refuse = (path: string, message: string): never => {
       context.addIssue({ code: "custom", path: [path], message });
       return z.NEVER;
@@ -68,18 +140,11 @@ const summaryParameters = z
       return refuse("to", `must be at most ${RANGE_DAYS_MAX} days after from`);
     }
     return { period: { from, to }, top };
-  });
+  },
+);
 
-const eventType = z.string().regex(EVENT_TYPE_PATTERN, `must match ${EVENT_TYPE_PATTERN.source}`);
-
-const timeseriesParameters = z
-  .strictObject({
-    interval: z.enum(INTERVAL_NAMES, `must be one of ${INTERVAL_NAMES.join(", ")}`).default("hour"),
-    from: timestamp.optional(),
-    to: timestamp.optional(),
-    type: eventType.optional(),
-  })
-  .transform(({ interval, from, to, type = null }, context): TimeseriesQuery => {
+const timeseriesParameters = QUERY_PARAMETERS.timeseries.transform(
+  ({ interval, from, to, type = null }, context): TimeseriesQuery => {
     const refuse = (path: string, message: string): never => {
       context.addIssue({ code: "custom", path: [path], message });
       return z.NEVER;
@@ -97,26 +162,13 @@ const timeseriesParameters = z
       );
     }
     return { interval, range, type };
-  });
+  },
+);
 
-const eventsParameters = z
-  .strictObject({
-    limit: positiveInteger
-      .refine((limit) => limit <= PAGE_EVENTS_MAX, `must be at most ${PAGE_EVENTS_MAX}`)
-      .default(PAGE_EVENTS_DEFAULT),
-    cursor: z.string().optional(),
-    from: timestamp.optional(),
-    to: timestamp.optional(),
-    type: eventType.optional(),
-  })
-  .refine(({ from, to }) => from === undefined || to === undefined || from < to, {
-    path: ["to"],
-    message: "must be after from",
-  });
-
-const sampleParameters = z.strictObject({
-  limit: positiveInteger.transform((limit) => Math.min(limit, SAMPLE_MAX)).default(SAMPLE_DEFAULT),
-});
+const eventsParameters = QUERY_PARAMETERS.events.refine(
+  ({ from, to }) => from === undefined || to === undefined || from < to,
+  { path: ["to"], message: "must be after from" },
+);
 
 export const readSummaryParameters = (query: string) => read(summaryParameters, query);
 
@@ -154,7 +206,7 @@ const NO_CURSOR = "must be the next_cursor of an earlier answer for the same acc
 const refuseCursor = (message: string): Result.Result<never, RequestFault> =>
   Result.fail({ _tag: "ParametersInvalid", issues: [{ index: null, path: "cursor", message }] });
 
-export const readSampleParameters = (query: string) => read(sampleParameters, query);
+export const readSampleParameters = (query: string) => read(QUERY_PARAMETERS.sample, query);
 
 /** An account id out of the path. */
 export const readAccountId = (id: string): Result.Result<string, RequestFault> => {

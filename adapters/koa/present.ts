@@ -5,12 +5,13 @@ import type { EventsList } from "../../core/query/list_events.ts";
 import type { AccountSummary } from "../../core/query/summarise_account.ts";
 import type { JobStatus } from "../../core/queue/queue.ts";
 import { writeCursor } from "./events_cursor.ts";
+import type { Body } from "./openapi/bodies.ts";
 
 /** A summary as the API shows it, as JSON: it is kept, and sent many times. */
 export const summaryText = (summary: AccountSummary): string =>
   JSON.stringify(summaryBody(summary));
 
-const summaryBody = (summary: AccountSummary) => ({
+const summaryBody = (summary: AccountSummary): Body<"Summary"> => ({
   account_id: summary.accountId,
   window: summary.window,
   // By name, so that equal summaries are equal texts. No type begins with a digit or with "__".
@@ -22,7 +23,7 @@ const summaryBody = (summary: AccountSummary) => ({
 });
 
 /** A time series as the API shows it. */
-export const timeseriesBody = (timeseries: AccountTimeseries) => ({
+export const timeseriesBody = (timeseries: AccountTimeseries): Body<"Timeseries"> => ({
   account_id: timeseries.accountId,
   interval: timeseries.interval,
   points: timeseries.points.map(({ start, totals }) => ({
@@ -35,7 +36,7 @@ export const timeseriesBody = (timeseries: AccountTimeseries) => ({
 });
 
 /** A page of an account's events as the API shows it. */
-export const eventsBody = ({ accountId, events, next, asOf }: EventsList) => ({
+export const eventsBody = ({ accountId, events, next, asOf }: EventsList): Body<"EventPage"> => ({
   account_id: accountId,
   events: events.map(eventBody),
   next_cursor: next === null ? null : writeCursor(next, accountId),
@@ -43,18 +44,20 @@ export const eventsBody = ({ accountId, events, next, asOf }: EventsList) => ({
 });
 
 /** An event as it was sent, and when it was recorded. */
-const eventBody = (event: RecordedEvent) => ({
+const eventBody = (event: RecordedEvent): Body<"RecordedEvent"> => ({
   event_id: event.eventId,
   account_id: event.accountId,
   user_id: event.userId,
   type: event.type,
   timestamp: formatTimestamp(event.occurredAt),
-  ...(event.metadata === null ? {} : { metadata: JSON.parse(event.metadata) as unknown }),
+  ...(event.metadata === null
+    ? {}
+    : { metadata: JSON.parse(event.metadata) as Record<string, unknown> }),
   recorded_at: formatTimestamp(event.recordedAt),
 });
 
 /** A job as the API shows it. */
-export const jobBody = (job: JobStatus) => ({
+export const jobBody = (job: JobStatus): Body<"Job"> => ({
   job_id: job.jobId,
   state: job.state,
   queued: job.queued,

@@ -1,0 +1,151 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { rulesWith } from "../../../core/event/decode.fixture.ts";
+import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
+import { makeMemoryServices } from "../../../scripts/test/memory_services.ts";
+import { makeApplication } from "../application.ts";
+import { type DocumentedOperation, makeContract } from "./contract.fixture.ts";
+import { openApiDocument } from "./document.ts";
+
+const test = suite("openApiDocument");
+
+const document = openApiDocument(EVENT_RULES_DEFAULT);
+const contract = makeContract(document);
+
+const nameOf = ({ method, path }: Pick<DocumentedOperation, "method" | "path">): string =>
+  `${method.toUpperCase()} ${path}`;
+
+/** The routes of the application, as its router has them. */
+const routes = (): ReadonlyArray<string> => {
+  const app = makeApplication({
+    services: makeMemoryServices().services,
+    access: undefined,
+    limits: { answerTimeoutMs: 1, bodiesBytesMax: 1 },
+    rateLimit: { anonymousPerMinute: 1, limitLoopback: false, shared: undefined },
+    proxies: 0,
+    readiness: async () => ({ ready: true, checks: {} }),
+    metrics: async () => "",
+    onDefect: () => {},
+  });
+  const routers = app.middleware.flatMap((middleware) =>
+    "router" in middleware ? [middleware.router as Routed] : [],
+  );
+  return routers.flatMap(({ stack }) =>
+    stack.flatMap(({ path, methods }) =>
+      methods
+        // Every GET is a HEAD, too.
+        .filter((method) => method !== "HEAD")
+        .map((method) => nameOf({ method, path: path.replaceAll(/:(\w+)/g, "{$1}") })),
+    ),
+  );
+};
+
+interface Routed {
+  readonly stack: ReadonlyArray<{ readonly path: string; readonly methods: string[] }>;
+}
+
+test("it is valid OpenAPI 3.1", async () => {
+  for (const types of [EVENT_RULES_DEFAULT.types, "*"] as const) {
+    const any = openApiDocument(rulesWith({ types }));
+    // As it is sent. The validator puts what references refer to in their place.
+    const sent = JSON.parse(JSON.stringify(any)) as Record<string, unknown>;
+    const { valid, errors } = await new Validator().validate(sent);
+    assert.ok(valid, JSON.stringify(errors));
+  }
+});
+
+test("what the validator of this test is for: it finds what is not OpenAPI", async () => {
+  const { components: _, ...broken } = { ...document, paths: { "/x": { get: { responses: 1 } } } };
+  assert.not.ok((await new Validator().validate(structuredClone(broken))).valid);
+});
+
+test("it has every route of the service, and no other", () => {
+  const found = routes();
+  assert.ok(found.length > 10, "the router is not where this test looks for it");
+  assert.equal(found.toSorted(), contract.operations.map(nameOf).toSorted());
+});
+
+test("every parameter in a path is told, and no other", () => {
+  for (const { path, parameters } of contract.operations) {
+    const inPath = parameters.filter((parameter) => parameter.in === "path");
+    assert.equal(
+      inPath.map(({ name }) => `{${name}}`),
+      path.match(/\{[^}]+\}/g) ?? [],
+    );
+  }
+});
+
+test("operations have names of their own", () => {
+  const names = contract.operations.map(({ operationId }) => operationId);
+  assert.is(new Set(names).size, names.length);
+});
+
+test("everything that is referred to is there", () => {
+  const references = JSON.stringify(document).match(/"#\/[^"]+"/g) ?? [];
+  assert.ok(references.length > 50);
+  for (const reference of references) {
+    const keys = (JSON.parse(reference) as string).slice(2).split("/");
+    const found = keys.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], document);
+    assert.ok(found, reference);
+  }
+});
+
+test("everything that is there is referred to", () => {
+  const text = JSON.stringify(document);
+  for (const [kind, components] of Object.entries(document.components)) {
+    if (kind === "securitySchemes") continue;
+    for (const name of Object.keys(components)) {
+      // What no operation answers with is an answer to a path or a method that is none.
+      if (name === "route-unknown" || name === "method-not-allowed") continue;
+      assert.ok(text.includes(`"#/components/${kind}/${name}"`), `${kind}/${name}`);
+    }
+  }
+});
+
+test("every example is as its schema says", () => {
+  let examples = 0;
+  const check = (schema: object, value: unknown): void => {
+    examples++;
+    assert.is(contract.misfit(schema, value), undefined, JSON.stringify(value));
+  };
+  const problems: Record<string, { value?: unknown }> = document.components.examples;
+  for (const { body, parameters, responses } of contract.operations) {
+    if (body !== undefined) check(body.schema, body.example);
+    for (const parameter of parameters) {
+      if ("example" in parameter) check(parameter.schema, parameter.example);
+    }
+    for (const { content = {} } of Object.values(responses)) {
+      for (const [type, media] of Object.entries(content)) {
+        if (!type.endsWith("problem+json")) {
+          // This document is the one whose example is cut short.
+          check(media.schema, media.example);
+          continue;
+        }
+        for (const { $ref } of Object.values(media.examples ?? {})) {
+          check(media.schema, problems[$ref.slice($ref.lastIndexOf("/") + 1)]?.value);
+        }
+      }
+    }
+  }
+  assert.ok(examples > 80, String(examples));
+});
+
+test("the types that it allows are those that the service accepts", () => {
+  const typeUnder = (types: ReadonlySet<string> | "*") => {
+    const { schemas } = openApiDocument(rulesWith({ types })).components;
+    return schemas["Event"]?.properties?.["type"];
+  };
+  assert.equal(typeUnder(new Set(["order.placed"])), { type: "string", enum: ["order.placed"] });
+  assert.equal(typeUnder("*"), { type: "string", pattern: "^[a-z][a-z0-9_.:-]{0,63}$" });
+});
+
+test("its server is relative, so that no Host can lead anywhere else", () => {
+  assert.equal(
+    document.servers.map(({ url }) => url),
+    ["/"],
+  );
+});
+
+test.run();

@@ -1,0 +1,63 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
+import { type Api, get, problemIn, requestBytes, send, startApi } from "../api.fixture.ts";
+import { makeContract } from "./contract.fixture.ts";
+import { openApiDocument } from "./document.ts";
+
+const test = suite<{ api: Api }>("addDocumentRoutes");
+
+test.before(async (context) => {
+  context.api = await startApi();
+});
+test.after(async ({ api }) => {
+  assert.equal(api.defects, []);
+  await api.close();
+});
+
+const document = openApiDocument(EVENT_RULES_DEFAULT);
+const { operations, holds } = makeContract(document);
+
+test("the document is served as it is, whatever Host is asked", async ({ api }) => {
+  for (const host of ["tidemark", "evil.example"]) {
+    const answer = await send(api, requestBytes("GET /openapi.json", "", { Host: host }));
+    assert.equal(JSON.parse(answer.body), JSON.parse(JSON.stringify(document)));
+    assert.not.match(answer.body, "evil");
+  }
+});
+
+for (const path of ["/openapi.json", "/docs"]) {
+  test(`${path} is as the document says, and not sent again to who has it`, async ({ api }) => {
+    const operation = operations.find((each) => each.path === path);
+    assert.ok(operation);
+    const first = await get(api, path);
+    assert.is(first.status, 200);
+    holds(operation, first);
+    const etag = first.headers["etag"] ?? "";
+    const again = await send(api, requestBytes(`GET ${path}`, "", { "If-None-Match": etag }));
+    assert.is(again.status, 304);
+    holds(operation, again);
+  });
+
+  test(`${path} is there where the API is, and nowhere else`, async () => {
+    const without = await startApi({ services: undefined });
+    problemIn(await get(without, path), 404, "route-unknown");
+    await without.close();
+    const starting = await startApi({ services: "starting" });
+    problemIn(await get(starting, path), 503, "starting");
+    await starting.close();
+  });
+}
+
+test("the page may load nothing, run nothing but its own script, and ask nobody but the service", async ({
+  api,
+}) => {
+  const { headers } = await get(api, "/docs");
+  const policy = headers["content-security-policy"] ?? "";
+  assert.match(policy, /^default-src 'none'; /);
+  assert.match(policy, "connect-src 'self'");
+  for (const lax of ["unsafe", "http", "*"]) assert.not.ok(policy.includes(lax));
+});
+
+test.run();

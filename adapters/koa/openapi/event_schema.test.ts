@@ -1,0 +1,116 @@
+import { Result } from "effect";
+import * as fc from "fast-check";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { decodeBatch } from "../../../core/command/decode_batch.ts";
+import { rulesWith } from "../../../core/event/decode.fixture.ts";
+import { EVENT_RULES_DEFAULT, type EventRules } from "../../../core/event/rules.ts";
+import { parseJson } from "../../../core/json/parse.ts";
+import { fitting, mutate, mutation } from "./arbitrary.fixture.ts";
+import { makeContract } from "./contract.fixture.ts";
+import { openApiDocument } from "./document.ts";
+import { eventSchemas } from "./event_schema.ts";
+
+const test = suite("eventSchemas");
+
+const NOW = Date.UTC(2026, 0, 31, 12);
+
+const RULES: ReadonlyArray<EventRules> = [
+  EVENT_RULES_DEFAULT,
+  rulesWith({ types: "*" }),
+  rulesWith({ types: new Set(["order.placed", "x"]) }),
+];
+
+/** Why a body is refused, as its text goes through the service's own parser and decoder. */
+const refusal = (text: string, rules: EventRules): ReadonlyArray<string> => {
+  const parsed = parseJson(text);
+  if (Result.isFailure(parsed)) throw new Error(`no JSON: ${text}`);
+  const decoded = decodeBatch(parsed.success, rules, NOW);
+  if (Result.isSuccess(decoded)) return [];
+  const { failure } = decoded;
+  return "issues" in failure ? failure.issues.map(({ message }) => message) : [failure._tag];
+};
+
+/** What the schema says in words only, as the decoder says it. */
+const IN_WORDS = [
+  /^is too old: must not be before /,
+  /^is in the future: must not be after /,
+  /^must not nest deeper than 32 levels$/,
+  /^must be at most 32768 bytes as JSON$/,
+  /^is the number .*, which would lose value/,
+];
+
+/** Whether a timestamp, good in its form, is of a day that there never was, or of before the year 100. */
+const isNoDay = (timestamp: string): boolean => {
+  const day = timestamp.slice(0, 10);
+  const date = new Date(`${day}T00:00:00Z`);
+  return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== day || day < "0100";
+};
+
+/** Whether a body that fits the schema may be refused for this reason. */
+const isInWords = (reason: string, body: unknown): boolean =>
+  reason.startsWith("must be an ISO 8601 timestamp")
+    ? (body as Body).events.some(({ timestamp }) => isNoDay(timestamp))
+    : IN_WORDS.some((words) => words.test(reason));
+
+interface Body {
+  readonly events: ReadonlyArray<{ readonly timestamp: string }>;
+}
+
+for (const rules of RULES) {
+  const types = rules.types === "*" ? "*" : [...rules.types].join(", ");
+  const schemas = eventSchemas(rules);
+  const { misfit } = makeContract(openApiDocument(rules));
+  const batch = schemas["Batch"] ?? {};
+  const fits = fitting(batch, schemas, NOW);
+
+  test(`whatever fits the schema is accepted (types ${types})`, () => {
+    fc.assert(
+      fc.property(fits, (body) => {
+        assert.is(misfit(batch, body), undefined, "what was made for the schema fits it");
+        assert.equal(refusal(JSON.stringify(body), rules), []);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test(`as many events fit the schema as are accepted (types ${types})`, () => {
+    const [event] = fc.sample(fitting(schemas["Event"] ?? {}, schemas, NOW), {
+      numRuns: 1,
+      seed: 1,
+    });
+    for (const [length, fit] of [
+      [0, false],
+      [1, true],
+      [1_000, true],
+      [1_001, false],
+    ] as const) {
+      const body = { events: Array.from({ length }, () => event) };
+      assert.is(misfit(batch, body) === undefined, fit, String(length));
+      assert.is(refusal(JSON.stringify(body), rules).length === 0, fit, String(length));
+    }
+  });
+
+  test(`whatever is accepted fits the schema, and what is refused for more than words does not (types ${types})`, () => {
+    const outcomes = { accepted: 0, refused: 0 };
+    fc.assert(
+      fc.property(fits, fc.array(mutation, { minLength: 1, maxLength: 3 }), (sent, mutations) => {
+        const text = JSON.stringify(mutations.reduce(mutate, sent)) ?? "null";
+        const reasons = refusal(text, rules);
+        const body = JSON.parse(text) as unknown;
+        const wrong = misfit(batch, body);
+        outcomes[reasons.length === 0 ? "accepted" : "refused"]++;
+        if (reasons.length === 0) assert.is(wrong, undefined, text);
+        else if (wrong === undefined) {
+          const inWords = reasons.some((reason) => isInWords(reason, body));
+          assert.ok(inWords, `fits the schema and is refused: ${reasons.join(", ")}: ${text}`);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    assert.ok(outcomes.accepted > 100 && outcomes.refused > 500, JSON.stringify(outcomes));
+  });
+}
+
+test.run();

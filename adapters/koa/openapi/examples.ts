@@ -1,0 +1,114 @@
+import type { RecordedEvent } from "../../../core/event/event.ts";
+import type { EventTypes } from "../../../core/event/types.ts";
+import { eventsBody, jobBody, summaryText, timeseriesBody } from "../present.ts";
+import type { Body } from "./bodies.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const NOW = Date.UTC(2026, 10, 22, 8, 16, 7, 727);
+const OCCURRED_AT = Date.UTC(2026, 10, 22, 8, 16, 7);
+const JOB_ID = "01a20253-aa0c-79c1-b28a-b136a2df5001";
+
+/** Bodies as they are really sent: by the same functions, of the accepted types. */
+export const exampleBodies = (types: EventTypes) => {
+  const [first = "login", second = first] = types === "*" ? ["login", "custom"] : [...types];
+  const event: RecordedEvent = {
+    accountId: "acme",
+    eventId: "e2",
+    userId: "bob",
+    type: second,
+    occurredAt: OCCURRED_AT,
+    metadata: '{"plan":"pro"}',
+    fingerprint: 0,
+    shard: 0,
+    position: 2,
+    recordedAt: NOW,
+  };
+  const range = { from: NOW - DAY_MS, to: NOW };
+  const asOf = NOW + 3;
+  const counts = new Map(
+    first === second
+      ? [[first, 2]]
+      : [
+          [first, 1],
+          [second, 1],
+        ],
+  );
+  const accepted: Body<"Accepted"> = { statusCode: 202, jobId: JOB_ID, queued: 2 };
+  const accounts: Body<"Accounts"> = { account_ids: ["acme", "globex"] };
+
+  return {
+    batch: {
+      events: [
+        {
+          event_id: "e1",
+          account_id: "acme",
+          user_id: "ada",
+          type: first,
+          timestamp: "2026-11-22T08:16:07Z",
+        },
+        {
+          event_id: "e2",
+          account_id: "acme",
+          user_id: "bob",
+          type: second,
+          timestamp: "2026-11-22T09:16:07+01:00",
+          metadata: { plan: "pro" },
+        },
+      ],
+    },
+    accepted,
+    job: jobBody({
+      jobId: JOB_ID,
+      accountIds: ["acme"],
+      state: "completed",
+      queued: 2,
+      appended: 2,
+      duplicates: 0,
+      conflicts: 0,
+      retries: 0,
+      queuedAt: NOW,
+      endedAt: NOW + 23,
+      failure: null,
+    }),
+    accounts,
+    summary: JSON.parse(
+      summaryText({
+        accountId: "acme",
+        window: "last_24h",
+        totals: counts,
+        topUsers: [
+          { userId: "ada", events: 1 },
+          { userId: "bob", events: 1 },
+        ],
+        range,
+        asOf,
+        checkpoint: 2,
+      }),
+    ) as unknown,
+    timeseries: timeseriesBody({
+      accountId: "acme",
+      interval: "hour",
+      range: { from: OCCURRED_AT - 967_000 - HOUR_MS, to: OCCURRED_AT - 967_000 + HOUR_MS },
+      points: [
+        {
+          start: OCCURRED_AT - 967_000 - HOUR_MS,
+          totals: new Map(Array.from(counts.keys(), (type) => [type, 0])),
+        },
+        { start: OCCURRED_AT - 967_000, totals: counts },
+      ],
+      asOf,
+    }),
+    eventPage: eventsBody({
+      accountId: "acme",
+      events: [event],
+      next: {
+        before: { occurredAt: OCCURRED_AT, position: 2 },
+        upTo: 2,
+        asOf,
+        filter: { from: null, to: null, type: null },
+      },
+      asOf,
+    }),
+  };
+};

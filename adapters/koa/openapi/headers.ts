@@ -1,0 +1,72 @@
+import type { JsonSchema } from "./json_schema.ts";
+
+/** Headers of a response, by name. */
+export type Headers = Readonly<Record<string, Header | { readonly $ref: string }>>;
+
+interface Header {
+  readonly description: string;
+  /** Whether it is always there. */
+  readonly required?: true;
+  readonly schema: JsonSchema;
+}
+
+const integer = (minimum: number): JsonSchema => ({ type: "integer", minimum });
+
+/** Headers that come with answers of many kinds. */
+export const SHARED_HEADERS: Readonly<Record<string, Header>> = {
+  "RateLimit-Limit": {
+    description: "How many requests a minute there are; where requests are counted.",
+    schema: integer(1),
+  },
+  "RateLimit-Remaining": {
+    description: "How many of them are left; where requests are counted.",
+    schema: integer(0),
+  },
+  "RateLimit-Reset": {
+    description: "When there are all again, in seconds; where requests are counted.",
+    schema: integer(1),
+  },
+};
+
+/** What goes with every answer to a request that may be counted. */
+export const RATE_LIMIT_HEADERS: Headers = Object.fromEntries(
+  Object.keys(SHARED_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+);
+
+export const NO_STORE: Headers = {
+  "Cache-Control": {
+    description: "Always `no-store`: it is read anew each time.",
+    required: true,
+    schema: { type: "string", const: "no-store" },
+  },
+};
+
+export const ETAG: Headers = {
+  ETag: {
+    description: "Names these bytes; sent back in `If-None-Match` it saves them.",
+    required: true,
+    schema: { type: "string", pattern: '^"[A-Za-z0-9_-]+"$' },
+  },
+  "Cache-Control": {
+    description: "It may be kept, and must be asked about each time.",
+    required: true,
+    schema: { type: "string" },
+  },
+};
+
+export const LOCATION: Headers = {
+  Location: {
+    description: "Where to ask what becomes of it: `/jobs/{id}`.",
+    required: true,
+    schema: { type: "string", format: "uri-reference" },
+  },
+};
+
+export const SERVER_TIMING: Headers = {
+  "Server-Timing": {
+    description:
+      "Who answered, and how long it took in milliseconds: this process's memory (`lru`), `redis`, or the database (`miss`).",
+    required: true,
+    schema: { type: "string", pattern: '^cache;desc="(lru|redis|miss)";dur=[0-9.]+$' },
+  },
+};
