@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import {
   type Api,
   batchOf,
+  get,
   postBytes,
   problemIn,
   refusal,
@@ -65,6 +66,15 @@ for (const [what, bytes] of Object.entries({
     assert.is(await api.settle(), before);
   });
 }
+
+test("a refused client that resets its connection is no matter to the service", async (context) => {
+  const { api, connection } = context;
+  connection.write("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n");
+  problemIn(await connection.answer(), 400, "http-malformed");
+  connection.reset();
+  // Nobody but the service could have had an error by now, and it would have ended this process.
+  assert.is((await get(api, "/healthz")).status, 200);
+});
 
 for (const [what, bytes] of Object.entries({
   "a header of 20 KB": requestBytes("GET /healthz", "", { Cookie: "x".repeat(20_000) }),

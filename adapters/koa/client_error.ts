@@ -47,6 +47,8 @@ export const refuseRaw = (socket: Socket, fault: RequestFault): number => {
 };
 
 const endSoon = (socket: Socket, last: string): void => {
+  // Node watches a socket that it has handed over no longer, and a reset would end the process.
+  socket.on("error", () => {});
   // Half closed is not closed: a client that never answers would keep its connection for ever.
   socket.setTimeout(LINGER_MS, () => {
     socket.destroy();
