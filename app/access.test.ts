@@ -1,42 +1,12 @@
-import { randomBytes } from "node:crypto";
-
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { type ApiKeyAdmin, makeApiKeyAdmin } from "../adapters/postgres/api_key_admin.ts";
-import { databaseOf } from "../adapters/postgres/pool.ts";
-import { hashSecret } from "../adapters/postgres/secret_hash.ts";
-import { API_KEY_BYTES, formatApiKey, newApiKey } from "../core/access/api_key.ts";
-import type { Scope } from "../core/access/principal.ts";
-import { withClient } from "../db/client.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { anEvent } from "./api_client.fixture.ts";
+import { createKey, withKeys } from "./api_key.fixture.ts";
 import { killServices, startService, until } from "./service_process.fixture.ts";
-
-const withKeys = <A>(url: string, use: (keys: ApiKeyAdmin) => Promise<A>): Promise<A> =>
-  withClient(url, (client) => use(makeApiKeyAdmin(databaseOf(client))));
-
-const GRANT = {
-  name: "",
-  accountId: null,
-  accountPrefix: null,
-  requestsPerMinute: null,
-  eventsPerMinute: null,
-};
-
-const createKey = async (
-  url: string,
-  scopes: ReadonlyArray<Scope>,
-  grant: Partial<Parameters<ApiKeyAdmin["create"]>[2]> = {},
-): Promise<{ readonly id: string; readonly text: string }> => {
-  const key = newApiKey(randomBytes(API_KEY_BYTES));
-  await withKeys(url, (keys) =>
-    keys.create(key.id, hashSecret(key.secret), { ...GRANT, ...grant, scopes }),
-  );
-  return { id: key.id, text: formatApiKey(key) };
-};
 
 const bearer = (key?: string): Record<string, string> =>
   key === undefined ? {} : { Authorization: `Bearer ${key}` };

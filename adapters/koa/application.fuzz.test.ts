@@ -2,16 +2,7 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import {
-  type Api,
-  batchOf,
-  get,
-  post,
-  requestBytes,
-  send,
-  startApi,
-  validEvent,
-} from "./api.fixture.ts";
+import { type Api, batchOf, get, post, startApi, validEvent } from "./api.fixture.ts";
 import type { Answer } from "./connection.fixture.ts";
 import type { Problem } from "./problem.ts";
 
@@ -129,35 +120,5 @@ check(
   fc.tuple(batch, fc.array(scar, { minLength: 1, maxLength: 3 })).map(([a, b]) => scarred(a, b)),
   300,
 );
-
-/** Printable ASCII, which is what HTTP lets through. */
-const printable = fc.string({ unit: fc.integer({ min: 33, max: 126 }).map(String.fromCharCode) });
-const segment = fc.oneof(printable, fc.string({ unit: "binary" }).map(escaped));
-const parameters = fc
-  .array(
-    fc.tuple(fc.constantFrom("window", "from", "to", "top", "limit", "x", "__proto__"), segment),
-  )
-  .map((pairs) => pairs.map((pair) => pair.join("=")).join("&"));
-const target = fc.oneof(
-  segment.map((path) => `/${path}`),
-  printable.map((path) => `http://${path}`),
-  fc.tuple(segment, parameters).map(([id, query]) => `/accounts/${id}/summary?${query}`),
-  parameters.map((query) => `/accounts/sample?${query}`),
-  segment.map((id) => `/jobs/${id}`),
-);
-
-function escaped(text: string): string {
-  return encodeURIComponent(text.toWellFormed());
-}
-
-test("any target by any method is answered, and never with a fault of ours", async ({ api }) => {
-  const method = fc.constantFrom("GET", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND");
-  const property = fc.asyncProperty(method, target, async (verb, path) => {
-    const { status } = await send(api, requestBytes(`${verb} ${path}`));
-    assert.ok(status >= 200 && status < 500, String(status));
-    assert.equal(api.defects, []);
-  });
-  await fc.assert(property, { numRuns: 300 });
-});
 
 test.run();

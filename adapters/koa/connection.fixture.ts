@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 /** An HTTP answer as it came over the wire. */
 export interface Answer {
@@ -44,13 +44,11 @@ export const openConnection = async (url: string): Promise<Connection> => {
   await once(socket, "connect");
 
   const until = async (isTrue: () => boolean, what: string): Promise<void> => {
-    const late = AbortSignal.timeout(PATIENCE_MS);
+    const deadline = performance.now() + PATIENCE_MS;
     while (!isTrue()) {
-      await Promise.race(
-        ["data", "end", "close"].map((event) => once(socket, event, { signal: late })),
-      ).catch(() => {
+      if (!(await happens(socket, deadline - performance.now()))) {
         throw new Error(`${what} within ${PATIENCE_MS} ms; got ${received.toString()}`);
-      });
+      }
     }
   };
 
@@ -72,6 +70,21 @@ export const openConnection = async (url: string): Promise<Connection> => {
     },
   };
 };
+
+const EVENTS = ["data", "end", "close"] as const;
+
+/** Returns as soon as anything happens on the socket: true, or false if nothing did in time. */
+const happens = (socket: Socket, withinMs: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const end = (happened: boolean) => {
+      clearTimeout(timer);
+      for (const event of EVENTS) socket.off(event, onEvent);
+      resolve(happened);
+    };
+    const onEvent = () => end(true);
+    const timer = setTimeout(end, withinMs, false);
+    for (const event of EVENTS) socket.on(event, onEvent);
+  });
 
 /** The first whole answer in the bytes, and its length; an interim one (100 Continue) is skipped. */
 const parseAnswer = (

@@ -83,7 +83,7 @@ const text = (
   now: number,
 ): fc.Arbitrary<string> => {
   if (format === "date-time") return instant(now);
-  const regExp = new RegExp(pattern ?? "", "u");
+  const regExp = new RegExp(pattern ?? "^", "u");
   const min = minLength ?? 0;
   const max = maxLength ?? 1_000;
   // The longest ones, of which a character can be more than one code unit or byte.

@@ -74,7 +74,7 @@ export const makeContract = (document: OpenApiDocument): Contract => {
   const operations = operationsOf(document);
   const byPath = Map.groupBy(operations, ({ path }) => path);
   const patterns = Array.from(byPath, ([path, all]) => ({
-    pattern: new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`),
+    pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{[^}]+\}/g, "[^/]+")}$`),
     methods: new Map(all.map((operation) => [operation.method.toUpperCase(), operation])),
   }));
 

@@ -72,7 +72,7 @@ export const eventOperations = (
     pathParameters: {
       id: {
         description: "The `jobId` of a 202.",
-        schema: { type: "string" },
+        schema: { type: "string", minLength: 1 },
         example: examples.accepted.jobId,
       },
     },

@@ -1,0 +1,116 @@
+import * as fc from "fast-check";
+import * as assert from "uvu/assert";
+
+import { type Answer, type Connection, openConnection } from "../connection.fixture.ts";
+import type { Contract } from "./contract.fixture.ts";
+import type { FuzzRequest } from "./request.fixture.ts";
+import { requests, type RequestSpace } from "./requests.fixture.ts";
+
+/** Chooses the same requests again. */
+const SEED = process.env["FUZZ_SEED"];
+
+export interface FuzzOptions extends Omit<RequestSpace, "now"> {
+  readonly url: string;
+  readonly runs: number;
+  /** Looks, now and then and at the end, whether all is still well. */
+  readonly isWell: () => Promise<void>;
+}
+
+/** How many requests are sent between two looks. */
+const LOOK_EVERY = 2_000;
+
+/**
+ * Sends requests of every kind, one after the other on the same connection for as long as it lasts, and
+ * insists that each is answered as the document says. A failure prints its seed: `FUZZ_SEED=… npm test`.
+ *
+ * @returns how often each operation answered with each status, such as `findJob 404`
+ */
+export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, number>> => {
+  const { url, contract, runs, isWell } = options;
+  const outcomes = new Map<string, number>();
+  let connection: Connection | undefined;
+  let sent = 0;
+
+  const exchange = async (request: FuzzRequest): Promise<Answer> => {
+    connection ??= await openConnection(url);
+    connection.write(bytesOf(request));
+    const answer = await connection.answer(request.method === "HEAD" ? "HEAD" : undefined);
+    if (answer?.headers["connection"] !== "keep-alive") {
+      connection.reset();
+      connection = undefined;
+    }
+    assert.ok(answer, "the connection was closed without an answer");
+    return answer;
+  };
+
+  const property = fc.asyncProperty(requests({ ...options, now: Date.now() }), async (request) => {
+    try {
+      const answer = await exchange(request);
+      const outcome = judge(contract, request, answer);
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    } catch (error) {
+      // Whatever comes next on it would be of this one.
+      connection?.reset();
+      connection = undefined;
+      throw error;
+    }
+    if (++sent % LOOK_EVERY === 0) await isWell();
+  });
+  try {
+    await fc.assert(property, {
+      numRuns: runs,
+      includeErrorInReport: true,
+      ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+    });
+    await isWell();
+  } finally {
+    connection?.reset();
+  }
+  return outcomes;
+};
+
+const bytesOf = ({ method, target, headers, body }: FuzzRequest): Buffer => {
+  const told = new Set(headers.map(([name]) => name.toLowerCase()));
+  const all = [...(told.has("host") ? [] : [["Host", "tidemark"] as const]), ...headers];
+  if (!told.has("transfer-encoding")) all.push(["Content-Length", String(body.length)]);
+  const lines = all.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines}\r\n`), body]);
+};
+
+/** Throws unless the answer is right for the request; tells what it was. */
+const judge = (contract: Contract, request: FuzzRequest, answer: Answer): string => {
+  const { method, target, valid } = request;
+  const { status } = answer;
+  const to = method === "HEAD" ? "HEAD" : undefined;
+  assert.ok(status < 500, `${status} ${answer.body}`);
+  if (status >= 400) contract.holdsProblem(answer, to);
+
+  const path = /^(\/[^#?\s\\]*)(?:\?[^#\s\\]*)?$/.exec(target)?.[1];
+  const methods = contract.operationsAt(path ?? "");
+  const operation = methods.get(method) ?? (to === "HEAD" ? methods.get("GET") : undefined);
+  if (operation !== undefined) {
+    contract.holds(operation, answer, to);
+    // Only a job has to be there to be asked for.
+    const found = status < 400 || (operation.operationId === "findJob" && status === 404);
+    if (valid) assert.ok(found, `a valid request is refused: ${status} ${answer.body}`);
+    return `${operation.operationId} ${status}`;
+  }
+  if (methods.size > 0) {
+    assert.ok([204, 405, ...BEFORE_THE_ROUTE].includes(status), `${status} to ${method} ${target}`);
+    assert.is(status === 204, method === "OPTIONS" && answer.headers["allow"] !== undefined);
+    if (status === 405) assert.equal(answer.headers["allow"], allowed(methods));
+    return `other method ${status}`;
+  }
+  // The router takes a path in any case, and with a slash behind it.
+  const isVariant = contract.operationsAt((path ?? "").toLowerCase().replace(/\/$/, "")).size > 0;
+  if (path !== undefined && !isVariant) {
+    assert.ok([404, ...BEFORE_THE_ROUTE].includes(status), `${status} to ${method} ${target}`);
+  }
+  return `other path ${status}`;
+};
+
+/** How a request can be refused before anybody has looked what is at its path. */
+const BEFORE_THE_ROUTE = [400, 401, 408, 429, 431];
+
+const allowed = (methods: ReadonlyMap<string, unknown>): string =>
+  [...methods.keys(), ...(methods.has("GET") ? ["HEAD"] : [])].toSorted().join(", ");
