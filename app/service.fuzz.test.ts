@@ -28,6 +28,7 @@ const REACHED = [
   "accountTimeseries 200",
   "listEvents 200",
   "sampleAccounts 200",
+  "findJob 200",
   "findJob 404",
   "metrics 200",
   "openapi 200",

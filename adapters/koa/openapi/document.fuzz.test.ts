@@ -62,6 +62,7 @@ const REACHED = [
   "recordEvents 413",
   "recordEvents 415",
   "recordEvents 431",
+  "findJob 200",
   "findJob 404",
   "findJob 401",
   "summariseAccount 200",

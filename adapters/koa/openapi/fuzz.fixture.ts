@@ -43,11 +43,18 @@ export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, nu
     return answer;
   };
 
+  const ask = async (request: FuzzRequest): Promise<Answer> => {
+    const answer = await exchange(request);
+    const outcome = judge(contract, request, answer);
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    return answer;
+  };
+
   const property = fc.asyncProperty(requests({ ...options, now: Date.now() }), async (request) => {
     try {
-      const answer = await exchange(request);
-      const outcome = judge(contract, request, answer);
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      const answer = await ask(request);
+      const next = request.valid ? following(request, answer) : undefined;
+      if (next !== undefined) await ask(next);
     } catch (error) {
       // Whatever comes next on it would be of this one.
       connection?.reset();
@@ -67,6 +74,25 @@ export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, nu
     connection?.reset();
   }
   return outcomes;
+};
+
+/** What only an answer can tell to ask for: a job, or the next page. */
+const following = (request: FuzzRequest, answer: Answer): FuzzRequest | undefined => {
+  const { location } = answer.headers;
+  const get = { valid: true, method: "GET", body: Buffer.alloc(0) };
+  const headers = request.headers.filter(([name]) => name === "Authorization");
+  if (location !== undefined) return { ...get, headers, target: location };
+  if (!/^\/accounts\/[^/]+\/events/.test(request.target)) return undefined;
+  const { next_cursor: cursor } = JSON.parse(answer.body) as {
+    readonly next_cursor: string | null;
+  };
+  if (cursor === null) return undefined;
+  const [path = "", query] = request.target.split("?");
+  return {
+    ...get,
+    headers,
+    target: `${path}?${query === undefined ? "" : `${query}&`}cursor=${cursor}`,
+  };
 };
 
 const bytesOf = ({ method, target, headers, body }: FuzzRequest): Buffer => {

@@ -1,0 +1,142 @@
+import { Effect } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { ApiKeysUnavailable } from "../../../core/access/access.ts";
+import { QuotaExceeded } from "../../../core/access/quotas.ts";
+import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
+import { LogUnavailable } from "../../../core/log/event_log.ts";
+import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
+import { SummariesUnavailable } from "../../../core/summary/summaries.ts";
+import {
+  type ApiOptions,
+  batchOf,
+  get,
+  requestBytes,
+  send,
+  startApi,
+  validEvent,
+} from "../api.fixture.ts";
+import { makeContract } from "./contract.fixture.ts";
+import { openApiDocument } from "./document.ts";
+
+const test = suite("what no request alone can bring about is in the document, too");
+
+const { operations, holds } = makeContract(openApiDocument(EVENT_RULES_DEFAULT));
+
+const cause = new Error("away");
+const summariesAway = Effect.fail(new SummariesUnavailable({ cause }));
+const queueAway = Effect.fail(new QueueUnavailable({ cause }));
+const logAway = Effect.fail(new LogUnavailable({ cause }));
+const keysAway = Effect.fail(new ApiKeysUnavailable({ cause }));
+const full = new QueueFull({ retryAfterSeconds: 2 });
+const overQuota = Effect.fail(new QuotaExceeded({ retryAfterSeconds: 2 }));
+
+const STATIONS = [
+  "recordEvents",
+  "findJob",
+  "summariseAccount",
+  "accountTimeseries",
+  "listEvents",
+  "sampleAccounts",
+];
+
+/** What is wrong with the service, and what these operations then answer. */
+const FAULTS: ReadonlyArray<{
+  readonly title: string;
+  readonly options: ApiOptions;
+  readonly status: number;
+  readonly operationIds: ReadonlyArray<string>;
+}> = [
+  {
+    title: "stations that are away",
+    options: {
+      queue: { find: () => queueAway, enqueue: () => queueAway },
+      summaries: { summary: () => summariesAway, sampleAccounts: () => summariesAway },
+      activity: { counts: () => summariesAway },
+      accountEvents: { page: () => logAway },
+    },
+    status: 503,
+    operationIds: STATIONS,
+  },
+  {
+    title: "stations that never answer",
+    options: {
+      limits: { answerTimeoutMs: 20 },
+      queue: { find: () => Effect.never, enqueue: () => Effect.never },
+      summaries: { summary: () => Effect.never, sampleAccounts: () => Effect.never },
+      activity: { counts: () => Effect.never },
+      accountEvents: { page: () => Effect.never },
+    },
+    status: 503,
+    operationIds: STATIONS,
+  },
+  {
+    title: "stations that break",
+    options: {
+      queue: { find: () => Effect.die(cause), enqueue: () => Effect.die(cause) },
+      summaries: {
+        summary: () => Effect.die(cause),
+        sampleAccounts: () => Effect.die(cause),
+      },
+      activity: { counts: () => Effect.die(cause) },
+      accountEvents: { page: () => Effect.die(cause) },
+    },
+    status: 500,
+    operationIds: STATIONS,
+  },
+  {
+    title: "keys that cannot be looked up",
+    options: { access: { known: () => undefined, authenticate: () => keysAway } },
+    status: 503,
+    operationIds: operations.filter((each) => !each.public).map((each) => each.operationId),
+  },
+  {
+    title: "a limit that is used up",
+    options: { rateLimit: { limitLoopback: true, anonymousPerMinute: 1 } },
+    status: 429,
+    operationIds: operations.filter((each) => !each.public).map((each) => each.operationId),
+  },
+  {
+    title: "a service that is starting",
+    options: { services: "starting", readiness: { ready: false, checks: { service: "starting" } } },
+    status: 503,
+    operationIds: operations
+      .map((each) => each.operationId)
+      .filter((id) => id !== "health" && id !== "metrics"),
+  },
+  {
+    title: "overload",
+    options: { refusal: () => full },
+    status: 503,
+    operationIds: ["recordEvents"],
+  },
+  {
+    title: "a quota that is used up",
+    options: { quotas: { take: () => overQuota } },
+    status: 429,
+    operationIds: ["recordEvents"],
+  },
+];
+
+for (const { title, options, status, operationIds } of FAULTS) {
+  test(`${title}: ${status}`, async () => {
+    const api = await startApi(options);
+    // The one request that a limit of one allows.
+    await get(api, "/accounts/sample");
+    for (const operationId of operationIds) {
+      const operation = operations.find((each) => each.operationId === operationId);
+      assert.ok(operation, operationId);
+      const method = operation.method.toUpperCase();
+      const path = operation.path.replaceAll(/\{[^}]+\}/g, "acme");
+      const body = operation.body === undefined ? "" : batchOf(validEvent());
+      const bytes = requestBytes(`${method} ${path}`, body, { "Content-Type": "application/json" });
+      const answer = await send(api, bytes);
+      assert.is(answer.status, status, `${operationId}: ${answer.body}`);
+      holds(operation, answer);
+    }
+    await api.close();
+  });
+}
+
+test.run();
