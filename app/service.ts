@@ -2,6 +2,7 @@ import { Context, Effect, Fiber } from "effect";
 
 import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
 import { startBoss } from "../adapters/pg_boss/boss.ts";
+import { makeDeadLetters } from "../adapters/pg_boss/dead_letters.ts";
 import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";
 import { makeAccountEvents } from "../adapters/postgres/account_events.ts";
 import { makeActivity } from "../adapters/postgres/activity.ts";
@@ -28,6 +29,7 @@ import { Projection } from "../core/projection/projection.ts";
 import { runProjector } from "../core/projection/projector.ts";
 import { makeVisibility, type ObserveVisible } from "../core/projection/visibility.ts";
 import { SummaryCache } from "../core/query/summary_cache.ts";
+import { DeadLetters } from "../core/queue/dead_letters.ts";
 import { Queue } from "../core/queue/queue.ts";
 import { runWorker } from "../core/queue/worker.ts";
 import { makeSignals, Signals } from "../core/signal.ts";
@@ -158,6 +160,7 @@ const start = Effect.fnUntraced(function* (
   const stations = Context.merge(yield* Effect.context(), traced).pipe(
     Context.add(Signals, signals),
     Context.add(Queue, queue),
+    Context.add(DeadLetters, makeDeadLetters(boss, executorOf(pool, retrying))),
     Context.add(Admission, admission),
     Context.add(Lanes, makeLanes(admission)),
     Context.add(Quotas, quotas),

@@ -9,6 +9,7 @@ import { Quotas } from "../../core/access/quotas.ts";
 import { Admission } from "../../core/command/admission.ts";
 import { AccountEvents } from "../../core/log/account_events.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
+import { DeadLetters } from "../../core/queue/dead_letters.ts";
 import { Queue, type QueueFull } from "../../core/queue/queue.ts";
 import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
@@ -55,6 +56,7 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   /** Without it no answer is kept. */
   readonly cache?: SummaryCache["Service"];
   readonly queue?: Partial<Queue["Service"]>;
+  readonly deadLetters?: Partial<DeadLetters["Service"]>;
   readonly summaries?: Partial<Summaries["Service"]>;
   readonly activity?: Partial<Activity["Service"]>;
   readonly accountEvents?: Partial<AccountEvents["Service"]>;
@@ -83,6 +85,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     Context.add(Admission, { ...admission, refusal: options.refusal ?? admission.refusal }),
     Context.add(SummaryCache, options.cache ?? Context.get(services, SummaryCache)),
     Context.add(Queue, { ...Context.get(services, Queue), ...options.queue }),
+    Context.add(DeadLetters, { ...Context.get(services, DeadLetters), ...options.deadLetters }),
     Context.add(Summaries, { ...Context.get(services, Summaries), ...options.summaries }),
     Context.add(Activity, { ...Context.get(services, Activity), ...options.activity }),
     Context.add(AccountEvents, {

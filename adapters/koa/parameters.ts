@@ -64,6 +64,10 @@ const typeParameter = z
   .optional()
   .meta({ description: "Only events of this type." });
 
+/** How many dead letters are listed unless asked, and at most. */
+const DEAD_LETTERS_DEFAULT = 100;
+const DEAD_LETTERS_MAX = 1_000;
+
 /** The query parameters of each route that has any, by themselves: what they mean together is below. */
 export const QUERY_PARAMETERS = {
   sample: z.strictObject({
@@ -121,6 +125,12 @@ export const QUERY_PARAMETERS = {
     from: fromParameter,
     to: toParameter,
     type: typeParameter,
+  }),
+
+  deadLetters: z.strictObject({
+    limit: positiveIntegerUpTo(DEAD_LETTERS_MAX)
+      .default(DEAD_LETTERS_DEFAULT)
+      .meta({ description: "The most that are listed." }),
   }),
 };
 
@@ -207,6 +217,9 @@ const refuseCursor = (message: string): Result.Result<never, RequestFault> =>
   Result.fail({ _tag: "ParametersInvalid", issues: [{ index: null, path: "cursor", message }] });
 
 export const readSampleParameters = (query: string) => read(QUERY_PARAMETERS.sample, query);
+
+export const readDeadLettersParameters = (query: string) =>
+  read(QUERY_PARAMETERS.deadLetters, query);
 
 /** An account id out of the path. */
 export const readAccountId = (id: string): Result.Result<string, RequestFault> => {

@@ -1,8 +1,9 @@
-import type { RecordedEvent } from "../../core/event/event.ts";
+import type { Event, RecordedEvent } from "../../core/event/event.ts";
 import { formatTimestamp } from "../../core/event/timestamp.ts";
 import type { AccountTimeseries } from "../../core/query/account_timeseries.ts";
 import type { EventsList } from "../../core/query/list_events.ts";
 import type { AccountSummary } from "../../core/query/summarise_account.ts";
+import type { DeadLetter, DeadLetterContent } from "../../core/queue/dead_letters.ts";
 import type { JobStatus } from "../../core/queue/queue.ts";
 import { writeCursor } from "./events_cursor.ts";
 import type { Body } from "./openapi/bodies.ts";
@@ -45,6 +46,12 @@ export const eventsBody = ({ accountId, events, next, asOf }: EventsList): Body<
 
 /** An event as it was sent, and when it was recorded. */
 const eventBody = (event: RecordedEvent): Body<"RecordedEvent"> => ({
+  ...sentBody(event),
+  recorded_at: formatTimestamp(event.recordedAt),
+});
+
+/** An event as it was sent. */
+const sentBody = (event: Event): Body<"DeadEvent"> => ({
   event_id: event.eventId,
   account_id: event.accountId,
   user_id: event.userId,
@@ -53,7 +60,6 @@ const eventBody = (event: RecordedEvent): Body<"RecordedEvent"> => ({
   ...(event.metadata === null
     ? {}
     : { metadata: JSON.parse(event.metadata) as Record<string, unknown> }),
-  recorded_at: formatTimestamp(event.recordedAt),
 });
 
 /** A job as the API shows it. */
@@ -68,4 +74,25 @@ export const jobBody = (job: JobStatus): Body<"Job"> => ({
   queued_at: formatTimestamp(job.queuedAt),
   ended_at: job.endedAt === null ? null : formatTimestamp(job.endedAt),
   failure: job.failure,
+});
+
+/** A page of dead letters as the API shows it. */
+export const deadLettersBody = (
+  letters: ReadonlyArray<DeadLetter>,
+  more: boolean,
+): Body<"DeadLetters"> => ({ dead_letters: letters.map(letterFields), more });
+
+/** A dead letter with its events as the API shows it. */
+export const deadLetterBody = ({ letter, jobs }: DeadLetterContent): Body<"DeadLetter"> => ({
+  ...letterFields(letter),
+  jobs: jobs?.map(({ id, batch }) => ({ job_id: id, events: batch.events.map(sentBody) })) ?? null,
+});
+
+const letterFields = (letter: DeadLetter) => ({
+  id: letter.id,
+  events: letter.events,
+  retries: letter.retries,
+  failure: letter.failure,
+  queued_at: formatTimestamp(letter.queuedAt),
+  died_at: formatTimestamp(letter.diedAt),
 });

@@ -36,6 +36,7 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["RouteUnknown", 404, "route-unknown"],
   ["MethodNotAllowed", 405, "method-not-allowed"],
   ["JobUnknown", 404, "job-unknown"],
+  ["DeadLetterUnknown", 404, "dead-letter-unknown"],
   ["Starting", 503, "starting"],
   ["BatchMalformed", 400, "batch-malformed"],
   ["BatchEmpty", 400, "batch-empty"],

@@ -44,6 +44,7 @@ export type RequestFault =
   | { readonly _tag: "RouteUnknown"; readonly path: string }
   | { readonly _tag: "MethodNotAllowed"; readonly method: string; readonly allowed: string }
   | { readonly _tag: "JobUnknown"; readonly id: string }
+  | { readonly _tag: "DeadLetterUnknown"; readonly id: string }
   | { readonly _tag: "ScopeMissing"; readonly scope: Scope }
   | { readonly _tag: "AccountForbidden" }
   | { readonly _tag: "HostForbidden" }
@@ -150,6 +151,13 @@ export const problemOf = (failure: Failure): Problem => {
         title: "The job is not known",
         status: 404,
         detail: `There is no job ${failure.id}, or it ended some time ago and was forgotten.`,
+      };
+    case "DeadLetterUnknown":
+      return {
+        type: "urn:tidemark:problem:dead-letter-unknown",
+        title: "The dead letter is not known",
+        status: 404,
+        detail: `There is no dead letter ${failure.id}: it was dealt with, or never was.`,
       };
     case "Unauthenticated":
       return {

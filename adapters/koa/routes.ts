@@ -9,11 +9,13 @@ import type { AccountEvents } from "../../core/log/account_events.ts";
 import { accountTimeseries } from "../../core/query/account_timeseries.ts";
 import { listEvents } from "../../core/query/list_events.ts";
 import type { SummaryCache } from "../../core/query/summary_cache.ts";
+import type { DeadLetters } from "../../core/queue/dead_letters.ts";
 import { Queue } from "../../core/queue/queue.ts";
 import type { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { readJson } from "./body.ts";
 import { makeBodyBudget } from "./body_budget.ts";
+import { addDeadLetterRoutes } from "./dead_letter_routes.ts";
 import { authorise, principalOf } from "./gate.ts";
 import {
   readAccountId,
@@ -26,7 +28,14 @@ import { problemOf, type RequestFault } from "./problem.ts";
 import { makeRespond, sendProblem } from "./respond.ts";
 
 /** The services that the routes of the API need. */
-export type ApiServices = Admission | Queue | Summaries | SummaryCache | Activity | AccountEvents;
+export type ApiServices =
+  | Admission
+  | Queue
+  | DeadLetters
+  | Summaries
+  | SummaryCache
+  | Activity
+  | AccountEvents;
 
 /** What the routes may take. */
 export interface RouteLimits {
@@ -91,6 +100,8 @@ export const addApiRoutes = (
   router.get("/accounts/:id/events", async (ctx) => {
     await respond(ctx, events(ctx), sendFresh(ctx));
   });
+
+  addDeadLetterRoutes(router, services, answerTimeoutMs);
 };
 
 const findJob = Effect.fnUntraced(function* (ctx: Context) {

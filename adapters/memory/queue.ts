@@ -22,7 +22,11 @@ export interface MemoryQueueOptions {
   readonly retriesMax: number;
 }
 
-interface Entry {
+/** The jobs of a queue in memory, by their ids. */
+export type MemoryJobs = Map<JobId, MemoryJob>;
+
+/** One job, and where it is. */
+export interface MemoryJob {
   readonly id: JobId;
   readonly batch: Batch;
   readonly lane: Lane;
@@ -41,9 +45,10 @@ const ORDER: Readonly<Record<Lane, number>> = { normal: 0, behind: 1 };
 const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 
 /** The queue in memory: at least once like the durable one, gone with its process. */
-export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] => {
-  const entries = new Map<JobId, Entry>();
-
+export const makeMemoryQueue = (
+  options: MemoryQueueOptions,
+  entries: MemoryJobs = new Map(),
+): Queue["Service"] => {
   const add = (batch: Batch, lane: Lane, queuedAt: number, trace?: TraceContext): JobId => {
     const id = crypto.randomUUID();
     entries.set(id, {
@@ -128,12 +133,12 @@ export const makeMemoryQueue = (options: MemoryQueueOptions): Queue["Service"] =
   };
 };
 
-const isDue = (entry: Entry, now: number, leaseMs: number): boolean =>
+const isDue = (entry: MemoryJob, now: number, leaseMs: number): boolean =>
   entry.state === "queued" ||
   entry.state === "retrying" ||
   (entry.state === "processing" && entry.takenAt + leaseMs <= now);
 
-const statusOf = (entry: Entry): JobStatus => ({
+const statusOf = (entry: MemoryJob): JobStatus => ({
   jobId: entry.id,
   accountIds: accountsIn(entry.batch),
   state: entry.state,

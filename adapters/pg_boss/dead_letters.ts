@@ -1,45 +1,12 @@
+import { Effect, Option } from "effect";
 import type { PgBoss } from "pg-boss";
 
-import type { Batch } from "../../core/event/batch.ts";
-import type { JobId } from "../../core/queue/queue.ts";
+import type { DeadLetter, DeadLetterContent, DeadLetters } from "../../core/queue/dead_letters.ts";
+import { type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { ExecuteSql } from "./boss.ts";
+import { isJobId, partId, rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
-
-/** A row whose every attempt failed: one job, or several that shared the row when their worker died. */
-export interface DeadLetter {
-  /** The id of the job; that of a row which held several jobs ends in 000. */
-  readonly id: JobId;
-  /** How many events it holds; null when the row is not one of ours. */
-  readonly events: number | null;
-  readonly retries: number;
-  /** Why the last attempt failed. */
-  readonly failure: string | null;
-  /** Milliseconds since the Unix epoch. */
-  readonly queuedAt: number;
-  /** Milliseconds since the Unix epoch. */
-  readonly diedAt: number;
-}
-
-/** A dead letter and what it holds. */
-export interface DeadLetterContent {
-  readonly letter: DeadLetter;
-  /** Its batches; undefined when this build cannot read the payload. */
-  readonly batches: ReadonlyArray<Batch> | undefined;
-  /** What the row carries. */
-  readonly payload: unknown;
-}
-
-/** The accepted batches that could not be appended. Each stays until somebody deals with it. */
-export interface DeadLetters {
-  /** The oldest first, at most `limit`. */
-  readonly list: (limit: number) => Promise<ReadonlyArray<DeadLetter>>;
-  readonly show: (id: JobId) => Promise<DeadLetterContent | undefined>;
-  /** Puts one back into the queue under its own id, with all its attempts; false if there is none. */
-  readonly redrive: (id: JobId) => Promise<boolean>;
-  /** Forgets one for good, and its events with it; false if there is none. */
-  readonly drop: (id: JobId) => Promise<boolean>;
-}
 
 const COLUMNS = `
   source_id as id,
@@ -59,48 +26,77 @@ const FIND = `select ${COLUMNS}, id as "rowId", data ${FROM_DEAD} and source_id 
 const DELETE_ORIGINAL = `
 delete from ${QUEUE_SCHEMA}.job where name = '${EVENTS_QUEUE}' and id = $1 and state = 'failed'`;
 
-interface Found extends DeadLetter {
+interface Row extends DeadLetter {
   /** The row's own id in the dead letter queue. */
   readonly rowId: string;
   readonly data: Payload;
 }
 
-/** Finds the dead letter of a row that had one of these ids. */
+interface Found extends Row {
+  readonly jobs: DeadLetterContent["jobs"];
+}
+
+/** Finds the dead letter that has this id, or holds the job of this id. */
 export const findDeadLetter = async (
   execute: ExecuteSql,
-  ids: ReadonlyArray<string>,
+  id: JobId,
 ): Promise<Found | undefined> => {
-  const { rows } = await execute(FIND, [ids]);
-  return (rows as ReadonlyArray<Found>)[0];
+  const { rows } = await execute(FIND, [[id, rowOf(id).rowId]]);
+  return (rows as ReadonlyArray<Row>)
+    .map((row) => ({ ...row, jobs: jobsIn(row) }))
+    .find((found) => found.id === id || found.jobs?.some((job) => job.id === id));
 };
 
-export const makeDeadLetters = (boss: PgBoss, execute: ExecuteSql): DeadLetters => ({
-  list: async (limit) => (await execute(LIST, [limit])).rows as ReadonlyArray<DeadLetter>,
+/** The jobs of a row: it has the id of its only one, or one of its own and several. */
+const jobsIn = ({ id, data }: Row): DeadLetterContent["jobs"] =>
+  decodePayload(data)?.map((batch, i) => ({
+    id: rowOf(id).part === 0 ? partId(id, i + 1) : id,
+    batch,
+  }));
 
-  show: async (id) => {
-    const found = await findDeadLetter(execute, [id]);
-    if (found === undefined) return undefined;
-    const { rowId: _, data, ...letter } = found;
-    return { letter, batches: decodePayload(data), payload: data };
-  },
+/** The dead letters in Postgres. A row is one letter, with the jobs that share it. */
+export const makeDeadLetters = (boss: PgBoss, execute: ExecuteSql): DeadLetters["Service"] => {
+  /** Does something about a letter; false if there is none. */
+  const deal = (id: string, act: (found: Found) => Promise<void>) =>
+    isJobId(id)
+      ? unavailable(async () => {
+          const found = await findDeadLetter(execute, id.toLowerCase());
+          if (found !== undefined) await act(found);
+          return found !== undefined;
+        })
+      : Effect.succeed(false);
 
-  redrive: async (id) => {
-    const found = await findDeadLetter(execute, [id]);
-    if (found === undefined) return false;
-    // In this order a crash in between loses nothing, and to do it all again changes nothing: the
-    // dead letter goes last, and the log knows events that it gets twice.
-    await execute(DELETE_ORIGINAL, [id]);
-    const { events, data } = found;
-    const key = events === null ? {} : { singletonKey: String(events) };
-    await boss.insert(EVENTS_QUEUE, [{ id, data, ...key }]);
-    await boss.deleteJob(DEAD_LETTER_QUEUE, found.rowId);
-    return true;
-  },
+  return {
+    list: (limit) =>
+      unavailable(async () => (await execute(LIST, [limit])).rows as ReadonlyArray<DeadLetter>),
 
-  drop: async (id) => {
-    const found = await findDeadLetter(execute, [id]);
-    if (found === undefined) return false;
-    await boss.deleteJob(DEAD_LETTER_QUEUE, found.rowId);
-    return true;
-  },
-});
+    find: (id) =>
+      isJobId(id)
+        ? unavailable(async () => {
+            const found = await findDeadLetter(execute, id.toLowerCase());
+            if (found === undefined) return Option.none();
+            const { rowId: _, data: payload, jobs, ...letter } = found;
+            return Option.some({ letter, jobs, payload });
+          })
+        : Effect.succeedNone,
+
+    redrive: (id) =>
+      deal(id, async (found) => {
+        // In this order a crash in between loses nothing, and to do it all again changes nothing: the
+        // dead letter goes last, and the log knows events that it gets twice.
+        await execute(DELETE_ORIGINAL, [found.id]);
+        const { events, data } = found;
+        const key = events === null ? {} : { singletonKey: String(events) };
+        await boss.insert(EVENTS_QUEUE, [{ id: found.id, data, ...key }]);
+        await boss.deleteJob(DEAD_LETTER_QUEUE, found.rowId);
+      }),
+
+    drop: (id) =>
+      deal(id, async ({ rowId }) => {
+        await boss.deleteJob(DEAD_LETTER_QUEUE, rowId);
+      }),
+  };
+};
+
+const unavailable = <A>(call: () => Promise<A>): Effect.Effect<A, QueueUnavailable> =>
+  Effect.tryPromise({ try: call, catch: (cause) => new QueueUnavailable({ cause }) });

@@ -31,11 +31,9 @@ export const findJob = async (
 
 /** A dead job is known for as long as its dead letter is, which is longer than its row. */
 const findDead = async (executeRead: ExecuteSql, id: JobId): Promise<Option.Option<JobStatus>> => {
-  const { rowId, part } = rowOf(id);
-  const letter = await findDeadLetter(executeRead, [rowId, id]);
-  if (letter === undefined) return Option.none();
-  const batch = decodePayload(letter.data)?.[letter.id === id ? 0 : part - 1];
-  if (batch === undefined) return Option.none();
+  const letter = await findDeadLetter(executeRead, id);
+  const batch = letter?.jobs?.find((job) => job.id === id)?.batch;
+  if (letter === undefined || batch === undefined) return Option.none();
   return Option.some({
     jobId: id,
     accountIds: accountsIn(batch),

@@ -1,5 +1,9 @@
-import type { DeadLetter, DeadLetters } from "../../adapters/pg_boss/dead_letters.ts";
+import { Effect, Option } from "effect";
+
 import { printable } from "../../core/printable.ts";
+import type { DeadLetter, DeadLetters as Port } from "../../core/queue/dead_letters.ts";
+
+type DeadLetters = Port["Service"];
 
 const EXIT_FAILED = 1;
 
@@ -28,7 +32,7 @@ export const listDeadLetters = async (
   json: boolean,
 ): Promise<number> => {
   // One more than asked for, to know whether there are more.
-  const found = await letters.list(limit + 1);
+  const found = await Effect.runPromise(letters.list(limit + 1));
   const listed = found.slice(0, limit).map(shown);
   if (json) {
     sayJson(listed);
@@ -59,10 +63,11 @@ const oneLine = (text: string): string =>
 
 /** Prints a dead letter with its events. */
 export const showDeadLetter = async (letters: DeadLetters, id: string): Promise<number> => {
-  const content = await letters.show(id);
-  if (content === undefined) return notFound(id);
-  const { letter, batches, payload } = content;
-  const held = batches === undefined ? { unreadable: payload } : { batches };
+  const content = await Effect.runPromise(letters.find(id));
+  if (Option.isNone(content)) return notFound(id);
+  const { letter, jobs, payload } = content.value;
+  const held =
+    jobs === undefined ? { unreadable: payload } : { batches: jobs.map(({ batch }) => batch) };
   sayJson({ ...shown(letter), ...held });
   return 0;
 };
@@ -81,11 +86,13 @@ export const onEach = async (
   asked: ReadonlyArray<string> | "all",
 ): Promise<number> => {
   const ids =
-    asked === "all" ? (await letters.list(Number.MAX_SAFE_INTEGER)).map(({ id }) => id) : asked;
+    asked === "all"
+      ? (await Effect.runPromise(letters.list(Number.MAX_SAFE_INTEGER))).map(({ id }) => id)
+      : asked;
   let done = 0;
   let code = 0;
   for (const id of ids) {
-    if (await letters[command](id)) done++;
+    if (await Effect.runPromise(letters[command](id))) done++;
     else code = notFound(id);
   }
   say(`${done} ${DONE[command]}.`);

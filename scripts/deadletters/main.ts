@@ -1,8 +1,10 @@
 import { parseArgs } from "node:util";
 
 import { startBoss } from "../../adapters/pg_boss/boss.ts";
-import { type DeadLetters, makeDeadLetters } from "../../adapters/pg_boss/dead_letters.ts";
+import { makeDeadLetters } from "../../adapters/pg_boss/dead_letters.ts";
 import { createPool, executorOf } from "../../adapters/postgres/pool.ts";
+import type { DeadLetters } from "../../core/queue/dead_letters.ts";
+import { QueueUnavailable } from "../../core/queue/queue.ts";
 import { messageOf } from "../../db/errors.ts";
 import { withDatabase } from "../../db/with_database.ts";
 import { listDeadLetters, onEach, showDeadLetter } from "./commands.ts";
@@ -28,7 +30,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** A command on the dead letters; it answers with the exit code. */
-type Command = (letters: DeadLetters) => Promise<number>;
+type Command = (letters: DeadLetters["Service"]) => Promise<number>;
 
 /** What was asked for, or why it makes no sense. */
 const parse = (argv: string[]): Command | string => {
@@ -96,7 +98,7 @@ const main = async (argv: string[]): Promise<number> => {
     process.stderr.write(`${command}\n\n${USAGE}`);
     return EXIT_USAGE;
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n`);
+    process.stderr.write(`${messageOf(error instanceof QueueUnavailable ? error.cause : error)}\n`);
     return isUsageError(error) ? EXIT_USAGE : EXIT_FAILED;
   }
 };

@@ -4,9 +4,10 @@ import { summaryText } from "../../adapters/koa/present.ts";
 import { makeMemoryAccountEvents } from "../../adapters/memory/account_events.ts";
 import { makeMemoryActivity } from "../../adapters/memory/activity.ts";
 import { makeAnswerMemory, noAnswerStore } from "../../adapters/memory/answers.ts";
+import { makeMemoryDeadLetters } from "../../adapters/memory/dead_letters.ts";
 import { makeMemoryEventLog } from "../../adapters/memory/event_log.ts";
 import { makeMemoryProjection } from "../../adapters/memory/projection.ts";
-import { makeMemoryQueue } from "../../adapters/memory/queue.ts";
+import { makeMemoryQueue, type MemoryJobs } from "../../adapters/memory/queue.ts";
 import { makeMemoryStore } from "../../adapters/memory/store.ts";
 import { makeMemorySummaries } from "../../adapters/memory/summaries.ts";
 import { Admission, makeAdmission } from "../../core/command/admission.ts";
@@ -17,6 +18,7 @@ import { Projection } from "../../core/projection/projection.ts";
 import { catchUp } from "../../core/projection/projector.ts";
 import { makeHorizon } from "../../core/query/horizon.ts";
 import { makeSummaryCache, SummaryCache } from "../../core/query/summary_cache.ts";
+import { DeadLetters } from "../../core/queue/dead_letters.ts";
 import { Queue } from "../../core/queue/queue.ts";
 import { makeSignals } from "../../core/signal.ts";
 import { Activity } from "../../core/summary/activity.ts";
@@ -27,7 +29,15 @@ const SHARDS = 2;
 /** All stations of a service in memory, where nothing moves by itself: a test says when. */
 export interface MemoryServices {
   readonly services: Context.Context<
-    Admission | Queue | EventLog | Projection | Summaries | SummaryCache | Activity | AccountEvents
+    | Admission
+    | Queue
+    | DeadLetters
+    | EventLog
+    | Projection
+    | Summaries
+    | SummaryCache
+    | Activity
+    | AccountEvents
   >;
   /** Appends and folds everything that was accepted; returns how many events the log then holds. */
   readonly settle: () => Promise<number>;
@@ -35,12 +45,14 @@ export interface MemoryServices {
 
 export const makeMemoryServices = (): MemoryServices => {
   const store = makeMemoryStore(SHARDS);
+  const jobs: MemoryJobs = new Map();
   const services = Context.empty().pipe(
     Context.add(Admission, makeAdmission({ queuedMax: 1_000_000, laggingMax: 1_000_000 })),
     Context.add(
       Queue,
-      makeMemoryQueue({ queued: makeSignals().queued, leaseMs: 60_000, retriesMax: 2 }),
+      makeMemoryQueue({ queued: makeSignals().queued, leaseMs: 60_000, retriesMax: 2 }, jobs),
     ),
+    Context.add(DeadLetters, makeMemoryDeadLetters(jobs)),
     Context.add(EventLog, makeMemoryEventLog(store)),
     Context.add(Projection, makeMemoryProjection(store)),
     Context.add(Summaries, makeMemorySummaries(store)),

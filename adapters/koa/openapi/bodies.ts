@@ -105,6 +105,35 @@ const eventPage = z.object({
   }),
 });
 
+const deadLetterFields = {
+  id: z.string().meta({
+    format: "uuid",
+    description: "Names it: the id of its job, or one of its own where several jobs died together.",
+  }),
+  events: count.nullable().meta({ description: "How many it holds; null if that cannot be told." }),
+  retries: count.meta({ description: "Attempts after the first." }),
+  failure: z.string().nullable().meta({ description: "Why the last attempt failed." }),
+  queued_at: instant,
+  died_at: instant,
+};
+
+const deadLetters = z.object({
+  dead_letters: z.array(z.object(deadLetterFields)),
+  more: z.boolean().meta({ description: "Whether there are more than these." }),
+});
+
+const deadEvent = recordedEvent.omit({ recorded_at: true });
+
+const deadLetter = z.object({
+  ...deadLetterFields,
+  jobs: z
+    .array(z.object({ job_id: z.string().meta({ format: "uuid" }), events: z.array(deadEvent) }))
+    .nullable()
+    .meta({ description: "Its jobs and their events; null if this version cannot read them." }),
+});
+
+const redriven = z.object({ id: z.string().meta({ description: "What was asked for." }) });
+
 const health = z.object({ status: z.literal("ok") });
 
 const readiness = z.object({
@@ -155,6 +184,10 @@ export const BODIES = {
   Timeseries: timeseries,
   EventPage: eventPage,
   RecordedEvent: recordedEvent,
+  DeadLetters: deadLetters,
+  DeadLetter: deadLetter,
+  DeadEvent: deadEvent,
+  Redriven: redriven,
   Health: health,
   Readiness: readiness,
   Problem: problem,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { EventRules } from "../../../core/event/rules.ts";
 import { accountOperations } from "./account_operations.ts";
 import { BODIES } from "./bodies.ts";
+import { deadLetterOperations } from "./dead_letter_operations.ts";
 import { eventOperations } from "./event_operations.ts";
 import { eventSchemas } from "./event_schema.ts";
 import { exampleBodies } from "./examples.ts";
@@ -87,7 +88,12 @@ const FROM_THE_START: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/me
 
 const operationsUnder = ({ types }: EventRules): ReadonlyArray<Operation> => {
   const examples = exampleBodies(types);
-  return [...eventOperations(examples), ...accountOperations(examples), ...SERVICE_OPERATIONS];
+  return [
+    ...eventOperations(examples),
+    ...accountOperations(examples),
+    ...deadLetterOperations(examples),
+    ...SERVICE_OPERATIONS,
+  ];
 };
 
 const pathsOf = (

@@ -1,6 +1,14 @@
 import type { RecordedEvent } from "../../../core/event/event.ts";
 import type { EventTypes } from "../../../core/event/types.ts";
-import { eventsBody, jobBody, summaryText, timeseriesBody } from "../present.ts";
+import type { DeadLetter } from "../../../core/queue/dead_letters.ts";
+import {
+  deadLetterBody,
+  deadLettersBody,
+  eventsBody,
+  jobBody,
+  summaryText,
+  timeseriesBody,
+} from "../present.ts";
 import type { Body } from "./bodies.ts";
 
 const HOUR_MS = 3_600_000;
@@ -34,6 +42,15 @@ export const exampleBodies = (types: EventTypes) => {
           [second, 1],
         ],
   );
+  const letter: DeadLetter = {
+    id: JOB_ID,
+    events: 1,
+    retries: 30,
+    failure: "the log cannot be reached",
+    queuedAt: NOW,
+    diedAt: NOW + 2 * HOUR_MS,
+  };
+  const batch = { events: [event], duplicates: 0, conflicts: 0 };
   const accepted: Body<"Accepted"> = { statusCode: 202, jobId: JOB_ID, queued: 2 };
   const accounts: Body<"Accounts"> = { account_ids: ["acme", "globex"] };
 
@@ -72,6 +89,8 @@ export const exampleBodies = (types: EventTypes) => {
       failure: null,
     }),
     accounts,
+    deadLetters: deadLettersBody([letter], false),
+    deadLetter: deadLetterBody({ letter, jobs: [{ id: JOB_ID, batch }], payload: null }),
     summary: JSON.parse(
       summaryText({
         accountId: "acme",

@@ -6,6 +6,7 @@ import { ApiKeysUnavailable } from "../../../core/access/access.ts";
 import { QuotaExceeded } from "../../../core/access/quotas.ts";
 import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
 import { LogUnavailable } from "../../../core/log/event_log.ts";
+import type { DeadLetters } from "../../../core/queue/dead_letters.ts";
 import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
 import { SummariesUnavailable } from "../../../core/summary/summaries.ts";
 import {
@@ -32,6 +33,15 @@ const keysAway = Effect.fail(new ApiKeysUnavailable({ cause }));
 const full = new QueueFull({ retryAfterSeconds: 2 });
 const overQuota = Effect.fail(new QuotaExceeded({ retryAfterSeconds: 2 }));
 
+const lettersThat = (
+  fail: () => Effect.Effect<never, QueueUnavailable>,
+): DeadLetters["Service"] => ({
+  list: fail,
+  find: fail,
+  redrive: fail,
+  drop: fail,
+});
+
 const STATIONS = [
   "recordEvents",
   "findJob",
@@ -39,6 +49,10 @@ const STATIONS = [
   "accountTimeseries",
   "listEvents",
   "sampleAccounts",
+  "listDeadLetters",
+  "findDeadLetter",
+  "redriveDeadLetter",
+  "dropDeadLetter",
 ];
 
 /** What is wrong with the service, and what these operations then answer. */
@@ -55,6 +69,7 @@ const FAULTS: ReadonlyArray<{
       summaries: { summary: () => summariesAway, sampleAccounts: () => summariesAway },
       activity: { counts: () => summariesAway },
       accountEvents: { page: () => logAway },
+      deadLetters: lettersThat(() => queueAway),
     },
     status: 503,
     operationIds: STATIONS,
@@ -67,6 +82,7 @@ const FAULTS: ReadonlyArray<{
       summaries: { summary: () => Effect.never, sampleAccounts: () => Effect.never },
       activity: { counts: () => Effect.never },
       accountEvents: { page: () => Effect.never },
+      deadLetters: lettersThat(() => Effect.never),
     },
     status: 503,
     operationIds: STATIONS,
@@ -81,6 +97,7 @@ const FAULTS: ReadonlyArray<{
       },
       activity: { counts: () => Effect.die(cause) },
       accountEvents: { page: () => Effect.die(cause) },
+      deadLetters: lettersThat(() => Effect.die(cause)),
     },
     status: 500,
     operationIds: STATIONS,

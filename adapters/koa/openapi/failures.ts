@@ -65,6 +65,10 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   },
   TimeseriesTooLarge: new TimeseriesTooLarge({ points: POINTS_MAX }),
   JobUnknown: { _tag: "JobUnknown", id: "01a20253-aa0c-79c1-b28a-b136a2df5001" },
+  DeadLetterUnknown: {
+    _tag: "DeadLetterUnknown",
+    id: "01a20253-aa0c-79c1-b28a-b136a2df5000",
+  },
   QueueFull: new QueueFull({ retryAfterSeconds: 3 }),
   QueueUnavailable: new QueueUnavailable({ cause }),
   LogUnavailable: new LogUnavailable({ cause }),

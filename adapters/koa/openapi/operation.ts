@@ -55,6 +55,7 @@ export interface OperationAnswer {
 export const TAGS = {
   Events: "What happened goes in here.",
   Accounts: "What happened in an account, and who did it.",
+  "Dead letters": "What was accepted and could not be counted, for an operator to deal with.",
   Service: "How the service is, and what it can be asked.",
 } as const;
 
