@@ -31,6 +31,7 @@ const PRINCIPALS: Readonly<Record<string, Principal>> = {
 
 const access: Access["Service"] = {
   known: (key = "admin") => PRINCIPALS[key],
+  remembers: () => false,
   authenticate: (key = "admin") => Effect.succeed(PRINCIPALS[key] ?? ANYONE),
 };
 

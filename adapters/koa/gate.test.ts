@@ -111,6 +111,8 @@ interface Rights {
   /** What is answered to who has the scope: on their own account, and on another. */
   readonly own: number;
   readonly other: number;
+  /** What is answered to who has it for some accounts only, if that is not enough. */
+  readonly bound?: number;
 }
 
 /** Each route, as the router has it, and what it answers to whom. A route that is not here fails a test. */
@@ -123,6 +125,13 @@ const RIGHTS: Readonly<Record<string, Rights | "public">> = {
   // These name no account that the key is not for.
   "GET /accounts/sample": { scopes: ["read", "admin"], own: 200, other: 200 },
   "GET /metrics": { scopes: ["admin"], own: 200, other: 200 },
+  // Of any account.
+  "GET /dead-letters": { scopes: ["admin"], own: 200, other: 403, bound: 403 },
+  "GET /dead-letters/:id": { scopes: ["admin"], own: 404, other: 403, bound: 403 },
+  "POST /dead-letters/:id/redrive": { scopes: ["admin"], own: 404, other: 403, bound: 403 },
+  "DELETE /dead-letters/:id": { scopes: ["admin"], own: 404, other: 403, bound: 403 },
+  "GET /openapi.json": "public",
+  "GET /docs": "public",
   "GET /healthz": "public",
   "GET /readyz": "public",
 };
@@ -141,12 +150,12 @@ for (const [route, rights] of Object.entries(RIGHTS)) {
     });
     continue;
   }
-  const { scopes, own, other } = rights;
+  const { scopes, own, other, bound = own } = rights;
   for (const scope of ["write", "read", "admin"] as const) {
-    for (const [binding, elsewhere] of [
-      ["@acme", other],
-      ["@ac*", other],
-      ["", own],
+    for (const [binding, here, elsewhere] of [
+      ["@acme", bound, other],
+      ["@ac*", bound, other],
+      ["", own, own],
     ] as const) {
       test(`${route} with ${scope}${binding}`, async ({ api }) => {
         const allowed = scopes.includes(scope);
@@ -154,7 +163,7 @@ for (const [route, rights] of Object.entries(RIGHTS)) {
         for (const key of [`${scope}${binding}`, `${KNOWN}${scope}${binding}`]) {
           for (let time = 0; time < 2; time++) {
             const mine = await ask(api, route, key, "acme");
-            assert.is(mine.status, allowed ? own : 403, mine.body);
+            assert.is(mine.status, allowed ? here : 403, mine.body);
             const theirs = await ask(api, route, key, "other");
             assert.is(theirs.status, allowed ? elsewhere : 403, theirs.body);
             if (theirs.status === 403) {

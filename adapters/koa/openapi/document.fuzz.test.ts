@@ -31,6 +31,7 @@ const KEYS: Readonly<Record<string, Principal>> = {
 /** Anybody may do anything without a key; who shows one has what it gives. */
 const access: Access["Service"] = {
   known: (key) => (key === undefined ? ANYONE : undefined),
+  remembers: () => false,
   authenticate: (key) => {
     const found = key === undefined ? ANYONE : KEYS[key];
     return found === undefined

@@ -25,9 +25,11 @@ const routes = (): ReadonlyArray<string> => {
     limits: { answerTimeoutMs: 1, bodiesBytesMax: 1 },
     rateLimit: { anonymousPerMinute: 1, limitLoopback: false, shared: undefined },
     proxies: 0,
+    corsOrigins: new Set(),
     readiness: async () => ({ ready: true, checks: {} }),
     metrics: async () => "",
     onDefect: () => {},
+    onAnswered: () => {},
   });
   const routers = app.middleware.flatMap((middleware) =>
     "router" in middleware ? [middleware.router as Routed] : [],

@@ -79,6 +79,7 @@ const ANYWHERE: ReadonlyArray<FailureName> = [
 const GATE: ReadonlyArray<FailureName> = [
   "Unauthenticated",
   "ScopeMissing",
+  "HostForbidden",
   "RateLimited",
   "ApiKeysUnavailable",
 ];

@@ -104,7 +104,9 @@ const FAULTS: ReadonlyArray<{
   },
   {
     title: "keys that cannot be looked up",
-    options: { access: { known: () => undefined, authenticate: () => keysAway } },
+    options: {
+      access: { known: () => undefined, remembers: () => false, authenticate: () => keysAway },
+    },
     status: 503,
     operationIds: operations.filter((each) => !each.public).map((each) => each.operationId),
   },

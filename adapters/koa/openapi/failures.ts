@@ -37,6 +37,7 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   ScopeMissing: { _tag: "ScopeMissing", scope: "read" },
   AccountForbidden: { _tag: "AccountForbidden" },
   AccountsForbidden: new AccountsForbidden(),
+  HostForbidden: { _tag: "HostForbidden" },
   RateLimited: { _tag: "RateLimited", retryAfterSeconds: 42 },
   QuotaExceeded: new QuotaExceeded({ retryAfterSeconds: 9 }),
   ContentTypeUnsupported: { _tag: "ContentTypeUnsupported", contentType: "text/plain" },
