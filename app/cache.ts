@@ -18,9 +18,6 @@ import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache
 import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
 import type { Configuration } from "./configuration.ts";
 
-/** The generation of the read models that is live. */
-const GENERATION = 1;
-
 /** What processes share, if anything. */
 export interface Shared {
   readonly answers: AnswerStore["Service"];
@@ -59,7 +56,7 @@ export const openShared = Effect.fnUntraced(function* (
     Effect.sync(() =>
       openConnection({
         url: REDIS_URL,
-        namespace: `${log?.id}:${GENERATION}`,
+        namespace: log?.id ?? "",
         onChange: (state) => tell(logState(state)),
       }),
     ),

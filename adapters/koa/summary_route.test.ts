@@ -35,6 +35,7 @@ const PATH = "/accounts/acme/summary";
 
 test.before.each(async (context) => {
   const horizon = makeHorizon();
+  horizon.enter(1);
   horizon.observe(SHARD, 0);
   const memory = new Map<string, Answer>();
   const models = { away: false };
@@ -56,6 +57,7 @@ test.before.each(async (context) => {
           topUsers: [],
           asOf: Date.now(),
           checkpoint: checkpoint++,
+          generation: 1,
         }));
   const api = await startApi({ cache, summaries: { summary } });
   Object.assign(context, { api, horizon, memory, models });

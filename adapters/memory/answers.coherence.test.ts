@@ -49,6 +49,7 @@ type Action =
   | { readonly _tag: "deliver" }
   | { readonly _tag: "restartRedis" }
   | { readonly _tag: "toggleRedis" }
+  | { readonly _tag: "flip" }
   | { readonly _tag: "restartNode"; readonly node: number }
   | { readonly _tag: "pass"; readonly ms: number }
   | {
@@ -83,6 +84,7 @@ const action = fc.oneof(
   { weight: 1, arbitrary: tagged("deliver", {}) },
   { weight: 1, arbitrary: tagged("restartRedis", {}) },
   { weight: 1, arbitrary: tagged("toggleRedis", {}) },
+  { weight: 1, arbitrary: tagged("flip", {}) },
   { weight: 1, arbitrary: tagged("restartNode", { node }) },
   {
     weight: 4,
@@ -101,9 +103,9 @@ const action = fc.oneof(
 ) as fc.Arbitrary<Action>;
 
 /** A summary as it is sent, for reading it again. */
-const present = ({ totals, topUsers, range, asOf, checkpoint }: AccountSummary): string =>
-  JSON.stringify({ totals: [...totals], topUsers, range, asOf, checkpoint });
-type Sent = Pick<AccountSummary, "topUsers" | "range" | "asOf" | "checkpoint"> & {
+const present = ({ totals, ...summary }: AccountSummary): string =>
+  JSON.stringify({ totals: [...totals], ...summary });
+type Sent = Pick<AccountSummary, "topUsers" | "range" | "asOf" | "checkpoint" | "generation"> & {
   readonly totals: ReadonlyArray<[string, number]>;
 };
 
@@ -135,6 +137,8 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
   /** When each account was touched by a commit, and up to which position. */
   const commits: { readonly account: string; readonly position: number; readonly at: number }[] =
     [];
+  /** When each generation but the first became the live one. */
+  const flips: { readonly generation: number; readonly at: number }[] = [];
   const late: (() => void)[] = [];
   const delays = { queryMs: 0, redisMs: 0 };
 
@@ -243,6 +247,9 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
       case "toggleRedis":
         redisAway = !redisAway;
         break;
+      case "flip":
+        flips.push({ generation: ++store.generation, at: now });
+        break;
       case "restartNode":
         yield* Fiber.interrupt(nodeAt(one.node).watch);
         nodes[one.node] = yield* startNode;
@@ -263,7 +270,8 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
 
   for (const one of given) {
     const { account: asked } = one.read;
-    const { totals, topUsers, range, asOf, checkpoint } = JSON.parse(one.answer.text) as Sent;
+    const sent = JSON.parse(one.answer.text) as Sent;
+    const { totals, topUsers, range, asOf, checkpoint } = sent;
     const events = shardIn(store, shardOf(asked, SHARDS)).events;
     const about = `${one.tier} ${JSON.stringify(one.read)} ${one.answer.text}`;
 
@@ -281,6 +289,10 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
       assert.ok(one.askedAt - asOf < STALENESS_MAX_MS, `older than the bound: ${about}`);
     }
     assert.ok(checkpoint >= one.toldOf, `an event was announced and is not in it: ${about}`);
+    for (const { generation, at } of flips) {
+      if (at > one.askedAt - UNANNOUNCED_KNOWN_MS) continue;
+      assert.ok(sent.generation >= generation, `it is of a generation that was: ${about}`);
+    }
     for (const { account: touched, position, at } of commits) {
       if (touched !== asked || at > one.askedAt - UNANNOUNCED_KNOWN_MS) continue;
       assert.ok(checkpoint >= position, `what was lost stays lost: ${about}`);

@@ -12,7 +12,14 @@ answerStoreConformance("memory", async () => ({
 
 const test = suite("answers in memory");
 
-const answer = (text: string): Answer => ({ text, shard: 0, checkpoint: 0, asOf: 0, readAt: 0 });
+const answer = (text: string): Answer => ({
+  text,
+  shard: 0,
+  checkpoint: 0,
+  generation: 1,
+  asOf: 0,
+  readAt: 0,
+});
 
 test("they take no more bytes than allowed, however many and long they are", () => {
   const bytesMax = 1024 * 1024;

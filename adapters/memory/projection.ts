@@ -27,7 +27,11 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
   upkeep: Effect.succeed(false),
 
   checkpoints: Effect.sync(() =>
-    store.shards.map(({ checkpoint }, shard) => ({ shard, position: checkpoint })),
+    store.shards.map(({ checkpoint }, shard) => ({
+      shard,
+      position: checkpoint,
+      generation: store.generation,
+    })),
   ),
 
   lag: Effect.map(Clock.currentTimeMillis, (now) =>

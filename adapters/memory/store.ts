@@ -6,6 +6,8 @@ import { READ_MODELS } from "../../core/projection/read_models.ts";
 /** The log and the read models of a service that lives in memory. */
 export interface MemoryStore {
   readonly shards: ReadonlyArray<MemoryShard>;
+  /** The number of the generation that `rows` and `checkpoint` of the shards are of. */
+  generation: number;
 }
 
 export interface MemoryShard {
@@ -20,6 +22,7 @@ export interface MemoryShard {
 }
 
 export const makeMemoryStore = (shards: number): MemoryStore => ({
+  generation: 1,
   shards: Array.from({ length: shards }, () => ({
     events: [],
     identities: new Map(),
@@ -39,6 +42,7 @@ export const shardIn = (store: MemoryStore, shard: number): MemoryShard => {
 export interface Folded {
   readonly events: ReadonlyArray<RecordedEvent>;
   readonly checkpoint: number;
+  readonly generation: number;
   /** Everything recorded before this instant is folded, in milliseconds since the Unix epoch. */
   readonly asOf: number;
 }
@@ -48,6 +52,7 @@ export const foldedOf = (store: MemoryStore, accountId: string, now: number): Fo
   return {
     events: events.slice(0, checkpoint).filter((event) => event.accountId === accountId),
     checkpoint,
+    generation: store.generation,
     asOf: events[checkpoint]?.recordedAt ?? now,
   };
 };

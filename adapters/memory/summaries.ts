@@ -8,8 +8,8 @@ import { foldedOf, type MemoryStore } from "./store.ts";
 export const makeMemorySummaries = (store: MemoryStore): Summaries["Service"] => ({
   summary: (accountId, range, top) =>
     Effect.map(Clock.currentTimeMillis, (now) => {
-      const { events, asOf, checkpoint } = foldedOf(store, accountId, now);
-      return { ...summarise(events, range, top), asOf, checkpoint };
+      const { events, ...state } = foldedOf(store, accountId, now);
+      return { ...summarise(events, range, top), ...state };
     }),
 
   sampleAccounts: (limit, prefix) =>

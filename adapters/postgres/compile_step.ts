@@ -2,7 +2,7 @@ import type { Dimension, ReadModel } from "../../core/projection/read_model.ts";
 import type { Statement } from "./pool.ts";
 
 /** How the database reads each dimension off an event; `DIMENSIONS` in core is the definition. */
-const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
+export const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
   account_id: "account_id",
   hour: "date_bin('1 hour', occurred_at, timestamptz 'epoch')",
   type: "type",

@@ -27,7 +27,7 @@ const LAGGING: Statement = {
 
 const CHECKPOINTS: Statement = {
   name: "checkpoints",
-  text: "select shard, position from read_models.checkpoints",
+  text: "select shard, position, generation from read_models.checkpoints",
 };
 
 const REQUESTED: Statement = {

@@ -70,7 +70,7 @@ const windowHours = ({ from, to }: Range): number | null => {
 };
 
 interface SummaryRow {
-  readonly kind: "total" | "user" | "corrected" | "checkpoint" | "as_of";
+  readonly kind: "total" | "user" | "corrected" | "checkpoint" | "generation" | "as_of";
   readonly name: string;
   readonly events: number;
 }
@@ -81,15 +81,23 @@ const readRows = (rows: ReadonlyArray<SummaryRow>) => {
   let asOf = 0;
   let corrected = 0;
   let checkpoint = 0;
+  let generation = 0;
   for (const { kind, name, events } of rows) {
     if (kind === "total") totals.set(name, events);
     else if (kind === "user") topUsers.push({ userId: name, events });
     else if (kind === "corrected") corrected = events;
     else if (kind === "checkpoint") checkpoint = events;
+    else if (kind === "generation") generation = events;
     else asOf = events;
   }
   // A union of queries promises no order.
-  const summary: Summary = { totals, topUsers: topUsers.toSorted(byActivity), asOf, checkpoint };
+  const summary: Summary = {
+    totals,
+    topUsers: topUsers.toSorted(byActivity),
+    asOf,
+    checkpoint,
+    generation,
+  };
   return { summary, corrected };
 };
 

@@ -9,8 +9,7 @@ import { anEvent } from "../../core/event/event.fixture.ts";
 import { type Event } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
-import type { Summary } from "../../core/summary/summary.ts";
-import { summarise } from "../../core/summary/summary.ts";
+import { type SummaryCounts, summarise } from "../../core/summary/summary.ts";
 import {
   createMigratedDatabase,
   type MigratedDatabase,
@@ -68,7 +67,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   }),
 );
 
-const counted = ({ totals, topUsers }: Omit<Summary, "asOf" | "checkpoint">) => ({
+const counted = ({ totals, topUsers }: SummaryCounts) => ({
   totals: Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))),
   topUsers,
 });

@@ -3,7 +3,7 @@
 -- the index only the corrections at its two ends.
 -- $1 shard, $2 account, $3 and $4 the range, $5 how many top users, $6 hours of the window, or null
 with bounds as materialized (
-  select c.position as checkpoint, h.position as head
+  select c.position as checkpoint, c.generation, h.position as head
   from read_models.checkpoints c join tidemark.log_heads h using (shard)
   where shard = $1
 ),
@@ -91,6 +91,8 @@ union all
 select 'corrected', '', coalesce(sum(rows), 0)::bigint from edges
 union all
 select 'checkpoint', '', checkpoint from bounds
+union all
+select 'generation', '', generation from bounds
 union all
 -- All that was in the log until then is counted: now, or when the first uncounted event came.
 select 'as_of', '', floor(extract(epoch from coalesce(

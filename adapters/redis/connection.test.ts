@@ -44,7 +44,14 @@ else {
   const isAway = ({ breaker }: Connection): Promise<void> =>
     until("Redis is away", () => breaker.state() !== "ok");
 
-  const answer: Answer = { text: "text", shard: 1, checkpoint: 2, asOf: 3, readAt: 4 };
+  const answer: Answer = {
+    text: "text",
+    shard: 1,
+    checkpoint: 2,
+    generation: 1,
+    asOf: 3,
+    readAt: 4,
+  };
 
   /** Does everything that is done with Redis, none of which may fail; returns how long the reads took. */
   const use = async (connection: Connection, reads = 100) => {

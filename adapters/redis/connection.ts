@@ -6,10 +6,7 @@ import { connectClient } from "./client.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
-  /**
-   * Whose Redis this is: processes on the same log and the same generation of its read models share
-   * everything, and others nothing.
-   */
+  /** Whose Redis this is: processes on the same log share everything, and others nothing. */
   readonly namespace: string;
   /** Is told when Redis comes and goes. */
   readonly onChange: (state: BreakerState) => void;

@@ -11,6 +11,7 @@ import {
   until,
 } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
+import { ANSWER_FORMAT } from "./answer_text.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
 
@@ -25,7 +26,7 @@ else {
     await until("Redis is there", () => connection.breaker.state() === "ok");
     return connection;
   };
-  const channel = "tidemark:log:1:1:invalidations";
+  const channel = `tidemark:log:1:${ANSWER_FORMAT}:invalidations`;
   const subscribers = async (server: RedisServer): Promise<number> => {
     const [, count] = (await server.run("PUBSUB", "NUMSUB", channel)) as [string, number];
     return count;

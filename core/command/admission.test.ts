@@ -158,6 +158,6 @@ test("the watch adds up what waits several times a second, and forgets it while 
     }),
   ));
 
-const at = (shard: number, position: number) => ({ shard, position });
+const at = (shard: number, position: number) => ({ shard, position, generation: 1 });
 
 test.run();

@@ -4,4 +4,5 @@ import type { ReadModel } from "./read_model.ts";
 export const activityByType: ReadModel = {
   name: "activity_by_type",
   dimensions: ["account_id", "hour", "type"],
+  version: 1,
 };

@@ -68,7 +68,7 @@ export const projectionConformance = (
     const checkpoints = await Effect.runPromise(opened.projection.checkpoints);
     assert.equal(
       checkpoints.find((one) => one.shard === 0),
-      { shard: 0, position: checkpoint },
+      { shard: 0, position: checkpoint, generation: 1 },
     );
     await assertRowsAreTheFold(0);
     assert.equal([(await step(0)).projected, (await step(0)).accounts], [0, []]);

@@ -94,7 +94,9 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
         return true;
       }),
       checkpoints: Effect.suspend(() =>
-        unlessAway(() => fake.checkpoints.map((position, shard) => ({ shard, position }))),
+        unlessAway(() =>
+          fake.checkpoints.map((position, shard) => ({ shard, position, generation: 1 })),
+        ),
       ),
       lag: Effect.die("not needed"),
     },

@@ -25,6 +25,8 @@ export interface Step {
 export interface Checkpoint {
   readonly shard: number;
   readonly position: number;
+  /** Which generation of the read models is live: a rebuild puts the next one in its place. */
+  readonly generation: number;
 }
 
 /** How far a shard's read models are behind its log. */

@@ -16,7 +16,11 @@ import {
 
 const test = suite("read model");
 
-const model = (...dimensions: ReadModel["dimensions"]): ReadModel => ({ name: "m", dimensions });
+const model = (...dimensions: ReadModel["dimensions"]): ReadModel => ({
+  name: "m",
+  dimensions,
+  version: 1,
+});
 const recorded = (events: ReadonlyArray<Event>): ReadonlyArray<RecordedEvent> =>
   events.map((event, i) => ({ ...event, shard: 0, position: i + 1, recordedAt: 0 }));
 const rowsOf = (rows: Rows) =>

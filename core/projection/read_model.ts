@@ -25,6 +25,8 @@ export interface ReadModel {
   /** Also the name of its table. */
   readonly name: string;
   readonly dimensions: ReadonlyArray<Dimension>;
+  /** Goes up with every change of what it counts. A rebuild then expects its rows to differ. */
+  readonly version: number;
 }
 
 /** A row: the values of the dimensions in their declared order, and how many events have them. */

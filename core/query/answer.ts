@@ -15,6 +15,8 @@ export interface Answer {
   /** The shard of its account, and the shard's checkpoint that it is of. */
   readonly shard: number;
   readonly checkpoint: number;
+  /** The generation of the read models that it was read from: a later one may say otherwise. */
+  readonly generation: number;
   /** Everything recorded before this instant is counted, in milliseconds since the Unix epoch. */
   readonly asOf: number;
   /** When it was read from the read models; later than `asOf` while the projector lags. */

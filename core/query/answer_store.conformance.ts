@@ -17,6 +17,7 @@ const answer: fc.Arbitrary<Answer> = fc.record(
     text: fc.string({ unit: "grapheme", maxLength: 200 }),
     shard: fc.nat({ max: 255 }),
     checkpoint: fc.maxSafeNat().map((position) => position % 1e15),
+    generation: fc.nat(),
     asOf: time,
     readAt: time,
   },
@@ -59,7 +60,7 @@ export const answerStoreConformance = (
 
   test("a long text is there, too", async () => {
     const text = "😀".repeat(100_000);
-    await put("long", { text, shard: 0, checkpoint: 0, asOf: 0, readAt: 0 });
+    await put("long", { text, shard: 0, checkpoint: 0, generation: 1, asOf: 0, readAt: 0 });
     assert.is((await get("long"))?.text, text);
   });
 

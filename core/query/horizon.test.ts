@@ -22,6 +22,22 @@ test("of a shard that nothing is known of, no answer is exact", () => {
   assert.is(horizon.floor(1, "a"), 5);
 });
 
+test("of a generation that is not known yet no answer is exact, and later ones count from the first sight", () => {
+  const horizon = makeHorizon();
+  assert.is(horizon.generation(), Number.POSITIVE_INFINITY);
+  horizon.announce(step(3, 5, "a"));
+  assert.is(horizon.generation(), Number.POSITIVE_INFINITY);
+  for (const [seen, expected] of [
+    [2, 2],
+    [3, 3],
+    // A look that began before the flip and comes late.
+    [2, 3],
+  ] as const) {
+    horizon.enter(seen);
+    assert.is(horizon.generation(), expected);
+  }
+});
+
 test("an announced step voids the answers about its accounts alone", () => {
   const horizon = makeHorizon();
   horizon.observe(0, 5);

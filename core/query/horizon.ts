@@ -24,10 +24,17 @@ export interface Horizon {
   /** A shard's checkpoint was read, long enough ago for its announcement to have come. */
   readonly observe: (shard: number, checkpoint: number) => void;
   /**
+   * A generation of the read models was seen to be live. What was read from an earlier one is void: it
+   * may have been wrong. An announcement cannot say so, it is of positions, which all generations share.
+   */
+  readonly enter: (generation: number) => void;
+  /**
    * The lowest checkpoint that an answer about an account must be of. Infinity for a shard of which
    * nothing is known yet.
    */
   readonly floor: (shard: number, accountId: string) => number;
+  /** The lowest generation that an answer must be of. Infinity while none is known. */
+  readonly generation: () => number;
 }
 
 interface ShardHorizon {
@@ -42,6 +49,7 @@ interface ShardHorizon {
 
 export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
   const shards = new Map<number, ShardHorizon>();
+  let entered = 0;
 
   /** From here on everything is known, of what came before nothing. */
   const begin = (shard: number, checkpoint: number): ShardHorizon => {
@@ -76,6 +84,12 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
       const state = shards.get(shard) ?? begin(shard, checkpoint);
       if (checkpoint > state.known) jump(state, checkpoint);
     },
+
+    enter: (generation) => {
+      entered = Math.max(entered, generation);
+    },
+
+    generation: () => entered || Number.POSITIVE_INFINITY,
 
     floor: (shard, accountId) => {
       const state = shards.get(shard);

@@ -23,6 +23,7 @@ const SUMMARY: Summary = {
   topUsers: [{ userId: "ada", events: 2 }],
   asOf: NOW - 40,
   checkpoint: 7,
+  generation: 1,
 };
 
 /** Asks at NOW, and answers what came of it and what the port was asked. */

@@ -18,8 +18,16 @@ const askWhileAway = Effect.fnUntraced(function* (ageMs: number, awayAfterMs: nu
   yield* TestClock.setTime(START);
   const horizon = makeHorizon();
   horizon.observe(0, 0);
+  horizon.enter(1);
   const asOf = START - ageMs;
-  const shared: Answer = { text: "kept", shard: 0, checkpoint: 0, asOf, readAt: asOf };
+  const shared: Answer = {
+    text: "kept",
+    shard: 0,
+    checkpoint: 0,
+    generation: 1,
+    asOf,
+    readAt: asOf,
+  };
   const cache = yield* makeSummaryCache({
     shards: 1,
     horizon,

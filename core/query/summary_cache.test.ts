@@ -22,6 +22,7 @@ const question: Question = { accountId: "acme", period: "last_24h", top: 10 };
 const open = Effect.fnUntraced(function* (known: boolean) {
   const models = {
     checkpoint: 1,
+    generation: 1,
     reads: 0,
     away: false,
     /** Milliseconds that the projector lags. */
@@ -33,16 +34,18 @@ const open = Effect.fnUntraced(function* (known: boolean) {
     summary: Effect.fnUntraced(function* () {
       models.reads++;
       if (models.away) return yield* new SummariesUnavailable({ cause: "away" });
-      const { checkpoint } = models;
+      const { checkpoint, generation } = models;
       const asOf = (yield* Effect.clockWith((clock) => clock.currentTimeMillis)) - models.lag;
       if (models.held !== undefined) yield* Deferred.await(models.held);
-      return { totals: new Map([["login", checkpoint]]), topUsers: [], asOf, checkpoint };
+      const totals = new Map([["login", checkpoint]]);
+      return { totals, topUsers: [], asOf, checkpoint, generation };
     }),
     sampleAccounts: () => Effect.die("not asked for"),
   };
   const memory = new Map<string, Answer>();
   const shared = new Map<string, Answer>();
   const horizon = makeHorizon();
+  horizon.enter(models.generation);
   if (known) horizon.observe(SHARD, models.checkpoint);
   const cache = yield* makeSummaryCache({
     shards: 1,
@@ -65,7 +68,7 @@ const open = Effect.fnUntraced(function* (known: boolean) {
     const lo = models.checkpoint++;
     horizon.announce({ shard: SHARD, accounts, lo, hi: models.checkpoint });
   };
-  return { models, memory, shared, cache, ask, step };
+  return { models, memory, shared, cache, ask, step, enter: horizon.enter };
 });
 
 type Opened = Effect.Success<ReturnType<typeof open>>;
@@ -117,6 +120,37 @@ test(
       memory.clear();
       assert.is(yield* ask(other), "1 redis");
       assert.is(yield* ask(), "3 miss");
+    }),
+  ),
+);
+
+test(
+  "another generation of the read models voids all answers in both tiers, also one that is kept afterwards",
+  run(({ models, memory, shared, ask, cache, enter }) =>
+    Effect.gen(function* () {
+      yield* ask();
+      const held = yield* Deferred.make<void>();
+      models.held = held;
+      const before = yield* Effect.forkDetach(ask({ ...question, top: 1 }));
+      yield* settled;
+      models.held = undefined;
+      // The counts of the other one are others, at the same checkpoint.
+      Object.assign(models, { generation: 2 });
+      assert.is(yield* ask(), "1 lru", "nobody knows of it yet");
+      enter(2);
+      assert.is(cache.hit(question), undefined);
+      assert.is(yield* ask({ ...question, top: 1 }), "1 miss", "it joined what began before");
+      assert.is(models.reads, 3);
+      yield* Deferred.succeed(held, undefined);
+      yield* Fiber.join(before);
+      memory.clear();
+      assert.is(yield* ask(), "1 miss");
+      assert.is(yield* ask({ ...question, top: 1 }), "1 redis");
+      assert.ok([...memory.values(), ...shared.values()].every((kept) => kept.generation === 2));
+      // Of a process that has seen the next one already.
+      for (const [key, kept] of shared) shared.set(key, { ...kept, generation: 3, text: "3" });
+      memory.clear();
+      assert.is(yield* ask(), "3 redis");
     }),
   ),
 );

@@ -51,8 +51,12 @@ export interface SummaryCacheOptions {
 }
 
 interface Load {
-  /** The floor when it began: who comes when it is another knows of an event that this may miss. */
+  /**
+   * What was asked of answers when it began: who comes when it is another knows of an event that this may
+   * miss, or of a generation that it was not read from.
+   */
   readonly floor: number;
+  readonly generation: number;
   readonly answered: Deferred.Deferred<Answered, SummariesUnavailable>;
 }
 
@@ -68,6 +72,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
   const loads = new Map<string, Load>();
 
   const isExact = (answer: Answer, accountId: string): boolean =>
+    answer.generation >= horizon.generation() &&
     answer.checkpoint >= horizon.floor(answer.shard, accountId);
   /** May be given now. A clock that was set back makes everything from before of unknown age. */
   const isUsable = (answer: Answer, accountId: string, now: number): boolean =>
@@ -80,9 +85,9 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     const readAt = clock.currentTimeMillisUnsafe();
     const asked = summariseAccount(question.accountId, question.period, question.top);
     const summary = yield* inSpan("summary")(asked);
-    const { checkpoint, asOf } = summary;
+    const { checkpoint, generation, asOf } = summary;
     const shard = shardOf(question.accountId, shards);
-    const answer: Answer = { text: present(summary), shard, checkpoint, asOf, readAt };
+    const answer: Answer = { text: present(summary), shard, checkpoint, generation, asOf, readAt };
     const leftMs = asOf + STALENESS_MAX_MS - clock.currentTimeMillisUnsafe();
     if (isExact(answer, question.accountId) && leftMs > 0) {
       memory.put(key, answer);
@@ -115,9 +120,12 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
   const loadOnce = (question: Question, key: string) =>
     Effect.suspend(() => {
       const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
+      const generation = horizon.generation();
       const running = loads.get(key);
-      if (running !== undefined && running.floor === floor) return Deferred.await(running.answered);
-      const mine: Load = { floor, answered: Deferred.makeUnsafe() };
+      if (running?.floor === floor && running.generation === generation) {
+        return Deferred.await(running.answered);
+      }
+      const mine: Load = { floor, generation, answered: Deferred.makeUnsafe() };
       loads.set(key, mine);
       const ended = Effect.sync(() => {
         if (loads.get(key) === mine) loads.delete(key);

@@ -21,13 +21,15 @@ const PERIOD_MS = ANNOUNCEMENT_PATIENCE_MS + WATCH_REST_MS;
 /** A watch over one shard, whose checkpoint a test moves. */
 const startWatch = Effect.gen(function* () {
   const horizon = makeHorizon();
-  const database = { position: 0, away: false };
+  const database = { position: 0, generation: 1, away: false };
   const projection: Projection["Service"] = {
     ...makeFakeProjection([]).service,
     checkpoints: Effect.suspend(() =>
       database.away
         ? Effect.fail(new ProjectionUnavailable({ cause: "away" }))
-        : Effect.succeed([{ shard: 0, position: database.position }]),
+        : Effect.succeed([
+            { shard: 0, position: database.position, generation: database.generation },
+          ]),
     ),
   };
   const watch = Effect.provideService(watchCheckpoints(horizon), Projection, projection);
@@ -62,6 +64,22 @@ test("an announcement that comes soon after its commit was seen costs the others
       horizon.announce({ shard: 0, accounts: ["a"], lo: 0, hi: 3 });
       yield* pass(PERIOD_MS);
       assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [3, 0]);
+      yield* end;
+    }),
+  ));
+
+test("a generation that took another's place is known in time, and no earlier than it is seen", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { horizon, database, pass, end } = yield* startWatch;
+      assert.is(horizon.generation(), 1);
+      // It has looked already.
+      database.generation = 2;
+      yield* pass(PERIOD_MS - 1);
+      assert.is(horizon.generation(), 1);
+      yield* pass(1);
+      assert.is(horizon.generation(), 2);
+      assert.ok(PERIOD_MS <= UNANNOUNCED_KNOWN_MS);
       yield* end;
     }),
   ));

@@ -15,7 +15,8 @@ export const UNANNOUNCED_KNOWN_MS = WATCH_REST_MS + 2 * ANNOUNCEMENT_PATIENCE_MS
 /**
  * Holds a horizon against the checkpoints of all shards, until interrupted. Whatever becomes of the
  * announcements, with a bus between the processes or without one, with a bus that dies in between: a
- * commit is known here within `UNANNOUNCED_KNOWN_MS` and the time of a tiny query.
+ * commit is known here within `UNANNOUNCED_KNOWN_MS` and the time of a tiny query, and so is a generation
+ * that took another's place.
  *
  * While the database is away nothing is learnt; nothing is committed either, and what is kept is given
  * until its bound.
@@ -25,6 +26,8 @@ export const watchCheckpoints = (horizon: Horizon): Effect.Effect<never, never, 
     const projection = yield* Projection;
     const look = Effect.gen(function* () {
       const checkpoints = yield* projection.checkpoints;
+      // Nobody announces it: there is nothing to wait for.
+      for (const { generation } of checkpoints) horizon.enter(generation);
       yield* Effect.sleep(ANNOUNCEMENT_PATIENCE_MS);
       for (const { shard, position } of checkpoints) horizon.observe(shard, position);
     });

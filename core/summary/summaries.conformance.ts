@@ -10,7 +10,7 @@ import { accountLog } from "../log/account_log.fixture.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Summaries } from "./summaries.ts";
-import { type Summary, summarise } from "./summary.ts";
+import { type Summary, type SummaryCounts, summarise } from "./summary.ts";
 import { type Range, rangeOf } from "./window.ts";
 
 export interface OpenedSummaries {
@@ -36,7 +36,7 @@ export const summariesConformance = (
   const { append, freshAccount, project } = accountLog(() => opened);
   const summaryOf = (accountId: string, range: Range, top = 10): Promise<Summary> =>
     Effect.runPromise(opened.summaries.summary(accountId, range, top));
-  const counted = ({ totals, topUsers }: Omit<Summary, "asOf" | "checkpoint">) => ({
+  const counted = ({ totals, topUsers }: SummaryCounts) => ({
     totals: Object.fromEntries([...totals].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     topUsers,
   });

@@ -17,7 +17,12 @@ export interface Summary {
   readonly asOf: number;
   /** The checkpoint of the account's shard that it is of: of two summaries, the higher knows more. */
   readonly checkpoint: number;
+  /** The generation of the read models that it was read from. */
+  readonly generation: number;
 }
+
+/** What of a summary was counted; the rest says of which state of the log. */
+export type SummaryCounts = Pick<Summary, "totals" | "topUsers">;
 
 /**
  * The definition of a summary: counts the events of one account one by one. Every faster way to
@@ -29,7 +34,7 @@ export const summarise = (
   events: ReadonlyArray<Pick<Event, "occurredAt" | "type" | "userId">>,
   range: Range,
   top: number,
-): Omit<Summary, "asOf" | "checkpoint"> => {
+): SummaryCounts => {
   const totals = new Map<string, number>();
   const users = new Map<string, number>();
   for (const { occurredAt, type, userId } of events) {

@@ -1,0 +1,50 @@
+import type pg from "pg";
+
+import { type Database, databaseOf, type Statement } from "./pool.ts";
+
+const PID: Statement = { name: "backend_pid", text: "select pg_backend_pid() as pid" };
+
+/**
+ * Runs statements in one transaction on a connection of its own, and rolls it back if they fail. When the
+ * signal is aborted, the statement that runs is cancelled in the database, too.
+ *
+ * @param begin such as `begin isolation level repeatable read read only`
+ */
+export const transact = async <A>(
+  pool: pg.Pool,
+  signal: AbortSignal,
+  run: (database: Database) => Promise<A>,
+  begin = "begin",
+): Promise<A> => {
+  const client = await pool.connect();
+  const plain = databaseOf(client);
+  let pid: number | undefined;
+  const database: Database = {
+    query: (statement, values) => {
+      signal.throwIfAborted();
+      return plain.query(statement, values);
+    },
+  };
+  const cancel = (): void => {
+    // If it fails, then with the connection, and the statement with it.
+    if (pid !== undefined) pool.query("select pg_cancel_backend($1)", [pid]).catch(() => {});
+  };
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    await client.query(begin);
+    pid = (await plain.query<{ pid: number }>(PID, []))[0]?.pid;
+    const result = await run(database);
+    await client.query("commit");
+    client.release();
+    return result;
+  } catch (error) {
+    // A connection on which even this fails is of no use any more.
+    await client.query("rollback").then(
+      () => client.release(),
+      () => client.release(true),
+    );
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+};
