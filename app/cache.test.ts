@@ -1,3 +1,7 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -15,7 +19,10 @@ import {
 /** How soon a new event must show in its account's summary, by the contract. */
 const FRESH_WITHIN_MS = 1_000;
 
-/** What a busy test machine may add to it. */
+/** How soon every process must know that another generation of the read models is live. */
+const FLIP_KNOWN_MS = 350;
+
+/** What a busy test machine may add to either. */
 const BUSY_MS = 1_000;
 
 /** Two processes with the API and one that works for them, on one database. */
@@ -63,6 +70,40 @@ const tierOf = async (url: string, path: string): Promise<string | undefined> =>
   return /desc="(\w+)"/.exec(response.headers.get("server-timing") ?? "")?.[1];
 };
 
+const PROJECTOR = fileURLToPath(new URL("../scripts/projector/main.ts", import.meta.url));
+
+/** Rebuilds the read models, and holds both processes to giving nothing of the old ones afterwards. */
+const assertVoidedByRebuild = async (
+  { urls }: Deployment,
+  DATABASE_URL: string,
+): Promise<ReadonlyArray<string | undefined>> => {
+  const path = "/accounts/quiet/summary";
+  for (const url of urls) {
+    await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever kept");
+  }
+  const rebuilt = promisify(execFile)(process.execPath, [PROJECTOR], {
+    env: { ...process.env, DATABASE_URL },
+  });
+  // A kept answer is given for a minute: until it is not, only something that voids it can end that.
+  const voided = urls.map(async (url) => {
+    let tier: string | undefined = "lru";
+    await until(async () => {
+      tier = await tierOf(url, path);
+      return tier !== "lru";
+    }, "it goes on giving what is kept");
+    return tier;
+  });
+  await rebuilt;
+  const since = performance.now();
+  const tiers = await Promise.all(voided);
+  const took = performance.now() - since;
+  assert.ok(took < FLIP_KNOWN_MS + BUSY_MS, `it took ${took} ms`);
+  for (const url of urls) {
+    await until(async () => (await tierOf(url, path)) === "lru", "nothing is kept any more");
+  }
+  return tiers;
+};
+
 const redisOf = async (url: string): Promise<string | undefined> =>
   (await getJson<{ checks: Record<string, string> }>(`${url}/readyz`)).checks["redis"];
 
@@ -83,6 +124,14 @@ test("processes that share nothing but the database show new events within a sec
   assert.is(await redisOf(url), undefined);
   const path = "/accounts/quiet/summary";
   await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever kept");
+});
+
+test("a rebuild voids what every process keeps", async ({ database }) => {
+  const deployment = await deploy({ DATABASE_URL: database.url });
+  await accept(deployment.urls[0], anEvent({ account_id: "quiet" }));
+  await untilLogins(deployment.urls[1], 1, "quiet");
+  assert.equal(await assertVoidedByRebuild(deployment, database.url), ["miss", "miss"]);
+  await assertFresh(deployment, "acme", 2);
 });
 
 test.run();
@@ -121,6 +170,18 @@ else {
       }, "the one never gets what the other has read");
     },
   );
+
+  withRedis("a rebuild voids what processes share", async ({ database, redis }) => {
+    const deployment = await deploy({ DATABASE_URL: database.url, REDIS_URL: redis.url });
+    for (const url of deployment.urls) {
+      await until(async () => (await redisOf(url)) === "ok", "Redis is not used");
+    }
+    await accept(deployment.urls[0], anEvent({ account_id: "quiet" }));
+    await untilLogins(deployment.urls[1], 1, "quiet");
+    const tiers = await assertVoidedByRebuild(deployment, database.url);
+    assert.ok(tiers.includes("miss"), `nobody read the new generation, but ${tiers.join(", ")}`);
+    await assertFresh(deployment, "acme", 2);
+  });
 
   withRedis(
     "Redis may die, stall and come back: new events still show within a second, and it is told",

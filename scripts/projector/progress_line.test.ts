@@ -1,0 +1,39 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { duration, progressLine } from "./progress_line.ts";
+
+const test = suite("progressLine");
+
+test("it shows the share, the rate and what is left by that rate", () => {
+  const half = { done: 2_500_000, of: 5_000_000, sinceMs: 1_000, doneBefore: 0 };
+  assert.is(
+    progressLine("Folding", half, 6_000),
+    "Folding [############------------] 50% 2,500,000 of 5,000,000 events, 500,000 events/s, 5 s left",
+  );
+});
+
+test("what an earlier run did counts for the share and not for the rate", () => {
+  const resumed = { done: 3_000, of: 4_000, sinceMs: 0, doneBefore: 2_000 };
+  assert.match(
+    progressLine("Folding", resumed, 10_000),
+    "75% 3,000 of 4,000 events, 100 events/s, 10 s left",
+  );
+});
+
+test("an empty log is done, and at the very begin nothing is said of the rest", () => {
+  const empty = { done: 0, of: 0, sinceMs: 0, doneBefore: 0 };
+  assert.match(progressLine("Folding", empty, 0), "100% 0 of 0 events, 0 events/s");
+  assert.not.match(progressLine("Folding", { ...empty, of: 9 }, 0), "left");
+});
+
+test("durations are said in the two units that matter", () => {
+  assert.equal([0, 59.2, 200, 7_500].map(duration), [
+    "0 s",
+    "1 min 0 s",
+    "3 min 20 s",
+    "2 h 5 min",
+  ]);
+});
+
+test.run();
