@@ -7,6 +7,7 @@ import { floodCases } from "./flood.ts";
 import { ingestCases } from "./ingest.ts";
 import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
+import { rebuildCases } from "./rebuild.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
 import { seedCases } from "./seed.ts";
 import { startCases } from "./start.ts";
@@ -17,6 +18,7 @@ const CASES: ReadonlyArray<Case> = [
   ...readCases,
   ...limitCases,
   ...floodCases,
+  ...rebuildCases,
   ...startCases,
   ...breakdownCases,
 ];
