@@ -96,6 +96,7 @@ test("an answer that was kept is told of like any other", async () => {
     text: "{}",
     shard: 0,
     checkpoint: 0,
+    generation: 1,
     asOf: Date.now(),
     readAt: Date.now(),
   };

@@ -46,7 +46,7 @@ const HOLDER: Statement = {
 };
 
 /**
- * The generations of the read models in Postgres: db/migrations/0009_generations.sql.
+ * The generations of the read models in Postgres: db/migrations/0011_generations.sql.
  *
  * @param pool with a connection more than shards are folded at once: one holds the lock
  */

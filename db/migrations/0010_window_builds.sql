@@ -21,6 +21,8 @@ declare
   v_from       timestamptz;
   v_to         timestamptz := date_trunc('milliseconds', now());
 begin
+  -- Before anything else: no other read models can take the place of these until this is done.
+  select position into strict v_counted from read_models.checkpoints where shard = p_shard;
   -- The lock keeps other projectors from building the same.
   select * into v_request
   from read_models.window_requests r
@@ -34,7 +36,6 @@ begin
     return false;
   end if;
   v_from := v_to - make_interval(hours => v_request.hours);
-  select position into strict v_counted from read_models.checkpoints where shard = p_shard;
 
   -- What a window left that was given up.
   delete from read_models.window_types t

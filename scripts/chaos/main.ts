@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
 
 import { describeMachine } from "../bench/report.ts";
+import { makeProgress } from "../terminal/progress.ts";
 import { makeCleanups } from "./cleanups.ts";
-import { makeProgress } from "./progress.ts";
 import { tableHead, tableRow, totalLine } from "./report.ts";
 import { runScenarios } from "./run.ts";
 import type { Scenario } from "./scenario.ts";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
+import type { Progress } from "../terminal/progress.ts";
 import { type Cleanups, makeCleanups } from "./cleanups.ts";
 import { play, type Result } from "./play.ts";
-import type { Progress } from "./progress.ts";
 import { hasRedis } from "./redis_server.ts";
 import { details, tableRow } from "./report.ts";
 import type { OwnDisk, Scenario } from "./scenario.ts";

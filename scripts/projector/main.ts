@@ -6,8 +6,8 @@ import type pg from "pg";
 import { openBuilderPool } from "../../adapters/postgres/builder_pool.ts";
 import { makeGenerations } from "../../adapters/postgres/generations.ts";
 import { Generations } from "../../core/projection/generations.ts";
-import { withDatabase } from "../../db/with_database.ts";
-import { makeProgress } from "../chaos/progress.ts";
+import { withMigrationDatabase } from "../../db/with_database.ts";
+import { makeProgress } from "../terminal/progress.ts";
 import { runDrop } from "./drop.ts";
 import { explain } from "./explain.ts";
 import { follow } from "./follow.ts";
@@ -29,7 +29,8 @@ const USAGE = `Usage: npm run projector -- [COMMAND]
   --shards-at-once N   how many shards are worked on at the same time (default 2)
   --help               show this text
 
-The database is the one in DATABASE_URL or, when that is unset, the embedded one under DATA_DIR (default: .data).
+The database is the one in MIGRATION_DATABASE_URL or DATABASE_URL or, when neither is set, the embedded one under
+DATA_DIR (default: .data).
 `;
 
 const EXIT_FAILED = 1;
@@ -140,7 +141,7 @@ const interruption = (): AbortController => {
 };
 
 const run = (command: Command, shardsAtOnce: number): Promise<number> =>
-  withDatabase(async (url) => {
+  withMigrationDatabase(async (url) => {
     const { signal } = interruption();
     const pool = openBuilderPool(url, shardsAtOnce);
     try {

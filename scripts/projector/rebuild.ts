@@ -3,9 +3,9 @@ import { Effect } from "effect";
 import type { Difference } from "../../core/projection/generations.ts";
 import { type Rebuilt, rebuild, type RebuildProgress } from "../../core/projection/rebuild.ts";
 import { messageOf } from "../../db/errors.ts";
-import type { Progress } from "../chaos/progress.ts";
+import type { Progress } from "../terminal/progress.ts";
+import { count, duration, progressLine } from "../terminal/progress_line.ts";
 import { explain } from "./explain.ts";
-import { count, duration, progressLine } from "./progress_line.ts";
 
 export interface RebuildCommand {
   readonly acceptDifferences: boolean;

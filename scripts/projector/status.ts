@@ -2,7 +2,7 @@ import { Effect } from "effect";
 
 import type { Generation, Generations } from "../../core/projection/generations.ts";
 import type { Lag, ProjectionUnavailable } from "../../core/projection/projection.ts";
-import { count, duration } from "./progress_line.ts";
+import { count, duration } from "../terminal/progress_line.ts";
 
 /** A generation, and how far it is behind the log; nothing where nobody keeps it up any more. */
 interface Told {

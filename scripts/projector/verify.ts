@@ -2,8 +2,8 @@ import type pg from "pg";
 
 import { type WrongRow, verifyShard } from "../../adapters/postgres/verify.ts";
 import type { Lag } from "../../core/projection/projection.ts";
-import type { Progress } from "../chaos/progress.ts";
-import { count, progressLine } from "./progress_line.ts";
+import type { Progress } from "../terminal/progress.ts";
+import { count, progressLine } from "../terminal/progress_line.ts";
 
 export interface VerifyCommand {
   readonly pool: pg.Pool;

@@ -1,10 +1,10 @@
 import { messageOf } from "../../db/errors.ts";
 import { withDatabase } from "../../db/with_database.ts";
-import { makeProgress } from "../chaos/progress.ts";
 import { WHALE } from "../ingest/activity.ts";
+import { makeProgress } from "../terminal/progress.ts";
+import { count, duration, progressLine } from "../terminal/progress_line.ts";
 import { describeOptions, parseOptions, type SeedOptions, USAGE, UsageError } from "./options.ts";
 import { shardsOf } from "./prepare_database.ts";
-import { count, formatDuration, progressLine } from "./progress_line.ts";
 import { runSeed, type SeedState } from "./run_seed.ts";
 
 const EXIT_FAILED = 1;
@@ -47,7 +47,7 @@ const seed = async (options: SeedOptions): Promise<number> => {
     progress.print(
       `${count(appended)} appended, ${count(duplicates)} duplicates` +
         `${conflicts === 0 ? "" : `, ${count(conflicts)} conflicts`} of ${count(total)} events in ` +
-        `${formatDuration(seconds)}: ${count(seconds === 0 ? 0 : eventsIn(state) / seconds)} events/s`,
+        `${duration(seconds)}: ${count(seconds === 0 ? 0 : eventsIn(state) / seconds)} events/s`,
     );
   };
   const show = setInterval(() => {
@@ -90,7 +90,10 @@ const eventsIn = ({ tally }: SeedState): number =>
 
 const line = (state: SeedState, total: number, elapsedMs: number, stopped: boolean): string => {
   const done = eventsIn(state);
-  if (!stopped && done < total) return progressLine({ done, total, elapsedMs });
+  if (!stopped && done < total) {
+    const counted = { done, of: total, sinceMs: 0, doneBefore: 0 };
+    return progressLine("Seeding", counted, elapsedMs);
+  }
   return `${count(done)} events are in the log; ${count(state.lag)} are still to be counted`;
 };
 

@@ -103,6 +103,7 @@ export const exampleBodies = (types: EventTypes) => {
         range,
         asOf,
         checkpoint: 2,
+        generation: 1,
       }),
     ) as unknown,
     timeseries: timeseriesBody({

@@ -21,6 +21,12 @@ test("what an earlier run did counts for the share and not for the rate", () => 
   );
 });
 
+test("a line does not claim to be done before it is", () => {
+  const nearly = { done: 999_999, of: 1_000_000, sinceMs: 0, doneBefore: 0 };
+  assert.match(progressLine("Seeding", nearly, 1_000), "] 99% ");
+  assert.match(progressLine("Seeding", { ...nearly, done: 1_000_000 }, 1_000), "] 100% ");
+});
+
 test("an empty log is done, and at the very begin nothing is said of the rest", () => {
   const empty = { done: 0, of: 0, sinceMs: 0, doneBefore: 0 };
   assert.match(progressLine("Folding", empty, 0), "100% 0 of 0 events, 0 events/s");
