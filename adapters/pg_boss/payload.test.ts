@@ -29,20 +29,30 @@ test("batches come out of a row as they went in, those without events or metadat
   );
 });
 
-test("a row whose columns do not fit its parts is not read", () => {
+test("a row whose events are cut off, damaged, or not as many as its parts say is not read", () => {
   fc.assert(
     fc.property(
-      fc.array(batch, { minLength: 1, maxLength: 3 }),
-      fc.constantFrom("accountId", "type", "metadata", "fingerprint"),
-      (batches, column) => {
+      fc.array(batch, { minLength: 1, maxLength: 3 }).filter(hasEvents),
+      fc.constantFrom("cut off", "damaged", "more than told", "fewer than told"),
+      (batches, what) => {
         const payload = through(rowWith("id", batches).data);
-        const columns = { ...payload.columns, [column]: `${payload.columns[column]}\n7` };
-        const events = batches.flatMap((each) => each.events).length;
-        // Of a row without events no column is looked at.
-        if (events > 0) assert.is(decodePayload({ ...payload, columns }), undefined);
+        const { parts, events } = payload;
+        const [first, ...others] = parts;
+        assert.ok(first);
+        const miscounted = (by: number) => [{ ...first, events: first.events + by }, ...others];
+        const broken = {
+          "cut off": { ...payload, events: events.slice(0, -8) },
+          damaged: { ...payload, events: `AAAA${events.slice(4)}` },
+          "more than told": { ...payload, parts: miscounted(-1) },
+          "fewer than told": { ...payload, parts: miscounted(1) },
+        };
+        assert.is(decodePayload(broken[what]), undefined);
       },
     ),
   );
 });
+
+const hasEvents = ([first]: ReadonlyArray<{ readonly events: ReadonlyArray<unknown> }>): boolean =>
+  (first?.events.length ?? 0) > 1;
 
 test.run();

@@ -21,7 +21,11 @@ test("a row of an unknown version or without sense is retried on its own, and de
       queued: makeSignal(),
       bufferEventsMax: 1_000,
     });
-    const unreadable = [{ version: 1, parts: [] }, { version: 2, parts: [{ events: 7 }] }, null];
+    const unreadable = [
+      { version: 1, parts: [] },
+      { version: 2, parts: [{ events: 7 }], events: "AAAA" },
+      null,
+    ];
     for (const data of unreadable) await boss.insert(EVENTS_QUEUE, [{ data: data as object }]);
     const batch = { events: [anEvent()], duplicates: 0, conflicts: 0 };
     const id = await Effect.runPromise(queue.enqueue(batch));

@@ -42,7 +42,9 @@ export const poisonJobStandsAlone: Scenario = {
       const refused: Event = { ...second, metadata: "{" };
 
       deadJobs.add(await put({ id: id(), data: { version: 99, parts: [] } }));
-      deadJobs.add(await put({ id: id(), data: { version: 2, parts: [{ events: 7 }] } }));
+      deadJobs.add(
+        await put({ id: id(), data: { version: 2, parts: [{ events: 7 }], events: "AAAA" } }),
+      );
       deadJobs.add(await put(rowWith(id(), [batchOf(refused)])));
       const mixed = await put(rowWith(id(), [first, refused, third].map(batchOf)));
       deadJobs.add(partId(mixed, 2));
