@@ -93,18 +93,26 @@ const start = Effect.fnUntraced(function* (
 ) {
   const { ROLES, SHARDS } = configuration;
   const { meters } = sources;
-  // Two pools, so that slow reads cannot take the connections that writes need.
-  const pool = yield* acquirePool(url, configuration, {
+  // Three pools, so that slow reads take no connection that writes need, and who waits for a 202 does not wait
+  // behind the appends of the worker.
+  const connections = shareConnections(configuration.DATABASE_CONNECTIONS_MAX);
+  const queuePool = yield* acquirePool(url, configuration, {
+    connectionsMax: connections.queue,
+    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
+  });
+  const logPool = yield* acquirePool(url, configuration, {
+    connectionsMax: connections.log,
     statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
   });
   const readPool = yield* acquirePool(url, configuration, {
+    connectionsMax: connections.read,
     // Nobody waits any longer for what it reads.
     statementTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
     session: READ_SESSION,
   });
   const retried = meters.counter(DATABASE_RETRIES);
   const retrying = makeRetrying({ onRetry: () => retried() });
-  const database = databaseOf(pool, retrying);
+  const database = databaseOf(logPool, retrying);
   const reads = databaseOf(readPool, retrying);
   const told = new Set<string>();
   const onWait = (reason: string): Effect.Effect<void> => {
@@ -121,7 +129,10 @@ const start = Effect.fnUntraced(function* (
       { rights: excess.join("; ") },
     );
   }
-  const boss = yield* untilDatabaseReady(acquireBoss(executorOf(pool, retrying), ROLES), onWait);
+  const boss = yield* untilDatabaseReady(
+    acquireBoss(executorOf(queuePool, retrying), ROLES),
+    onWait,
+  );
 
   const shared = yield* untilDatabaseReady(openShared(configuration, database), onWait);
 
@@ -160,7 +171,7 @@ const start = Effect.fnUntraced(function* (
   const stations = Context.merge(yield* Effect.context(), traced).pipe(
     Context.add(Signals, signals),
     Context.add(Queue, queue),
-    Context.add(DeadLetters, makeDeadLetters(boss, executorOf(pool, retrying))),
+    Context.add(DeadLetters, makeDeadLetters(boss, executorOf(queuePool, retrying))),
     Context.add(Admission, admission),
     Context.add(Lanes, makeLanes(admission)),
     Context.add(Quotas, quotas),
@@ -202,7 +213,7 @@ const start = Effect.fnUntraced(function* (
   );
   http.serve(services, { access, shared: shared.counters });
   const { redis } = shared;
-  const pools = { write: pool, read: readPool };
+  const pools = { queue: queuePool, log: logPool, read: readPool };
   http.expose(makeMetrics({ ...sources, cache, redis, pools, projection, queue }));
   http.enter({ _tag: "Running", roles: ROLES, database: databaseOf(readPool), redis });
   return Effect.raceAllFirst([projector, worker, watch, follow]);
@@ -236,10 +247,17 @@ const tellBroken =
     );
   };
 
+/** How many of the connections of a process each of its pools may open: the log needs most. */
+const shareConnections = (all: number) => {
+  const queue = Math.max(1, Math.floor(all / 4));
+  const read = Math.max(1, Math.floor(all / 3));
+  return { queue, read, log: all - queue - read };
+};
+
 const acquirePool = (
   url: string,
   configuration: Configuration,
-  options: Pick<PoolOptions, "statementTimeoutMs" | "session">,
+  options: Pick<PoolOptions, "connectionsMax" | "statementTimeoutMs" | "session">,
 ) =>
   Effect.gen(function* () {
     const services = yield* Effect.context();
@@ -248,7 +266,6 @@ const acquirePool = (
         createPool({
           ...options,
           url,
-          connectionsMax: Math.floor(configuration.DATABASE_CONNECTIONS_MAX / 2),
           connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
           onIdleError: tellBroken(services),
         }),

@@ -12,7 +12,7 @@ export const POLL_MAX_MS = 250;
  * How far apart the looks of a busy loop begin at least, unless one found more than it could take: what
  * gathers meanwhile is done in one go, and the more at once the less each event costs.
  */
-export const POLL_PACE_MS = 40;
+export const POLL_PACE_MS = 80;
 
 /** What a look found: nothing, all that there was, or more than it could take at once. */
 export type Found = "none" | "some" | "more";

@@ -6,7 +6,7 @@ import { type GroupCommitOptions, makeGroupCommit } from "./group_commit.ts";
 
 const test = suite("group commit");
 
-type Pace = Pick<GroupCommitOptions<number, string>, "paceMs" | "weightFull">;
+type Pace = Pick<GroupCommitOptions<number, string>, "commitsMax" | "paceMs" | "weightFull">;
 
 /** A commit that ends when the test says so. */
 const controlled = (weightMax = 1_000, pace: Partial<Pace> = {}) => {
@@ -64,27 +64,32 @@ test("items that come during a commit go together in the next one, each with its
   );
 });
 
-test("commits begin at a pace, and what comes in between goes together", async () => {
-  const { groups, start } = controlled(1_000, { paceMs: 30 });
+test("a second commit begins at a pace, and what comes in until then goes together", async () => {
+  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 30 });
   const since = performance.now();
-  const fibers = [start(1)];
-  groups[0]?.end();
-  await soon();
-  fibers.push(start(2), start(3));
+  const fibers = [1, 2, 3].map(start);
   await soon();
   assert.is(groups.length, 1);
   while (groups.length < 2) await soon();
   assert.ok(performance.now() - since >= 29);
   assert.equal(groups[1]?.items, [2, 3]);
-  groups[1]?.end();
+  for (const { end } of groups) end();
   for (const fiber of fibers) assert.ok(Exit.isSuccess(await outcome(fiber)));
 });
 
-test("what fills a row waits for no pace", async () => {
-  const { groups, start } = controlled(1_000, { paceMs: 60_000, weightFull: 10 });
-  start(1);
+test("when no commit is under way any more, what waits is not kept waiting", async () => {
+  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 60_000 });
+  const first = start(1);
+  start(2);
   groups[0]?.end();
+  await outcome(first);
   await soon();
+  assert.equal(groups[1]?.items, [2]);
+});
+
+test("what fills a row waits for no pace", async () => {
+  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 60_000, weightFull: 10 });
+  start(1);
   start(4);
   await soon();
   assert.is(groups.length, 1);

@@ -11,14 +11,16 @@ export interface GroupCommitOptions<Item, Receipt> {
   readonly weightMax: number;
   /** How many commits may be under way at once. */
   readonly commitsMax: number;
-  /** How far apart commits begin at least, in milliseconds, unless as much waits as `weightFull`. */
+  /**
+   * How far apart commits begin at least, in milliseconds, while one is under way, unless as much waits as
+   * `weightFull`.
+   */
   readonly paceMs: number;
   readonly weightFull: number;
 }
 
 /**
- * Lets concurrent writers share a commit. While one commit is under way, or was begun a moment ago, what
- * arrives waits and then goes together: the busier the service, the larger the groups, and an item that
+ * Lets concurrent writers share a commit. While a commit is under way, what arrives waits and then goes together: the busier the service, the larger the groups, and an item that
  * comes alone is committed at once. Returns the effect that submits an item and succeeds after its commit.
  */
 export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item, Receipt>) => {
@@ -34,7 +36,7 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
   const commitSoon = (): void => {
     if (waiting.length === 0 || commits >= options.commitsMax) return;
     const restMs = lastBegun + options.paceMs - performance.now();
-    if (restMs <= 0 || waitingWeight >= options.weightFull) {
+    if (commits === 0 || restMs <= 0 || waitingWeight >= options.weightFull) {
       clearTimeout(timer);
       timer = undefined;
       void commitNext();

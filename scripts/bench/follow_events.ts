@@ -1,4 +1,4 @@
-const POLL_MS = 5;
+const POLL_MS = 10;
 
 let followed = 0;
 const posted = new Map<string, number>();
