@@ -1,13 +1,26 @@
 -- Records an event as poisoned and moves the checkpoint past it, if it is the next of its shard.
 -- $1 shard, $2 position, $3 reason
 with lease as (
-  select position from read_models.checkpoints where shard = $1 and position = $2::bigint - 1
+  select position, windows_changed
+  from read_models.checkpoints where shard = $1 and position = $2::bigint - 1
   for update skip locked
 ),
 bounds as materialized (
   select l.position as lo, l.position + 1 as hi
-  from lease l, tidemark.log_heads h
+  from lease l, tidemark.log_heads h, read_models.checkpoints seen
   where h.shard = $1 and h.position > l.position
+    and seen.shard = $1 and seen.windows_changed = l.windows_changed
+),
+event as materialized (
+  select e.account_id, e.occurred_at from bounds b, tidemark.events e
+  where e.shard = $1 and e.position = b.hi
+),
+-- No window can be moved to hold it: those that would have to are given up, and built anew from the log.
+unwindowed as (
+  delete from read_models.windows w using event e
+  where w.shard = $1 and w.account_id = e.account_id
+    and e.occurred_at >= w.counted_from and e.occurred_at < w.counted_to
+  returning 1
 ),
 recorded as (
   insert into read_models.poisoned_events (shard, position, reason)
@@ -15,9 +28,8 @@ recorded as (
   on conflict do nothing
 ),
 moved as (
-  update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
+  update read_models.checkpoints c
+  set position = b.hi, windows_changed = c.windows_changed + (select count(*) from unwindowed)
+  from bounds b where c.shard = $1
 )
-select lo, hi, array(
-  select e.account_id from tidemark.events e where e.shard = $1 and e.position = b.hi
-) as accounts
-from bounds b
+select lo, hi, array(select account_id from event) as accounts from bounds

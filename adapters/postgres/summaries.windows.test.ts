@@ -311,6 +311,37 @@ test("a window that nobody asked for in so long that nothing of it is of use is 
   assert.equal(counted(summary), counted(summarise(events, range, 10)));
 });
 
+test("an event that is skipped as poisoned counts in summaries, of which a window is kept, too", async () => {
+  const { database } = migrated;
+  const log = makeEventLog(database, TEST_SHARDS);
+  const projection = makeProjection(database);
+  const summaries = makeSummaries(database, TEST_SHARDS, { correctedMax: 0 });
+  const accountId = "poisoned";
+  const shard = shardOf(accountId, TEST_SHARDS);
+  const now = Date.now();
+  const range = { from: now - DAY_MS, to: now };
+  const [first, late] = [1, 2].map((n) =>
+    anEvent({ accountId, eventId: `${n}`, occurredAt: now - n * 60_000 }),
+  );
+  assert.ok(first && late);
+  await database.query({ name: "forget", text: "delete from read_models.window_requests" }, []);
+  await Effect.runPromise(log.append(shard, [first]));
+  while ((await Effect.runPromise(projection.step(shard, 1_000))).projected > 0);
+  await Effect.runPromise(summaries.summary(accountId, range, 10));
+  while (await Effect.runPromise(projection.upkeep));
+
+  await Effect.runPromise(log.append(shard, [late]));
+  const checkpoints = await Effect.runPromise(projection.checkpoints);
+  const next = (checkpoints.find((each) => each.shard === shard)?.position ?? 0) + 1;
+  const skipped = await Effect.runPromise(projection.skip(shard, next, "a test says so"));
+  assert.equal(skipped, { projected: 1, checkpoint: next, accounts: [accountId] });
+  for (let time = 0; time < 2; time++) {
+    const summary = await Effect.runPromise(summaries.summary(accountId, range, 10));
+    assert.equal(counted(summary), counted(summarise([first, late], range, 10)));
+    while (await Effect.runPromise(projection.upkeep));
+  }
+});
+
 /** Waits until somebody waits for a lock that this session holds. */
 const untilWaiting = async (holder: pg.Client): Promise<void> => {
   for (;;) {

@@ -1,5 +1,5 @@
-import { makeHttpClient } from "../ingest/http_client.ts";
 import { loadBatch } from "./load_batch.ts";
+import { openPoster } from "./poster.ts";
 
 /**
  * Posts events as fast as they are accepted, in a process of its own. Takes the URL, how many events a
@@ -8,18 +8,19 @@ import { loadBatch } from "./load_batch.ts";
  */
 const [url = "", events = "10", clients = "32", account] = process.argv.slice(2);
 const eventsPerRequest = Number(events);
-const client = makeHttpClient(url, Number(clients));
 let accepted = 0;
 let stopping = false;
 
 const run = async (): Promise<void> => {
+  const poster = await openPoster(url);
   for (;;) {
-    if (stopping) return;
-    const { status } = await client.post("/events", loadBatch(eventsPerRequest, account));
+    if (stopping) break;
+    const status = await poster.post(loadBatch(eventsPerRequest, account));
     if (status === 202) accepted += eventsPerRequest;
     else if (status === 503) await new Promise((resolve) => setTimeout(resolve, 50));
     else throw new Error(`POST /events answered ${status}`);
   }
+  poster.close();
 };
 
 process.stdout.write("ready\n");
@@ -29,4 +30,3 @@ process.once("SIGTERM", () => {
 });
 await Promise.all(Array.from({ length: Number(clients) }, run));
 clearInterval(tell);
-client.close();
