@@ -44,12 +44,14 @@ export const runWorker = Effect.gen(function* () {
     return events * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
   });
 
-  const loop = poll(look, signals.queued, (error) =>
-    Effect.logWarning("The worker waits: a dependency is away").pipe(
-      Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
-    ),
-  );
-  return yield* Effect.raceAllFirst(Array.from({ length: TAKES_AT_ONCE }, () => loop));
+  /** Each with a patience of its own. */
+  const loop = () =>
+    poll(look, signals.queued, (error) =>
+      Effect.logWarning("The worker waits: a dependency is away").pipe(
+        Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
+      ),
+    );
+  return yield* Effect.raceAllFirst(Array.from({ length: TAKES_AT_ONCE }, loop));
 });
 
 // The jobs in hand are appended or settled again rather than dropped: they would only come back later,
