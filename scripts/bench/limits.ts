@@ -80,10 +80,13 @@ const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
       await measure(50);
       await drained(accepted);
       let capacity = 0;
-      for (const requests of [100, 150, 200, 250, 300]) {
+      // Until sending more gets no more counted.
+      for (let requests = 150; ; requests += 50) {
         const rate = await measure(requests);
-        capacity = Math.max(capacity, rate);
         await drained(accepted);
+        const isMore = rate > capacity * 1.05;
+        capacity = Math.max(capacity, rate);
+        if (!isMore) break;
       }
       for (let run = 0; run < runs; run++) {
         peak.push(await measure((capacity * 1.1) / EVENTS_PER_REQUEST));
