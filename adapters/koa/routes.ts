@@ -67,7 +67,7 @@ export const addApiRoutes = (
   router.post("/events", async (ctx) => {
     const may = authorise(ctx, "write");
     if (Result.isFailure(may)) return sendProblem(ctx, problemOf(may.failure));
-    const refusal = admission.refusal();
+    const refusal = admission.refusal(Date.now());
     // Without a look at the body, which goes unread.
     if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
     const input = await readJson(ctx.req, bodies);

@@ -1,4 +1,4 @@
-import { Effect, Fiber } from "effect";
+import { Clock, Effect, Fiber } from "effect";
 import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -35,21 +35,52 @@ test("at a bound it refuses, and one event below it does not", () => {
   ]) {
     const admission = makeAdmission(LIMITS);
     admission.observe(aLoad({ ...within }));
-    assert.is(admission.refusal(), undefined);
+    assert.is(admission.refusal(0), undefined);
     admission.observe(aLoad({ ...past, at: 250 }));
-    assert.is(admission.refusal()?._tag, "QueueFull");
+    assert.is(admission.refusal(250)?._tag, "QueueFull");
     admission.observe(aLoad({ ...within, at: 500 }));
-    assert.is(admission.refusal(), undefined);
+    assert.is(admission.refusal(500), undefined);
   }
 });
 
 test("before anything is known, and when nothing is known any more, nobody is refused", () => {
   const admission = makeAdmission(LIMITS);
-  assert.is(admission.refusal(), undefined);
+  assert.is(admission.refusal(0), undefined);
   admission.observe(aLoad({ queued: 5_000 }));
-  assert.ok(admission.refusal());
+  assert.ok(admission.refusal(0));
   admission.observe(undefined);
-  assert.is(admission.refusal(), undefined);
+  assert.is(admission.refusal(0), undefined);
+});
+
+test("between two looks it counts what it lets in, and what that rate works off", () => {
+  const admission = makeAdmission(LIMITS);
+  admission.observe(aLoad({ at: 0, queued: 900, appended: 0 }));
+  admission.observe(aLoad({ at: 1_000, queued: 900, appended: 400 }));
+  admission.admit(99);
+  assert.is(admission.refusal(1_000), undefined);
+  admission.admit(1);
+  assert.is(admission.refusal(1_000)?._tag, "QueueFull");
+  // 400 a second are worked off.
+  assert.is(admission.refusal(1_250), undefined);
+  admission.admit(100);
+  assert.is(admission.refusal(1_250)?._tag, "QueueFull");
+  admission.observe(aLoad({ at: 1_500, queued: 700, appended: 500 }));
+  assert.is(admission.refusal(1_500), undefined);
+});
+
+test("without a look for long it lets in what is worked off in a second, and no more", () => {
+  const admission = makeAdmission(LIMITS);
+  admission.observe(aLoad({ at: 0, queued: 1_000, appended: 0 }));
+  admission.observe(aLoad({ at: 1_000, queued: 1_000, appended: 400 }));
+  admission.admit(400);
+  assert.is(admission.refusal(3_600_000)?._tag, "QueueFull");
+});
+
+test("a clock that was set back makes no room", () => {
+  const admission = makeAdmission(LIMITS);
+  admission.observe(aLoad({ at: 5_000, queued: 1_000, appended: 0 }));
+  admission.observe(aLoad({ at: 4_000, queued: 1_000, appended: 400 }));
+  assert.is(admission.refusal(3_000)?._tag, "QueueFull");
 });
 
 test("who is refused is told when there will be room, by how quickly the backlog drains", () => {
@@ -99,7 +130,7 @@ test("who is refused is told when there will be room, by how quickly the backlog
     for (const [i, [queued, appended]] of loads.entries()) {
       admission.observe(aLoad({ at: i * 1_000, queued, appended, folded: appended }));
     }
-    assert.is(admission.refusal()?.retryAfterSeconds, seconds, what);
+    assert.is(admission.refusal(1_000)?.retryAfterSeconds, seconds, what);
   }
 });
 
@@ -108,8 +139,37 @@ test("the rate is that of the last seconds, and not that of a quiet hour before"
   admission.observe(aLoad({ at: 0, appended: 0 }));
   admission.observe(aLoad({ at: 3_600_000, queued: 1_400, appended: 0 }));
   admission.observe(aLoad({ at: 3_601_000, queued: 1_400, appended: 250, folded: 250 }));
-  assert.is(admission.refusal()?.retryAfterSeconds, 2);
+  assert.is(admission.refusal(3_601_000)?.retryAfterSeconds, 2);
 });
+
+test("a look that takes long is followed by a rest of its length in proportion, of a second at most", () =>
+  simulate(
+    Effect.gen(function* () {
+      const admission = makeAdmission(LIMITS);
+      const looks: number[] = [];
+      const backlog = Effect.gen(function* () {
+        looks.push(yield* Clock.currentTimeMillis);
+        yield* Effect.sleep(looks.length === 1 ? 100 : 5_000);
+        return { events: 0, seconds: 0, deadLetters: 0 };
+      });
+      const unused = () => Effect.die("not needed");
+      const projection = { step: unused, skip: unused, lagging: unused(), upkeep: unused() };
+      const checkpoints = Effect.succeed([]);
+      const fiber = yield* watchLoad.pipe(
+        Effect.provideService(Admission, admission),
+        Effect.provideService(Queue, { ...makeFakeQueue().service, backlog }),
+        Effect.provideService(EventLog, { ...makeFakeLog().service, heads: Effect.succeed([]) }),
+        Effect.provideService(Projection, { ...projection, checkpoints, lag: unused() }),
+        Effect.forkDetach,
+      );
+      for (let ms = 0; ms < 7_000; ms += 50) {
+        yield* settled;
+        yield* TestClock.adjust(50);
+      }
+      assert.equal(looks, [0, 500, 6_500]);
+      yield* Fiber.interrupt(fiber);
+    }),
+  ));
 
 test("the watch adds up what waits several times a second, and forgets it while the database is away", () =>
   simulate(
@@ -144,11 +204,11 @@ test("the watch adds up what waits several times a second, and forgets it while 
         appended: 42,
         folded: 32,
       });
-      assert.ok(admission.refusal());
+      assert.ok(admission.refusal(0));
       backlog = { events: 10, seconds: 0, deadLetters: 1 };
       yield* TestClock.adjust(250);
       yield* settled;
-      assert.is(admission.refusal(), undefined);
+      assert.is(admission.refusal(250), undefined);
       assert.is(admission.load()?.queued, 10);
       backlog = undefined;
       yield* TestClock.adjust(250);

@@ -33,10 +33,12 @@ export class Admission extends Context.Service<
   Admission,
   {
     /**
-     * Why nothing more is accepted now, or undefined; what waits behind others is refused at half of a bound. Asked before a request is read, so that saying no
-     * costs nearly nothing: under a flood that is what most of the work would be.
+     * Why nothing more is accepted now (milliseconds since the Unix epoch), or undefined; what waits behind others is refused at half of a bound.
+     * Asked before a request is read, so that saying no costs nearly nothing: under a flood that is what most of the work would be.
      */
-    readonly refusal: (lane?: Lane) => QueueFull | undefined;
+    readonly refusal: (now: number, lane?: Lane) => QueueFull | undefined;
+    /** Takes note of events that were let in, which the next load will show. */
+    readonly admit: (events: number) => void;
     /** Takes note of a load; undefined when it is not known, and then nobody is refused. */
     readonly observe: (load: Load | undefined) => void;
     /** The load that was noted last. */
@@ -55,49 +57,74 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 
 export const makeAdmission = ({ queuedMax, laggingMax }: AdmissionLimits): Admission["Service"] => {
   let recent: ReadonlyArray<Load> = [];
-  let refusals: Readonly<Record<Lane, QueueFull | undefined>> = NONE;
+  /** Events that were let in since the last look. */
+  let admitted = 0;
+  let refusals: Partial<Record<Lane, QueueFull>> = {};
 
-  const bounds: ReadonlyArray<Bound> = [
-    { max: queuedMax, backlog: ({ queued }) => queued, done: ({ appended }) => appended },
-    {
-      max: laggingMax,
-      backlog: ({ appended, folded }) => appended - folded,
-      done: ({ folded }) => folded,
-    },
-  ];
-
-  /** How long until there is room, at the rate at which a backlog lately shrank or was worked off. */
-  const secondsUntilRoom = ({ max, backlog, done }: Bound, lane: Lane): number => {
-    const [first] = recent;
-    const last = recent.at(-1);
-    if (first === undefined || last === undefined) return 1;
-    const seconds = (last.at - first.at) / 1_000;
-    const worked = Math.max(done(last) - done(first), backlog(first) - backlog(last));
-    const wait = ((backlog(last) - max * SHARE[lane] * ROOM) / worked) * seconds;
-    return worked > 0 && seconds > 0
-      ? Math.min(Math.max(Math.ceil(wait), 1), RETRY_AFTER_MAX_SECONDS)
-      : RETRY_AFTER_MAX_SECONDS;
+  const queue: Bound = {
+    max: queuedMax,
+    backlog: ({ queued }) => queued,
+    done: ({ appended }) => appended,
+  };
+  const lag: Bound = {
+    max: laggingMax,
+    backlog: ({ appended, folded }) => appended - folded,
+    done: ({ folded }) => folded,
   };
 
-  const judge = (load: Load, lane: Lane): QueueFull | undefined => {
-    const passed = bounds.find(({ max, backlog }) => backlog(load) >= max * SHARE[lane]);
-    return passed && new QueueFull({ retryAfterSeconds: secondsUntilRoom(passed, lane) });
+  /** Events of a backlog that were lately worked off in a millisecond. */
+  const rateOf = ({ backlog, done }: Bound): number => {
+    const [first] = recent;
+    const last = recent.at(-1);
+    if (first === undefined || last === undefined || last.at <= first.at) return 0;
+    const worked = Math.max(done(last) - done(first), backlog(first) - backlog(last));
+    return Math.max(worked, 0) / (last.at - first.at);
+  };
+
+  /**
+   * What waits in the queue by now: what the last look found, and what was let in since, less what is worked off
+   * meanwhile. So a flood is let in as fast as it drains, and not in a wave after each look.
+   */
+  const queuedBy = (now: number, last: Load): number => {
+    const since = Math.min(Math.max(now - last.at, 0), WATCH_REST_MAX_MS);
+    return last.queued + admitted - rateOf(queue) * since;
+  };
+
+  /** How long until there is room, at the rate at which a backlog is worked off. */
+  const secondsUntilRoom = (bound: Bound, backlog: number, lane: Lane): number => {
+    if (recent.length === 1) return 1;
+    const wait = (backlog - bound.max * SHARE[lane] * ROOM) / rateOf(bound) / 1_000;
+    return Math.min(Math.max(Math.ceil(wait), 1), RETRY_AFTER_MAX_SECONDS);
+  };
+
+  const refusal = (now: number, lane: Lane = "normal"): QueueFull | undefined => {
+    const last = recent.at(-1);
+    if (last === undefined) return undefined;
+    const backlogs = [
+      [queue, queuedBy(now, last)],
+      [lag, lag.backlog(last)],
+    ] as const;
+    const full = backlogs.find(([{ max }, backlog]) => backlog >= max * SHARE[lane]);
+    if (full === undefined) return undefined;
+    // Until the next look all are told the same.
+    return (refusals[lane] ??= new QueueFull({
+      retryAfterSeconds: secondsUntilRoom(...full, lane),
+    }));
   };
 
   return {
-    refusal: (lane = "normal") => refusals[lane],
+    refusal,
     load: () => recent.at(-1),
+    admit: (events) => {
+      admitted += events;
+    },
     observe: (load) => {
       recent = load === undefined ? [] : [...recent.filter(isWithin(load.at)), load];
-      refusals =
-        load === undefined
-          ? NONE
-          : { normal: judge(load, "normal"), behind: judge(load, "behind") };
+      admitted = 0;
+      refusals = {};
     },
   };
 };
-
-const NONE = { normal: undefined, behind: undefined };
 
 /** Which share of a bound each lane may fill: the rest is kept for those who send little. */
 const SHARE: Readonly<Record<Lane, number>> = { normal: 1, behind: 0.5 };
@@ -114,11 +141,14 @@ const isWithin =
   ({ at }: Load): boolean =>
     at > now - RATE_OVER_MS;
 
-/** How long the watch rests between two looks, at least. Meanwhile a bound can be overshot. */
+/** How long the watch rests between two looks, at least: meanwhile each process knows what it let in, and not what others did. */
 const WATCH_REST_MS = 250;
 
 /** A look takes at most this share of the time, however long a long queue takes to add up. */
-const WATCH_SHARE = 0.1;
+const WATCH_SHARE = 0.25;
+
+/** How long it rests at most: nobody is to be refused for long for a lack of room that is over. */
+const WATCH_REST_MAX_MS = 1_000;
 
 /** Keeps an admission informed, until interrupted. */
 export const watchLoad = Effect.gen(function* () {
@@ -128,7 +158,8 @@ export const watchLoad = Effect.gen(function* () {
     // While the database is away nobody is refused here: to accept will fail by itself.
     admission.observe(Option.getOrUndefined(yield* Effect.option(readLoad)));
     const took = (yield* Clock.currentTimeMillis) - since;
-    yield* Effect.sleep(Math.max(WATCH_REST_MS, took / WATCH_SHARE));
+    const rest = Math.min(took / WATCH_SHARE, WATCH_REST_MAX_MS);
+    yield* Effect.sleep(Math.max(WATCH_REST_MS, rest));
   });
   return yield* Effect.forever(look);
 });

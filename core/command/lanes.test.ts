@@ -75,7 +75,7 @@ test("a batch goes behind when most of it is of who is loud, and past half of a 
       admission.observe({ ...load, queued: 500 });
       assert.is(yield* laneOf(batchOf("flood", 100)), "QueueFull");
       assert.is(yield* laneOf(batchOf("quiet", 1)), "normal");
-      assert.is(admission.refusal(), undefined);
+      assert.is(admission.refusal(load.at), undefined);
     }),
   ));
 

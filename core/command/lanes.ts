@@ -91,9 +91,11 @@ export const makeLanes = (admission: Admission["Service"]): (typeof Lanes)["Serv
         loudness.add(accountId, events, now);
         if (loudness.isLoud(accountId, now)) loud += events;
       }
-      if (loud * 2 <= batch.events.length) return "normal";
-      const refusal = admission.refusal("behind");
-      return refusal === undefined ? "behind" : yield* refusal;
+      const lane = loud * 2 <= batch.events.length ? "normal" : "behind";
+      const refusal = lane === "behind" ? admission.refusal(now, lane) : undefined;
+      if (refusal !== undefined) return yield* refusal;
+      admission.admit(batch.events.length);
+      return lane;
     }),
   };
 };

@@ -17,7 +17,7 @@ export const TAKE_EVENTS_MAX = 4_000;
  * How many takes a worker has in hand: while the events of one are appended, the next is taken and the last
  * settled, and a shard that somebody else holds keeps only one of them waiting.
  */
-const TAKES_AT_ONCE = 2;
+const TAKES_AT_ONCE = 3;
 
 /**
  * Takes jobs from the queue, appends their events to the log and settles the jobs, until interrupted.

@@ -26,12 +26,14 @@ const CONNECTIONS = 128;
 /** How many requests may be under way; past it a request that is due is not sent, and counts as refused. */
 const PENDING_MAX = 1_024;
 
-/** Sends new events to `POST /events` at a steady rate. */
+/** Sends events to `POST /events` at a steady rate. */
 export const sendOpenLoad = async (
   url: string,
   { requestsPerSecond, seconds, eventsPerRequest }: OpenLoad,
 ): Promise<OpenLoadResult> => {
   const client = makeHttpClient(url, CONNECTIONS);
+  /** Batches that were refused: who is refused sends the same again. */
+  const refusedBodies: Buffer[] = [];
   const pending = new Set<Promise<void>>();
   const latencies: number[] = [];
   let accepted = 0;
@@ -39,12 +41,15 @@ export const sendOpenLoad = async (
   const since = performance.now();
 
   const sendOne = async (dueAt: number): Promise<void> => {
-    const { status } = await client.post("/events", loadBatch(eventsPerRequest));
+    const body = refusedBodies.pop() ?? loadBatch(eventsPerRequest);
+    const { status } = await client.post("/events", body);
     if (status === 202) {
       accepted += eventsPerRequest;
       latencies.push(performance.now() - since - dueAt);
-    } else if (status === 503) refused++;
-    else throw new Error(`POST /events answered ${status}`);
+    } else if (status === 503) {
+      refused++;
+      refusedBodies.push(body);
+    } else throw new Error(`POST /events answered ${status}`);
   };
 
   let due = 0;
