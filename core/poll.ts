@@ -17,8 +17,8 @@ export const POLL_PACE_MS = 80;
 /** What a look found: nothing, all that there was, or more than it could take at once. */
 export type Found = "none" | "some" | "more";
 
-/** How long a loop waits after a look that failed because a dependency is away. */
-const AWAY_DELAY: Duration.Input = "500 millis";
+/** How long a loop waits after something failed because a dependency is away. */
+export const AWAY_DELAY: Duration.Input = "500 millis";
 
 /**
  * Looks for work again and again: at once while there is more, `POLL_PACE_MS` after the last look while

@@ -77,6 +77,29 @@ test("a second commit begins at a pace, and what comes in until then goes togeth
   for (const fiber of fibers) assert.ok(Exit.isSuccess(await outcome(fiber)));
 });
 
+test("after a commit of several the next begins at the pace too, and after one of a single item at once", async () => {
+  const { groups, start } = controlled(1_000, { commitsMax: 1, paceMs: 30 });
+  const ending = async (fiber: ReturnType<typeof start>) => {
+    groups.at(-1)?.end();
+    assert.ok(Exit.isSuccess(await outcome(fiber)));
+    await soon();
+  };
+  const first = start(1);
+  const [second] = [2, 3].map(start);
+  await ending(first);
+  assert.equal(groups[1]?.items, [2, 3]);
+  const since = performance.now();
+  if (second !== undefined) await ending(second);
+  const fourth = start(4);
+  await soon();
+  assert.is(groups.length, 2);
+  while (groups.length < 3) await soon();
+  assert.ok(performance.now() - since >= 25);
+  await ending(fourth);
+  start(5);
+  assert.equal(groups[3]?.items, [5]);
+});
+
 test("when no commit is under way any more, what waits is not kept waiting", async () => {
   const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 60_000 });
   const first = start(1);

@@ -12,16 +12,17 @@ export interface GroupCommitOptions<Item, Receipt> {
   /** How many commits may be under way at once. */
   readonly commitsMax: number;
   /**
-   * How far apart commits begin at least, in milliseconds, while one is under way, unless as much waits as
-   * `weightFull`.
+   * How far apart commits begin at least, in milliseconds, while items come in company: while a commit is under
+   * way, or after one that had several. What comes alone, or weighs `weightFull` together, waits for no pace.
    */
   readonly paceMs: number;
   readonly weightFull: number;
 }
 
 /**
- * Lets concurrent writers share a commit. While a commit is under way, what arrives waits and then goes together: the busier the service, the larger the groups, and an item that
- * comes alone is committed at once. Returns the effect that submits an item and succeeds after its commit.
+ * Lets concurrent writers share a commit. What arrives within a pace waits and then goes together: the busier the
+ * service, the larger the groups, and an item that comes alone is committed at once. Returns the effect that
+ * submits an item and succeeds after its commit.
  */
 export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item, Receipt>) => {
   type Resume = (result: Effect.Effect<Receipt, QueueFull | QueueUnavailable>) => void;
@@ -30,13 +31,15 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
   let waitingWeight = 0;
   let commits = 0;
   let lastBegun = Number.NEGATIVE_INFINITY;
+  let lastSize = 0;
   let timer: NodeJS.Timeout | undefined;
 
   /** Begins a commit as soon as one may. */
   const commitSoon = (): void => {
     if (waiting.length === 0 || commits >= options.commitsMax) return;
     const restMs = lastBegun + options.paceMs - performance.now();
-    if (commits === 0 || restMs <= 0 || waitingWeight >= options.weightFull) {
+    const isAlone = commits === 0 && lastSize < 2;
+    if (isAlone || restMs <= 0 || waitingWeight >= options.weightFull) {
       clearTimeout(timer);
       timer = undefined;
       void commitNext();
@@ -54,6 +57,7 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
     waitingWeight = 0;
     commits++;
     lastBegun = performance.now();
+    lastSize = group.length;
     try {
       const receipts = await options.commit(group.map(({ item }) => item));
       group.forEach(({ resume }, i) => {

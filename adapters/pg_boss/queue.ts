@@ -32,7 +32,7 @@ const ROW_EVENTS_MAX = 1_000;
 /** One commit waits for its disk while the next group gathers; a second one overlaps the two. */
 const COMMITS_MAX = 2;
 
-/** How long after the first the second commit begins: what comes in meanwhile shares a row, and a row costs as much as many events. */
+/** How far apart commits begin under load: what comes in meanwhile shares a row, and a row costs as much as many events. */
 const COMMIT_PACE_MS = 8;
 
 /** The most rows of one take: bounds its memory to `ROWS_MAX * ROW_EVENTS_MAX` events. */

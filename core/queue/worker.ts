@@ -1,10 +1,11 @@
-import { Effect, Fiber, Schedule } from "effect";
+import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
 import { appendJobs } from "../log/append_jobs.ts";
-import { poll } from "../poll.ts";
+import type { LogUnavailable } from "../log/event_log.ts";
+import { AWAY_DELAY, poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
 import { inSpan } from "../trace.ts";
-import { type Job, Queue, type Settlement } from "./queue.ts";
+import { type Job, Queue, type QueueUnavailable, type Settlement } from "./queue.ts";
 import { traceJobs } from "./trace_jobs.ts";
 
 /**
@@ -20,39 +21,58 @@ export const TAKE_EVENTS_MAX = 4_000;
 const TAKES_AT_ONCE = 3;
 
 /**
- * Takes jobs from the queue, appends their events to the log and settles the jobs, until interrupted.
- * Append comes before settle: a worker that dies in between leaves a job that will be handed out again,
- * and whose events the log then recognises.
+ * Takes jobs from the queue, appends their events to the log and settles the jobs, until interrupted; then it
+ * finishes what it has in hand. Append comes before settle: a worker that dies in between leaves a job that
+ * will be handed out again, and whose events the log then recognises.
  */
 export const runWorker = Effect.gen(function* () {
   const queue = yield* Queue;
   const signals = yield* Signals;
+  const hands = yield* Semaphore.make(TAKES_AT_ONCE);
+  const inHand = yield* FiberSet.make<void, never>();
 
-  const look = Effect.gen(function* () {
-    const jobs = yield* queue.take(TAKE_EVENTS_MAX);
-    if (jobs.length === 0) return "none" as const;
-    const work = Effect.gen(function* () {
+  const appendAndSettle = (jobs: ReadonlyArray<Job>) =>
+    Effect.gen(function* () {
       const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
       // Before settling: the events are visible sooner, and the order of these two does not matter.
       yield* signals.appended.raise;
       yield* queue.settle(appended).pipe(Effect.retry(WHILE_AWAY), inSpan("settle"));
       return appended;
     });
-    const settlements = yield* whileKeeping(jobs, traceJobs(jobs, work));
-    yield* logFailures(settlements);
+
+  const work = (jobs: ReadonlyArray<Job>) =>
+    whileKeeping(jobs, traceJobs(jobs, appendAndSettle(jobs))).pipe(
+      Effect.flatMap(logFailures),
+      // With its hand full: when all are, nothing more is taken.
+      Effect.catch((error) => Effect.andThen(tellAway(error), Effect.sleep(AWAY_DELAY))),
+      Effect.ensuring(hands.release(1)),
+      Effect.uninterruptible,
+    );
+
+  // One loop for all of them, so that little work is taken at one pace, and as much at once as there is.
+  const look = Effect.gen(function* () {
+    yield* hands.take(1);
+    const jobs = yield* Effect.onError(queue.take(TAKE_EVENTS_MAX), () => hands.release(1));
+    if (jobs.length === 0) {
+      yield* hands.release(1);
+      return "none" as const;
+    }
+    yield* FiberSet.run(inHand, work(jobs));
     const events = jobs.reduce((sum, { batch }) => sum + batch.events.length, 0);
     return events * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
   });
 
-  /** Each with a patience of its own. */
-  const loop = () =>
-    poll(look, signals.queued, (error) =>
-      Effect.logWarning("The worker waits: a dependency is away").pipe(
-        Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
-      ),
-    );
-  return yield* Effect.raceAllFirst(Array.from({ length: TAKES_AT_ONCE }, loop));
-});
+  return yield* Effect.raceFirst(
+    poll(look, signals.queued, tellAway),
+    // Of what is in hand only a defect comes through.
+    Effect.andThen(FiberSet.join(inHand), Effect.never),
+  ).pipe(Effect.ensuring(FiberSet.awaitEmpty(inHand)));
+}).pipe(Effect.scoped);
+
+const tellAway = (error: QueueUnavailable | LogUnavailable) =>
+  Effect.logWarning("The worker waits: a dependency is away").pipe(
+    Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
+  );
 
 // The jobs in hand are appended or settled again rather than dropped: they would only come back later,
 // when the queue misses this worker's heartbeat. About six seconds: longer than a database takes to
@@ -71,7 +91,7 @@ const whileKeeping = <A, E, R>(jobs: ReadonlyArray<Job>, work: Effect.Effect<A, 
     const keeping = Effect.forever(
       Effect.andThen(Effect.sleep(KEEP_EVERY), Effect.ignore(queue.keep(jobs))),
     );
-    // Detached: the loop around this cannot be interrupted, and what keeps must be.
+    // Detached: what is in hand cannot be interrupted, and what keeps must be.
     return Effect.acquireUseRelease(Effect.forkDetach(keeping), () => work, Fiber.interrupt);
   });
 
