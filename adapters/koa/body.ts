@@ -10,16 +10,19 @@ import { QueueFull } from "../../core/queue/queue.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import type { RequestFault } from "./problem.ts";
+import type { Turns } from "./turns.ts";
 
 type Read<A> = Result.Result<A, RequestFault | QueueFull>;
 
 /**
  * Reads a JSON body. Memory is bounded by `BODY_BYTES_MAX` before and after decompression, whatever the
- * client sends or claims to send, and by the budget for all bodies that are being received.
+ * client sends or claims to send, and by the budget for all bodies that are being received. It is parsed when
+ * it is its turn.
  */
 export const readJson = async (
   request: IncomingMessage,
   budget: BodyBudget,
+  turns: Turns,
 ): Promise<Read<unknown>> => {
   const contentType = request.headers["content-type"] ?? "";
   if (!isJsonType(contentType))
@@ -33,6 +36,8 @@ export const readJson = async (
   if (Result.isFailure(received)) return received;
   const inflated = await inflateWith(inflate, received.success, encoding);
   if (Result.isFailure(inflated)) return inflated;
+  const turn = turns.wait(inflated.success.length);
+  if (turn !== undefined) await turn;
   return parse(inflated.success);
 };
 

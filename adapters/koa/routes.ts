@@ -26,6 +26,7 @@ import {
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
 import { makeRespond, sendProblem } from "./respond.ts";
+import { makeTurns } from "./turns.ts";
 
 /** The services that the routes of the API need. */
 export type ApiServices =
@@ -45,6 +46,9 @@ export interface RouteLimits {
   readonly bodiesBytesMax: number;
 }
 
+/** How many bytes of events are parsed in one round of the event loop: about a millisecond's work. */
+const TURN_BYTES = 32_768;
+
 /** Adds the routes of the API: the command and the queries. */
 export const addApiRoutes = (
   router: Router,
@@ -54,6 +58,7 @@ export const addApiRoutes = (
   const respond = makeRespond(services, answerTimeoutMs);
   const admission = Services.get(services, Admission);
   const bodies = makeBodyBudget(bodiesBytesMax);
+  const turns = makeTurns(TURN_BYTES);
   const send = (ctx: Context) => (body: unknown) => {
     ctx.body = body;
   };
@@ -70,7 +75,7 @@ export const addApiRoutes = (
     const refusal = admission.refusal(Date.now());
     // Without a look at the body, which goes unread.
     if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
-    const input = await readJson(ctx.req, bodies);
+    const input = await readJson(ctx.req, bodies, turns);
     const command = Effect.flatMap(Effect.fromResult(input), (body) =>
       recordEvents(body, may.success),
     );

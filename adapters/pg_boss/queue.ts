@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 import { Effect } from "effect";
 import type { PgBoss } from "pg-boss";
 
@@ -78,6 +80,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     });
     const jobs: Job[] = [];
     for (const row of rows) {
+      // To read one takes milliseconds, in which no request is answered: others have a turn in between.
+      await setImmediate();
       const held = jobsOf(row);
       // Its neighbours must not wait for it. It comes again, and is dead after its last retry.
       if (held === undefined) await boss.fail(EVENTS_QUEUE, [row], UNREADABLE);

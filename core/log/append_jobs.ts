@@ -44,14 +44,17 @@ const describe = (cause: unknown): string =>
 
 const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mine: Mine) {
   const log = yield* EventLog;
-  const { tallies, shards } = plan(jobs, log.shards);
+  const { tallies, shards } = yield* plan(jobs, log.shards);
   const outcomes = yield* Effect.forEach(
     shards,
     ([shard, append]) =>
       Effect.result(
-        Effect.map(log.append(shard, append.events), (appended) => {
-          correct(append, appended, mine);
-        }),
+        Effect.map(
+          Effect.andThen(Effect.yieldNow, log.append(shard, append.events)),
+          (appended) => {
+            correct(append, appended, mine);
+          },
+        ),
       ),
     { concurrency: "unbounded" },
   );
@@ -83,16 +86,22 @@ interface ShardAppend {
   readonly owners: Tally[];
 }
 
+/** How many events are planned before whoever else runs on this thread has a turn. */
+const TURN_EVENTS = 500;
+
 /**
  * Sorts the events of all jobs by shard, each identity once: an append takes it only once, and two
  * jobs of one take may well carry the same event, one being the retry of the other.
  */
-const plan = (jobs: ReadonlyArray<Job>, shardCount: number) => {
+const plan = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, shardCount: number) {
   const first = new Map<string, Event>();
   const shards = new Map<number, ShardAppend>();
-  const tallies = jobs.map(({ batch }): Tally => {
+  const tallies: Tally[] = [];
+  let planned = 0;
+  for (const { batch } of jobs) {
     const { duplicates, conflicts } = batch;
     const tally: Tally = { appended: 0, duplicates, conflicts };
+    tallies.push(tally);
     for (const event of batch.events) {
       const identity = identityOf(event);
       const earlier = first.get(identity);
@@ -109,10 +118,13 @@ const plan = (jobs: ReadonlyArray<Job>, shardCount: number) => {
       append.events.push(event);
       append.owners.push(tally);
     }
-    return tally;
-  });
+    planned += batch.events.length;
+    if (planned < TURN_EVENTS) continue;
+    planned = 0;
+    yield* Effect.yieldNow;
+  }
   return { tallies, shards };
-};
+});
 
 /** The plan counts every event as appended; the log knows which were not. */
 const correct = ({ events, owners }: ShardAppend, appended: Appended, mine: Mine): void => {
