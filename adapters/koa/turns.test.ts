@@ -51,7 +51,7 @@ test("what is heavier than a round has one for itself, and does not wait for eve
 
 test("a later round owes nothing to an earlier one", async () => {
   const turns = makeTurns(10);
-  turns.wait(100);
+  void turns.wait(100);
   await setImmediate();
   await setImmediate();
   assert.is(turns.wait(10), undefined);

@@ -55,17 +55,15 @@ export const watchProcess = (
     );
     return (now) => {
       const seconds = (ns: number): number => Math.max(0, ns / 1e9 - PROBE_MS / 1_000);
-      // Without a probe since the last time there is nothing to tell.
-      if (delay.count > 0) {
-        const help = "Delay of the event loop since the metrics were last asked for";
-        const set = (name: string, ns: number): void => {
-          now.gauge({ name: `nodejs_eventloop_lag_${name}_seconds`, help })(seconds(ns));
-        };
-        set("p50", delay.percentile(50));
-        set("p99", delay.percentile(99));
-        set("max", delay.max);
-        delay.reset();
-      }
+      const help = "Delay of the event loop since the metrics were last asked for";
+      const set = (name: string, ns: number): void => {
+        now.gauge({ name: `nodejs_eventloop_lag_${name}_seconds`, help })(seconds(ns));
+      };
+      // Without a probe since the last time all of them are 0: a metric must not come and go.
+      set("p50", delay.percentile(50));
+      set("p99", delay.percentile(99));
+      set("max", delay.max);
+      delay.reset();
       tellUse(now);
     };
   });

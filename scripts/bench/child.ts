@@ -16,8 +16,9 @@ export const startChild = async (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
   pattern: RegExp,
+  nodeOptions: ReadonlyArray<string> = [],
 ): Promise<Child> => {
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, script, ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });

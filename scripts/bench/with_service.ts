@@ -1,16 +1,21 @@
+import manifest from "../../package.json" with { type: "json" };
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { type Child, startChild } from "./child.ts";
 
 /** How many shards the logs of the benchmarks have: the default of a service. */
 export const SHARDS = 8;
 
-/** Starts a process of the service, and waits until it listens: `found` is its URL. */
+/** The options that `npm start` gives to node. */
+const NODE_OPTIONS = manifest.scripts.start.split(" ").slice(1, -1);
+
+/** Starts a process of the service as `npm start` does, and waits until it listens: `found` is its URL. */
 export const startService = (env: Readonly<Record<string, string>>): Promise<Child> =>
   startChild(
     "app/main.ts",
     [],
     { PORT: "0", LOG_FORMAT: "json", ...env },
     /listens on (http:\S+?)[" ]/,
+    NODE_OPTIONS,
   );
 
 /** Runs the service on a database of its own for as long as `use` takes. */
