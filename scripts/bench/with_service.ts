@@ -1,12 +1,16 @@
-import manifest from "../../package.json" with { type: "json" };
+import { readFileSync } from "node:fs";
+
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { type Child, startChild } from "./child.ts";
 
 /** How many shards the logs of the benchmarks have: the default of a service. */
 export const SHARDS = 8;
 
+const PACKAGE = new URL("../../package.json", import.meta.url);
+const { scripts } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { scripts: { start: string } };
+
 /** The options that `npm start` gives to node. */
-const NODE_OPTIONS = manifest.scripts.start.split(" ").slice(1, -1);
+const NODE_OPTIONS = scripts.start.split(" ").slice(1, -1);
 
 /** Starts a process of the service as `npm start` does, and waits until it listens: `found` is its URL. */
 export const startService = (env: Readonly<Record<string, string>>): Promise<Child> =>
