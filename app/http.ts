@@ -84,7 +84,7 @@ export const openHttp = (
         },
         onAnswered,
         tracing,
-      }).callback();
+      }).listener;
 
     const { HOST, PORT, CONNECTIONS_MAX, SHUTDOWN_TIMEOUT_MS } = configuration;
     const server = yield* Effect.tryPromise({

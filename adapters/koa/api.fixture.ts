@@ -95,7 +95,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   );
   const defects: unknown[] = [];
   const answered: Answered[] = [];
-  const app = makeApplication({
+  const { koa, listener } = makeApplication({
     services: "services" in options ? options.services : replaced,
     access: options.access ?? LETS_ANYBODY_IN,
     limits: { ...LIMITS, ...options.limits },
@@ -111,14 +111,14 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
-    listener: app.callback(),
+    listener,
     ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
   });
   const close = () => server.close(1_000);
-  return { url: server.url, routes: routesOf(app), defects, answered, settle, close };
+  return { url: server.url, routes: routesOf(koa), defects, answered, settle, close };
 };
 
 const routesOf = ({ middleware }: Koa): ReadonlyArray<string> =>

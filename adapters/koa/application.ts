@@ -1,8 +1,11 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
 import Router from "@koa/router";
 import { Context as Services } from "effect";
-import Koa, { type Context, type Next } from "koa";
+import Koa, { type Context, type Middleware, type Next } from "koa";
 
 import type { Access } from "../../core/access/access.ts";
+import { ANYONE } from "../../core/access/principal.ts";
 import { EventRules } from "../../core/event/rules.ts";
 import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
@@ -14,6 +17,7 @@ import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
+import type { RequestListener } from "./server.ts";
 import { makeSummaryRoute } from "./summary_route.ts";
 import { type RequestTracing, spanOfRequest, traceRequests } from "./trace_requests.ts";
 
@@ -46,41 +50,66 @@ export interface FailedRequest {
   readonly trace_id?: string;
 }
 
+export interface Application {
+  readonly koa: Koa;
+  /** Answers requests: summaries that are kept ahead of koa, and the rest by it. */
+  readonly listener: RequestListener;
+}
+
 /** The HTTP face of the service. */
-export const makeApplication = (options: ApplicationOptions): Koa => {
-  const { services, limits, corsOrigins, onDefect, onAnswered } = options;
+export const makeApplication = (options: ApplicationOptions): Application => {
+  const { services, limits, corsOrigins, onDefect, onAnswered, access, tracing } = options;
   const router = new Router();
-  const app = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
-  app.use(refuseMalformed(onAnswered));
+  const koa = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
+  koa.use(refuseMalformed(onAnswered));
   // Ahead of the gate: a browser asks without a key what it may send.
-  if (corsOrigins.size > 0) app.use(makeCors(corsOrigins));
-  const { access, tracing } = options;
-  if (tracing !== undefined) app.use(traceRequests(tracing, router));
-  const gate = access && makeGate(access, makeRateLimit(options.rateLimit));
-  app.use(gate?.passKnown ?? letAnyoneIn);
+  if (corsOrigins.size > 0) koa.use(makeCors(corsOrigins));
+  if (tracing !== undefined) koa.use(traceRequests(tracing, router));
+  const rateLimit = makeRateLimit(options.rateLimit);
+  const gate = access && makeGate({ access, rateLimit, isBehindProxies: options.proxies > 0 });
   addHealthRoutes(router, options);
+  let answerKept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   if (typeof services === "object") {
     addApiRoutes(router, services, limits);
     addDocumentRoutes(router, Services.get(services, EventRules));
     const summary = makeSummaryRoute(services, limits.answerTimeoutMs, onAnswered);
-    app.use(summary.answerKept);
     summary.addRoute(router);
+    const known = gate?.known ?? (() => ANYONE);
+    answerKept = (request, response) => summary.answerKept(request, response, known);
   }
-  // Kept answers, which most are, set them with all others at once.
-  app.use(setSecurityHeaders);
+  // Whose answers have to carry something of koa's, or are followed, go through it.
+  const isPlain = corsOrigins.size === 0 && tracing === undefined;
+  if (answerKept !== undefined && !isPlain) koa.use(beside(answerKept));
+  koa.use(setSecurityHeaders);
   // Behind what was kept, which tells of itself for less.
-  app.use(observeAnswers(onAnswered, router));
-  app.use(answerThrown(onDefect));
-  if (gate !== undefined) app.use(gate.admit);
-  app.use(router.routes());
-  app.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
+  koa.use(observeAnswers(onAnswered, router));
+  koa.use(answerThrown(onDefect));
+  koa.use(gate?.admit ?? letAnyoneIn);
+  koa.use(router.routes());
+  koa.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
   // What gets here could not be sent. Mostly because the client is gone, which is no fault; Koa would
   // print it.
-  app.on("error", (error: { headerSent?: boolean }, ctx: Context) => {
+  koa.on("error", (error: { headerSent?: boolean }, ctx: Context) => {
     if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });
-  return app;
+  const answer = koa.callback();
+  if (answerKept === undefined || !isPlain) return { koa, listener: answer };
+  const kept = answerKept;
+  return {
+    koa,
+    listener: (request, response) => kept(request, response) || answer(request, response),
+  };
 };
+
+/** What answers some requests by itself, as a part of koa. */
+const beside =
+  (answer: (request: IncomingMessage, response: ServerResponse) => boolean): Middleware =>
+  (ctx, next) => {
+    if (!answer(ctx.req, ctx.res)) return next();
+    ctx.respond = false;
+    spanOfRequest(ctx)?.attribute("tidemark.cache.tier", "lru");
+    return undefined;
+  };
 
 const refuseMalformed =
   (onAnswered: OnAnswered) =>

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+
 import { Effect, Result } from "effect";
 import type { Context, Middleware } from "koa";
 
@@ -23,12 +25,21 @@ const PUBLIC_PATHS: ReadonlySet<string> = new Set([
   "/docs",
 ]);
 
+/** Who sends a request, if that is somebody known already, and not counted. */
+export type Known = (request: IncomingMessage) => Principal | undefined;
+
 /** Stands before the routes, in two halves: who is known passes the first without a word to wait for. */
 export interface Gate {
-  /** Lets those pass who are known already, and not counted. */
-  readonly passKnown: Middleware;
+  readonly known: Known;
   /** Finds out who all others are and whether they ask too much; refuses them, or lets them pass. */
   readonly admit: Middleware;
+}
+
+export interface GateOptions {
+  readonly access: Access["Service"];
+  readonly rateLimit: RateLimit;
+  /** Whether proxies stand before the service, and koa has to find out who asks. */
+  readonly isBehindProxies: boolean;
 }
 
 /**
@@ -38,23 +49,21 @@ export interface Gate {
  */
 const STRANGERS_PER_SECOND = 20;
 
-export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate => {
+export const makeGate = ({ access, rateLimit, isBehindProxies }: GateOptions): Gate => {
   const mayLook = makeBudget(STRANGERS_PER_SECOND);
+  const known: Known = ({ headers, socket }) => {
+    const principal = access.known(credentialOf(headers.authorization));
+    if (principal === undefined || isLured(headers.host, principal)) return undefined;
+    if (principal.keyId === undefined && isBehindProxies) return undefined;
+    return rateLimit.applies(socket.remoteAddress ?? "", principal) ? undefined : principal;
+  };
   return {
-    passKnown: (ctx, next) => {
-      const principal = access.known(credentialOf(ctx.req.headers.authorization));
-      if (
-        principal !== undefined &&
-        !isLured(ctx, principal) &&
-        !rateLimit.applies(ctx, principal)
-      ) {
-        enter(ctx, principal);
-      }
-      return next();
-    },
+    known,
 
     admit: async (ctx, next) => {
-      if (hasEntered(ctx) || PUBLIC_PATHS.has(ctx.path)) return next();
+      const passes = known(ctx.req);
+      if (passes !== undefined) enter(ctx, passes);
+      if (passes !== undefined || PUBLIC_PATHS.has(ctx.path)) return next();
       const key = credentialOf(ctx.req.headers.authorization);
       if (!access.remembers(key) && !mayLook()) {
         const retryAfterSeconds = rateLimit.refused(ctx);
@@ -63,7 +72,7 @@ export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate 
       const authenticated = await Effect.runPromise(Effect.result(access.authenticate(key)));
       const principal = Result.getOrUndefined(authenticated);
       // Who comes with a bad key is counted like anybody else, or keys could be guessed for ever.
-      if (rateLimit.applies(ctx, principal)) {
+      if (rateLimit.applies(ctx.ip, principal)) {
         const retryAfterSeconds = await rateLimit.count(ctx, principal);
         if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
       }
@@ -71,7 +80,7 @@ export const makeGate = (access: Access["Service"], rateLimit: RateLimit): Gate 
         sendProblem(ctx, problemOf(authenticated.failure));
         return undefined;
       }
-      if (isLured(ctx, authenticated.success)) {
+      if (isLured(ctx.req.headers.host, authenticated.success)) {
         sendProblem(ctx, problemOf({ _tag: "HostForbidden" }));
         return undefined;
       }
@@ -99,8 +108,8 @@ const refuse = (ctx: Context, retryAfterSeconds: number): undefined => {
 };
 
 /** Whether a page of some web site may have made the browser of somebody on this machine ask an open service. */
-const isLured = (ctx: Context, principal: Principal): boolean =>
-  principal === ANYONE && isPublicName(ctx.req.headers.host);
+const isLured = (host: string | undefined, principal: Principal): boolean =>
+  principal === ANYONE && isPublicName(host);
 
 /** Of a service that is starting, and has nothing behind the gate. */
 export const letAnyoneIn: Middleware = (ctx, next) => {
@@ -113,8 +122,6 @@ const NOBODY: Principal = { ...ANYONE, scopes: new Set() };
 const enter = (ctx: Context, principal: Principal): void => {
   ctx.state["principal"] = principal;
 };
-
-const hasEntered = (ctx: Context): boolean => ctx.state["principal"] !== undefined;
 
 /** Who a request comes from; somebody without any right until that is known. */
 export const principalOf = (ctx: Context): Principal =>

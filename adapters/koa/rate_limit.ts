@@ -24,8 +24,8 @@ export interface RateLimitOptions {
 
 /** Counts requests, and says who has made too many. */
 export interface RateLimit {
-  /** Whether requests of theirs are counted at all; `principal` is undefined for a bad key. */
-  readonly applies: (ctx: Context, principal: Principal | undefined) => boolean;
+  /** Whether requests from an address are counted at all; `principal` is undefined for a bad key. */
+  readonly applies: (address: string, principal: Principal | undefined) => boolean;
   /**
    * After how many seconds the address may ask again without a key, or with a bad one, if it was refused a
    * moment ago; undefined if it may. Counts nothing.
@@ -93,9 +93,9 @@ export const makeRateLimit = (options: RateLimitOptions): RateLimit => {
     principal?.keyId === undefined ? anonymousPerMinute : principal.requestsPerMinute;
 
   return {
-    applies: (ctx, principal) => {
+    applies: (address, principal) => {
       if (principal?.keyId !== undefined) return principal.requestsPerMinute !== undefined;
-      return limitLoopback || !isLoopback(ctx.ip);
+      return limitLoopback || !isLoopback(address);
     },
 
     refused: (ctx) => {

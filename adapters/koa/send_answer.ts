@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Context } from "koa";
 
 import type { Answer } from "../../core/query/answer.ts";
-import type { Answered } from "../../core/query/summary_cache.ts";
+import type { Answered, Tier } from "../../core/query/summary_cache.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
@@ -12,11 +13,16 @@ import { SECURITY_HEADERS } from "./security_headers.ts";
  */
 const CACHE_CONTROL = "private, max-age=0, must-revalidate";
 
-const CONSTANT_HEADERS = Object.entries({
+const REVALIDATION_HEADERS = Object.entries({
   ...SECURITY_HEADERS,
   "Cache-Control": CACHE_CONTROL,
-  "Content-Type": "application/json; charset=utf-8",
 }).flat();
+
+const CONSTANT_HEADERS = [
+  ...REVALIDATION_HEADERS,
+  "Content-Type",
+  "application/json; charset=utf-8",
+];
 
 /** The tag of each answer that was given and is still kept: taking it again costs more than sending. */
 const tags = new WeakMap<Answer, string>();
@@ -39,27 +45,51 @@ const tagOf = (answer: Answer): string => {
  *
  * @param tookMs how long it took to come by the answer
  */
-export const sendAnswer = (ctx: Context, { answer, tier }: Answered, tookMs: number): void => {
-  const tag = tagOf(answer);
-  const timing = `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`;
-  if (hasIt(ctx, tag)) {
-    ctx.status = 304;
-    ctx.set({ ...SECURITY_HEADERS, ETag: tag, "Cache-Control": CACHE_CONTROL });
-    ctx.set("Server-Timing", timing);
-    return;
-  }
+export const sendAnswer = (ctx: Context, answered: Answered, tookMs: number): void => {
+  const tag = tagOf(answered.answer);
   ctx.respond = false;
-  // A list of names and values goes out as it is, as long as no header was set one by one.
-  ctx.res.writeHead(200, [
+  if (hasIt(ctx, tag)) writeNotModified(ctx.res, tag, timingOf(answered.tier, tookMs));
+  else writeAnswer(ctx.res, answered, tag, tookMs);
+};
+
+/** The same beside all of koa, to a request that names no tag, or one and no list. */
+export const sendKept = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  answered: Answered,
+  tookMs: number,
+): void => {
+  const tag = tagOf(answered.answer);
+  if (request.headers["if-none-match"] === tag) {
+    writeNotModified(response, tag, timingOf(answered.tier, tookMs));
+  } else writeAnswer(response, answered, tag, tookMs);
+};
+
+const timingOf = (tier: Tier, tookMs: number): string =>
+  `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`;
+
+// A list of names and values goes out as it is, as long as no header was set one by one.
+const writeAnswer = (
+  response: ServerResponse,
+  { answer, tier }: Answered,
+  tag: string,
+  tookMs: number,
+): void => {
+  response.writeHead(200, [
     ...CONSTANT_HEADERS,
     "ETag",
     tag,
     "Server-Timing",
-    timing,
+    timingOf(tier, tookMs),
     "Content-Length",
     String(Buffer.byteLength(answer.text)),
   ]);
-  ctx.res.end(answer.text);
+  response.end(answer.text);
+};
+
+const writeNotModified = (response: ServerResponse, tag: string, timing: string): void => {
+  response.writeHead(304, [...REVALIDATION_HEADERS, "ETag", tag, "Server-Timing", timing]);
+  response.end();
 };
 
 /** Whether the client has what the tag is of. */
@@ -68,5 +98,7 @@ const hasIt = (ctx: Context, tag: string): boolean => {
   // Koa compares the request with the response as it stands.
   ctx.status = 200;
   ctx.set("ETag", tag);
-  return ctx.fresh;
+  const fresh = ctx.fresh;
+  ctx.remove("ETag");
+  return fresh;
 };

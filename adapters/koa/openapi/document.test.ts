@@ -19,7 +19,7 @@ const nameOf = ({ method, path }: Pick<DocumentedOperation, "method" | "path">):
 
 /** The routes of the application, as its router has them. */
 const routes = (): ReadonlyArray<string> => {
-  const app = makeApplication({
+  const { koa } = makeApplication({
     services: makeMemoryServices().services,
     access: undefined,
     limits: { answerTimeoutMs: 1, bodiesBytesMax: 1 },
@@ -31,7 +31,7 @@ const routes = (): ReadonlyArray<string> => {
     onDefect: () => {},
     onAnswered: () => {},
   });
-  const routers = app.middleware.flatMap((middleware) =>
+  const routers = koa.middleware.flatMap((middleware) =>
     "router" in middleware ? [middleware.router as Routed] : [],
   );
   return routers.flatMap(({ stack }) =>
