@@ -48,6 +48,19 @@ test("clients of this machine are not counted unless asked for", async () => {
   await api.close();
 });
 
+test("behind a proxy of this machine a kept summary counts for who asked the proxy", async () => {
+  const rateLimit = { anonymousPerMinute: 3, limitLoopback: false };
+  const api = await startApi({ rateLimit, proxies: 1 });
+  const ask = () =>
+    send(api, requestBytes("GET /accounts/acme/summary", "", { "X-Forwarded-For": "203.0.113.9" }));
+  const answers = [await ask(), await ask(), await ask(), await ask()];
+  assert.equal(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 429],
+  );
+  await api.close();
+});
+
 test("who asks is believed of a proxy only, and then each client is counted for itself", async () => {
   const from = (address: string) => ({ "X-Forwarded-For": address });
   const alone = await startApi(limits(2));
