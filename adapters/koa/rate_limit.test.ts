@@ -51,9 +51,9 @@ test("clients of this machine are not counted unless asked for", async () => {
 test("behind a proxy of this machine a kept summary counts for who asked the proxy", async () => {
   const rateLimit = { anonymousPerMinute: 3, limitLoopback: false };
   const api = await startApi({ rateLimit, proxies: 1 });
-  const ask = () =>
+  const askKept = () =>
     send(api, requestBytes("GET /accounts/acme/summary", "", { "X-Forwarded-For": "203.0.113.9" }));
-  const answers = [await ask(), await ask(), await ask(), await ask()];
+  const answers = [await askKept(), await askKept(), await askKept(), await askKept()];
   assert.equal(
     answers.map(({ status }) => status),
     [200, 200, 200, 429],
