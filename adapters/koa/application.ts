@@ -1,5 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-
 import Router from "@koa/router";
 import { Context as Services } from "effect";
 import Koa, { type Context, type Middleware, type Next } from "koa";
@@ -18,7 +16,7 @@ import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
 import type { RequestListener } from "./server.ts";
-import { makeSummaryRoute } from "./summary_route.ts";
+import { type AnswerKept, makeSummaryRoute } from "./summary_route.ts";
 import { type RequestTracing, spanOfRequest, traceRequests } from "./trace_requests.ts";
 
 export interface ApplicationOptions extends HealthOptions {
@@ -68,18 +66,18 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   const rateLimit = makeRateLimit(options.rateLimit);
   const gate = access && makeGate({ access, rateLimit, isBehindProxies: options.proxies > 0 });
   addHealthRoutes(router, options);
-  let answerKept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
+  let answerKept: AnswerKept = () => false;
   if (typeof services === "object") {
     addApiRoutes(router, services, limits);
     addDocumentRoutes(router, Services.get(services, EventRules));
-    const summary = makeSummaryRoute(services, limits.answerTimeoutMs, onAnswered);
-    summary.addRoute(router);
     const known = gate?.known ?? (() => ANYONE);
-    answerKept = (request, response) => summary.answerKept(request, response, known);
+    const summary = makeSummaryRoute(services, limits.answerTimeoutMs, known, onAnswered);
+    summary.addRoute(router);
+    answerKept = summary.answerKept;
   }
   // Whose answers have to carry something of koa's, or are followed, go through it.
   const isPlain = corsOrigins.size === 0 && tracing === undefined;
-  if (answerKept !== undefined && !isPlain) koa.use(beside(answerKept));
+  if (!isPlain) koa.use(beside(answerKept));
   koa.use(setSecurityHeaders);
   // Behind what was kept, which tells of itself for less.
   koa.use(observeAnswers(onAnswered, router));
@@ -93,17 +91,17 @@ export const makeApplication = (options: ApplicationOptions): Application => {
     if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });
   const answer = koa.callback();
-  if (answerKept === undefined || !isPlain) return { koa, listener: answer };
-  const kept = answerKept;
   return {
     koa,
-    listener: (request, response) => kept(request, response) || answer(request, response),
+    listener: isPlain
+      ? (request, response) => answerKept(request, response) || answer(request, response)
+      : answer,
   };
 };
 
 /** What answers some requests by itself, as a part of koa. */
 const beside =
-  (answer: (request: IncomingMessage, response: ServerResponse) => boolean): Middleware =>
+  (answer: AnswerKept): Middleware =>
   (ctx, next) => {
     if (!answer(ctx.req, ctx.res)) return next();
     ctx.respond = false;

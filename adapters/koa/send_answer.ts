@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "koa";
 
 import type { Answer } from "../../core/query/answer.ts";
-import type { Answered, Tier } from "../../core/query/summary_cache.ts";
+import type { Answered } from "../../core/query/summary_cache.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
@@ -46,10 +46,8 @@ const tagOf = (answer: Answer): string => {
  * @param tookMs how long it took to come by the answer
  */
 export const sendAnswer = (ctx: Context, answered: Answered, tookMs: number): void => {
-  const tag = tagOf(answered.answer);
   ctx.respond = false;
-  if (hasIt(ctx, tag)) writeNotModified(ctx.res, tag, timingOf(answered.tier, tookMs));
-  else writeAnswer(ctx.res, answered, tag, tookMs);
+  write(ctx.res, answered, tookMs, (tag) => hasIt(ctx, tag));
 };
 
 /** The same beside all of koa, to a request that names no tag, or one and no list. */
@@ -59,37 +57,28 @@ export const sendKept = (
   answered: Answered,
   tookMs: number,
 ): void => {
-  const tag = tagOf(answered.answer);
-  if (request.headers["if-none-match"] === tag) {
-    writeNotModified(response, tag, timingOf(answered.tier, tookMs));
-  } else writeAnswer(response, answered, tag, tookMs);
+  write(response, answered, tookMs, (tag) => request.headers["if-none-match"] === tag);
 };
 
-const timingOf = (tier: Tier, tookMs: number): string =>
-  `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`;
-
-// A list of names and values goes out as it is, as long as no header was set one by one.
-const writeAnswer = (
+/** Writes an answer, or that the client has what its tag is of. */
+const write = (
   response: ServerResponse,
   { answer, tier }: Answered,
-  tag: string,
   tookMs: number,
+  has: (tag: string) => boolean,
 ): void => {
-  response.writeHead(200, [
-    ...CONSTANT_HEADERS,
-    "ETag",
-    tag,
-    "Server-Timing",
-    timingOf(tier, tookMs),
-    "Content-Length",
-    String(Buffer.byteLength(answer.text)),
-  ]);
+  const tag = tagOf(answer);
+  const timing = `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`;
+  const own = ["ETag", tag, "Server-Timing", timing];
+  // A list of names and values goes out as it is, as long as no header was set one by one.
+  if (has(tag)) {
+    response.writeHead(304, [...REVALIDATION_HEADERS, ...own]);
+    response.end();
+    return;
+  }
+  const length = String(Buffer.byteLength(answer.text));
+  response.writeHead(200, [...CONSTANT_HEADERS, ...own, "Content-Length", length]);
   response.end(answer.text);
-};
-
-const writeNotModified = (response: ServerResponse, tag: string, timing: string): void => {
-  response.writeHead(304, [...REVALIDATION_HEADERS, "ETag", tag, "Server-Timing", timing]);
-  response.end();
 };
 
 /** Whether the client has what the tag is of. */
@@ -98,7 +87,5 @@ const hasIt = (ctx: Context, tag: string): boolean => {
   // Koa compares the request with the response as it stands.
   ctx.status = 200;
   ctx.set("ETag", tag);
-  const fresh = ctx.fresh;
-  ctx.remove("ETag");
-  return fresh;
+  return ctx.fresh;
 };

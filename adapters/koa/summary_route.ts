@@ -23,6 +23,9 @@ const ROUTE = "/accounts/:id/summary";
 const URLS_MAX = 10_000;
 const URL_CHARACTERS_MAX = 400;
 
+/** Whether it has answered a request; the route tells who may not read it, and what is wrong with it. */
+export type AnswerKept = (request: IncomingMessage, response: ServerResponse) => boolean;
+
 /**
  * The route that most reads come by, in two halves. What this process has kept is answered ahead of koa, by
  * the URL: no parameter is read, and no context made or fiber started for it. The rest takes the route.
@@ -30,6 +33,7 @@ const URL_CHARACTERS_MAX = 400;
 export const makeSummaryRoute = (
   services: Services.Context<SummaryCache | Summaries>,
   timeoutMs: number,
+  known: Known,
   onAnswered: OnAnswered,
 ) => {
   const respond = makeRespond(services, timeoutMs);
@@ -37,12 +41,7 @@ export const makeSummaryRoute = (
   /** What was asked by URLs that were answered before. A URL says it all: reading it is pure. */
   const asked = new LRUCache<string, Question>({ max: URLS_MAX });
 
-  /** Whether it has answered the request; the route tells who may not read it, and what is wrong with it. */
-  const answerKept = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    known: Known,
-  ): boolean => {
+  const answerKept: AnswerKept = (request, response) => {
     const since = performance.now();
     const { method, url = "", headers } = request;
     const question = method === "GET" ? asked.get(url) : undefined;

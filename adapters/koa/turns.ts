@@ -14,18 +14,18 @@ export const makeTurns = (weightPerRound: number): Turns => {
   let left = weightPerRound;
   let isArmed = false;
 
+  const fits = (weight: number): boolean => left === weightPerRound || weight <= left;
+
   const arm = (): void => {
     if (isArmed) return;
     isArmed = true;
     setImmediate(() => {
       isArmed = false;
       left = weightPerRound;
-      let next = waiting[0];
-      while (next !== undefined && (left === weightPerRound || next.weight <= left)) {
+      for (let next = waiting[0]; next !== undefined && fits(next.weight); next = waiting[0]) {
         waiting.shift();
         left -= next.weight;
         next.run();
-        next = waiting[0];
       }
       if (left < weightPerRound) arm();
     });
@@ -34,7 +34,7 @@ export const makeTurns = (weightPerRound: number): Turns => {
   return {
     wait: (weight) => {
       arm();
-      if (waiting.length === 0 && (left === weightPerRound || weight <= left)) {
+      if (waiting.length === 0 && fits(weight)) {
         left -= weight;
         return undefined;
       }
