@@ -16,8 +16,8 @@ type Read<A> = Result.Result<A, RequestFault | QueueFull>;
 
 /**
  * Reads a JSON body. Memory is bounded by `BODY_BYTES_MAX` before and after decompression, whatever the
- * client sends or claims to send, and by the budget for all bodies that are being received. It is parsed when
- * it is its turn.
+ * client sends or claims to send, and by the budget for all bodies that are being received, or wait for their
+ * turn to be parsed.
  */
 export const readJson = async (
   request: IncomingMessage,
@@ -32,13 +32,12 @@ export const readJson = async (
   if (inflate === undefined)
     return refuse(request, { _tag: "ContentEncodingUnsupported", encoding });
 
-  const received = await receive(request, budget);
-  if (Result.isFailure(received)) return received;
-  const inflated = await inflateWith(inflate, received.success, encoding);
-  if (Result.isFailure(inflated)) return inflated;
-  const turn = turns.wait(inflated.success.length);
-  if (turn !== undefined) await turn;
-  return parse(inflated.success);
+  const ready = await receive(request, budget, async (body) => {
+    const inflated = await inflateWith(inflate, body, encoding);
+    if (Result.isSuccess(inflated)) await turns.wait(inflated.success.length);
+    return inflated;
+  });
+  return Result.isFailure(ready) ? ready : parse(ready.success);
 };
 
 const isJsonType = (contentType: string): boolean =>
@@ -71,7 +70,12 @@ const refuse = (request: IncomingMessage, fault: RequestFault | QueueFull): Read
   return Result.fail(fault);
 };
 
-const receive = async (request: IncomingMessage, budget: BodyBudget): Promise<Read<Buffer>> => {
+/** A body that was received and made ready; what it takes of the budget it gives back only then. */
+const receive = async (
+  request: IncomingMessage,
+  budget: BodyBudget,
+  makeReady: (body: Buffer) => Promise<Read<Buffer>>,
+): Promise<Read<Buffer>> => {
   if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX) {
     return refuse(request, { _tag: "BodyTooLarge" });
   }
@@ -82,8 +86,9 @@ const receive = async (request: IncomingMessage, budget: BodyBudget): Promise<Re
     return true;
   };
   const received = await collect(request, take);
+  const ready = Result.isFailure(received) ? received : await makeReady(received.success);
   budget.giveBack(taken);
-  return received;
+  return ready;
 };
 
 const collect = (
