@@ -142,6 +142,34 @@ test("the rate is that of the last seconds, and not that of a quiet hour before"
   assert.is(admission.refusal(3_601_000)?.retryAfterSeconds, 2);
 });
 
+interface Watched {
+  readonly backlog: Effect.Effect<Backlog, QueueUnavailable>;
+  readonly heads?: ReadonlyArray<ReturnType<typeof at>>;
+  readonly checkpoints?: ReadonlyArray<ReturnType<typeof at>>;
+}
+
+/** Watches a queue, a log and a projection that say so of themselves, in the background. */
+const startWatch = (
+  admission: Admission["Service"],
+  { backlog, heads = [], checkpoints = [] }: Watched,
+) => {
+  const unused = () => Effect.die("not needed");
+  return watchLoad.pipe(
+    Effect.provideService(Admission, admission),
+    Effect.provideService(Queue, { ...makeFakeQueue().service, backlog }),
+    Effect.provideService(EventLog, { ...makeFakeLog().service, heads: Effect.succeed(heads) }),
+    Effect.provideService(Projection, {
+      step: unused,
+      skip: unused,
+      lagging: unused(),
+      upkeep: unused(),
+      checkpoints: Effect.succeed(checkpoints),
+      lag: unused(),
+    }),
+    Effect.forkDetach,
+  );
+};
+
 test("a look that takes long is followed by a rest of its length in proportion, of a second at most", () =>
   simulate(
     Effect.gen(function* () {
@@ -152,16 +180,7 @@ test("a look that takes long is followed by a rest of its length in proportion, 
         yield* Effect.sleep(looks.length === 1 ? 100 : 5_000);
         return { events: 0, seconds: 0, deadLetters: 0 };
       });
-      const unused = () => Effect.die("not needed");
-      const projection = { step: unused, skip: unused, lagging: unused(), upkeep: unused() };
-      const checkpoints = Effect.succeed([]);
-      const fiber = yield* watchLoad.pipe(
-        Effect.provideService(Admission, admission),
-        Effect.provideService(Queue, { ...makeFakeQueue().service, backlog }),
-        Effect.provideService(EventLog, { ...makeFakeLog().service, heads: Effect.succeed([]) }),
-        Effect.provideService(Projection, { ...projection, checkpoints, lag: unused() }),
-        Effect.forkDetach,
-      );
+      const fiber = yield* startWatch(admission, { backlog });
       for (let ms = 0; ms < 7_000; ms += 50) {
         yield* settled;
         yield* TestClock.adjust(50);
@@ -176,25 +195,15 @@ test("the watch adds up what waits several times a second, and forgets it while 
     Effect.gen(function* () {
       const admission = makeAdmission(LIMITS);
       let backlog: Backlog | undefined = { events: 2_000, seconds: 3, deadLetters: 1 };
-      const queue = {
-        ...makeFakeQueue().service,
+      const fiber = yield* startWatch(admission, {
         backlog: Effect.suspend(() =>
           backlog === undefined
             ? Effect.fail(new QueueUnavailable({ cause: "away" }))
             : Effect.succeed(backlog),
         ),
-      };
-      const log = { ...makeFakeLog().service, heads: Effect.succeed([at(0, 30), at(1, 12)]) };
-      const checkpoints = Effect.succeed([at(0, 20), at(1, 12)]);
-      const unused = () => Effect.die("not needed");
-      const projection = { step: unused, skip: unused, lagging: unused(), upkeep: unused() };
-      const fiber = yield* watchLoad.pipe(
-        Effect.provideService(Admission, admission),
-        Effect.provideService(Queue, queue),
-        Effect.provideService(EventLog, log),
-        Effect.provideService(Projection, { ...projection, checkpoints, lag: unused() }),
-        Effect.forkDetach,
-      );
+        heads: [at(0, 30), at(1, 12)],
+        checkpoints: [at(0, 20), at(1, 12)],
+      });
       yield* settled;
       assert.equal(admission.load(), {
         at: 0,
