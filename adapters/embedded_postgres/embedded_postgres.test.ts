@@ -36,6 +36,7 @@ test("the first start makes a durable, private, byte-ordered Postgres 18", async
     }
     assert.equal(await ask(url, "show work_mem"), ["5MB"]);
     assert.equal(await ask(url, "show server_encoding"), ["UTF8"]);
+    assert.equal(await ask(url, "show wal_segment_size"), ["1MB"]);
     assert.equal(await ask(url, "values ('é'), ('a'), ('Z'), ('-') order by 1"), [
       "-",
       "Z",

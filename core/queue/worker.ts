@@ -31,14 +31,15 @@ export const runWorker = Effect.gen(function* () {
   const hands = yield* Semaphore.make(TAKES_AT_ONCE);
   const inHand = yield* FiberSet.make<void, never>();
 
-  const appendAndSettle = (jobs: ReadonlyArray<Job>) =>
-    Effect.gen(function* () {
-      const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
-      // Before settling: the events are visible sooner, and the order of these two does not matter.
-      yield* signals.appended.raise;
-      yield* queue.settle(appended).pipe(Effect.retry(WHILE_AWAY), inSpan("settle"));
-      return appended;
-    });
+  // One generator function for all takes: to V8 each is a class of its own, so that one made for a take would
+  // live, and with it the jobs that it closes over, until the old generation is collected.
+  const appendAndSettle = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+    const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
+    // Before settling: the events are visible sooner, and the order of these two does not matter.
+    yield* signals.appended.raise;
+    yield* queue.settle(appended).pipe(Effect.retry(WHILE_AWAY), inSpan("settle"));
+    return appended;
+  });
 
   const work = (jobs: ReadonlyArray<Job>) =>
     whileKeeping(jobs, traceJobs(jobs, appendAndSettle(jobs))).pipe(
