@@ -33,6 +33,12 @@ const timesOf = async (pid: number): Promise<ProcessTimes | undefined> => {
 export const cpuSecondsOf = async (pid: number): Promise<number> =>
   (await timesOf(pid))?.seconds ?? 0;
 
+/** How long the main thread of a process was ready to run while its processors ran others, in seconds. */
+export const waitSecondsOf = async (pid: number): Promise<number> => {
+  const stat = await readFile(`/proc/${pid}/task/${pid}/schedstat`, "utf8").catch(() => "");
+  return Number(stat.split(" ")[1] ?? 0) / 1e9;
+};
+
 /** How much processor time a Postgres on this machine has used: all of its processes, also those that ended. */
 export const cpuSecondsOfPostgres = async (client: pg.ClientBase): Promise<number> => {
   const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
