@@ -38,7 +38,7 @@ export async function initdb({
       "--auth=scram-sha-256",
       "--no-instructions",
       // Whoever needs the next segment of a young cluster fills it with zeros and syncs it, and every commit
-      // waits; with the usual 16 MB for long.
+      // waits: the smaller it is, the shorter. The default is 16 MB.
       "--wal-segsize=1",
       // Text sorts by code point, which for UTF-8 is byte order: the contract's order of user ids,
       // the cheapest comparison, and indexes that no operating system upgrade can invalidate.

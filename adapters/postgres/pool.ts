@@ -92,25 +92,27 @@ export const databaseOf = (
     statement: Statement,
     values: ReadonlyArray<unknown>,
     signal?: AbortSignal,
-  ) => retrying(() => rowsOf<Row>(queryable, { ...statement, values: [...values] }), signal),
+  ) => retrying(() => rowsOf<Row>(queryable, statement, values), signal),
 });
 
 /**
- * Runs a statement once, and empties what `pg` was given and what it gave: it keeps its own record of a query
- * with a `query_timeout` in a closure that V8 frees with the old generation only. Those of a second, with their
- * parameters and rows, are tens of megabytes, and collecting them stops everything else.
+ * Runs a statement once, and empties what `pg` was given and what it gave: it keeps a record of each query with a
+ * `query_timeout` in a closure that V8 frees with the old generation only, and the more is kept there until
+ * then, the more often that is collected.
  */
 const rowsOf = async <Row extends pg.QueryResultRow>(
   queryable: Pick<pg.ClientBase, "query">,
-  config: pg.QueryConfig<unknown[]>,
+  statement: Partial<Statement> & Pick<Statement, "text">,
+  values: ReadonlyArray<unknown>,
 ): Promise<Row[]> => {
+  const given = [...values];
   try {
-    const result = await queryable.query<Row>(config);
+    const result = await queryable.query<Row>({ ...statement, values: given });
     const { rows } = result;
     result.rows = [];
     return rows;
   } finally {
-    if (config.values !== undefined) config.values.length = 0;
+    given.length = 0;
   }
 };
 
@@ -147,6 +149,6 @@ export const executorOf =
     retrying(async () => {
       // Without values a text may hold several statements, and their results are an array of them.
       if (values === undefined) return pool.query(text);
-      const named = name === undefined ? {} : { name };
-      return { rows: await rowsOf(pool, { text, values: [...values], ...named }) };
+      const statement = name === undefined ? { text } : { text, name };
+      return { rows: await rowsOf(pool, statement, values) };
     });

@@ -81,18 +81,17 @@ interface Narrowed {
   readonly limit: number;
 }
 
-const narrow = (
+const narrow = Effect.fnUntraced(function* (
   shard: number,
   limit: number,
-): Effect.Effect<Narrowed, ProjectionUnavailable, Projection> =>
-  Effect.gen(function* () {
-    const projection = yield* Projection;
-    if (limit === 1) return { step: yield* stepOrSkip(projection, shard), limit };
-    return yield* projection.step(shard, limit).pipe(
-      Effect.map((step): Narrowed => ({ step, limit })),
-      Effect.catchTag("ProjectionRefused", () => narrow(shard, Math.floor(limit / 2))),
-    );
-  });
+): Effect.fn.Return<Narrowed, ProjectionUnavailable, Projection> {
+  const projection = yield* Projection;
+  if (limit === 1) return { step: yield* stepOrSkip(projection, shard), limit };
+  return yield* projection.step(shard, limit).pipe(
+    Effect.map((step): Narrowed => ({ step, limit })),
+    Effect.catchTag("ProjectionRefused", () => narrow(shard, Math.floor(limit / 2))),
+  );
+});
 
 /**
  * Makes what takes the next step on a shard. After a refusal the steps begin small and double, because
