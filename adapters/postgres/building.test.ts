@@ -286,6 +286,36 @@ test("a flip does not wait for long reads, nor let others wait for them", async 
   });
 });
 
+test("who drops a generation locks its checkpoints first, as a plan from before the flip does, so that neither waits for the other", async ({
+  migrated,
+  generations,
+  connect,
+}) => {
+  const { database } = migrated;
+  await append(database, loginsOf(1, Date.now()));
+  const { generation } = await run(rebuildOn(generations));
+  // Left to itself, Postgres locks the tables of a schema in the order in which they came to it.
+  await query(database, "alter table read_models_1.checkpoints set schema public");
+  await query(database, "alter table public.checkpoints set schema read_models_1");
+  const late = connect();
+  await late.query("begin; select from read_models_1.checkpoints");
+  const dropped = run(generations.drop(generation - 1));
+  try {
+    const waits = `
+      select json_object_agg(relation::regclass::text, mode) as locks from pg_locks
+      where database = (select oid from pg_database where datname = current_database())
+        and relation::regclass::text like 'read\\_models\\_1.%'
+        and pid in (select pid from pg_locks where not granted)`;
+    const waiting = { "read_models_1.checkpoints": "AccessExclusiveLock" };
+    const locks = async () => (await query(database, waits))[0]?.["locks"];
+    while ((await locks()) === null);
+    assert.equal(await locks(), waiting);
+  } finally {
+    await late.query("commit");
+  }
+  assert.is(await dropped, "dropped");
+});
+
 test("the next generation has the indexes, settings, functions, grants and owner of the live one", async ({
   migrated,
   generations,

@@ -224,6 +224,13 @@ runner("fails when a test ends the process", async () => {
   failsWith(run, "0 passed, 2 failed", /ended early .*exits/, /died of SIGKILL, while: dies/);
 });
 
+runner("prints what caused an error that has no message of its own", async () => {
+  const run = await runOn({
+    "x.test.ts": `${IMPORTS}test("one", () => { throw new Error("", { cause: new Error("deadlock") }); }); test.run();`,
+  });
+  failsWith(run, "0 passed, 1 failed", /one threw[^]*caused by Error: deadlock/);
+});
+
 runner("fails on an unhandled rejection and on an uncaught exception", async () => {
   const run = await runOn({
     "a.test.ts": `${IMPORTS}test("drops", () => { void Promise.reject(new Error("dropped")); }); test.run();`,

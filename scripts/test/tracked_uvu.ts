@@ -27,12 +27,15 @@ export function onTestStart(listener: (test: string) => void): void {
   announce = listener;
 }
 
-/** What tests and hooks threw so far but uvu dropped, so that it is not in the text it printed. */
+/** What tests and hooks threw so far but uvu did not print: an error of a hook, a cause, a tag without a message. */
 export function droppedErrors(printed: string): string[] {
+  const isPrinted = (error: unknown): boolean => {
+    if (!(error instanceof Error)) return printed.includes(String(error));
+    const { message, cause } = error;
+    return message !== "" && printed.includes(message) && (cause === undefined || isPrinted(cause));
+  };
   return thrown
-    .filter(
-      ({ error }) => !printed.includes(error instanceof Error ? error.message : String(error)),
-    )
+    .filter(({ error }) => !isPrinted(error))
     .map(({ by, error }) => `${by} threw\n${describeError(error)}`);
 }
 
