@@ -17,12 +17,13 @@ export interface Claim {
 const claims = new WeakMap<Job, Claim>();
 
 /** The jobs in a row that was fetched, in the order of its parts; undefined when it cannot be read. */
-export const jobsOf = (row: Row<Payload>): ReadonlyArray<Job> | undefined => {
+export const jobsOf = async (row: Row<Payload>): Promise<ReadonlyArray<Job> | undefined> => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount };
   // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
   const isolated = rowOf(row.id).part !== 0;
   const queuedAt = madeAt(row.id);
-  return decodePayload(row.data)?.map(({ trace, ...batch }, i) => {
+  const batches = await decodePayload(row.data);
+  return batches?.map(({ trace, ...batch }, i) => {
     const id = isolated ? row.id : partId(row.id, i + 1);
     const job: Job = { id, batch, retries: row.retryCount, queuedAt, ...(trace && { trace }) };
     claims.set(job, claim);

@@ -42,17 +42,21 @@ export const findDeadLetter = async (
   id: JobId,
 ): Promise<Found | undefined> => {
   const { rows } = await execute(FIND, [[id, rowOf(id).rowId]]);
-  return (rows as ReadonlyArray<Row>)
-    .map((row) => ({ ...row, jobs: jobsIn(row) }))
-    .find((found) => found.id === id || found.jobs?.some((job) => job.id === id));
+  for (const row of rows as ReadonlyArray<Row>) {
+    const jobs = await jobsIn(row);
+    if (row.id === id || jobs?.some((job) => job.id === id)) return { ...row, jobs };
+  }
+  return undefined;
 };
 
 /** The jobs of a row: it has the id of its only one, or one of its own and several. */
-const jobsIn = ({ id, data }: Row): DeadLetterContent["jobs"] =>
-  decodePayload(data)?.map((batch, i) => ({
+const jobsIn = async ({ id, data }: Row): Promise<DeadLetterContent["jobs"]> => {
+  const batches = await decodePayload(data);
+  return batches?.map((batch, i) => ({
     id: rowOf(id).part === 0 ? partId(id, i + 1) : id,
     batch,
   }));
+};
 
 /** The dead letters in Postgres. A row is one letter, with the jobs that share it. */
 export const makeDeadLetters = (boss: PgBoss, execute: ExecuteSql): DeadLetters["Service"] => {

@@ -18,12 +18,12 @@ export const findJob = async (
 ): Promise<Option.Option<JobStatus>> => {
   const { rowId, part } = rowOf(id);
   const row = await findRow(boss, rowId);
-  const batch = row === undefined ? undefined : decodePayload(row.data)?.[part - 1];
+  const batch = row === undefined ? undefined : (await decodePayload(row.data))?.[part - 1];
   if (row !== undefined && batch !== undefined && countsOf(row, part, batch) !== null) {
     return Option.some(statusOf(id, row, part, batch));
   }
   const own = await findRow(boss, id);
-  const ownBatch = own === undefined ? undefined : decodePayload(own.data)?.[0];
+  const ownBatch = own === undefined ? undefined : (await decodePayload(own.data))?.[0];
   return own === undefined || ownBatch === undefined
     ? findDead(executeRead, id)
     : Option.some(statusOf(id, own, 1, ownBatch));

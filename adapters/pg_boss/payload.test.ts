@@ -19,23 +19,23 @@ const batch = fc.record(
 /** As the database gives it back. */
 const through = (data: unknown): Payload => JSON.parse(JSON.stringify(data)) as Payload;
 
-test("batches come out of a row as they went in, those without events or metadata, too", () => {
-  fc.assert(
-    fc.property(fc.array(batch, { maxLength: 5 }), (batches) => {
-      const row = rowWith("id", batches);
-      assert.equal(decodePayload(through(row.data)), batches);
+test("batches come out of a row as they went in, those without events or metadata, too", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(batch, { maxLength: 5 }), async (batches) => {
+      const row = await rowWith("id", batches);
+      assert.equal(await decodePayload(through(row.data)), batches);
       assert.is(Number(row.singletonKey), batches.flatMap(({ events }) => events).length);
     }),
   );
 });
 
-test("a row whose events are cut off, damaged, or not as many as its parts say is not read", () => {
-  fc.assert(
-    fc.property(
+test("a row whose events are cut off, damaged, or not as many as its parts say is not read", async () => {
+  await fc.assert(
+    fc.asyncProperty(
       fc.array(batch, { minLength: 1, maxLength: 3 }).filter(hasEvents),
       fc.constantFrom("cut off", "damaged", "more than told", "fewer than told"),
-      (batches, what) => {
-        const payload = through(rowWith("id", batches).data);
+      async (batches, what) => {
+        const payload = through((await rowWith("id", batches)).data);
         const { parts, events } = payload;
         const [first, ...others] = parts;
         assert.ok(first);
@@ -46,7 +46,7 @@ test("a row whose events are cut off, damaged, or not as many as its parts say i
           "more than told": { ...payload, parts: miscounted(-1) },
           "fewer than told": { ...payload, parts: miscounted(1) },
         };
-        assert.is(decodePayload(broken[what]), undefined);
+        assert.is(await decodePayload(broken[what]), undefined);
       },
     ),
   );

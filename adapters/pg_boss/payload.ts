@@ -1,9 +1,8 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-
 import type { Batch } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
 import type { Lane } from "../../core/queue/queue.ts";
 import type { TraceContext } from "../../core/trace.ts";
+import { compress, decompress } from "./zstandard.ts";
 
 /** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
 const PAYLOAD_VERSION = 2;
@@ -39,10 +38,7 @@ export interface Carried extends Batch {
 /** Between two values: identifiers hold no control characters, and JSON text escapes them. */
 const SEPARATOR = "\n";
 
-/** The quickest level: the others take longer and save next to nothing. */
-const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-
-const encodePayload = (batches: ReadonlyArray<Carried>): Payload => ({
+const encodePayload = async (batches: ReadonlyArray<Carried>): Promise<Payload> => ({
   version: PAYLOAD_VERSION,
   parts: batches.map(({ events, duplicates, conflicts, trace }) => ({
     events: events.length,
@@ -50,10 +46,10 @@ const encodePayload = (batches: ReadonlyArray<Carried>): Payload => ({
     conflicts,
     ...(trace && { trace: [trace.traceId, trace.spanId] as const }),
   })),
-  events: encodeEvents(batches.flatMap((batch) => batch.events)),
+  events: await encodeEvents(batches.flatMap((batch) => batch.events)),
 });
 
-const encodeEvents = (events: ReadonlyArray<Event>): string => {
+const encodeEvents = (events: ReadonlyArray<Event>): Promise<string> => {
   const columns = [
     events.map((event) => event.accountId),
     events.map((event) => event.eventId),
@@ -65,7 +61,7 @@ const encodeEvents = (events: ReadonlyArray<Event>): string => {
     events.map((event) => event.fingerprint),
   ];
   const text = columns.map((values) => values.join(SEPARATOR)).join(SEPARATOR);
-  return zstdCompressSync(text, COMPRESSION).toString("base64");
+  return compress(text, (frame) => frame.toString("base64"));
 };
 
 /** A batch that goes on with its trace, if it has one. */
@@ -76,18 +72,24 @@ export const carried = (batch: Batch, trace: TraceContext | undefined): Carried 
 const PRIORITIES: Readonly<Record<Lane, number>> = { normal: 0, behind: -1 };
 
 /** A row to insert. Its key says how many events it holds, so that a backlog is counted without its payloads. */
-export const rowWith = (id: string, batches: ReadonlyArray<Carried>, lane: Lane = "normal") => ({
+export const rowWith = async (
+  id: string,
+  batches: ReadonlyArray<Carried>,
+  lane: Lane = "normal",
+) => ({
   id,
-  data: encodePayload(batches),
+  data: await encodePayload(batches),
   priority: PRIORITIES[lane],
   singletonKey: String(batches.reduce((sum, { events }) => sum + events.length, 0)),
 });
 
 /** The batches of a row; undefined when this build cannot read it, being older or the row broken. */
-export const decodePayload = (payload: Payload): ReadonlyArray<Carried> | undefined => {
+export const decodePayload = async (
+  payload: Payload,
+): Promise<ReadonlyArray<Carried> | undefined> => {
   if (payload?.version !== PAYLOAD_VERSION) return undefined;
   try {
-    const events = eventsOf(payload);
+    const events = await eventsOf(payload);
     let begin = 0;
     const batches = payload.parts.map(({ events: count, duplicates, conflicts, trace }) => {
       const end = begin + count;
@@ -103,10 +105,15 @@ export const decodePayload = (payload: Payload): ReadonlyArray<Carried> | undefi
   }
 };
 
-const eventsOf = ({ parts, events }: Payload): ReadonlyArray<Event> => {
+const eventsOf = ({ parts, events }: Payload): Promise<ReadonlyArray<Event>> => {
   const count = parts.reduce((sum, part) => sum + part.events, 0);
-  if (count === 0) return [];
-  const values = zstdDecompressSync(Buffer.from(events, "base64")).toString().split(SEPARATOR);
+  return count === 0
+    ? Promise.resolve([])
+    : decompress(Buffer.from(events, "base64"), (text) => eventsIn(text.toString(), count));
+};
+
+const eventsIn = (text: string, count: number): ReadonlyArray<Event> => {
+  const values = text.split(SEPARATOR);
   if (values.length !== count * COLUMNS) throw new RangeError(`${values.length} values`);
   const value = (column: number, i: number): string => values[column * count + i] ?? "";
   return Array.from({ length: count }, (_, i) => ({

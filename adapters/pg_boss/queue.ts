@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers/promises";
-
 import { Effect } from "effect";
 import type { PgBoss } from "pg-boss";
 
@@ -48,13 +46,11 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
   const insert = async (items: ReadonlyArray<Enqueued>): Promise<ReadonlyArray<JobId>> => {
     const rows = packRows(items).map((packed) => ({ ...packed, id: newRowId(Date.now()) }));
-    await boss.insert(
-      EVENTS_QUEUE,
-      rows.map(({ id, parts, lane }) => {
-        const batches = parts.map(({ batch, trace }) => carried(batch, trace));
-        return rowWith(id, batches, lane);
-      }),
-    );
+    const encoded = rows.map(({ id, parts, lane }) => {
+      const batches = parts.map(({ batch, trace }) => carried(batch, trace));
+      return rowWith(id, batches, lane);
+    });
+    await boss.insert(EVENTS_QUEUE, await Promise.all(encoded));
     const ids = new Map<Enqueued, JobId>();
     for (const { id, parts } of rows) {
       for (const [i, part] of parts.entries()) ids.set(part, partId(id, i + 1));
@@ -80,9 +76,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     });
     const jobs: Job[] = [];
     for (const row of rows) {
-      // To read one takes milliseconds, in which no request is answered: others have a turn in between.
-      await setImmediate();
-      const held = jobsOf(row);
+      // One by one: to read one takes milliseconds, and requests have a turn in between.
+      const held = await jobsOf(row);
       // Its neighbours must not wait for it. It comes again, and is dead after its last retry.
       if (held === undefined) await boss.fail(EVENTS_QUEUE, [row], UNREADABLE);
       else jobs.push(...held);

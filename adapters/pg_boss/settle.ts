@@ -61,9 +61,11 @@ const isolateFailed = async (boss: PgBoss, parts: ReadonlyArray<Settlement>): Pr
   if (failed.length === 0) return;
   await boss.insert(
     EVENTS_QUEUE,
-    failed.map(({ job }) => ({
-      ...rowWith(job.id, [carried(job.batch, job.trace)]),
-      startAfter: 1,
-    })),
+    await Promise.all(
+      failed.map(async ({ job }) => ({
+        ...(await rowWith(job.id, [carried(job.batch, job.trace)])),
+        startAfter: 1,
+      })),
+    ),
   );
 };

@@ -37,7 +37,7 @@ const bury = async ({ execute }: MigratedDatabase, count: number): Promise<strin
     const id = newRowId(Date.now());
     ids.push(id);
     const events = [anEvent({ eventId: id, userId: "user-of-the-dead" })];
-    await boss.insert(EVENTS_QUEUE, [rowWith(id, [{ events, duplicates: 0, conflicts: 0 }])]);
+    await boss.insert(EVENTS_QUEUE, [await rowWith(id, [{ events, duplicates: 0, conflicts: 0 }])]);
     const rows = await boss.fetch(EVENTS_QUEUE, { batchSize: 1 });
     await boss.fail(EVENTS_QUEUE, rows, { message: "no good\n\u001b[31mat all" });
   }

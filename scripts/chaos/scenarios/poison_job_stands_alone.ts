@@ -45,8 +45,8 @@ export const poisonJobStandsAlone: Scenario = {
       deadJobs.add(
         await put({ id: id(), data: { version: 2, parts: [{ events: 7 }], events: "AAAA" } }),
       );
-      deadJobs.add(await put(rowWith(id(), [batchOf(refused)])));
-      const mixed = await put(rowWith(id(), [first, refused, third].map(batchOf)));
+      deadJobs.add(await put(await rowWith(id(), [batchOf(refused)])));
+      const mixed = await put(await rowWith(id(), [first, refused, third].map(batchOf)));
       deadJobs.add(partId(mixed, 2));
       const good = [events[0], events[2]].filter((event) => event !== undefined);
       scene.ledger.sending(good);
