@@ -30,4 +30,4 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Without npm in between, so that SIGTERM reaches the service. It starts no processes, so it may be the first;
 # docker run --init, or init: true, does no harm.
-CMD ["node", "--max-old-space-size=1024", "app/main.ts"]
+CMD ["node", "--max-old-space-size=1024", "--initial-old-space-size=100", "--v8-pool-size=1", "app/main.ts"]
