@@ -14,6 +14,9 @@ import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
  */
 export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(jobs, new Set());
 
+/** How many shards one call appends to at the same time: more would take all processors from requests for a while. */
+const SHARDS_AT_ONCE = 2;
+
 type Settling = Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog>;
 
 /**
@@ -56,7 +59,7 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
           },
         ),
       ),
-    { concurrency: "unbounded" },
+    { concurrency: SHARDS_AT_ONCE },
   );
   // Only now: an append that is broken off may be committed all the same, and nobody would know.
   const busy = new Set<number>();
