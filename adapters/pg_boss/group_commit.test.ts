@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { Effect, Exit, Fiber } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -6,7 +8,7 @@ import { type GroupCommitOptions, makeGroupCommit } from "./group_commit.ts";
 
 const test = suite("group commit");
 
-type Pace = Pick<GroupCommitOptions<number, string>, "commitsMax" | "paceMs" | "weightFull">;
+type Pace = Pick<GroupCommitOptions<number, string>, "commitsMax" | "paceMsMax" | "weightFull">;
 
 /** A commit that ends when the test says so. */
 const controlled = (weightMax = 1_000, pace: Partial<Pace> = {}) => {
@@ -28,7 +30,7 @@ const controlled = (weightMax = 1_000, pace: Partial<Pace> = {}) => {
     weigh: (item) => item,
     weightMax,
     commitsMax: 1,
-    paceMs: 0,
+    paceMsMax: 0,
     weightFull: 1_000,
     ...pace,
   });
@@ -65,7 +67,7 @@ test("items that come during a commit go together in the next one, each with its
 });
 
 test("a second commit begins at a pace, and what comes in until then goes together", async () => {
-  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 30 });
+  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMsMax: 30 });
   const since = performance.now();
   const fibers = [1, 2, 3].map(start);
   await soon();
@@ -77,9 +79,10 @@ test("a second commit begins at a pace, and what comes in until then goes togeth
   for (const fiber of fibers) assert.ok(Exit.isSuccess(await outcome(fiber)));
 });
 
-test("after a commit of several the next begins at the pace too, and after one of a single item at once", async () => {
-  const { groups, start } = controlled(1_000, { commitsMax: 1, paceMs: 30 });
+test("after a slow commit of several the next begins at the pace too, and after one of a single item at once", async () => {
+  const { groups, start } = controlled(1_000, { commitsMax: 1, paceMsMax: 30 });
   const ending = async (fiber: ReturnType<typeof start>) => {
+    await sleep(15);
     groups.at(-1)?.end();
     assert.ok(Exit.isSuccess(await outcome(fiber)));
     await soon();
@@ -100,8 +103,26 @@ test("after a commit of several the next begins at the pace too, and after one o
   assert.equal(groups[3]?.items, [5]);
 });
 
+test("after a quick commit of several the next begins sooner: twice as long after it as it took", async () => {
+  const { groups, start } = controlled(1_000, { commitsMax: 1, paceMsMax: 60_000 });
+  const first = start(1);
+  const [second] = [2, 3].map(start);
+  assert.ok(second);
+  groups[0]?.end();
+  await outcome(first);
+  await soon();
+  const since = performance.now();
+  await sleep(20);
+  groups[1]?.end();
+  await outcome(second);
+  const tookMs = performance.now() - since;
+  start(4);
+  while (groups.length < 3) await soon();
+  assert.ok(performance.now() - since >= 2 * tookMs - 5);
+});
+
 test("when no commit is under way any more, what waits is not kept waiting", async () => {
-  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 60_000 });
+  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMsMax: 60_000 });
   const first = start(1);
   start(2);
   groups[0]?.end();
@@ -111,7 +132,7 @@ test("when no commit is under way any more, what waits is not kept waiting", asy
 });
 
 test("what fills a row waits for no pace", async () => {
-  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMs: 60_000, weightFull: 10 });
+  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMsMax: 60_000, weightFull: 10 });
   start(1);
   start(4);
   await soon();

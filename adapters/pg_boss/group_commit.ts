@@ -12,10 +12,11 @@ export interface GroupCommitOptions<Item, Receipt> {
   /** How many commits may be under way at once. */
   readonly commitsMax: number;
   /**
-   * How far apart commits begin at least, in milliseconds, while items come in company: while a commit is under
-   * way, or after one that had several. What comes alone, or weighs `weightFull` together, waits for no pace.
+   * How far apart commits begin at most, in milliseconds, while items come in company: while a commit is under way,
+   * or after one that had several. They begin twice as far apart as the last one took, if that is less: the busier
+   * whoever commits, the larger the groups. What comes alone, or weighs `weightFull` together, waits for no pace.
    */
-  readonly paceMs: number;
+  readonly paceMsMax: number;
   readonly weightFull: number;
 }
 
@@ -31,13 +32,15 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
   let waitingWeight = 0;
   let commits = 0;
   let lastBegun = Number.NEGATIVE_INFINITY;
+  let lastTookMs = Number.POSITIVE_INFINITY;
   let lastSize = 0;
   let timer: NodeJS.Timeout | undefined;
 
   /** Begins a commit as soon as one may. */
   const commitSoon = (): void => {
     if (waiting.length === 0 || commits >= options.commitsMax) return;
-    const restMs = lastBegun + options.paceMs - performance.now();
+    const paceMs = Math.min(2 * lastTookMs, options.paceMsMax);
+    const restMs = lastBegun + paceMs - performance.now();
     const isAlone = commits === 0 && lastSize < 2;
     if (isAlone || restMs <= 0 || waitingWeight >= options.weightFull) {
       clearTimeout(timer);
@@ -56,7 +59,7 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
     waiting = [];
     waitingWeight = 0;
     commits++;
-    lastBegun = performance.now();
+    const begun = (lastBegun = performance.now());
     lastSize = group.length;
     try {
       const receipts = await options.commit(group.map(({ item }) => item));
@@ -67,6 +70,7 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
       for (const { resume } of group) resume(Effect.fail(new QueueUnavailable({ cause })));
     }
     commits--;
+    lastTookMs = performance.now() - begun;
     for (const { item } of group) weight -= options.weigh(item);
     commitSoon();
   };

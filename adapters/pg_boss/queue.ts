@@ -32,8 +32,8 @@ const ROW_EVENTS_MAX = 1_000;
 /** One commit waits for its disk while the next group gathers; a second one overlaps the two. */
 const COMMITS_MAX = 2;
 
-/** How far apart commits begin under load: what comes in meanwhile shares a row, and a row costs as much as many events. */
-const COMMIT_PACE_MS = 8;
+/** How far apart commits begin at most: what comes in meanwhile shares a row, and a row costs as much as many events. */
+const COMMIT_PACE_MS_MAX = 8;
 
 /** The most rows of one take: bounds its memory to `ROWS_MAX * ROW_EVENTS_MAX` events. */
 const ROWS_MAX = 256;
@@ -63,7 +63,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     weigh: ({ batch }) => batch.events.length,
     weightMax: options.bufferEventsMax,
     commitsMax: COMMITS_MAX,
-    paceMs: COMMIT_PACE_MS,
+    paceMsMax: COMMIT_PACE_MS_MAX,
     weightFull: ROW_EVENTS_MAX,
   });
 
