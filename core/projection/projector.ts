@@ -12,9 +12,6 @@ import { Projection, type ProjectionUnavailable, type Step } from "./projection.
  */
 export const STEP_EVENTS_MAX = 10_000;
 
-/** How many shards one process folds at the same time. */
-const SHARDS_AT_ONCE = 2;
-
 /** Keeps the read models up with the log, until interrupted. Any number of projectors may run. */
 export const runProjector = Effect.gen(function* () {
   const projection = yield* Projection;
@@ -32,7 +29,8 @@ export const runProjector = Effect.gen(function* () {
 
   const look = Effect.gen(function* () {
     const shards = yield* projection.lagging;
-    const steps = yield* Effect.forEach(shards, stepOn, { concurrency: SHARDS_AT_ONCE });
+    // One after the other: whoever waits for an answer needs a processor more.
+    const steps = yield* Effect.forEach(shards, stepOn);
     if (steps.some(({ step, limit }) => step.projected >= limit)) return "more";
     return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
   });
