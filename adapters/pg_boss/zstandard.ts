@@ -21,14 +21,18 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
   let kept: ReturnType<typeof open> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
+  const putAway = (): void => {
+    kept?.destroy();
+    kept = undefined;
+  };
+
   const run = (input: string | Uint8Array): Promise<Buffer> =>
     new Promise((resolve, reject) => {
-      const engine = (kept ??= open());
+      const engine = (kept ??= open().on("error", putAway));
       const chunks: Buffer[] = [];
       const take = (chunk: Buffer): void => void chunks.push(chunk);
       engine.on("data", take);
-      // It may fail after it was put away, too.
-      engine.on("error", reject);
+      engine.once("error", reject);
       engine.write(input, (error) => {
         engine.off("data", take);
         if (error) return;
@@ -42,7 +46,7 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
       try {
         return read(await run(input));
       } catch (error) {
-        kept = undefined;
+        putAway();
         throw error;
       }
     };
