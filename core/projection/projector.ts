@@ -1,6 +1,6 @@
-import { Effect } from "effect";
+import { Clock, Effect } from "effect";
 
-import { poll } from "../poll.ts";
+import { poll, POLL_PACE_MS } from "../poll.ts";
 import { Signals } from "../signal.ts";
 import { inNewTrace } from "../trace.ts";
 import { Invalidations } from "./invalidations.ts";
@@ -11,6 +11,12 @@ import { Projection, type ProjectionUnavailable, type Step } from "./projection.
  * bounds how long a step holds its shard's lease (some 100 ms).
  */
 export const STEP_EVENTS_MAX = 10_000;
+
+/**
+ * How many shards one process folds at the same time when it does not keep its pace. When it does, it folds one
+ * after the other, which leaves a processor to whoever waits for an answer.
+ */
+const LATE_AT_ONCE = 2;
 
 /** Keeps the read models up with the log, until interrupted. Any number of projectors may run. */
 export const runProjector = Effect.gen(function* () {
@@ -27,10 +33,12 @@ export const runProjector = Effect.gen(function* () {
         : invalidations.publish({ shard, accounts, lo: checkpoint - projected, hi: checkpoint }),
     ).pipe(inNewTrace("projection step", { attributes: { "tidemark.shard": shard } }));
 
+  let late = false;
   const look = Effect.gen(function* () {
+    const since = yield* Clock.currentTimeMillis;
     const shards = yield* projection.lagging;
-    // One after the other: whoever waits for an answer needs a processor more.
-    const steps = yield* Effect.forEach(shards, stepOn);
+    const steps = yield* Effect.forEach(shards, stepOn, { concurrency: late ? LATE_AT_ONCE : 1 });
+    late = (yield* Clock.currentTimeMillis) - since > POLL_PACE_MS;
     if (steps.some(({ step, limit }) => step.projected >= limit)) return "more";
     return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
   });
