@@ -14,8 +14,14 @@ import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
  */
 export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(jobs, new Set());
 
-/** How many shards one call appends to at the same time: more would take all processors from requests for a while. */
+/**
+ * How many shards a call appends to at the same time, unless it has `MANY_EVENTS`: all at once would take every
+ * processor from requests for a while.
+ */
 const SHARDS_AT_ONCE = 2;
+
+/** So many events wait for a worker that is short of time: then a round trip for every two shards is too slow. */
+const MANY_EVENTS = 2_000;
 
 type Settling = Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog>;
 
@@ -48,6 +54,7 @@ const describe = (cause: unknown): string =>
 const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mine: Mine) {
   const log = yield* EventLog;
   const { tallies, shards } = yield* plan(jobs, log.shards);
+  const events = jobs.reduce((sum, { batch }) => sum + batch.events.length, 0);
   const outcomes = yield* Effect.forEach(
     shards,
     ([shard, append]) =>
@@ -59,7 +66,7 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
           },
         ),
       ),
-    { concurrency: SHARDS_AT_ONCE },
+    { concurrency: events < MANY_EVENTS ? SHARDS_AT_ONCE : "unbounded" },
   );
   // Only now: an append that is broken off may be committed all the same, and nobody would know.
   const busy = new Set<number>();
