@@ -1,6 +1,6 @@
 import { Clock, Effect, Option } from "effect";
 
-import { accountsIn, type Batch, queuedIn } from "../../core/event/batch.ts";
+import { accountsIn, type Batch, eventsIn, queuedIn } from "../../core/event/batch.ts";
 import type {
   Counts,
   Job,
@@ -125,7 +125,7 @@ export const makeMemoryQueue = (
       const waiting = all.filter(({ state }) => state === "queued" || state === "retrying");
       const oldest = Math.min(now, ...waiting.map(({ queuedAt }) => queuedAt));
       return {
-        events: waiting.reduce((sum, { batch }) => sum + batch.events.length, 0),
+        events: eventsIn(waiting),
         seconds: (now - oldest) / 1_000,
         deadLetters: all.filter(({ state }) => state === "dead").length,
       };

@@ -1,7 +1,7 @@
 import { Effect } from "effect";
 import type { PgBoss } from "pg-boss";
 
-import type { Batch } from "../../core/event/batch.ts";
+import { type Batch, eventsIn } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
 import { type Job, type JobId, type Lane, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
@@ -83,8 +83,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
       else jobs.push(...held);
     }
     if (rows.length > 0) {
-      const events = jobs.reduce((sum, job) => sum + job.batch.events.length, 0);
-      rowEvents = Math.max(1, events / rows.length);
+      rowEvents = Math.max(1, eventsIn(jobs) / rows.length);
     }
     return jobs;
   };

@@ -16,6 +16,10 @@ export interface Batch {
 export const queuedIn = (batch: Batch): number =>
   batch.events.length + batch.duplicates + batch.conflicts;
 
+/** How many events the batches of these hold together. */
+export const eventsIn = (holders: ReadonlyArray<{ readonly batch: Batch }>): number =>
+  holders.reduce((sum, { batch }) => sum + batch.events.length, 0);
+
 /** The accounts that a batch is about, each once. */
 export const accountsIn = (batch: Batch): ReadonlyArray<string> => [
   ...new Set(batch.events.map(({ accountId }) => accountId)),

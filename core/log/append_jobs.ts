@@ -1,5 +1,6 @@
 import { Effect, Result } from "effect";
 
+import { eventsIn } from "../event/batch.ts";
 import { type Event, identityOf } from "../event/event.ts";
 import { shardOf } from "../event/shard.ts";
 import type { Counts, Job, Settlement } from "../queue/queue.ts";
@@ -54,7 +55,6 @@ const describe = (cause: unknown): string =>
 const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mine: Mine) {
   const log = yield* EventLog;
   const { tallies, shards } = yield* plan(jobs, log.shards);
-  const events = jobs.reduce((sum, { batch }) => sum + batch.events.length, 0);
   const outcomes = yield* Effect.forEach(
     shards,
     ([shard, append]) =>
@@ -66,7 +66,7 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
           },
         ),
       ),
-    { concurrency: events < MANY_EVENTS ? SHARDS_AT_ONCE : "unbounded" },
+    { concurrency: eventsIn(jobs) < MANY_EVENTS ? SHARDS_AT_ONCE : "unbounded" },
   );
   // Only now: an append that is broken off may be committed all the same, and nobody would know.
   const busy = new Set<number>();

@@ -1,5 +1,6 @@
 import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
+import { eventsIn } from "../event/batch.ts";
 import { appendJobs } from "../log/append_jobs.ts";
 import type { LogUnavailable } from "../log/event_log.ts";
 import { AWAY_DELAY, poll } from "../poll.ts";
@@ -59,8 +60,7 @@ export const runWorker = Effect.gen(function* () {
       return "none" as const;
     }
     yield* FiberSet.run(inHand, work(jobs));
-    const events = jobs.reduce((sum, { batch }) => sum + batch.events.length, 0);
-    return events * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
+    return eventsIn(jobs) * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
   });
 
   return yield* Effect.raceFirst(
