@@ -10,6 +10,12 @@ import {
 const LEVEL = 1;
 
 /**
+ * How many bytes of its output an engine hands over at once: each time is a turn of the event loop, which is slow to
+ * come round when many requests have to be refused. Most rows come out at once.
+ */
+const CHUNK_BYTES = 256 * 1_024;
+
+/**
  * Makes the function that puts one input after the other through one engine, on a thread beside this one, and
  * succeeds with what `read` makes of all that came out.
  *
@@ -62,6 +68,7 @@ export const compress: <A>(text: string, read: (frame: Buffer) => A) => Promise<
   createZstdCompress({
     // Each text is a frame of its own.
     flush: constants.ZSTD_e_end,
+    chunkSize: CHUNK_BYTES,
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
   }),
 );
@@ -72,5 +79,5 @@ export const compress: <A>(text: string, read: (frame: Buffer) => A) => Promise<
  * @param read throws at a text that is not whole: what is left of a frame that was cut off is no error by itself
  */
 export const decompress: <A>(frame: Uint8Array, read: (text: Buffer) => A) => Promise<A> = inTurns(
-  () => createZstdDecompress(),
+  () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
 );
