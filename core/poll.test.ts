@@ -3,7 +3,14 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { poll, POLL_MAX_MS, POLL_MIN_MS, POLL_PACE_MS } from "./poll.ts";
+import {
+  poll,
+  POLL_FOLLOW_MS,
+  POLL_MAX_MS,
+  POLL_MIN_MS,
+  POLL_PACE_MS,
+  type Wakes,
+} from "./poll.ts";
 import { makeSignal } from "./signal.ts";
 import { settled, simulate, until } from "./simulate.fixture.ts";
 
@@ -13,7 +20,7 @@ const test = suite("poll");
 type Scripted = "busy" | "some" | "idle" | "away";
 
 /** Polls in the background; the looks find what `script` says, and nothing after its end. */
-const startPoll = Effect.fnUntraced(function* (script: ReadonlyArray<Scripted>) {
+const startPoll = Effect.fnUntraced(function* (script: ReadonlyArray<Scripted>, wakes?: Wakes) {
   const signal = makeSignal();
   const looks: number[] = [];
   const failures: string[] = [];
@@ -24,7 +31,7 @@ const startPoll = Effect.fnUntraced(function* (script: ReadonlyArray<Scripted>) 
     return ({ busy: "more", some: "some", idle: "none" } as const)[found];
   });
   const onAway = (error: string) => Effect.sync(() => void failures.push(error));
-  const fiber = yield* Effect.forkDetach(poll(look, signal, onAway));
+  const fiber = yield* Effect.forkDetach(poll(look, signal, onAway, wakes));
   return { signal, looks, failures, fiber };
 });
 
@@ -60,6 +67,18 @@ test("while there is some work the loop looks at its pace, so that more gathers,
         looks.slice(0, 4),
         [0, 1, 2, 3].map((n) => n * POLL_PACE_MS),
       );
+    }),
+  ));
+
+test("a loop that is always woken looks when its signal is raised, or somewhat later than the pace", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { looks, signal } = yield* startPoll(["some", "some", "some", "some"], "always");
+      yield* TestClock.adjust(10);
+      yield* signal.raise;
+      yield* until("a look", () => looks.length === 2);
+      yield* TestClock.adjust(2 * POLL_FOLLOW_MS);
+      assert.equal(looks.slice(0, 4), [0, 10, 10 + POLL_FOLLOW_MS, 10 + 2 * POLL_FOLLOW_MS]);
     }),
   ));
 

@@ -16,12 +16,10 @@ import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
 export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(jobs, new Set());
 
 /**
- * How many shards a call appends to at the same time, unless it has `MANY_EVENTS`: all at once would take every
- * processor from requests for a while.
+ * With so many events a call appends to all shards at once: they wait for a worker that is short of time, and to wait
+ * for each answer would be too slow. With fewer it appends to one shard after the other, because all at once take
+ * every processor from requests for a while.
  */
-const SHARDS_AT_ONCE = 2;
-
-/** So many events wait for a worker that is short of time: then a round trip for every two shards is too slow. */
 const MANY_EVENTS = 2_000;
 
 type Settling = Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog>;
@@ -66,7 +64,7 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
           },
         ),
       ),
-    { concurrency: eventsIn(jobs) < MANY_EVENTS ? SHARDS_AT_ONCE : "unbounded" },
+    { concurrency: eventsIn(jobs) < MANY_EVENTS ? 1 : "unbounded" },
   );
   // Only now: an append that is broken off may be committed all the same, and nobody would know.
   const busy = new Set<number>();

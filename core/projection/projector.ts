@@ -43,7 +43,8 @@ export const runProjector = Effect.gen(function* () {
     return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
   });
 
-  const steps = poll(look, signals.appended, tellAway);
+  // Always woken: what a worker has appended at its pace is folded then, and does not wait for a pace of its own.
+  const steps = poll(look, signals.appended, tellAway, "always");
   return yield* Effect.raceFirst(steps, keepUp);
 });
 
