@@ -46,6 +46,25 @@ test("it installs the version that this build wants, once", async ({ database })
   assert.equal(after, { schema: QUEUE_SCHEMA, installed: wanted, wanted, unfinishedBuilds: 0 });
 });
 
+test("the table of the jobs is analyzed seldom, in a schema that was installed before, too", async ({
+  database,
+  client,
+}) => {
+  const options = async (): Promise<ReadonlyArray<string>> => {
+    const { rows } = await client.query(
+      `select coalesce(reloptions, '{}') as options from pg_class where oid = '${QUEUE_SCHEMA}.job_common'::regclass`,
+    );
+    return rows[0].options;
+  };
+  const seldom = "autovacuum_analyze_threshold=50000";
+  await installQueueSchema(database.url);
+  assert.ok((await options()).includes(seldom));
+  await client.query(`alter table ${QUEUE_SCHEMA}.job_common reset (autovacuum_analyze_threshold)`);
+  assert.not.ok((await options()).includes(seldom));
+  await installQueueSchema(database.url);
+  assert.ok((await options()).includes(seldom));
+});
+
 test("two installs at once both succeed", async ({ database }) => {
   const results = await Promise.all([
     installQueueSchema(database.url),
