@@ -2,8 +2,8 @@ import type { Backlog } from "../../core/queue/queue.ts";
 import type { ExecuteSql } from "./boss.ts";
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
 
-// Rows before "active" are those that pg-boss's index for fetching holds, so this looks at what waits
-// and not at what ended lately. `singleton_key` is how many events a row holds (`rowWith`).
+// The rows that pg-boss's index for fetching holds, in the words of its condition, so that this looks at what waits
+// and not at all that ended lately. No row of these queues is ever blocked. `singleton_key` is how many events a row holds (`rowWith`).
 const BACKLOG = `
 select
   coalesce(sum(singleton_key::int) filter (where name = '${EVENTS_QUEUE}'), 0)::float8 as events,
@@ -11,7 +11,7 @@ select
     - min(created_on) filter (where name = '${EVENTS_QUEUE}')), 0)::float8 as seconds,
   count(*) filter (where name = '${DEAD_LETTER_QUEUE}')::float8 as "deadLetters"
 from ${QUEUE_SCHEMA}.job
-where name = any($1) and state < 'active'`;
+where name = any($1) and state < 'active' and not blocked`;
 
 /** Adds up what waits. */
 export const readBacklog = async (execute: ExecuteSql): Promise<Backlog> => {
