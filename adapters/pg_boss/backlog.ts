@@ -3,7 +3,8 @@ import type { ExecuteSql } from "./boss.ts";
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
 
 // The rows that pg-boss's index for fetching holds, in the words of its condition, so that this looks at what waits
-// and not at all that ended lately. No row of these queues is ever blocked. `singleton_key` is how many events a row holds (`rowWith`).
+// and not at all that ended lately. No row of these queues is ever blocked. `singleton_key` is how many events a row
+// holds (`rowWith`).
 const BACKLOG = `
 select
   coalesce(sum(singleton_key::int) filter (where name = '${EVENTS_QUEUE}'), 0)::float8 as events,
