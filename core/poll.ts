@@ -35,8 +35,8 @@ export const AWAY_DELAY: Duration.Input = "500 millis";
 /**
  * Looks for work again and again: at once while there is more, `POLL_PACE_MS` after the last look while
  * there is some (a loop that is always woken: when `signal` is raised, or after `POLL_FOLLOW_MS`), then after waits
- * that double from `POLL_MIN_MS` to `POLL_MAX_MS`, or when `signal` is raised. A look runs to its end even when the loop is interrupted, so that a shutdown finishes what was
- * begun.
+ * that double from `POLL_MIN_MS` to `POLL_MAX_MS`, or when `signal` is raised. A look runs to its end even when the
+ * loop is interrupted, so that a shutdown finishes what was begun.
  *
  * @param look does what work there is and says how much there was
  * @param onAway is told of each failed look; the loop then goes on by itself

@@ -109,10 +109,10 @@ const eventsOf = ({ parts, events }: Payload): Promise<ReadonlyArray<Event>> => 
   const count = parts.reduce((sum, part) => sum + part.events, 0);
   return count === 0
     ? Promise.resolve([])
-    : decompress(Buffer.from(events, "base64"), (text) => eventsIn(text.toString(), count));
+    : decompress(Buffer.from(events, "base64"), (text) => parseEvents(text.toString(), count));
 };
 
-const eventsIn = (text: string, count: number): ReadonlyArray<Event> => {
+const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
   const values = text.split(SEPARATOR);
   if (values.length !== count * COLUMNS) throw new RangeError(`${values.length} values`);
   const value = (column: number, i: number): string => values[column * count + i] ?? "";

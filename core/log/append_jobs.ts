@@ -16,11 +16,11 @@ import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
 export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(jobs, new Set());
 
 /**
- * With so many events a call appends to all shards at once: they wait for a worker that is short of time, and to wait
- * for each answer would be too slow. With fewer it appends to one shard after the other, because all at once take
- * every processor from requests for a while.
+ * With so many events a worker is short of time: it looks for more at once, and a call appends to all shards at the
+ * same time, because to wait for each answer would be too slow. With fewer a call appends to one shard after the
+ * other, because all together take every processor from requests for a while.
  */
-const MANY_EVENTS = 2_000;
+export const MANY_EVENTS = 2_000;
 
 type Settling = Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog>;
 

@@ -1,7 +1,7 @@
 import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
 import { eventsIn } from "../event/batch.ts";
-import { appendJobs } from "../log/append_jobs.ts";
+import { appendJobs, MANY_EVENTS } from "../log/append_jobs.ts";
 import type { LogUnavailable } from "../log/event_log.ts";
 import { AWAY_DELAY, poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
@@ -11,9 +11,10 @@ import { traceJobs } from "./trace_jobs.ts";
 
 /**
  * About how many events a worker takes at once. More makes appends cheaper by the event and memory
- * and latency larger; the gain flattens here.
+ * and latency larger; the gain flattens here. A queue that hands out rows by powers of two gives half of it at least
+ * while it holds more.
  */
-export const TAKE_EVENTS_MAX = 4_000;
+export const TAKE_EVENTS_MAX = 2 * MANY_EVENTS;
 
 /**
  * How many takes a worker has in hand: while the events of one are appended, the next is taken and the last
@@ -60,7 +61,7 @@ export const runWorker = Effect.gen(function* () {
       return "none" as const;
     }
     yield* FiberSet.run(inHand, work(jobs));
-    return eventsIn(jobs) * 2 < TAKE_EVENTS_MAX ? ("some" as const) : ("more" as const);
+    return eventsIn(jobs) < MANY_EVENTS ? ("some" as const) : ("more" as const);
   });
 
   return yield* Effect.raceFirst(
