@@ -92,15 +92,27 @@ test("events are visible when the checkpoint of their shard has passed the head 
     }),
   ));
 
-test("what was folded before the heads were known is told at once", () =>
+test("what was folded before the heads were known is told at once, with the step that folded it", () =>
   simulate(
     Effect.gen(function* () {
-      const { seen, heads, follow, moved } = yield* setUp();
+      const { seen, spans, heads, follow, moved } = yield* setUp();
+      const step = { traceId: "c".repeat(32), spanId: "d".repeat(16) };
+      const linkedOf = (at: number) => spans[at]?.links.map(({ span }) => span.spanId);
+      const traced = () =>
+        aJob(0, [accountOn(1)], { traceId: "a".repeat(32), spanId: "b".repeat(16) });
       heads[1] = 7;
-      moved(1, 7);
+      moved(1, 7, step);
       yield* TestClock.adjust(30);
-      yield* follow(aJob(0, [accountOn(1)]));
+      yield* follow(traced());
       assert.equal(seen, [[30, 1]]);
+      assert.equal(linkedOf(0), [step.spanId]);
+      moved(1, 9, step);
+      yield* follow(traced());
+      assert.equal(
+        linkedOf(1),
+        [],
+        "the step that came after it was taken for the one that folded it",
+      );
     }),
   ));
 

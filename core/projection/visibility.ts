@@ -39,6 +39,17 @@ export interface Visibility {
 /** Is told that so many events were visible after so many milliseconds. */
 export type ObserveVisible = (ms: number, events: number) => void;
 
+/** How far a shard is folded, and by which step. */
+interface Moved {
+  readonly checkpoint: number;
+  /** Where it was before. */
+  readonly from: number;
+  /** The span of the step, if it was traced and taken here. */
+  readonly step: TraceContext | undefined;
+}
+
+const UNMOVED: Moved = { checkpoint: 0, from: 0, step: undefined };
+
 /** Events of one take and one shard. */
 interface Followed {
   readonly shard: number;
@@ -56,7 +67,7 @@ export const makeVisibility = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock;
   const tracer = yield* Tracer.Tracer;
   const begun = makeSignal();
-  const checkpoints = new Map<number, number>();
+  const lastMoved = new Map<number, Moved>();
   const followed = new Set<Followed>();
   let lastBegun = Number.NEGATIVE_INFINITY;
 
@@ -77,7 +88,8 @@ export const makeVisibility = Effect.fnUntraced(function* (
   };
 
   const moved: Visibility["moved"] = (shard, checkpoint, step) => {
-    checkpoints.set(shard, Math.max(checkpoint, checkpoints.get(shard) ?? 0));
+    const { checkpoint: from } = lastMoved.get(shard) ?? UNMOVED;
+    if (checkpoint > from) lastMoved.set(shard, { checkpoint, from, step });
     for (const one of followed) {
       if (one.shard === shard && one.head <= checkpoint) end(one, step);
     }
@@ -103,7 +115,9 @@ export const makeVisibility = Effect.fnUntraced(function* (
         since,
       };
       followed.add(one);
-      if ((checkpoints.get(shard) ?? 0) >= one.head) end(one);
+      // The projector was faster: it is woken by the append, and this waited for the heads.
+      const { checkpoint, from, step } = lastMoved.get(shard) ?? UNMOVED;
+      if (checkpoint >= one.head) end(one, from < one.head ? step : undefined);
     }
     yield* begun.raise;
   });

@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect";
 
+import { POLL_FOLLOW_MS } from "../../../core/poll.ts";
 import type { JobId } from "../../../core/queue/queue.ts";
 import { complain } from "./complaint.fixture.ts";
 import { LEASE_MS } from "./conditions.fixture.ts";
@@ -9,8 +10,13 @@ import type { World } from "./world.fixture.ts";
 /** How often it is looked whether all is done. */
 const LOOK_MS = 100;
 
-/** How long what is left may take when nothing goes wrong any more: claims have to lapse, perhaps twice. */
-const PATIENCE_MS = 20_000 + 2 * LEASE_MS;
+/**
+ * How long what is left may take when nothing goes wrong any more: claims have to lapse, perhaps twice. And whoever
+ * was given less than it asked for takes it for all that there is, and keeps its pace before it looks for more: in
+ * a world of the smallest takes and steps each event may cost one of either.
+ */
+const patienceMs = ({ ledger }: World): number =>
+  20_000 + 2 * LEASE_MS + 2 * POLL_FOLLOW_MS * ledger.events.length;
 
 /** How long is waited behind that for what must change nothing: late attempts, stale claims. */
 const REST_MS = 1_000;
@@ -36,10 +42,11 @@ export const drain = Effect.fnUntraced(function* (world: World, fleet: Fleet) {
       [...fleet.running(), ...fleet.stopped()].every((process) => !process.isFrozen()),
   );
   const calmed = yield* eventually(isCalm, 3 * conditions.stallMaxMs);
-  const drained = calmed && (yield* eventually(isDrained, PATIENCE_MS));
+  const withinMs = patienceMs(world);
+  const drained = calmed && (yield* eventually(isDrained, withinMs));
   yield* Effect.sleep(REST_MS);
 
-  const unended = drained ? [] : [`not in the ${PATIENCE_MS} ms after the last fault`];
+  const unended = drained ? [] : [`not in the ${withinMs} ms after the last fault`];
   const dead = fleet
     .running()
     .flatMap((process) =>
