@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { Client } from "pg";
 import { getRollbackPlans, PgBoss } from "pg-boss";
 import { suite } from "uvu";
@@ -46,23 +48,63 @@ test("it installs the version that this build wants, once", async ({ database })
   assert.equal(after, { schema: QUEUE_SCHEMA, installed: wanted, wanted, unfinishedBuilds: 0 });
 });
 
-test("the table of the jobs is analyzed seldom, in a schema that was installed before, too", async ({
+test("the table of the jobs is seldom read whole, in a schema that was installed before, too", async ({
   database,
   client,
 }) => {
-  const options = async (): Promise<ReadonlyArray<string>> => {
+  const found = async () => {
     const { rows } = await client.query(
-      `select coalesce(reloptions, '{}') as options from pg_class where oid = '${QUEUE_SCHEMA}.job_common'::regclass`,
+      `select coalesce(reloptions, '{}') as options,
+         to_regclass('${QUEUE_SCHEMA}.job_common_active') is not null as "isIndexed",
+         (select monitor_backoff_on = 'infinity' from ${QUEUE_SCHEMA}.version) as "isUncounted"
+       from pg_class where oid = '${QUEUE_SCHEMA}.job_common'::regclass`,
     );
-    return rows[0].options;
+    return rows[0];
   };
-  const seldom = "autovacuum_analyze_threshold=50000";
+  const seldom = {
+    options: ["autovacuum_analyze_threshold=50000"],
+    isIndexed: true,
+    isUncounted: true,
+  };
   await installQueueSchema(database.url);
-  assert.ok((await options()).includes(seldom));
-  await client.query(`alter table ${QUEUE_SCHEMA}.job_common reset (autovacuum_analyze_threshold)`);
-  assert.not.ok((await options()).includes(seldom));
+  assert.equal(await found(), seldom);
+  await client.query(`
+    alter table ${QUEUE_SCHEMA}.job_common reset (autovacuum_analyze_threshold);
+    drop index ${QUEUE_SCHEMA}.job_common_active;
+    update ${QUEUE_SCHEMA}.version set monitor_backoff_on = null`);
+  assert.equal(await found(), { options: [], isIndexed: false, isUncounted: null });
   await installQueueSchema(database.url);
-  assert.ok((await options()).includes(seldom));
+  assert.equal(await found(), seldom);
+});
+
+test("pg-boss looks for the jobs of dead workers by the index, and counts none", async ({
+  database,
+  client,
+}) => {
+  await installQueueSchema(database.url, { installQueues: (boss) => boss.createQueue("append") });
+  // An empty table is sooner read whole, whatever its indexes are for.
+  await client.query(
+    `do $$ begin execute format('alter database %I set enable_seqscan = off', current_database()); end $$`,
+  );
+  const boss = appBoss(database.url);
+  await boss.start();
+  await boss.supervise();
+  // Its connections tell what they read when they close.
+  await boss.stop({ graceful: false });
+  const looks = async (): Promise<number> => {
+    const { rows } = await client.query(
+      `select idx_scan::int as looks from pg_stat_user_indexes where indexrelname = 'job_common_active'`,
+    );
+    return rows[0].looks;
+  };
+  const deadline = performance.now() + 10_000;
+  while ((await looks()) < 2 && performance.now() < deadline) await delay(20);
+  assert.is(await looks(), 2);
+  const { rows } = await client.query(
+    `select monitor_claim_on is not null as "isLookedAt", monitor_on is not null as "isCounted"
+     from ${QUEUE_SCHEMA}.queue where name = 'append'`,
+  );
+  assert.equal(rows, [{ isLookedAt: true, isCounted: false }]);
 });
 
 test("two installs at once both succeed", async ({ database }) => {

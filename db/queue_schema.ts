@@ -55,7 +55,7 @@ export async function installQueueSchema(
     const { installed: from } = await queueSchemaStatus(database, { schema });
     await boss.start();
     const to = await confirmVersion(database, schema);
-    await boss.getDb().executeSql(analyzeSeldom(schema));
+    await boss.getDb().executeSql(readLessOften(schema));
     await finishIndexBuilds(boss, errors, options.buildWaitMs ?? BUILD_WAIT_MS_DEFAULT);
     await options.installQueues?.(boss);
     return { from, to };
@@ -83,11 +83,17 @@ async function confirmVersion(database: string | Db, schema: string): Promise<nu
 }
 
 /**
- * The table of the jobs is analyzed once 50,000 rows were written or changed. By Postgres's own settings a busy
- * queue is analyzed every time autovacuum looks, for 300 ms of a processor, while requests wait; and its plans ask
- * for no more than what stays true of it.
+ * Keeps pg-boss, and Postgres on its behalf, from reading the table of the jobs again and again, which holds all that
+ * ended within 15 minutes, while requests wait for a processor:
+ *
+ * - It is analyzed once 50,000 rows were written or changed. By Postgres's own settings a busy queue is analyzed every
+ *   time autovacuum looks, for 300 ms of a processor; and its plans ask for no more than what stays true of it.
+ * - An index holds the jobs that are worked on, and there are few. Every two seconds pg-boss looks twice among them for
+ *   those of dead workers, and has no index that could tell it.
+ * - pg-boss counts all jobs by state each time, for statistics that nobody asks for here, unless that is put off: it
+ *   does so itself where it takes too long.
  */
-const analyzeSeldom = (schema: string): string => `
+const readLessOften = (schema: string): string => `
   do $$
   declare
     v_jobs constant regclass := '${schema}.job_common';
@@ -97,6 +103,11 @@ const analyzeSeldom = (schema: string): string => `
     if not exists (select from pg_class where oid = v_jobs and v_option = any (reloptions)) then
       execute format('alter table %s set (%s)', v_jobs, v_option);
     end if;
+    if to_regclass('${schema}.job_common_active') is null then
+      execute format('create index job_common_active on %s (name) where state = ''active''', v_jobs);
+    end if;
+    update ${schema}.version set monitor_backoff_on = 'infinity'
+    where monitor_backoff_on is distinct from 'infinity';
   end
   $$`;
 
