@@ -55,7 +55,8 @@ const stopOnSignal = (fiber: Fiber.Fiber<never, unknown>, timeoutMs: number): vo
     stopping = true;
     process.stderr.write(`${signal}: stopping. Once more to stop at once.\n`);
     setTimeout(() => {
-      process.stderr.write(`Still not stopped after ${timeoutMs} ms: giving up.\n`);
+      const open = [...new Set(process.getActiveResourcesInfo())].join(", ");
+      process.stderr.write(`Still not stopped after ${timeoutMs} ms: giving up. Open: ${open}.\n`);
       process.exit(EXIT_FAILED);
     }, timeoutMs).unref();
     Effect.runFork(Fiber.interrupt(fiber));
@@ -64,4 +65,5 @@ const stopOnSignal = (fiber: Fiber.Fiber<never, unknown>, timeoutMs: number): vo
   process.on("SIGINT", onSignal);
 };
 
-process.exitCode = await main();
+// What is open by now, such as a timer of a library, is nothing to wait for.
+process.exit(await main());

@@ -97,4 +97,19 @@ test("a second signal does not wait for anything", async (context) => {
   connection.reset();
 });
 
+test("it ends when all of it has ended, whatever a library has left open", async (context) => {
+  const NODE_OPTIONS = "--import=data:text/javascript,setInterval(()=>{},1e6)";
+  const service = startService({ DATABASE_URL: context.database.url, NODE_OPTIONS });
+  await service.url();
+  assert.is(await service.stop(), 0, service.output());
+});
+
+test("past its time it gives up, and says what is open", async (context) => {
+  const SHUTDOWN_TIMEOUT_MS = "1";
+  const service = startService({ DATABASE_URL: context.database.url, SHUTDOWN_TIMEOUT_MS });
+  await service.url();
+  assert.is(await service.stop(), 1);
+  assert.match(service.output(), /Still not stopped after 1 ms: giving up\. Open: \S+/);
+});
+
 test.run();
