@@ -1,5 +1,5 @@
-import { makeHttpClient } from "../ingest/http_client.ts";
 import { loadBatch } from "./load_batch.ts";
+import { openPoster, type Poster } from "./poster.ts";
 import { percentile } from "./statistics.ts";
 
 /** Posts that come at a rate of their own, however long the answers take: as users do. */
@@ -34,7 +34,10 @@ export const sendOpenLoad = async (
   url: string,
   { requestsPerSecond, seconds, eventsPerRequest }: OpenLoad,
 ): Promise<OpenLoadResult> => {
-  const client = makeHttpClient(url, CONNECTIONS);
+  // The one that has been idle longest goes first, so that none is idle until the service closes it.
+  const idle = await Promise.all(Array.from({ length: CONNECTIONS }, () => openPoster(url)));
+  /** Requests that wait for a connection. */
+  const queued: Array<(poster: Poster) => void> = [];
   /** Batches that were refused: who is refused sends the same again. */
   const refusedBodies: Buffer[] = [];
   const pending = new Set<Promise<void>>();
@@ -43,9 +46,20 @@ export const sendOpenLoad = async (
   let refused = 0;
   const since = performance.now();
 
+  const post = async (body: Buffer): Promise<number> => {
+    let poster = idle.shift() ?? (await new Promise<Poster>((resolve) => queued.push(resolve)));
+    // Some refusals close the connection.
+    if (!poster.isOpen()) poster = await openPoster(url);
+    const status = await poster.post(body);
+    const next = queued.shift();
+    if (next === undefined) idle.push(poster);
+    else next(poster);
+    return status;
+  };
+
   const sendOne = async (dueAt: number): Promise<void> => {
     const body = refusedBodies.pop() ?? loadBatch(eventsPerRequest);
-    const { status } = await client.post("/events", body);
+    const status = await post(body);
     if (status === 202) {
       accepted += eventsPerRequest;
       if (dueAt >= WARM_UP_MS) latencies.push(performance.now() - since - dueAt);
@@ -68,10 +82,10 @@ export const sendOpenLoad = async (
       );
       pending.add(request);
     }
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await Promise.all(pending);
-  client.close();
+  for (const { close } of idle) close();
   return {
     accepted,
     refused,

@@ -4,6 +4,8 @@ import { connect } from "node:net";
 /** Posts bodies one after the other over a connection of its own, and tells the status of each answer. */
 export interface Poster {
   readonly post: (body: Buffer) => Promise<number>;
+  /** Whether the service has not closed the connection. */
+  readonly isOpen: () => boolean;
   readonly close: () => void;
 }
 
@@ -43,6 +45,7 @@ export const openPoster = async (url: string): Promise<Poster> => {
       socket.uncork();
       return waiting.promise;
     },
+    isOpen: () => socket.writable,
     close: () => {
       socket.destroy();
     },
