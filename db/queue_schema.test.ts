@@ -119,6 +119,20 @@ test("two installs at once both succeed", async ({ database }) => {
   );
 });
 
+test("several at once all succeed on a schema that was installed before", async ({
+  database,
+  client,
+}) => {
+  const { to } = await installQueueSchema(database.url);
+  for (let round = 0; round < 3; round++) {
+    await client.query(`drop index ${QUEUE_SCHEMA}.job_common_active`);
+    const results = await Promise.all(
+      Array.from({ length: 4 }, () => installQueueSchema(database.url)),
+    );
+    assert.ok(results.every((result) => result.to === to));
+  }
+});
+
 test("queues are created by the callback, and an app without DDL then finds them", async ({
   database,
 }) => {

@@ -99,7 +99,9 @@ const readLessOften = (schema: string): string => `
     v_jobs constant regclass := '${schema}.job_common';
     v_option constant text := 'autovacuum_analyze_threshold=50000';
   begin
-    -- Only once: to change it waits for whoever vacuums.
+    -- One process after the other: two would both find the index missing, and one fail to make it.
+    perform from ${schema}.version for update;
+    -- Only once: the option waits for whoever vacuums, and the index for whoever writes.
     if not exists (select from pg_class where oid = v_jobs and v_option = any (reloptions)) then
       execute format('alter table %s set (%s)', v_jobs, v_option);
     end if;
