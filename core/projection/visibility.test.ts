@@ -29,6 +29,10 @@ const accountOn = (shard: number): string =>
     (accountId) => shardOf(accountId, SHARDS) === shard,
   ) ?? "";
 
+/** Of a traced request, and of a step of the projector. */
+const TRACE: TraceContext = { traceId: "a".repeat(32), spanId: "b".repeat(16) };
+const STEP: TraceContext = { traceId: "c".repeat(32), spanId: "d".repeat(16) };
+
 let events = 0;
 const aJob = (queuedAt: number, accounts: ReadonlyArray<string>, trace?: TraceContext): Job => ({
   id: `job-${++events}`,
@@ -96,17 +100,15 @@ test("what was folded before the heads were known is told at once, with the step
   simulate(
     Effect.gen(function* () {
       const { seen, spans, heads, follow, moved } = yield* setUp();
-      const step = { traceId: "c".repeat(32), spanId: "d".repeat(16) };
       const linkedOf = (at: number) => spans[at]?.links.map(({ span }) => span.spanId);
-      const traced = () =>
-        aJob(0, [accountOn(1)], { traceId: "a".repeat(32), spanId: "b".repeat(16) });
+      const traced = () => aJob(0, [accountOn(1)], TRACE);
       heads[1] = 7;
-      moved(1, 7, step);
+      moved(1, 7, STEP);
       yield* TestClock.adjust(30);
       yield* follow(traced());
       assert.equal(seen, [[30, 1]]);
-      assert.equal(linkedOf(0), [step.spanId]);
-      moved(1, 9, step);
+      assert.equal(linkedOf(0), [STEP.spanId]);
+      moved(1, 9, STEP);
       yield* follow(traced());
       assert.equal(
         linkedOf(1),
@@ -137,22 +139,20 @@ test("takes that come close together are not all followed, but those with a trac
       const { seen, spans, heads, log, follow, moved } = yield* setUp();
       heads[1] = 1;
       const account = accountOn(1);
-      const trace = { traceId: "a".repeat(32), spanId: "b".repeat(16) };
-      const step = { traceId: "c".repeat(32), spanId: "d".repeat(16) };
       yield* TestClock.adjust("1 second");
       yield* follow(aJob(0, [account]));
       yield* follow(aJob(0, [account]));
       assert.is(log.asked, 1);
-      yield* follow(aJob(0, [account]), aJob(0, [account], trace));
+      yield* follow(aJob(0, [account]), aJob(0, [account], TRACE));
       assert.is(log.asked, 2);
-      moved(1, 1, step);
+      moved(1, 1, STEP);
       assert.equal(seen, [[1_000, 1]], "a take that was followed for its trace was measured");
       const [span] = spans;
       assert.is(span?.name, "projection");
-      assert.is(span?.traceId, trace.traceId);
+      assert.is(span?.traceId, TRACE.traceId);
       assert.equal(
         span?.links.map((link) => link.span.spanId),
-        [step.spanId],
+        [STEP.spanId],
       );
       yield* TestClock.adjust(FOLLOW_REST_MS);
       yield* follow(aJob(0, [account]));
