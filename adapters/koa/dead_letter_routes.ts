@@ -3,9 +3,9 @@ import { type Context as Services, Effect, Option, Result } from "effect";
 import type { Context } from "koa";
 
 import { DeadLetters } from "../../core/queue/dead_letters.ts";
-import { authorise } from "./gate.ts";
 import { readDeadLettersParameters } from "./parameters.ts";
 import { deadLetterBody, deadLettersBody } from "./present.ts";
+import { authorise } from "./principal.ts";
 import type { RequestFault } from "./problem.ts";
 import { makeRespond } from "./respond.ts";
 

@@ -4,15 +4,10 @@ import { Effect, Result } from "effect";
 import type { Context, Middleware } from "koa";
 
 import type { Access } from "../../core/access/access.ts";
-import {
-  ANYONE,
-  covers,
-  hasScope,
-  type Principal,
-  type Scope,
-} from "../../core/access/principal.ts";
+import { ANYONE, type Principal } from "../../core/access/principal.ts";
 import { credentialOf } from "./credential.ts";
-import { problemOf, type RequestFault } from "./problem.ts";
+import { enter } from "./principal.ts";
+import { problemOf } from "./problem.ts";
 import { isPublicName } from "./public_name.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
@@ -115,27 +110,4 @@ const isLured = (host: string | undefined, principal: Principal): boolean =>
 export const letAnyoneIn: Middleware = (ctx, next) => {
   enter(ctx, ANYONE);
   return next();
-};
-
-const NOBODY: Principal = { ...ANYONE, scopes: new Set() };
-
-const enter = (ctx: Context, principal: Principal): void => {
-  ctx.state["principal"] = principal;
-};
-
-/** Who a request comes from; somebody without any right until that is known. */
-export const principalOf = (ctx: Context): Principal =>
-  (ctx.state["principal"] as Principal | undefined) ?? NOBODY;
-
-/** Whether whoever asks may do such a thing, and to such an account if it is about one. */
-export const authorise = (
-  ctx: Context,
-  scope: Scope,
-  accountId?: string,
-): Result.Result<Principal, RequestFault> => {
-  const principal = principalOf(ctx);
-  if (!hasScope(principal, scope)) return Result.fail({ _tag: "ScopeMissing", scope });
-  return accountId === undefined || covers(principal, accountId)
-    ? Result.succeed(principal)
-    : Result.fail({ _tag: "AccountForbidden" });
 };

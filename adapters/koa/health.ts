@@ -1,7 +1,7 @@
 import type Router from "@koa/router";
 import { Result } from "effect";
 
-import { authorise } from "./gate.ts";
+import { authorise } from "./principal.ts";
 import { problemOf } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
 

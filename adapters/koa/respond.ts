@@ -1,8 +1,10 @@
 import { Cause, type Context as Services, Effect, Exit, Result } from "effect";
 import type { Context } from "koa";
 
+import { Client } from "../../core/access/client.ts";
 import { inside } from "../../core/trace.ts";
 import { noteProblem } from "./observe.ts";
+import { clientOf } from "./principal.ts";
 import { type Failure, headersOf, type Problem, problemOf } from "./problem.ts";
 import { spanOfRequest } from "./trace_requests.ts";
 
@@ -25,7 +27,7 @@ export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number)
       duration: timeoutMs,
       orElse: () => Effect.fail<Failure>({ _tag: "DeadlineExceeded" }),
     });
-    const exit = await run(inTime);
+    const exit = await run(Effect.provideService(inTime, Client, clientOf(ctx)));
     if (Exit.isSuccess(exit)) {
       onSuccess(exit.value);
       return;

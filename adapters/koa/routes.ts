@@ -16,7 +16,6 @@ import { Summaries } from "../../core/summary/summaries.ts";
 import { readJson } from "./body.ts";
 import { makeBodyBudget } from "./body_budget.ts";
 import { addDeadLetterRoutes } from "./dead_letter_routes.ts";
-import { authorise, principalOf } from "./gate.ts";
 import {
   readAccountId,
   readEventsParameters,
@@ -24,6 +23,7 @@ import {
   readTimeseriesParameters,
 } from "./parameters.ts";
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
+import { authorise, principalOf } from "./principal.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
 import { makeRespond, sendProblem } from "./respond.ts";
 import { makeTurns } from "./turns.ts";
