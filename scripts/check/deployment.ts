@@ -22,13 +22,18 @@ export function checkDeployment(tree: Tree): Problem[] {
 function checkNodeVersion(tree: Tree): Problem[] {
   const dockerfile = tree.get("Dockerfile");
   if (dockerfile === undefined) return [];
-  const { devDependencies } = JSON.parse(tree.get("package.json") ?? "{}") as {
-    devDependencies?: Record<string, string>;
+  const { optionalDependencies = {} } = JSON.parse(tree.get("package.json") ?? "{}") as {
+    optionalDependencies?: Record<string, string>;
   };
-  const wanted = devDependencies?.["node"];
   const version = /^ARG NODE_VERSION=(\S+)$/m.exec(dockerfile)?.[1];
-  if (version === wanted) return [];
-  return [{ path: "Dockerfile", message: `has Node ${version}, package.json has ${wanted}` }];
+  // A package for each platform, all of one version.
+  const wanted = Object.keys(optionalDependencies).filter((name) => name.startsWith("node-"));
+  return wanted
+    .filter((name) => optionalDependencies[name] !== version)
+    .map((name) => ({
+      path: "Dockerfile",
+      message: `has Node ${version}, package.json has ${name} ${optionalDependencies[name]}`,
+    }));
 }
 
 function checkCompose(tree: Tree): Problem[] {

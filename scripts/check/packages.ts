@@ -14,8 +14,9 @@ export function checkPackages(modules: Module[], packageJson: string): Problem[]
   const declared = JSON.parse(packageJson) as {
     dependencies?: Versions;
     devDependencies?: Versions;
+    optionalDependencies?: Versions;
   };
-  const { dependencies = {}, devDependencies = {} } = declared;
+  const { dependencies = {}, devDependencies = {}, optionalDependencies = {} } = declared;
 
   const undeclared = modules.flatMap(({ path, imports }) => {
     const mayUseDev = isTestCode(path) || path.startsWith("scripts/");
@@ -27,7 +28,7 @@ export function checkPackages(modules: Module[], packageJson: string): Problem[]
       return [{ path, line, message: `${name} is not in the ${where} of package.json` }];
     });
   });
-  const unpinned = Object.entries({ ...dependencies, ...devDependencies })
+  const unpinned = Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })
     .filter(([, version]) => !EXACT_VERSION.test(version))
     .map(([name, version]) => ({
       path: "package.json",

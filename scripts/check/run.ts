@@ -1,12 +1,14 @@
 /**
- * The gate, `npm run check`: types, lint, format, unused code, architecture and known vulnerabilities of
- * dependencies. All of them run even if one fails; what failed is told in detail, what passed in one line.
+ * The gate, `npm run check`: types, lint, format, unused code, architecture, the lock file and known
+ * vulnerabilities of dependencies. All of them run even if one fails; what failed is told in detail, what passed in one line.
  */
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
 import { checkArchitecture } from "./architecture.ts";
 import { auditDependencies } from "./audit.ts";
+import { checkLockFile } from "./lock_file.ts";
 import { formatProblem } from "./problem.ts";
 import { readTree } from "./tree.ts";
 
@@ -34,6 +36,11 @@ const CHECKS: Record<string, Check> = {
   "unused code": tool("knip", "--no-progress"),
   architecture: async () =>
     checkArchitecture(readTree(process.cwd())).map(formatProblem).join("\n"),
+  "lock file": async () => {
+    const lock = await readFile("package-lock.json", "utf8");
+    const problems = checkLockFile(lock, await readFile("package.json", "utf8"));
+    return problems.map(formatProblem).join("\n");
+  },
   // Offline, and where a mirror of the registry knows of no advisories, the gate passes without it.
   "known vulnerabilities": async () => {
     const audit = await auditDependencies();
