@@ -55,9 +55,9 @@ const command = (path: string, env: Readonly<Record<string, string>>, ...args: s
     });
   });
 
-/** Sends events with a key of its own making, and waits until they are counted. */
-const useIt = async (url: string, DATABASE_URL: string): Promise<void> => {
-  const key = await command("scripts/keys/main.ts", { DATABASE_URL }, "create", "--scope", "admin");
+/** Sends events with a key that whoever migrates has made, and waits until they are counted. */
+const useIt = async (url: string, settings: ReturnType<typeof settingsOf>): Promise<void> => {
+  const key = await command("scripts/keys/main.ts", settings, "create", "--scope", "admin");
   assert.is(key.code, 0, key.err);
   const headers = { Authorization: `Bearer ${key.out.trim()}`, "Content-Type": "application/json" };
   const summary = async () => {
@@ -80,8 +80,9 @@ const useIt = async (url: string, DATABASE_URL: string): Promise<void> => {
     ["rotate", key.out.slice(3, 15)],
   ];
   for (const args of changes) {
-    assert.is((await command("scripts/keys/main.ts", { DATABASE_URL }, ...args)).code, 0);
+    assert.is((await command("scripts/keys/main.ts", settings, ...args)).code, 0);
   }
+  const { DATABASE_URL } = settings;
   const letters = await command("scripts/deadletters/main.ts", { DATABASE_URL });
   assert.is(letters.code, 0, letters.err);
 };
@@ -90,7 +91,7 @@ test("it migrates as the other role, and does all of its work as its own", async
   const settings = settingsOf(context);
   const service = startService(settings);
   const url = await service.url();
-  await useIt(url, settings.DATABASE_URL);
+  await useIt(url, settings);
   assert.is(await service.stop(), 0);
   assert.not.match(service.output(), /permission denied|supervision failed|may do more/);
   // The next one finds nothing to do.
@@ -107,7 +108,7 @@ test("npm run migrate prepares all for it", async (context) => {
   assert.match(migrated.out, `The role ${context.role.name} may do what a service does.`);
   const { DATABASE_URL } = settings;
   const service = startService({ DATABASE_URL, MIGRATE_ON_START: "false", SHARDS: "3" });
-  await useIt(await service.url(), DATABASE_URL);
+  await useIt(await service.url(), settings);
   assert.is(await service.stop(), 0);
 });
 
@@ -132,6 +133,38 @@ test("without what it needs it says what to do, and after that it starts", async
   const service = startService({ DATABASE_URL });
   await service.url();
   assert.is(await service.stop(), 0);
+});
+
+test("its role only reads keys, unless it is let administer them", async (context) => {
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = settingsOf(context);
+  const migrated = await command("db/main.ts", { DATABASE_URL, MIGRATION_DATABASE_URL });
+  assert.is(migrated.code, 0, migrated.err);
+  const create = () =>
+    command("scripts/keys/main.ts", { DATABASE_URL }, "create", "--scope", "read");
+  const listed = await command("scripts/keys/main.ts", { DATABASE_URL }, "list");
+  assert.equal([listed.code, listed.out], [0, ""]);
+  const refused = await create();
+  assert.equal([refused.code, refused.out], [1, ""]);
+  assert.match(
+    refused.err,
+    /^permission denied for table api_keys\. .*npm run migrate -- grant ROLE --administer-keys\.\n$/,
+  );
+  const owner = { DATABASE_URL: MIGRATION_DATABASE_URL };
+  const grant = ["grant", context.role.name];
+  const granted = await command("db/main.ts", owner, ...grant, "--administer-keys");
+  assert.equal([granted.code, granted.err], [0, ""]);
+  assert.match(granted.out, "administer API keys");
+  assert.is((await create()).code, 0);
+  // A migration leaves that as it is; only another grant takes it back.
+  await command("db/main.ts", { DATABASE_URL, MIGRATION_DATABASE_URL });
+  assert.is((await create()).code, 0);
+  assert.is((await command("db/main.ts", owner, ...grant)).code, 0);
+  assert.is((await create()).code, 1);
+  const misused = await command("db/main.ts", owner, "status", "--administer-keys");
+  assert.equal(
+    [misused.code, misused.err.split("\n")[0]],
+    [2, "--administer-keys goes with grant ROLE"],
+  );
 });
 
 test("a wrong MIGRATION_DATABASE_URL is named", async (context) => {

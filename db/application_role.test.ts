@@ -91,6 +91,25 @@ for (const sql of [
   "update tidemark.events_0 set user_id = 'x'",
   "delete from tidemark.events_0",
   "insert into tidemark.events_0 select * from tidemark.events_0",
+  // Nor is there a way into it but tidemark.append: not at a position of one's own, nor in the past.
+  "insert into tidemark.events select * from tidemark.events",
+  `insert into tidemark.events (position, occurred_at, recorded_at, fingerprint, shard, account_id, event_id, user_id, type)
+   values (0, now(), '2020-01-01', 1, 0, 'a', 'e', 'u', 'login')`,
+  "update tidemark.log_heads set position = 1000000",
+  "delete from tidemark.log_heads",
+  "insert into tidemark.log_heads values (100, 0)",
+  "select from tidemark.log_heads for update",
+  "update tidemark.generations set state = 'retired'",
+  "create temporary table mine (a int)",
+  "insert into tidemark.key_administrators values (current_user)",
+  "update tidemark.log_identity set secret = ''",
+  // Who may ask is not the service's to say.
+  `insert into tidemark.api_keys (id, secret_hash, scopes)
+   values ('mine', sha256('secret'), '{admin}')`,
+  "update tidemark.api_keys set revoked_at = null",
+  "delete from tidemark.api_keys",
+  "insert into tidemark.account_quotas values ('acme', 1)",
+  "delete from tidemark.account_quotas",
   "delete from tidemark.schema_migrations",
   "update tidemark.log_identity set id = gen_random_uuid()",
   "create role mine",
@@ -107,7 +126,7 @@ for (const sql of [
   "insert into read_models.activity_by_type values (now(), 1, 0, 'a', 'login')",
   "delete from read_models.window_requests",
   "select read_models.advance_window(0::smallint, 10)",
-  "delete from tidemark.account_quotas",
+  "select * from tidemark.api_keys, tidemark.account_quotas",
   "delete from tidemark_queue.job",
 ]) {
   test(`it may: ${sql}`, async ({ database, role }) => {
@@ -134,38 +153,161 @@ test("it may do what the queue's supervisor does in the background", async ({ da
   assert.equal(errors, []);
 });
 
-test("what the owner creates later it may use, too: a generation of read models, another table", async ({
+test("what the owner creates later it may use, too: the next generation of read models, and its tables", async ({
   database,
   owner,
   role,
 }) => {
+  const by = owner.on(database);
+  const url = role.on(database);
+  await run(by, "select tidemark.begin_generation('{}')");
   await run(
-    owner.on(database),
-    `create schema read_models_2;
-     create table read_models_2.activity_by_type (a int);
-     create function read_models_2.one() returns int language sql as 'select 1';
+    by,
+    `create table read_models.later (a int);
+     create table read_models_2.later (a int);
+     create table tidemark_queue.later (a int);
      create table tidemark.later (a int);`,
   );
-  const url = role.on(database);
   for (const sql of [
-    "insert into read_models_2.activity_by_type values (1)",
-    "select read_models_2.one()",
-    "delete from tidemark.later",
+    "delete from read_models_2.activity_by_type",
+    "delete from read_models_2.later",
+    "delete from read_models.later",
+    "delete from tidemark_queue.later",
+    "select * from tidemark.later",
   ]) {
     assert.is(await failureOf(url, sql), undefined, sql);
   }
+  assert.is(await failureOf(url, "delete from tidemark.later"), FORBIDDEN);
   assert.is(await failureOf(url, "drop table read_models_2.activity_by_type"), FORBIDDEN);
-  // And a flip takes nothing away.
+  // And a flip takes nothing away, nor does it from what is created behind it.
   await run(
-    owner.on(database),
-    "alter schema read_models rename to read_models_1; alter schema read_models_2 rename to read_models",
+    by,
+    "drop table read_models.later; drop table read_models_2.later; drop table tidemark_queue.later; drop table tidemark.later",
   );
-  assert.is(await failureOf(url, "select * from read_models.activity_by_type"), undefined);
-  assert.is(await failureOf(url, "select * from read_models_1.activity_by_type"), undefined);
+  await run(by, "select tidemark.flip_generation(2)");
+  await run(by, "create table read_models.later (a int)");
+  for (const sql of [
+    "delete from read_models.activity_by_type",
+    "select read_models.advance_window(0::smallint, 10)",
+    "delete from read_models.later",
+    "select * from read_models_1.activity_by_type",
+  ]) {
+    assert.is(await failureOf(url, sql), undefined, sql);
+  }
+});
+
+test("rights that an earlier version gave are taken away", async ({ database, owner, role }) => {
+  const by = owner.on(database);
   await run(
-    owner.on(database),
-    "alter schema read_models rename to read_models_2; alter schema read_models_1 rename to read_models",
+    by,
+    `grant all on all tables in schema tidemark to ${role.name};
+     alter default privileges grant all on tables to ${role.name}`,
   );
+  assert.is(await failureOf(role.on(database), "delete from tidemark.api_keys"), undefined);
+  assert.equal(await grantApplicationRole(by, role.name), []);
+  await run(by, "create table tidemark.later (a int)");
+  for (const sql of [
+    "delete from tidemark.api_keys",
+    "insert into tidemark.events_0 select * from tidemark.events",
+    "delete from tidemark.later",
+  ]) {
+    assert.is(await failureOf(role.on(database), sql), FORBIDDEN, sql);
+  }
+  await run(by, "drop table tidemark.later");
+});
+
+test("a role that administers keys may write them and nothing else, until that is taken back", async ({
+  database,
+  owner,
+  role,
+}) => {
+  const by = owner.on(database);
+  const mayWriteKeys = async () =>
+    (await failureOf(role.on(database), "delete from tidemark.api_keys")) === undefined;
+  assert.equal(await grantApplicationRole(by, role.name, { administersKeys: true }), []);
+  // Migrations grant again without a word of it.
+  assert.equal(await grantApplicationRole(by, role.name), []);
+  assert.ok(await mayWriteKeys());
+  for (const sql of ["delete from tidemark.log_heads", "delete from tidemark.key_administrators"]) {
+    assert.is(await failureOf(role.on(database), sql), FORBIDDEN, sql);
+  }
+  assert.equal(await grantApplicationRole(by, role.name, { administersKeys: false }), []);
+  assert.not.ok(await mayWriteKeys());
+});
+
+/** A call of tidemark.append with one event, but for what is given. */
+const appendOf = (changed: Readonly<Record<string, string>> = {}): string => {
+  const parameters = {
+    shard: "0::smallint",
+    accounts: "'{a}'",
+    ids: "'{e}'",
+    users: "'{u}'",
+    types: "'{login}'",
+    times: "'{0}'",
+    fingerprints: "'{1}'",
+    metadata: "'{null}'",
+    ...changed,
+  };
+  return `select tidemark.append(${Object.values(parameters).join(", ")})`;
+};
+
+test("an append takes no shard that is none, no arrays of different lengths and no time that cannot be read", async ({
+  database,
+  role,
+}) => {
+  for (const [changed, expected] of [
+    [{}, undefined],
+    [{ accounts: "'{}'" }, "22023"],
+    [{ ids: "'{e,f}'" }, "22023"],
+    [{ metadata: "'{}'" }, "22023"],
+    [{ metadata: "null" }, "22023"],
+    [{ shard: "100::smallint" }, "P0002"],
+    [{ shard: "null" }, "P0002"],
+    [{ users: "'{null}'" }, "23502"],
+    [{ times: "'{Infinity}'" }, "22008"],
+    [{ times: "'{-Infinity}'" }, "22008"],
+    [{ times: "'{NaN}'" }, "22008"],
+    [{ times: "'{253402300800000}'" }, "22008"],
+    [{ times: "'{null}'" }, "23502"],
+  ] as const) {
+    const failure = await failureOf(role.on(database), appendOf(changed));
+    assert.is(failure, expected, JSON.stringify(changed));
+  }
+});
+
+test("its caller's objects and settings do not change what an append does", async ({
+  database,
+  owner,
+  role,
+}) => {
+  // A function of its own that would be found before Postgres's, where a schema is searched for it.
+  const by = owner.on(database);
+  await run(
+    by,
+    `create schema trap;
+     create function trap.clock_timestamp() returns timestamptz language sql as 'select ''2020-01-01''::timestamptz';
+     create function trap.to_timestamp(float8) returns timestamptz language sql as 'select ''2020-01-01''::timestamptz';
+     grant usage on schema trap to ${role.name}`,
+  );
+  await withClient(role.on(database), async (client) => {
+    await client.query("set search_path = trap, pg_catalog");
+    await client.query(appendOf({ ids: "'{trapped}'" }));
+    const { rows } = await client.query<{ fine: boolean }>(
+      `select occurred_at = 'epoch' and recorded_at > now() - interval '1 minute' as fine
+       from tidemark.events where event_id = 'trapped'`,
+    );
+    assert.equal(rows, [{ fine: true }]);
+  });
+  await run(by, "drop schema trap cascade");
+});
+
+test("nobody may append but who was let", async ({ database }) => {
+  const stranger = await createTestRole();
+  assert.is(await failureOf(stranger.on(database), appendOf()), FORBIDDEN);
+  await run(database.url, `grant usage on schema tidemark to ${stranger.name}`);
+  assert.is(await failureOf(stranger.on(database), appendOf()), FORBIDDEN);
+  await run(database.url, `revoke usage on schema tidemark from ${stranger.name}`);
+  await stranger.drop();
 });
 
 test("a role that may do more is told how", async ({ database, owner, role }) => {
@@ -176,11 +318,22 @@ test("a role that may do more is told how", async ({ database, owner, role }) =>
   const { pathname } = new URL(database.url);
   await run(database.url, `grant create on database ${pathname.slice(1)} to ${role.name}`);
   await run(database.url, `grant create on schema public to ${role.name}`);
+  await run(database.url, `alter role ${role.name} createrole`);
+  // What a role has as a member of others no grant to itself takes away.
+  await run(database.url, `grant pg_write_all_data to ${role.name}`);
   const excess = await grantApplicationRole(by, role.name);
   assert.equal(
     excess.map((each) => each.split(":")[0]),
-    ["it may create schemas", "it may create tables in the schema public"],
+    [
+      "it may create schemas",
+      "it may create tables in the schema public",
+      "it may write to the log without tidemark.append",
+      "it may write API keys or quotas, and was not given that with --administer-keys",
+      "it may create roles",
+    ],
   );
+  await run(database.url, `revoke pg_write_all_data from ${role.name}`);
+  await run(database.url, `alter role ${role.name} nocreaterole`);
   await run(database.url, `revoke create on database ${pathname.slice(1)} from ${role.name}`);
   await run(database.url, `revoke create on schema public from ${role.name}`);
 });

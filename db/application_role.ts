@@ -13,21 +13,30 @@ const EXCESS_SQL = join(import.meta.dirname, "excess_rights.sql");
 /** How long to wait for somebody who migrates. */
 const LOCK_WAIT_MS = 60_000;
 
+interface ApplicationRoleOptions {
+  /** Whether the role may write API keys and quotas; undefined leaves that as it was said before, which at first is no. */
+  readonly administersKeys?: boolean | undefined;
+}
+
 /**
- * Gives a role all that a service needs of a migrated database, today's objects and those that the same
- * migrating role creates later, but no right to change the schema. May be repeated. Returns what the role
- * may do beside that, a clause each; nothing for a role as it should be.
+ * Gives a role all that a service needs of a migrated database, of what is there and of what the same migrating role
+ * creates in the same schemas later, and takes every other right on it away. May be repeated. Returns what the role
+ * may do all the same, a clause each; nothing for a role as it should be.
  *
  * @param database a connection string of the role that migrates
  * @throws {ApplicationRoleMissing} when there is no such role
  * @throws {DatabaseUnreachable | MigrationsLocked}
  */
-export async function grantApplicationRole(database: string, role: string): Promise<string[]> {
+export async function grantApplicationRole(
+  database: string,
+  role: string,
+  { administersKeys }: ApplicationRoleOptions = {},
+): Promise<string[]> {
   return withClient(database, (client) =>
     withMigrationLock(client, LOCK_WAIT_MS, async () => {
       const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [role]);
       if (rowCount === 0) throw new ApplicationRoleMissing(role);
-      await grant(client, role);
+      await grant(client, role, administersKeys);
       const { rows } = await client.query<{ what: string }>(await readFile(EXCESS_SQL, "utf8"), [
         role,
       ]);
@@ -36,9 +45,20 @@ export async function grantApplicationRole(database: string, role: string): Prom
   );
 }
 
-async function grant(client: ClientBase, role: string): Promise<void> {
+const ADMINISTERS_KEYS =
+  "INSERT INTO tidemark.key_administrators (role_name) VALUES ($1) ON CONFLICT DO NOTHING";
+const ONLY_READS_KEYS = "DELETE FROM tidemark.key_administrators WHERE role_name = $1";
+
+async function grant(
+  client: ClientBase,
+  role: string,
+  administersKeys: boolean | undefined,
+): Promise<void> {
   await client.query("BEGIN");
   try {
+    if (administersKeys !== undefined) {
+      await client.query(administersKeys ? ADMINISTERS_KEYS : ONLY_READS_KEYS, [role]);
+    }
     await client.query("SELECT set_config('tidemark.application_role', $1, true)", [role]);
     await client.query(await readFile(GRANT_SQL, "utf8"));
     await client.query("COMMIT");

@@ -12,15 +12,16 @@ import { migrationStatus } from "./status.ts";
 import { statusReport } from "./status_report.ts";
 import { variable, withMigrationDatabase } from "./with_database.ts";
 
-const USAGE = `Usage: npm run migrate -- [up | status | grant ROLE] [--directory DIR]
+const USAGE = `Usage: npm run migrate -- [up | status | grant ROLE [--administer-keys]] [--directory DIR]
 
   up          apply the pending migrations, install the queue schema and create the shards of a new log, as many as
               SHARDS says (the default); where DATABASE_URL is of another role than MIGRATION_DATABASE_URL, grant to it
   status      show what is applied and what is not; exits 1 unless everything is
-  grant ROLE  let a role do all that a service does, and no change of the schema; exits 1 if it may do more
+  grant ROLE  let a role do all that a service does, and nothing else; exits 1 if it may do more all the same
 
-  --directory DIR  the folder of migrations (default: db/migrations)
-  --help           show this text
+  --administer-keys  let the role run npm run keys, too: write API keys and quotas (without it: only read them)
+  --directory DIR    the folder of migrations (default: db/migrations)
+  --help             show this text
 
 The database is the one in MIGRATION_DATABASE_URL or else in DATABASE_URL or, when both are unset, the embedded one
 under DATA_DIR (default: .data).`;
@@ -28,7 +29,12 @@ under DATA_DIR (default: .data).`;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-type Command = (url: string, directory: string) => Promise<number>;
+interface Options {
+  readonly directory: string;
+  readonly administersKeys: boolean;
+}
+
+type Command = (url: string, options: Options) => Promise<number>;
 
 /** Each command, given its arguments; undefined where these are not as many as it takes. */
 const commands: ReadonlyMap<string, (args: string[]) => Command | undefined> = new Map([
@@ -36,7 +42,10 @@ const commands: ReadonlyMap<string, (args: string[]) => Command | undefined> = n
   ["status", (args) => (args.length === 0 ? status : undefined)],
   [
     "grant",
-    ([role, ...rest]) => (role && rest.length === 0 ? (url) => grant(url, role) : undefined),
+    ([role, ...rest]) =>
+      role && rest.length === 0
+        ? (url, { administersKeys }) => grant(url, role, administersKeys)
+        : undefined,
   ],
 ]);
 
@@ -53,7 +62,7 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   try {
-    return await withMigrationDatabase((url) => request.command(url, request.directory));
+    return await withMigrationDatabase((url) => request.command(url, request.options));
   } catch (error) {
     console.error(messageOf(error));
     return EXIT_FAILED;
@@ -61,13 +70,14 @@ async function main(argv: string[]): Promise<number> {
 }
 
 /** What was asked for, or why it makes no sense. */
-function parse(argv: string[]): { command: Command; directory: string; help: boolean } | string {
+function parse(argv: string[]): { command: Command; options: Options; help: boolean } | string {
   try {
     const { values, positionals } = parseArgs({
       args: argv,
       allowPositionals: true,
       options: {
         directory: { type: "string", default: MIGRATIONS_DIRECTORY },
+        "administer-keys": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -76,13 +86,15 @@ function parse(argv: string[]): { command: Command; directory: string; help: boo
     if (command === undefined) {
       return `Unknown command: ${positionals.join(" ")}`;
     }
-    return { command, ...values };
+    const { directory, help, "administer-keys": administersKeys } = values;
+    if (administersKeys && name !== "grant") return "--administer-keys goes with grant ROLE";
+    return { command, options: { directory, administersKeys }, help };
   } catch (error) {
     return messageOf(error);
   }
 }
 
-async function up(url: string, directory: string): Promise<number> {
+async function up(url: string, { directory }: Options): Promise<number> {
   const serviceUrl = variable("DATABASE_URL");
   const role =
     serviceUrl === undefined || serviceUrl === url
@@ -107,15 +119,16 @@ async function up(url: string, directory: string): Promise<number> {
   return role === undefined ? 0 : grant(url, role);
 }
 
-async function grant(url: string, role: string): Promise<number> {
-  const excess = await grantApplicationRole(url, role);
-  console.log(`The role ${role} may do what a service does.`);
+async function grant(url: string, role: string, administersKeys?: boolean): Promise<number> {
+  const excess = await grantApplicationRole(url, role, { administersKeys });
+  const keys = administersKeys === true ? ", and administer API keys" : "";
+  console.log(`The role ${role} may do what a service does${keys}.`);
   if (excess.length === 0) return 0;
   console.error(`It may do more than that: ${excess.join("; ")}.`);
   return EXIT_FAILED;
 }
 
-async function status(url: string, directory: string): Promise<number> {
+async function status(url: string, { directory }: Options): Promise<number> {
   const { text, upToDate } = statusReport(
     await migrationStatus(url, { directory }),
     await queueSchemaStatus(url),

@@ -23,7 +23,7 @@ const HEADS: Statement = {
 };
 const READ = sqlFile(new URL("read_events.sql", import.meta.url));
 
-/** The event log in Postgres. What makes it one is in `db/migrations/0002_append.sql`. */
+/** The event log in Postgres. What makes it one is in `db/migrations/0014_rights.sql`. */
 export const makeEventLog = (database: Database, shards: number): EventLog["Service"] => ({
   shards,
 

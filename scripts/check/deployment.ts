@@ -42,8 +42,14 @@ function checkCompose(tree: Tree): Problem[] {
   const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
   const example = tree.get(".env.example") ?? "";
   const variables = new Set(Array.from(example.matchAll(/^#?([A-Z_]+)=/gm), ([, name]) => name));
+  // Whom Postgres's image makes its superuser.
+  const superusers = new Set(
+    Object.values(services)
+      .filter(({ image = "" }) => image.startsWith("postgres:"))
+      .map(({ environment = {} }) => environment["POSTGRES_USER"] ?? "postgres"),
+  );
   return Object.entries(services).flatMap(([name, service]) =>
-    problemsOf(service, variables).map((problem) => ({
+    [...problemsOf(service, variables), ...roleProblemsOf(service, superusers)].map((problem) => ({
       path: COMPOSE,
       message: `the service ${name} ${problem}`,
     })),
@@ -62,4 +68,25 @@ function problemsOf(service: Service, variables: ReadonlySet<string | undefined>
     ...(/^[^:]+:(?!latest$)[^:]+$/.test(image) ? [] : [`has an image without a version: ${image}`]),
     ...(memory === undefined ? ["has no mem_limit"] : []),
   ];
+}
+
+/** What takes requests, or works them off, must not be able to change the schema or API keys. */
+function roleProblemsOf({ environment = {} }: Service, superusers: ReadonlySet<unknown>): string[] {
+  const service = userOf(environment["DATABASE_URL"]);
+  const migration = userOf(environment["MIGRATION_DATABASE_URL"]);
+  const used = [service, migration].filter((user) => user !== undefined);
+  return [
+    ...used
+      .filter((user) => superusers.has(user))
+      .map((user) => `connects as ${user}, the superuser of the database`),
+    ...("ROLES" in environment && migration !== undefined
+      ? ["serves, and knows MIGRATION_DATABASE_URL: only what migrates may"]
+      : []),
+    ...(service !== undefined && service === migration ? ["migrates as the role that serves"] : []),
+  ];
+}
+
+/** The user that a URL connects as. Its password is a variable of the shell, so that it need not parse. */
+function userOf(url: unknown): string | undefined {
+  return /^\w+:\/\/([^:@/]+)[:@]/.exec(String(url))?.[1];
 }

@@ -6,7 +6,7 @@ import { type Scope, SCOPES } from "../../core/access/principal.ts";
 import { identifierProblem } from "../../core/event/identifier.ts";
 import { printable } from "../../core/printable.ts";
 import { messageOf } from "../../db/errors.ts";
-import { withDatabase } from "../../db/with_database.ts";
+import { withMigrationDatabase } from "../../db/with_database.ts";
 import { createKey, listKeys, revokeKey, rotateKey, setQuota } from "./commands.ts";
 
 const USAGE = `Usage: npm run -s keys -- <command>
@@ -25,7 +25,9 @@ const USAGE = `Usage: npm run -s keys -- <command>
 
   --help                            show this text
 
-The database is the one in DATABASE_URL or, when that is unset, the embedded one under DATA_DIR (default: .data).
+The database is the one in MIGRATION_DATABASE_URL or else in DATABASE_URL or, when both are unset, the embedded one
+under DATA_DIR (default: .data). A role that serves may only read keys, unless npm run migrate -- grant ROLE
+--administer-keys lets it write them.
 `;
 
 const EXIT_FAILED = 1;
@@ -135,7 +137,7 @@ const parse = (argv: string[]): Command => {
 };
 
 const run = (command: Command): Promise<number> =>
-  withDatabase(async (url) => {
+  withMigrationDatabase(async (url) => {
     const pool = createPool({
       url,
       connectionsMax: 1,
@@ -160,10 +162,20 @@ const main = async (argv: string[]): Promise<number> => {
     return await run(parse(argv));
   } catch (error) {
     const misused = error instanceof UsageError || isParseError(error);
-    process.stderr.write(`${messageOf(error)}\n${misused ? `\n${USAGE}` : ""}`);
+    const hint = isForbidden(error) ? `. ${FORBIDDEN_HINT}` : "";
+    process.stderr.write(`${messageOf(error)}${hint}\n${misused ? `\n${USAGE}` : ""}`);
     return misused ? EXIT_USAGE : EXIT_FAILED;
   }
 };
+
+const INSUFFICIENT_PRIVILEGE = "42501";
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === INSUFFICIENT_PRIVILEGE;
+
+const FORBIDDEN_HINT =
+  "Set MIGRATION_DATABASE_URL to the role that migrates, or let this role write keys with " +
+  "npm run migrate -- grant ROLE --administer-keys.";
 
 const isParseError = (error: unknown): boolean =>
   error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
