@@ -14,9 +14,23 @@ export interface HttpClient {
   readonly close: () => void;
 }
 
-/** A client that keeps its connections open and gives up on a request after `timeoutMs`. */
-export const makeHttpClient = (timeoutMs: number): HttpClient => {
-  const agent = new Agent({ keepAlive: true, scheduling: "fifo" });
+export interface HttpClientOptions {
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether connections stay open for the next request; they do unless told. */
+  readonly keepAlive?: boolean;
+  /** The address of this machine that connections come from. */
+  readonly localAddress?: string;
+}
+
+/** A client that gives up on a request after `timeoutMs`. */
+export const makeHttpClient = (timeoutMs: number, options: HttpClientOptions = {}): HttpClient => {
+  const { headers: common = {}, keepAlive = true, localAddress } = options;
+  const agent = new Agent({
+    keepAlive,
+    scheduling: "fifo",
+    ...(localAddress === undefined ? {} : { localAddress }),
+  });
 
   const send = (method: string, url: string, body?: string): Promise<Outcome> =>
     new Promise((resolve) => {
@@ -32,8 +46,12 @@ export const makeHttpClient = (timeoutMs: number): HttpClient => {
       };
       const headers =
         body === undefined
-          ? {}
-          : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+          ? common
+          : {
+              ...common,
+              "Content-Type": "application/json",
+              "Content-Length": Buffer.byteLength(body),
+            };
       const outgoing = request(url, { agent, method, headers }, (incoming) => {
         let text = "";
         incoming.setEncoding("utf8");

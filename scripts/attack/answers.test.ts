@@ -1,0 +1,33 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { makeAnswers } from "./answers.ts";
+
+const test = suite("makeAnswers");
+
+const STREAM = Buffer.from(
+  "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}" +
+    "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n" +
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nHTTP\r\n0\r\n\r\n" +
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
+);
+
+test("every answer of a connection is seen once, however its bytes are cut", () => {
+  for (let size = 1; size <= STREAM.length; size++) {
+    const seen: number[] = [];
+    const answers = makeAnswers((status) => seen.push(status));
+    for (let at = 0; at < STREAM.length; at += size) answers.push(STREAM.subarray(at, at + size));
+    assert.equal(seen, [202, 304, 200, 503], `in pieces of ${size} bytes`);
+  }
+});
+
+test("an answer whose body has not arrived is not seen yet", () => {
+  const seen: number[] = [];
+  const answers = makeAnswers((status) => seen.push(status));
+  answers.push(Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"));
+  assert.equal(seen, []);
+  answers.push(Buffer.from("de"));
+  assert.equal(seen, [200]);
+});
+
+test.run();

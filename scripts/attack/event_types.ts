@@ -1,0 +1,7 @@
+import { EVENT_TYPES_DEFAULT } from "../../core/event/types.ts";
+
+/** A type of which there are no events. */
+export const RARE_TYPE = "rare";
+
+/** What the service accepts: that one, too. */
+export const EVENT_TYPES: string = [...EVENT_TYPES_DEFAULT, RARE_TYPE].join(",");

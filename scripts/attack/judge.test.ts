@@ -1,0 +1,127 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { type AttackFigures, judge, type Phases, PROMISES, slower } from "./judge.ts";
+import type { SampleFigures } from "./samples.ts";
+
+const test = suite("judge");
+
+const quick: SampleFigures = { sent: 100, ok: 100, p50Ms: 2, p95Ms: 10, maxMs: 20, others: {} };
+const calm: Phases = { before: quick, during: quick, after: quick };
+
+const kept: AttackFigures = {
+  posts: calm,
+  reads: calm,
+  readyz: calm,
+  healthz: calm,
+  revokedAfterMs: 2_000,
+  processes: [
+    { name: "api", residentMib: 300, residentMaxMib: 512, cpuSeconds: 1, died: undefined },
+  ],
+  miscounted: [],
+};
+
+const during = (figures: Partial<SampleFigures>): Phases => ({
+  ...calm,
+  during: { ...quick, ...figures },
+});
+
+const process = (figures: Partial<AttackFigures["processes"][number]>) =>
+  kept.processes.map((each) => ({ ...each, ...figures }));
+
+/** Each breaks one promise, and is told as one sentence. */
+const BROKEN: ReadonlyArray<readonly [string, Partial<AttackFigures>, RegExp]> = [
+  [
+    "one post that is refused",
+    { posts: during({ ok: 99, others: { 503: 1 } }) },
+    /posts during: 1 of 100 .*503 × 1/,
+  ],
+  [
+    "one summary that is refused",
+    { reads: during({ ok: 99, others: { timeout: 1 } }) },
+    /summaries during: 1 of 100/,
+  ],
+  ["slow posts", { posts: during({ p95Ms: 501 }) }, /posts: p95 501 ms, more than 500 ms/],
+  ["slow summaries", { reads: during({ p95Ms: 501 }) }, /summaries: p95 501 ms/],
+  [
+    "a service that is not ready once",
+    { readyz: during({ ok: 99, others: { 503: 1 } }) },
+    /\/readyz during/,
+  ],
+  [
+    "a health check that hangs once",
+    { healthz: during({ maxMs: 251 }) },
+    /\/healthz: slowest 251 ms/,
+  ],
+  [
+    "a health check that is not answered",
+    { healthz: during({ ok: 0, others: { ECONNRESET: 100 } }) },
+    /\/healthz during: 100 of 100/,
+  ],
+  ["a revoked key that goes on", { revokedAfterMs: 5_001 }, /refused after 5001 ms/],
+  ["a revoked key that is never refused", { revokedAfterMs: undefined }, /never refused/],
+  ["too much memory", { processes: process({ residentMib: 513 }) }, /api had 513 MiB/],
+  [
+    "a process that died",
+    { processes: process({ died: "ended by itself (SIGABRT)" }) },
+    /api ended by itself/,
+  ],
+  ["an account that does not add up", { miscounted: ["a counts 1"] }, /a counts 1/],
+  [
+    "posts that stay slow",
+    { posts: { ...calm, after: { ...quick, p95Ms: 61 } } },
+    /posts: a second after/,
+  ],
+  [
+    "summaries that stay refused",
+    { reads: { ...calm, after: { ...quick, ok: 99, others: { 503: 1 } } } },
+    /summaries after/,
+  ],
+];
+
+test("an attack that nobody notices breaks no promise", () => {
+  assert.equal(judge(kept, PROMISES), []);
+});
+
+for (const [what, broken, sentence] of BROKEN) {
+  test(`${what} breaks a promise, and only that one`, () => {
+    const failures = judge({ ...kept, ...broken }, PROMISES);
+    assert.is(failures.length, 1, failures.join("; "));
+    assert.match(failures[0] ?? "", sentence);
+  });
+}
+
+test("what was never measured is no success", () => {
+  const nothing: SampleFigures = {
+    sent: 0,
+    ok: 0,
+    p50Ms: Number.NaN,
+    p95Ms: Number.NaN,
+    maxMs: 0,
+    others: {},
+  };
+  const failures = judge(
+    { ...kept, posts: { before: quick, during: nothing, after: nothing } },
+    PROMISES,
+  );
+  assert.ok(failures.some((failure) => failure.startsWith("posts during")));
+  assert.ok(failures.some((failure) => failure.startsWith("posts: p95")));
+  assert.ok(failures.some((failure) => failure.startsWith("posts: a second after")));
+});
+
+test("a slower machine may take longer, and may answer nothing else and have no more memory", () => {
+  const promises = slower(PROMISES, 2);
+  assert.equal(
+    judge({ ...kept, posts: during({ p95Ms: 999 }), revokedAfterMs: 9_999 }, promises),
+    [],
+  );
+  for (const broken of [
+    { posts: during({ ok: 99, others: { 503: 1 } }) },
+    { processes: process({ residentMib: 513 }) },
+    { miscounted: ["a counts 1"] },
+  ]) {
+    assert.is(judge({ ...kept, ...broken }, promises).length, 1);
+  }
+});
+
+test.run();

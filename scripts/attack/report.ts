@@ -1,0 +1,69 @@
+import type { Phases } from "./judge.ts";
+import type { Result } from "./play.ts";
+import { describeTally } from "./tally.ts";
+
+const COLUMNS = [
+  ["attack", 16],
+  ["posts", 11],
+  ["p95 ms before / during / after", 30],
+  ["summaries", 11],
+  ["p95 ms before / during / after", 30],
+  ["readyz", 7],
+  ["healthz max", 11],
+  ["revoked after", 13],
+  ["memory", 15],
+  ["", 4],
+] as const;
+
+const line = (cells: ReadonlyArray<string>): string =>
+  `| ${cells
+    .map((cell, i) =>
+      i === 0 ? cell.padEnd(COLUMNS[i]?.[1] ?? 0) : cell.padStart(COLUMNS[i]?.[1] ?? 0),
+    )
+    .join(" | ")} |`;
+
+/** The first two lines of the table, which is Markdown: it can be pasted as it is printed. */
+export const tableHead = (): string =>
+  [
+    line(COLUMNS.map(([name]) => name)),
+    `| ${COLUMNS.map(([, width], i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`,
+  ].join("\n");
+
+const okOf = ({ during }: Phases): string => `${during.ok}/${during.sent}`;
+
+const p95Of = ({ before, during, after }: Phases): string =>
+  [before, during, after]
+    .map(({ p95Ms }) => (Number.isNaN(p95Ms) ? "?" : String(Math.round(p95Ms))))
+    .join(" / ");
+
+export const tableRow = ({ name, figures, failures }: Result): string => {
+  const { posts, reads, readyz, healthz, revokedAfterMs, processes } = figures;
+  return line([
+    name,
+    okOf(posts),
+    p95Of(posts),
+    okOf(reads),
+    p95Of(reads),
+    okOf(readyz),
+    `${Math.round(healthz.during.maxMs)} ms`,
+    revokedAfterMs === undefined ? "never" : `${(revokedAfterMs / 1_000).toFixed(1)} s`,
+    `${processes
+      .map(({ residentMib }) => (residentMib === undefined ? "?" : String(Math.round(residentMib))))
+      .join(" / ")} MiB`,
+    failures.length === 0 ? "ok" : "FAIL",
+  ]);
+};
+
+/** Of many broken promises so many are told; the JSON has all. */
+const FAILURES_MAX = 12;
+
+/** What goes below a row: which promises were broken, and what the attacker did. */
+export const details = (result: Result): ReadonlyArray<string> => [
+  ...result.failures.slice(0, FAILURES_MAX).map((failure) => `    FAIL ${failure}`),
+  ...(result.failures.length > FAILURES_MAX
+    ? [`    and ${result.failures.length - FAILURES_MAX} more`]
+    : []),
+  `    attacker: ${describeTally(result.tally)}`,
+  `    service: ${Math.round(result.processorShare * 100)} % of a processor, ` +
+    `at most ${result.busySessionsMax} busy sessions`,
+];

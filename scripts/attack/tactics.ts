@@ -1,0 +1,77 @@
+import type { Arms, Target } from "./attack.ts";
+import type { Wire } from "./wire.ts";
+
+/** How long to wait before a connection that is gone is opened again: an attack is bounded, too. */
+const REOPEN_MS = 20;
+
+/** Keeps so many connections at something; one that is done or gone is followed by another. */
+export const swarm = async (
+  arms: Arms,
+  connections: number,
+  use: (wire: Wire, index: number) => Promise<void>,
+): Promise<void> => {
+  const keep = async (index: number): Promise<void> => {
+    while (!arms.isOver()) {
+      const wire = await arms.wires.open();
+      if (wire !== undefined) {
+        await use(wire, index);
+        wire.close();
+      }
+      await arms.pause(REOPEN_MS);
+    }
+  };
+  await Promise.all(Array.from({ length: arms.some(connections) }, (_, index) => keep(index)));
+};
+
+/** Sends one request after the other on a connection, and waits for the answer to each. */
+export const converse = async (
+  arms: Arms,
+  wire: Wire,
+  next: () => Uint8Array | string,
+  pauseMs = 0,
+): Promise<void> => {
+  while (!arms.isOver() && wire.isOpen()) {
+    await wire.send(next());
+    if ((await wire.answer()) === undefined) return;
+    if (pauseMs > 0) await arms.pause(pauseMs);
+  }
+};
+
+/** Sends requests in bursts without waiting for the answers in between. */
+export const pipeline = async (
+  arms: Arms,
+  wire: Wire,
+  request: string,
+  burst: number,
+): Promise<void> => {
+  const bytes = Buffer.from(request.repeat(burst));
+  while (!arms.isOver() && wire.isOpen()) {
+    await wire.send(bytes);
+    for (let i = 0; i < burst; i++) if ((await wire.answer()) === undefined) return;
+  }
+};
+
+/** A GET; without a key when `key` is undefined. */
+export const get = ({ host }: Target, path: string, key?: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${
+    key === undefined ? "" : `Authorization: Bearer ${key}\r\n`
+  }\r\n`;
+
+/** The head of a `POST /events`, up to and with the empty line. */
+export const postHead = (
+  { host, key }: Target,
+  framing: string,
+  encoding?: "gzip" | "br" | "deflate",
+): string =>
+  `POST /events HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${key}\r\n` +
+  `Content-Type: application/json\r\n${
+    encoding === undefined ? "" : `Content-Encoding: ${encoding}\r\n`
+  }${framing}\r\n\r\n`;
+
+/** A whole `POST /events`. */
+export const post = (
+  target: Target,
+  body: Uint8Array,
+  encoding?: "gzip" | "br" | "deflate",
+): Buffer =>
+  Buffer.concat([Buffer.from(postHead(target, `Content-Length: ${body.length}`, encoding)), body]);
