@@ -33,6 +33,8 @@ export interface LoadFigures {
   readonly brokenAfterMs: ReadonlyArray<number>;
   /** The longest time without any 202, in milliseconds. */
   readonly longestOutageMs: number;
+  /** The longest time that it took from the first try of a batch until it was accepted, in milliseconds. */
+  readonly slowestAcceptedMs: number;
   /** Answers that no fault explains: neither 202 nor "later". */
   readonly wrong: ReadonlyArray<string>;
   /** Batches that were given up, without ever a 202. */
@@ -56,6 +58,8 @@ export interface LoadOptions {
   readonly ledger: Ledger;
   readonly random: Random;
   readonly events: Iterator<SentEvent, void>;
+  /** The address of this machine that the clients come from; any unless told. */
+  readonly localAddress?: string;
 }
 
 /** Few enough accounts that the larger ones come to have windows. */
@@ -66,8 +70,14 @@ const DAY_MS = 86_400_000;
 /**
  * An endless stream of events of the last days, early and late ones mixed, some of them twice; a seed and a
  * moment give the same ones.
+ *
+ * @param accountId what they are all of; unless told, many accounts
  */
-export const endlessActivity = (seed: number, now: number): Iterator<SentEvent, void> => {
+export const endlessActivity = (
+  seed: number,
+  now: number,
+  accountId?: string,
+): Iterator<SentEvent, void> => {
   const random = seededRandom(seed + 1);
   const activity = generateActivity({
     events: Number.POSITIVE_INFINITY,
@@ -78,7 +88,10 @@ export const endlessActivity = (seed: number, now: number): Iterator<SentEvent, 
     seed,
     name: String(seed),
   });
-  return withRepeats(activity, 0.05, seed + 2).map(sentEvent);
+  const events = withRepeats(activity, 0.05, seed + 2).map(sentEvent);
+  return accountId === undefined
+    ? events
+    : events.map((event) => ({ ...event, account_id: accountId }));
 };
 
 /** A client that hears nothing for so long does not know what became of its request. */
@@ -92,8 +105,8 @@ const LAST_TRIES_MS = 60_000;
 
 const COPIES = 3;
 
-export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
-  const client = makeHttpClient(TIMEOUT_MS);
+export const makeLoad = ({ ledger, random, events, localAddress }: LoadOptions): Load => {
+  const client = makeHttpClient(TIMEOUT_MS, localAddress === undefined ? {} : { localAddress });
   let urls: ReadonlyArray<string> = [];
   let turn = 0;
   let running: Promise<unknown> | undefined;
@@ -123,20 +136,22 @@ export const makeLoad = ({ ledger, random, events }: LoadOptions): Load => {
     if (!expected) figures.wrong.push(`${outcome.status} ${outcome.body.slice(0, 300)}`);
   };
 
-  const noteAccepted = (): void => {
+  const noteAccepted = (firstTriedAt: number): void => {
     const now = performance.now();
+    figures.slowestAcceptedMs = Math.max(figures.slowestAcceptedMs, now - firstTriedAt);
     figures.longestOutageMs = Math.max(figures.longestOutageMs, now - lastAcceptedAt);
     lastAcceptedAt = now;
   };
 
   /** Posts a batch until it is accepted; in another order each time, as a client that collects anew might. */
   const deliver = async (batch: ReadonlyArray<SentEvent>): Promise<void> => {
+    const firstTriedAt = performance.now();
     let order = batch;
     while (performance.now() < giveUpAt) {
       const url = urls[turn++ % urls.length] ?? "";
       const outcome = await client.post(`${url}/events`, JSON.stringify({ events: order }));
       if (outcome._tag === "Answered" && outcome.status === 202) {
-        noteAccepted();
+        noteAccepted(firstTriedAt);
         await ledger.accepted(batch);
         return;
       }
@@ -193,6 +208,7 @@ const noFigures = () => ({
   failures: new Map<string, number>(),
   brokenAfterMs: [] as number[],
   longestOutageMs: 0,
+  slowestAcceptedMs: 0,
   wrong: [] as string[],
   abandoned: 0,
 });

@@ -11,6 +11,7 @@ import { frozenProjectorIsPassed } from "./frozen_projector_is_passed.ts";
 import { frozenWorkerIsFenced } from "./frozen_worker_is_fenced.ts";
 import { fullDiskRefuses } from "./full_disk_refuses.ts";
 import { lostSessionLosesNothing } from "./lost_session_loses_nothing.ts";
+import { oneTenantCannotStarve } from "./one_tenant_cannot_starve.ts";
 import { openAppendHoldsItsShard } from "./open_append_holds_its_shard.ts";
 import { overloadRefuses } from "./overload_refuses.ts";
 import { poisonEventIsSkipped } from "./poison_event_is_skipped.ts";
@@ -44,4 +45,5 @@ export const SCENARIOS: ReadonlyArray<Scenario> = [
   clocksMayDisagree,
   rollingRestartDropsNothing,
   overloadRefuses,
+  oneTenantCannotStarve,
 ];
