@@ -18,9 +18,9 @@ import {
 import { makeProjection } from "../adapters/postgres/projection.ts";
 import { makeRetrying } from "../adapters/postgres/retry.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
-import { Quotas } from "../core/access/quotas.ts";
-import { Admission, makeAdmission, watchLoad } from "../core/command/admission.ts";
-import { Lanes, makeLanes } from "../core/command/lanes.ts";
+import { Admission, makeAdmission } from "../core/command/admission.ts";
+import { makeCapacity } from "../core/command/capacity.ts";
+import { readLoad, watchLoad } from "../core/command/watch_load.ts";
 import { EventRules } from "../core/event/rules.ts";
 import { AccountEvents } from "../core/log/account_events.ts";
 import { EventLog } from "../core/log/event_log.ts";
@@ -40,7 +40,7 @@ import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { databaseUrl } from "./database_url.ts";
 import { type Http, openHttp } from "./http.ts";
-import { DATABASE_RETRIES, VISIBLE_AFTER } from "./metrics/families.ts";
+import { DATABASE_RETRIES, LOAD_READ_FAILURES, VISIBLE_AFTER } from "./metrics/families.ts";
 import { makeMeters } from "./metrics/meters.ts";
 import { watchProcess } from "./metrics/process.ts";
 import { makeMetrics, type MetricSources } from "./metrics/scrape.ts";
@@ -139,7 +139,7 @@ const start = Effect.fnUntraced(function* (
   const access = yield* untilDatabaseReady(openAccess(configuration, reads), onWait);
   const quotas = yield* openQuotas(configuration, reads, shared);
 
-  const admission = makeAdmission({
+  const capacity = makeCapacity({
     queuedMax: configuration.QUEUE_DEPTH_MAX,
     laggingMax: configuration.LAG_EVENTS_MAX,
   });
@@ -172,9 +172,7 @@ const start = Effect.fnUntraced(function* (
     Context.add(Signals, signals),
     Context.add(Queue, queue),
     Context.add(DeadLetters, makeDeadLetters(boss, executorOf(queuePool, retrying))),
-    Context.add(Admission, admission),
-    Context.add(Lanes, makeLanes(admission)),
-    Context.add(Quotas, quotas),
+    Context.add(Admission, makeAdmission({ capacity, quotas })),
     Context.add(EventLog, log),
     Context.add(AccountEvents, queries.accountEvents),
     Context.add(Activity, queries.activity),
@@ -201,7 +199,13 @@ const start = Effect.fnUntraced(function* (
       : Effect.succeed(Effect.never);
   const projector = yield* inBackground("projector", runProjector);
   const worker = yield* inBackground("worker", runWorker);
-  const watch = yield* inBackground("api", watchLoad);
+  // Nothing is accepted until it is known how much waits: it should be known when the first request comes. Where it
+  // cannot be read, what else the service does goes on.
+  if (ROLES.has("api")) {
+    yield* Effect.ignore(Effect.provideContext(readLoad(capacity), stations));
+  }
+  const readFailed = meters.counter(LOAD_READ_FAILURES);
+  const watch = yield* inBackground("api", watchLoad(capacity, readFailed));
   const follow = yield* inBackground("worker", visibility.watch);
 
   yield* Effect.addFinalizer(() =>
@@ -219,7 +223,7 @@ const start = Effect.fnUntraced(function* (
   return Effect.raceAllFirst([projector, worker, watch, follow]);
 });
 
-type Loops = Signals | Queue | EventLog | Projection | Invalidations | Admission;
+type Loops = Signals | Queue | EventLog | Projection | Invalidations;
 
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: run, catch: (error) => error });

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 
 import type { Access } from "../../core/access/access.ts";
 import { ANYONE } from "../../core/access/principal.ts";
-import { Quotas } from "../../core/access/quotas.ts";
+import type { Quotas } from "../../core/access/quotas.ts";
 import { Admission } from "../../core/command/admission.ts";
 import { AccountEvents } from "../../core/log/account_events.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
@@ -47,7 +47,7 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly corsOrigins?: ReadonlySet<string>;
   /** Without it anybody may do anything. */
   readonly access?: Access["Service"];
-  readonly quotas?: (typeof Quotas)["Service"];
+  readonly quotas?: Quotas;
   /** Why nothing more is accepted. */
   readonly refusal?: () => QueueFull | undefined;
   /** "starting", or undefined for a process without the api role; else stations in memory. */
@@ -78,10 +78,9 @@ const LIMITS: RouteLimits = { answerTimeoutMs: 10_000, bodiesBytesMax: 64 * 1024
 
 /** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
 export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
-  const { services, settle } = makeMemoryServices();
+  const { services, settle } = makeMemoryServices(options.quotas);
   const admission = Context.get(services, Admission);
   const replaced = services.pipe(
-    Context.add(Quotas, options.quotas ?? Context.get(services, Quotas)),
     Context.add(Admission, { ...admission, refusal: options.refusal ?? admission.refusal }),
     Context.add(SummaryCache, options.cache ?? Context.get(services, SummaryCache)),
     Context.add(Queue, { ...Context.get(services, Queue), ...options.queue }),

@@ -9,7 +9,7 @@ import {
   type Principal,
   type Scope,
 } from "../../core/access/principal.ts";
-import { QuotaExceeded } from "../../core/access/quotas.ts";
+import { NO_QUOTAS, QuotaExceeded } from "../../core/access/quotas.ts";
 import {
   type Api,
   batchOf,
@@ -277,7 +277,11 @@ test("an open service answers under no name that a web site can have given to th
 });
 
 test("a quota that is used up is 429, with when to come again", async () => {
-  const quotas = { take: () => Effect.fail(new QuotaExceeded({ retryAfterSeconds: 9 })) };
+  const quotas = {
+    ...NO_QUOTAS,
+    chargesOf: () => [{ name: "account:acme", events: 1, perMinute: 60 }],
+    take: () => Effect.fail(new QuotaExceeded({ retryAfterSeconds: 9 })),
+  };
   const api = await startApi({ quotas });
   const answer = await post(api, batchOf(validEvent()));
   problemIn(answer, 429, "quota-exceeded");

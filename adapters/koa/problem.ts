@@ -2,7 +2,12 @@ import type { ApiKeysUnavailable, Unauthenticated } from "../../core/access/acce
 import type { Scope } from "../../core/access/principal.ts";
 import type { QuotaExceeded } from "../../core/access/quotas.ts";
 import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
-import type { AccountsForbidden, BatchRejected } from "../../core/command/errors.ts";
+import type {
+  AccountsForbidden,
+  BatchBytesExceeded,
+  BatchRejected,
+} from "../../core/command/errors.ts";
+import { BATCH_BYTES_MAX } from "../../core/event/batch.ts";
 import type { Issue } from "../../core/event/decode.ts";
 import type { LogUnavailable } from "../../core/log/event_log.ts";
 import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
@@ -64,6 +69,7 @@ export type Failure =
   | ApiKeysUnavailable
   | QuotaExceeded
   | AccountsForbidden
+  | BatchBytesExceeded
   | BatchRejected
   | QueueFull
   | QueueUnavailable
@@ -196,11 +202,19 @@ export const problemOf = (failure: Failure): Problem => {
         { index: null, path: "events", message: `must hold 1 to ${BATCH_EVENTS_MAX} events` },
       ]);
     case "BatchTooLarge":
-      return invalid("batch-too-large", "The batch has too many events", [
+      return invalid("batch-too-large", "The batch is too large", [
         {
           index: null,
           path: "events",
           message: `must hold 1 to ${BATCH_EVENTS_MAX} events, not ${failure.events}`,
+        },
+      ]);
+    case "BatchBytesExceeded":
+      return invalid("batch-too-large", "The batch is too large", [
+        {
+          index: null,
+          path: "events",
+          message: `must take at most ${BATCH_BYTES_MAX} bytes together once their numbers are written in full, not ${failure.bytes}`,
         },
       ]);
     case "EventInvalid":

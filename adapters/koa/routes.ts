@@ -23,7 +23,7 @@ import {
   readTimeseriesParameters,
 } from "./parameters.ts";
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
-import { authorise, principalOf } from "./principal.ts";
+import { authorise, clientOf, principalOf } from "./principal.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
 import { makeRespond, sendProblem } from "./respond.ts";
 import { makeTurns } from "./turns.ts";
@@ -72,7 +72,7 @@ export const addApiRoutes = (
   router.post("/events", async (ctx) => {
     const may = authorise(ctx, "write");
     if (Result.isFailure(may)) return sendProblem(ctx, problemOf(may.failure));
-    const refusal = admission.refusal(Date.now());
+    const refusal = admission.refusal(Date.now(), clientOf(ctx));
     // Without a look at the body, which goes unread.
     if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
     const input = await readJson(ctx.req, bodies, turns);

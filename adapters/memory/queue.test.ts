@@ -17,7 +17,7 @@ queueConformance("memory", async () => {
   const at = Effect.provideService(Clock.Clock, clock);
   return {
     queue: {
-      enqueue: (batch, lane) => at(queue.enqueue(batch, lane)),
+      enqueue: (batch, priority) => at(queue.enqueue(batch, priority)),
       take: (eventsMax) => at(queue.take(eventsMax)),
       settle: (settlements) => at(queue.settle(settlements)),
       keep: (jobs) => at(queue.keep(jobs)),

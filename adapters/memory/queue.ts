@@ -1,15 +1,16 @@
 import { Clock, Effect, Option } from "effect";
 
 import { accountsIn, type Batch, eventsIn, queuedIn } from "../../core/event/batch.ts";
-import type {
-  Counts,
-  Job,
-  JobId,
-  JobState,
-  JobStatus,
-  Lane,
-  Queue,
-  Settlement,
+import {
+  type Counts,
+  type Job,
+  type JobId,
+  type JobState,
+  type JobStatus,
+  PRIORITIES,
+  type Priority,
+  type Queue,
+  type Settlement,
 } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
@@ -29,7 +30,7 @@ export type MemoryJobs = Map<JobId, MemoryJob>;
 export interface MemoryJob {
   readonly id: JobId;
   readonly batch: Batch;
-  readonly lane: Lane;
+  readonly priority: Priority;
   readonly trace: TraceContext | undefined;
   readonly queuedAt: number;
   state: JobState;
@@ -40,8 +41,6 @@ export interface MemoryJob {
   failure: string | null;
 }
 
-const ORDER: Readonly<Record<Lane, number>> = { normal: 0, behind: 1 };
-
 const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 
 /** The queue in memory: at least once like the durable one, gone with its process. */
@@ -49,12 +48,12 @@ export const makeMemoryQueue = (
   options: MemoryQueueOptions,
   entries: MemoryJobs = new Map(),
 ): Queue["Service"] => {
-  const add = (batch: Batch, lane: Lane, queuedAt: number, trace?: TraceContext): JobId => {
+  const add = (batch: Batch, priority: Priority, queuedAt: number, trace?: TraceContext): JobId => {
     const id = crypto.randomUUID();
     entries.set(id, {
       id,
       batch,
-      lane,
+      priority,
       trace,
       queuedAt,
       state: "queued",
@@ -70,8 +69,10 @@ export const makeMemoryQueue = (
   const takeDue = (eventsMax: number, now: number): ReadonlyArray<Job> => {
     const jobs: Job[] = [];
     let events = 0;
-    const byLane = [...entries.values()].toSorted((a, b) => ORDER[a.lane] - ORDER[b.lane]);
-    for (const entry of byLane) {
+    const byPriority = PRIORITIES.flatMap((priority) =>
+      [...entries.values()].filter((entry) => entry.priority === priority),
+    );
+    for (const entry of byPriority) {
       if (events >= eventsMax) break;
       if (!isDue(entry, now, options.leaseMs)) continue;
       if (entry.state === "processing") entry.retries++;
@@ -103,9 +104,9 @@ export const makeMemoryQueue = (
   };
 
   return {
-    enqueue: (batch, lane = "normal") =>
+    enqueue: (batch, priority = "normal") =>
       Effect.zipWith(Clock.currentTimeMillis, currentTrace, (now, trace) =>
-        add(batch, lane, now, trace),
+        add(batch, priority, now, trace),
       ).pipe(Effect.tap(() => options.queued.raise)),
     take: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
     keep: (jobs) =>

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { PLANTED_ADMISSION } from "./simulation/planted_admission.fixture.ts";
 import { PLANTED_BEFORE_LOG } from "./simulation/planted_before_log.fixture.ts";
 import { PLANTED_BEHIND_LOG } from "./simulation/planted_behind_log.fixture.ts";
 import { type Report, runSeed } from "./simulation/run_seed.fixture.ts";
@@ -50,7 +51,7 @@ test("the same seed is the same world, to the last line of its trace", async () 
   }
 });
 
-for (const planted of [...PLANTED_BEFORE_LOG, ...PLANTED_BEHIND_LOG]) {
+for (const planted of [...PLANTED_ADMISSION, ...PLANTED_BEFORE_LOG, ...PLANTED_BEHIND_LOG]) {
   test(`the simulation catches ${planted.title}`, async () => {
     for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
       const { complaints } = await runSeed(seed, planted);

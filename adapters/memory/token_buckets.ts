@@ -37,5 +37,16 @@ export const makeMemoryTokenBuckets = (): TokenBuckets => {
         }
         return undefined;
       }),
+
+    giveBack: (charges, now) =>
+      Effect.sync(() => {
+        for (const { name, events, perMinute } of charges) {
+          const bucket = buckets.get(name);
+          // One that was forgotten meanwhile is full.
+          if (bucket === undefined) continue;
+          const tokens = Math.min(perMinute, tokensIn(bucket, perMinute, now) + events);
+          buckets.set(name, bucketWith(tokens, bucket, now));
+        }
+      }),
   };
 };

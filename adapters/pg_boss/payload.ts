@@ -1,6 +1,6 @@
 import type { Batch } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
-import type { Lane } from "../../core/queue/queue.ts";
+import type { Priority } from "../../core/queue/queue.ts";
 import type { TraceContext } from "../../core/trace.ts";
 import { compress, decompress } from "./zstandard.ts";
 
@@ -69,17 +69,17 @@ export const carried = (batch: Batch, trace: TraceContext | undefined): Carried 
   trace === undefined ? batch : { ...batch, trace };
 
 /** pg-boss hands out the highest first. */
-const PRIORITIES: Readonly<Record<Lane, number>> = { normal: 0, behind: -1 };
+const NUMBERS: Readonly<Record<Priority, number>> = { normal: 0, low: -1, lowest: -2 };
 
 /** A row to insert. Its key says how many events it holds, so that a backlog is counted without its payloads. */
 export const rowWith = async (
   id: string,
   batches: ReadonlyArray<Carried>,
-  lane: Lane = "normal",
+  priority: Priority = "normal",
 ) => ({
   id,
   data: await encodePayload(batches),
-  priority: PRIORITIES[lane],
+  priority: NUMBERS[priority],
   singletonKey: String(batches.reduce((sum, { events }) => sum + events.length, 0)),
 });
 

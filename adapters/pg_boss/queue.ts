@@ -3,7 +3,7 @@ import type { PgBoss } from "pg-boss";
 
 import { type Batch, eventsIn } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
-import { type Job, type JobId, type Lane, QueueUnavailable } from "../../core/queue/queue.ts";
+import { type Job, type JobId, type Priority, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { readBacklog } from "./backlog.ts";
@@ -46,9 +46,9 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
   const insert = async (items: ReadonlyArray<Enqueued>): Promise<ReadonlyArray<JobId>> => {
     const rows = packRows(items).map((packed) => ({ ...packed, id: newRowId(Date.now()) }));
-    const encoded = rows.map(({ id, parts, lane }) => {
+    const encoded = rows.map(({ id, parts, priority }) => {
       const batches = parts.map(({ batch, trace }) => carried(batch, trace));
-      return rowWith(id, batches, lane);
+      return rowWith(id, batches, priority);
     });
     await boss.insert(EVENTS_QUEUE, await Promise.all(encoded));
     const ids = new Map<Enqueued, JobId>();
@@ -89,8 +89,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
   };
 
   return {
-    enqueue: (batch, lane = "normal") =>
-      Effect.flatMap(currentTrace, (trace) => submit({ batch, lane, trace })).pipe(
+    enqueue: (batch, priority = "normal") =>
+      Effect.flatMap(currentTrace, (trace) => submit({ batch, priority, trace })).pipe(
         Effect.tap(() => options.queued.raise),
       ),
     take: (eventsMax) => unavailable(() => fetchRows(eventsMax)),
@@ -106,30 +106,30 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
 interface Enqueued {
   readonly batch: Batch;
-  readonly lane: Lane;
+  readonly priority: Priority;
   readonly trace: TraceContext | undefined;
 }
 
 interface Packed {
-  readonly lane: Lane;
+  readonly priority: Priority;
   readonly parts: Enqueued[];
   events: number;
 }
 
-/** Packs batches into rows in their order, those of each lane for themselves. */
+/** Packs batches into rows in their order, those of each priority for themselves. */
 const packRows = (items: ReadonlyArray<Enqueued>): ReadonlyArray<Packed> => {
   const rows: Packed[] = [];
-  const open = new Map<Lane, Packed>();
+  const open = new Map<Priority, Packed>();
   for (const item of items) {
-    const { batch, lane } = item;
-    let row = open.get(lane);
+    const { batch, priority } = item;
+    let row = open.get(priority);
     if (
       row === undefined ||
       row.parts.length >= PARTS_MAX ||
       row.events + batch.events.length > ROW_EVENTS_MAX
     ) {
-      row = { lane, parts: [], events: 0 };
-      open.set(lane, row);
+      row = { priority, parts: [], events: 0 };
+      open.set(priority, row);
       rows.push(row);
     }
     row.parts.push(item);

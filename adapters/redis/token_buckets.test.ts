@@ -9,7 +9,10 @@ import { skipSuite } from "../../scripts/test/skip.ts";
 import { openConnection } from "./connection.ts";
 import { makeRedisTokenBuckets } from "./token_buckets.ts";
 
-const NEVER: TokenBuckets = { take: () => Effect.die("Redis is there") };
+const NEVER: TokenBuckets = {
+  take: () => Effect.die("Redis is there"),
+  giveBack: () => Effect.die("Redis is there"),
+};
 
 const open = async (fallback: TokenBuckets) => {
   const server = await startRedisServer();
@@ -36,7 +39,7 @@ if (redisMissing === undefined) {
   const test = suite("quotas in Redis");
 
   test("two processes count together, and each for itself while Redis is away", async () => {
-    const alone: TokenBuckets = { take: () => Effect.succeed(42) };
+    const alone: TokenBuckets = { ...NEVER, take: () => Effect.succeed(42) };
     const { server, connect, connection, buckets } = await open(alone);
     const other = await connect();
     const others = makeRedisTokenBuckets(other, alone);
@@ -51,6 +54,31 @@ if (redisMissing === undefined) {
     assert.is(await Effect.runPromise(buckets.take(charge(1), now)), undefined);
     connection.close();
     other.close();
+    await server.close();
+  });
+
+  test("what was counted without Redis is given back there, also when Redis is back", async () => {
+    const givenBack: unknown[] = [];
+    const { server, connection, buckets } = await open({
+      take: () => Effect.succeed(undefined),
+      giveBack: (charges) => Effect.sync(() => givenBack.push(charges)),
+    });
+    const charge = () => [{ name: "a", events: 60, perMinute: 60 }];
+    const now = Date.now();
+    const take = (from: TokenBuckets, charges = charge()) =>
+      Effect.runPromise(from.take(charges, now));
+    assert.is(await take(buckets), undefined);
+    await server.kill();
+    const alone = charge();
+    assert.is(await take(buckets, alone), undefined);
+    await server.start();
+    await until("Redis is back", () => connection.breaker.state() === "ok");
+    // Restarted, Redis knows nothing of the first charge.
+    assert.is(await take(buckets), undefined);
+    await Effect.runPromise(buckets.giveBack(alone, now));
+    assert.is(await take(buckets), 1);
+    assert.equal(givenBack, [alone]);
+    connection.close();
     await server.close();
   });
 

@@ -34,23 +34,45 @@ for i, key in ipairs(KEYS) do
 end
 return {}`;
 
+// Adds to each bucket what was taken from it, up to its brim. One that has expired is full.
+const GIVE_BACK = `
+local now = tonumber(ARGV[1])
+for i, key in ipairs(KEYS) do
+  local per_minute = tonumber(ARGV[2 * i])
+  local bucket = redis.call('HMGET', key, 'tokens', 'at')
+  if bucket[1] then
+    local at = math.max(now, tonumber(bucket[2]))
+    local filled = (at - tonumber(bucket[2])) * per_minute / 60000
+    local tokens = math.min(per_minute, tonumber(bucket[1]) + filled)
+    tokens = math.min(per_minute, tokens + tonumber(ARGV[2 * i + 1]))
+    redis.call('HSET', key, 'tokens', tostring(tokens), 'at', at)
+    redis.call('PEXPIRE', key, ${KEPT_MS})
+  end
+end`;
+
 /** Quotas that all processes count together; `fallback` counts while Redis is away. */
 export const makeRedisTokenBuckets = (
   { redis, breaker, prefix }: Connection,
   fallback: TokenBuckets,
 ): TokenBuckets => {
-  const take = async (charges: ReadonlyArray<Charge>, now: number) => {
+  /** Charges that the fallback counted: they go back there, and not into buckets that they were never taken from. */
+  const countedByFallback = new WeakSet<ReadonlyArray<Charge>>();
+  const run = (script: string, charges: ReadonlyArray<Charge>, now: number) => {
     const keys = charges.map(({ name }) => `${prefix}quota:${name}`);
     const values = charges.flatMap(({ perMinute, events }) => [perMinute, events]);
-    const held = await breaker.call(() => redis.eval(TAKE, keys.length, ...keys, now, ...values));
-    return held as ReadonlyArray<string> | undefined;
+    return breaker.call(() => redis.eval(script, keys.length, ...keys, now, ...values));
   };
+  const take = async (charges: ReadonlyArray<Charge>, now: number) =>
+    (await run(TAKE, charges, now)) as ReadonlyArray<string> | undefined;
   return {
     take: (charges, now) =>
       Effect.flatMap(
         Effect.promise(() => take(charges, now)),
         (held) => {
-          if (held === undefined) return fallback.take(charges, now);
+          if (held === undefined) {
+            countedByFallback.add(charges);
+            return fallback.take(charges, now);
+          }
           if (held.length === 0) return Effect.succeed(undefined);
           const waits = charges.map(({ perMinute }, i) => {
             const tokens = Number(held[i]);
@@ -59,5 +81,11 @@ export const makeRedisTokenBuckets = (
           return Effect.succeed(Math.max(...waits));
         },
       ),
+
+    // What cannot be given back because Redis went away meanwhile comes back as the buckets fill.
+    giveBack: (charges, now) =>
+      countedByFallback.has(charges)
+        ? fallback.giveBack(charges, now)
+        : Effect.asVoid(Effect.promise(() => run(GIVE_BACK, charges, now))),
   };
 };

@@ -37,6 +37,11 @@ export const ACCEPTED_EVENTS: Family = {
   help: "Events that were accepted, repetitions included",
 };
 
+export const LOAD_READ_FAILURES: Family = {
+  name: "tidemark_command_load_read_failures_total",
+  help: "Attempts at reading how much waits in the queue and in the log that failed or took too long",
+};
+
 export const QUEUE_COMMIT_DURATION = duration(
   "tidemark_queue_commit_duration_seconds",
   "Time until an accepted batch is committed to the queue, the wait for its group included",

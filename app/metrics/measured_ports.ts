@@ -48,8 +48,8 @@ export const measuredQueue = (queue: Queue["Service"], meters: Meters): Queue["S
 
   return {
     ...queue,
-    enqueue: (batch, lane) =>
-      Effect.tap(committing(queue.enqueue(batch, lane)), () =>
+    enqueue: (batch, priority) =>
+      Effect.tap(committing(queue.enqueue(batch, priority)), () =>
         Effect.sync(() => {
           requests();
           accepted(queuedIn(batch));

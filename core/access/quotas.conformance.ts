@@ -83,5 +83,56 @@ export const tokenBucketsConformance = (
     assert.is(await take(1, 10_000), 1);
   });
 
+  const giveBack = (events: number, at: number, perMinute = 60) =>
+    Effect.runPromise(opened.buckets.giveBack([{ name: "a", events, perMinute }], NOW + at));
+
+  test("what is given back can be taken again, and no more than that", async () => {
+    assert.is(await take(60, 0), undefined);
+    await giveBack(20, 0);
+    assert.is(await take(20, 0), undefined);
+    assert.is(await take(1, 0), 1);
+  });
+
+  test("a charge that was larger than the bucket leaves no debt when it is given back", async () => {
+    assert.is(await take(180, 0), undefined);
+    await giveBack(180, 0);
+    assert.is(await take(60, 0), undefined);
+    assert.is(await take(1, 0), 1);
+  });
+
+  test("nothing that is given back lifts a bucket above its brim", async () => {
+    // Nobody has taken anything.
+    await giveBack(1_000, 0);
+    assert.is(await take(60, 0), undefined);
+    assert.is(await take(1, 0), 1);
+    // It has filled by itself meanwhile.
+    await giveBack(60, 59_000);
+    assert.is(await take(60, 59_000), undefined);
+    assert.is(await take(1, 59_000), 1);
+  });
+
+  test("of two clocks that disagree neither fills a bucket by what it gives back", async () => {
+    assert.is(await take(60, 10_000), undefined);
+    await giveBack(10, 0);
+    assert.is(await take(10, 10_000), undefined);
+    assert.is(await take(1, 10_000), 1);
+    await giveBack(1, 20_000);
+    // One by one: ten have come in since, and one was given back.
+    for (let i = 0; i < 11; i++) assert.is(await take(1, 0), undefined, `${i}`);
+    assert.is(await take(1, 0), 1);
+    assert.is(await take(1, 20_000), 1);
+  });
+
+  test("of several charges all are given back", async () => {
+    const charges = [
+      { name: "a", events: 60, perMinute: 60 },
+      { name: "b", events: 600, perMinute: 600 },
+    ];
+    assert.is(await Effect.runPromise(opened.buckets.take(charges, NOW)), undefined);
+    await Effect.runPromise(opened.buckets.giveBack(charges, NOW));
+    assert.is(await take(60, 0), undefined);
+    assert.is(await take(600, 0, "b", 600), undefined);
+  });
+
   test.run();
 };

@@ -1,232 +1,313 @@
-import { Clock, Effect, Fiber } from "effect";
+import { Deferred, Effect, Exit, Fiber, Result } from "effect";
 import { TestClock } from "effect/testing";
+import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { makeFakeLog } from "../log/event_log.fixture.ts";
-import { EventLog } from "../log/event_log.ts";
-import { Projection } from "../projection/projection.ts";
-import { makeFakeQueue } from "../queue/queue.fixture.ts";
-import { type Backlog, Queue, QueueUnavailable } from "../queue/queue.ts";
+import { Client } from "../access/client.ts";
+import { ANYONE, type Principal } from "../access/principal.ts";
+import { type Charge, makeQuotas, NO_QUOTAS, type Quotas } from "../access/quotas.ts";
+import { type TokenBucket, bucketWith, tokensIn } from "../access/token_bucket.ts";
+import { BATCH_BYTES_MAX, bytesIn } from "../event/batch.ts";
+import { anEvent } from "../event/event.fixture.ts";
+import { type Priority, QueueFull, QueueUnavailable } from "../queue/queue.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
-import { Admission, type Load, makeAdmission, watchLoad } from "./admission.ts";
+import { makeAdmission } from "./admission.ts";
+import { aLoad } from "./capacity.fixture.ts";
+import { makeCapacity } from "./capacity.ts";
 
 const test = suite("admission");
 
 const LIMITS = { queuedMax: 1_000, laggingMax: 5_000 };
 
-const aLoad = (load: Partial<Load>): Load => ({
-  at: 0,
-  queued: 0,
-  queuedSeconds: 0,
-  deadLetters: 0,
-  appended: 0,
-  folded: 0,
-  ...load,
+const batchOf = (accountId: string, count: number) => ({
+  events: Array.from({ length: count }, (_, i) => anEvent({ accountId, eventId: `${i}` })),
+  duplicates: 0,
+  conflicts: 0,
 });
 
-test("at a bound it refuses, and one event below it does not", () => {
-  for (const [within, past] of [
-    [{ queued: 999 }, { queued: 1_000 }],
-    [
-      { appended: 7_999, folded: 3_000 },
-      { appended: 8_000, folded: 3_000 },
-    ],
-  ]) {
-    const admission = makeAdmission(LIMITS);
-    admission.observe(aLoad({ ...within }));
-    assert.is(admission.refusal(0), undefined);
-    admission.observe(aLoad({ ...past, at: 250 }));
-    assert.is(admission.refusal(250)?._tag, "QueueFull");
-    admission.observe(aLoad({ ...within, at: 500 }));
-    assert.is(admission.refusal(500), undefined);
-  }
-});
-
-test("before anything is known, and when nothing is known any more, nobody is refused", () => {
-  const admission = makeAdmission(LIMITS);
-  assert.is(admission.refusal(0), undefined);
-  admission.observe(aLoad({ queued: 5_000 }));
-  assert.ok(admission.refusal(0));
-  admission.observe(undefined);
-  assert.is(admission.refusal(0), undefined);
-});
-
-test("between two looks it counts what it lets in, and what that rate works off", () => {
-  const admission = makeAdmission(LIMITS);
-  admission.observe(aLoad({ at: 0, queued: 900, appended: 0 }));
-  admission.observe(aLoad({ at: 1_000, queued: 900, appended: 400 }));
-  admission.admit(99);
-  assert.is(admission.refusal(1_000), undefined);
-  admission.admit(1);
-  assert.is(admission.refusal(1_000)?._tag, "QueueFull");
-  // 400 a second are worked off.
-  assert.is(admission.refusal(1_250), undefined);
-  admission.admit(100);
-  assert.is(admission.refusal(1_250)?._tag, "QueueFull");
-  admission.observe(aLoad({ at: 1_500, queued: 700, appended: 500 }));
-  assert.is(admission.refusal(1_500), undefined);
-});
-
-test("without a look for long it lets in what is worked off in a second, and no more", () => {
-  const admission = makeAdmission(LIMITS);
-  admission.observe(aLoad({ at: 0, queued: 1_000, appended: 0 }));
-  admission.observe(aLoad({ at: 1_000, queued: 1_000, appended: 400 }));
-  admission.admit(400);
-  assert.is(admission.refusal(3_600_000)?._tag, "QueueFull");
-});
-
-test("a clock that was set back makes no room", () => {
-  const admission = makeAdmission(LIMITS);
-  admission.observe(aLoad({ at: 5_000, queued: 1_000, appended: 0 }));
-  admission.observe(aLoad({ at: 4_000, queued: 1_000, appended: 400 }));
-  assert.is(admission.refusal(3_000)?._tag, "QueueFull");
-});
-
-test("who is refused is told when there will be room, by how quickly the backlog drains", () => {
-  for (const [what, loads, seconds] of [
-    [
-      "it got 100 smaller in a second, and is 500 above its room",
-      [
-        [1_500, 0],
-        [1_400, 0],
-      ],
-      5,
-    ],
-    [
-      "as much comes in as is appended",
-      [
-        [1_400, 0],
-        [1_400, 100],
-      ],
-      5,
-    ],
-    [
-      "there is room at once",
-      [
-        [1_000, 0],
-        [1_000, 100_000],
-      ],
-      1,
-    ],
-    [
-      "nothing is done",
-      [
-        [1_400, 7],
-        [1_400, 7],
-      ],
-      60,
-    ],
-    [
-      "it would take hours",
-      [
-        [1_000_000, 0],
-        [1_000_000, 1],
-      ],
-      60,
-    ],
-  ] as const) {
-    const admission = makeAdmission(LIMITS);
-    for (const [i, [queued, appended]] of loads.entries()) {
-      admission.observe(aLoad({ at: i * 1_000, queued, appended, folded: appended }));
+/** A quota of 100 events a minute for every account, and how much of it is left. */
+const countedQuotas = () => {
+  const buckets = new Map<string, TokenBucket>();
+  const perMinute = 100;
+  const change = (charges: ReadonlyArray<Charge>, sign: 1 | -1, now: number): void => {
+    for (const { name, events } of charges) {
+      const tokens = tokensIn(buckets.get(name), perMinute, now) + sign * events;
+      buckets.set(name, bucketWith(Math.min(perMinute, tokens), buckets.get(name), now));
     }
-    assert.is(admission.refusal(1_000)?.retryAfterSeconds, seconds, what);
-  }
-});
-
-test("the rate is that of the last seconds, and not that of a quiet hour before", () => {
-  const admission = makeAdmission(LIMITS);
-  admission.observe(aLoad({ at: 0, appended: 0 }));
-  admission.observe(aLoad({ at: 3_600_000, queued: 1_400, appended: 0 }));
-  admission.observe(aLoad({ at: 3_601_000, queued: 1_400, appended: 250, folded: 250 }));
-  assert.is(admission.refusal(3_601_000)?.retryAfterSeconds, 2);
-});
-
-interface Watched {
-  readonly backlog: Effect.Effect<Backlog, QueueUnavailable>;
-  readonly heads?: ReadonlyArray<ReturnType<typeof at>>;
-  readonly checkpoints?: ReadonlyArray<ReturnType<typeof at>>;
-}
-
-/** Watches a queue, a log and a projection that say so of themselves, in the background. */
-const startWatch = (
-  admission: Admission["Service"],
-  { backlog, heads = [], checkpoints = [] }: Watched,
-) => {
-  const unused = () => Effect.die("not needed");
-  return watchLoad.pipe(
-    Effect.provideService(Admission, admission),
-    Effect.provideService(Queue, { ...makeFakeQueue().service, backlog }),
-    Effect.provideService(EventLog, { ...makeFakeLog().service, heads: Effect.succeed(heads) }),
-    Effect.provideService(Projection, {
-      step: unused,
-      skip: unused,
-      lagging: unused(),
-      upkeep: unused(),
-      checkpoints: Effect.succeed(checkpoints),
-      lag: unused(),
-    }),
-    Effect.forkDetach,
+  };
+  const quotas = makeQuotas(
+    {
+      take: (charges, now) =>
+        Effect.sync(() => {
+          if (charges.some(({ name }) => tokensIn(buckets.get(name), perMinute, now) < 1)) return 9;
+          change(charges, -1, now);
+          return undefined;
+        }),
+      giveBack: (charges, now) => Effect.sync(() => change(charges, 1, now)),
+    },
+    () => perMinute,
   );
+  const left = (accountId: string) => tokensIn(buckets.get(`account:${accountId}`), perMinute, 0);
+  return { quotas, left };
 };
 
-test("a look that takes long is followed by a rest of its length in proportion, of a second at most", () =>
+const open = (quotas: Quotas = NO_QUOTAS, queued = 0) => {
+  const capacity = makeCapacity(LIMITS);
+  const know = (waiting: number, at = 0) =>
+    capacity.beginRead().succeed(aLoad({ at, queued: waiting }));
+  know(queued);
+  return { ...makeAdmission({ capacity, quotas }), capacity, know };
+};
+
+const accepted = () => Effect.succeed("a job");
+const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.result(effect), (result) =>
+    Result.isSuccess(result) ? "accepted" : result.failure._tag,
+  );
+
+test("what a key may not write, or is too large, is refused before anything is counted", () =>
   simulate(
     Effect.gen(function* () {
-      const admission = makeAdmission(LIMITS);
-      const looks: number[] = [];
-      const backlog = Effect.gen(function* () {
-        looks.push(yield* Clock.currentTimeMillis);
-        yield* Effect.sleep(looks.length === 1 ? 100 : 5_000);
-        return { events: 0, seconds: 0, deadLetters: 0 };
+      const { quotas, left } = countedQuotas();
+      const { admit, know } = open(quotas);
+      const binding = { _tag: "One", accountId: "a" } as const;
+      const key: Principal = { ...ANYONE, keyId: "key", accounts: binding };
+      const enqueue = () => Effect.die("asked");
+      const mixed = [...batchOf("a", 1).events, ...batchOf("b", 1).events];
+      const forbidden = admit({ events: mixed, duplicates: 0, conflicts: 0 }, key, enqueue);
+      assert.is(yield* tagOf(forbidden), "AccountsForbidden");
+      const [event] = batchOf("a", 1).events;
+      if (event === undefined) throw new Error("no event");
+      const metadata = "x".repeat(BATCH_BYTES_MAX - bytesIn([event]));
+      const sized = (text: string) => ({
+        events: [{ ...event, metadata: text }],
+        duplicates: 0,
+        conflicts: 0,
       });
-      const fiber = yield* startWatch(admission, { backlog });
-      for (let ms = 0; ms < 7_000; ms += 50) {
+      assert.is(yield* tagOf(admit(sized(`${metadata}x`), key, enqueue)), "BatchBytesExceeded");
+      know(1_000);
+      assert.is(yield* tagOf(admit(batchOf("a", 1), key, enqueue)), "QueueFull");
+      assert.is(left("a"), 100);
+      know(999);
+      assert.is(yield* tagOf(admit(sized(metadata), key, accepted)), "accepted");
+      assert.is(left("a"), 99);
+    }),
+  ));
+
+test("the bound holds whoever calls it, also between two loads and for what is being enqueued", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { admit } = open(NO_QUOTAS, 900);
+      const goOn = yield* Deferred.make<string>();
+      const waits = yield* Effect.forkChild(
+        admit(batchOf("a", 99), ANYONE, () => Deferred.await(goOn)),
+      );
+      yield* settled;
+      assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "accepted");
+      assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "QueueFull");
+      yield* Deferred.succeed(goOn, "a job");
+      assert.is(yield* Fiber.join(waits), "a job");
+      assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "QueueFull");
+    }),
+  ));
+
+for (const [how, error] of [
+  ["is refused by the queue", new QueueFull({ retryAfterSeconds: 1 })],
+  ["fails, and nobody knows whether it was committed", new QueueUnavailable({ cause: "away" })],
+] as const) {
+  test(`a batch that ${how} has spent nothing of its quota, however often it is sent`, () =>
+    simulate(
+      Effect.gen(function* () {
+        const { quotas, left } = countedQuotas();
+        const { admit } = open(quotas);
+        const refused = admit(batchOf("a", 60), ANYONE, () => Effect.fail(error));
+        for (let i = 0; i < 5; i++) assert.is(yield* tagOf(refused), error._tag);
+        assert.is(left("a"), 100);
+        assert.is(yield* tagOf(admit(batchOf("a", 60), ANYONE, accepted)), "accepted");
+        assert.is(left("a"), 40);
+      }),
+    ));
+}
+
+test("what is refused leaves its room to others, and what may have been committed does not until a load is read", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { quotas } = countedQuotas();
+      const { admit, know } = open(quotas, 500);
+      const failing = (error: QueueFull | QueueUnavailable) =>
+        tagOf(admit(batchOf("a", 499), ANYONE, () => Effect.fail(error)));
+      yield* failing(new QueueFull({ retryAfterSeconds: 1 }));
+      yield* failing(new QueueFull({ retryAfterSeconds: 1 }));
+      // 500 and 499, and one more finds the bound reached.
+      yield* failing(new QueueUnavailable({ cause: "away" }));
+      assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "accepted");
+      assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "QueueFull");
+      know(501);
+      assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "accepted");
+      // A quota that is used up takes no room either.
+      assert.is(yield* tagOf(admit(batchOf("c", 480), ANYONE, accepted)), "accepted");
+      assert.is(yield* tagOf(admit(batchOf("c", 480), ANYONE, accepted)), "QuotaExceeded");
+      assert.is(yield* tagOf(admit(batchOf("d", 1), ANYONE, accepted)), "accepted");
+    }),
+  ));
+
+test("whoever hangs up is charged for what is committed all the same, and not for what is not", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { quotas, left } = countedQuotas();
+      const { admit } = open(quotas);
+      for (const [account, outcome, expected] of [
+        ["a", Exit.succeed("a job"), 40],
+        ["b", Exit.fail(new QueueUnavailable({ cause: "away" })), 100],
+      ] as const) {
+        const goOn = yield* Deferred.make<string, QueueUnavailable>();
+        const waits = yield* Effect.forkChild(
+          admit(batchOf(account, 60), ANYONE, () => Deferred.await(goOn)),
+        );
         yield* settled;
-        yield* TestClock.adjust(50);
+        yield* Fiber.interrupt(waits);
+        assert.is(left(account), 40);
+        yield* Deferred.done(goOn, outcome);
+        yield* settled;
+        assert.is(left(account), expected);
       }
-      assert.equal(looks, [0, 500, 6_500]);
-      yield* Fiber.interrupt(fiber);
     }),
   ));
 
-test("the watch adds up what waits several times a second, and forgets it while the database is away", () =>
+test("one client that floods, over accounts without end, is refused long before anybody else is", () =>
   simulate(
     Effect.gen(function* () {
-      const admission = makeAdmission(LIMITS);
-      let backlog: Backlog | undefined = { events: 2_000, seconds: 3, deadLetters: 1 };
-      const fiber = yield* startWatch(admission, {
-        backlog: Effect.suspend(() =>
-          backlog === undefined
-            ? Effect.fail(new QueueUnavailable({ cause: "away" }))
-            : Effect.succeed(backlog),
-        ),
-        heads: [at(0, 30), at(1, 12)],
-        checkpoints: [at(0, 20), at(1, 12)],
-      });
-      yield* settled;
-      assert.equal(admission.load(), {
-        at: 0,
-        queued: 2_000,
-        queuedSeconds: 3,
-        deadLetters: 1,
-        appended: 42,
-        folded: 32,
-      });
-      assert.ok(admission.refusal(0));
-      backlog = { events: 10, seconds: 0, deadLetters: 1 };
-      yield* TestClock.adjust(250);
-      yield* settled;
-      assert.is(admission.refusal(250), undefined);
-      assert.is(admission.load()?.queued, 10);
-      backlog = undefined;
-      yield* TestClock.adjust(250);
-      yield* settled;
-      assert.is(admission.load(), undefined);
-      yield* Fiber.interrupt(fiber);
+      const { admit, refusal, capacity } = open();
+      const as = (client: string) => Effect.provideService(Client, client);
+      let accounts = 0;
+      const priorities = new Set<Priority>();
+      const flood = admit(
+        {
+          ...batchOf("", 0),
+          events: Array.from({ length: 10 }, () => anEvent({ accountId: `made up ${accounts++}` })),
+        },
+        ANYONE,
+        (priority) =>
+          Effect.as(
+            Effect.sync(() => priorities.add(priority)),
+            "a job",
+          ),
+      ).pipe(as("key:hostile"));
+      // Heavy first, while all of it drains.
+      for (let i = 0; i < 500; i++) {
+        yield* tagOf(flood);
+        yield* TestClock.adjust(10);
+        capacity.beginRead().succeed(aLoad({ at: i * 10 }));
+      }
+      assert.ok(priorities.has("low"));
+      // And now nothing drains any more.
+      let outcome = "accepted";
+      let floods = 0;
+      while (outcome === "accepted") {
+        outcome = yield* tagOf(flood);
+        floods++;
+      }
+      assert.is(outcome, "QueueFull");
+      assert.ok(floods * 10 <= LIMITS.queuedMax * 0.75 + 10, `${floods}`);
+      assert.ok(refusal(5_000, "key:hostile"));
+      assert.is(refusal(5_000, "key:other"), undefined);
+      for (let i = 0; i < 200; i++) {
+        const one = admit(batchOf(`quiet ${i}`, 1), ANYONE, accepted);
+        assert.is(yield* tagOf(as(`key:${i % 10}`)(one)), "accepted", `${i}`);
+        yield* tagOf(flood);
+      }
     }),
   ));
 
-const at = (shard: number, position: number) => ({ shard, position, generation: 1 });
+/** One thing that happens to an admission. */
+type Step =
+  | { readonly _tag: "Send"; readonly account: number; readonly count: number; readonly ends: End }
+  | { readonly _tag: "Load" }
+  | { readonly _tag: "Pass"; readonly ms: number };
+type End = "committed" | "full" | "away and committed" | "away" | "hangs up";
+
+test("whatever becomes of batches: the bound holds, and each quota has spent what is in the queue", () => {
+  const step = fc.oneof(
+    fc.record({
+      _tag: fc.constant("Send" as const),
+      account: fc.nat({ max: 2 }),
+      count: fc.integer({ min: 1, max: 90 }),
+      ends: fc.constantFrom<End>("committed", "full", "away and committed", "away", "hangs up"),
+    }),
+    fc.record({ _tag: fc.constant("Load" as const) }),
+    fc.record({ _tag: fc.constant("Pass" as const), ms: fc.integer({ min: 1, max: 2_000 }) }),
+  );
+  return fc.assert(
+    fc.asyncProperty(fc.array<Step>(step, { maxLength: 60 }), (steps) =>
+      simulate(
+        Effect.gen(function* () {
+          let charged = 0;
+          const spent = new Map<string, number>();
+          const quotas = makeQuotas(
+            {
+              take: (charges) =>
+                Effect.sync(() => {
+                  for (const { name, events } of charges) {
+                    spent.set(name, (spent.get(name) ?? 0) + events);
+                    charged += events;
+                  }
+                  return undefined;
+                }),
+              giveBack: (charges) =>
+                Effect.sync(() => {
+                  for (const { name, events } of charges) {
+                    spent.set(name, (spent.get(name) ?? 0) - events);
+                    charged -= events;
+                  }
+                }),
+            },
+            () => 1_000_000,
+          );
+          const { admit, know } = open(quotas);
+          // What the queue holds, and of it what its sender was told is not accepted as far as is known.
+          let inQueue = 0;
+          let untold = 0;
+          let now = 0;
+          for (const one of steps) {
+            if (one._tag === "Load") know(inQueue, now);
+            else if (one._tag === "Pass") {
+              yield* TestClock.adjust(one.ms);
+              now += one.ms;
+              know(inQueue, now);
+            } else {
+              const commit = Effect.sync(() => {
+                inQueue += one.count;
+                return "a job";
+              });
+              const away = Effect.fail(new QueueUnavailable({ cause: "away" }));
+              const ends: Record<End, Effect.Effect<string, QueueFull | QueueUnavailable>> = {
+                committed: commit,
+                full: Effect.fail(new QueueFull({ retryAfterSeconds: 1 })),
+                away,
+                "away and committed": Effect.andThen(commit, away),
+                "hangs up": Effect.andThen(Effect.yieldNow, commit),
+              };
+              const before = inQueue;
+              const fiber = yield* Effect.forkChild(
+                tagOf(admit(batchOf(`${one.account}`, one.count), ANYONE, () => ends[one.ends])),
+              );
+              if (one.ends === "hangs up") yield* Fiber.interrupt(fiber);
+              else yield* Fiber.await(fiber);
+              yield* settled;
+              if (one.ends === "away and committed") untold += inQueue - before;
+              // One batch may go past the bound, and none that comes when it is reached.
+              assert.ok(inQueue <= before || before < LIMITS.queuedMax);
+              assert.ok(inQueue < LIMITS.queuedMax + 90, `${inQueue}`);
+            }
+            assert.is(charged, inQueue - untold);
+          }
+          for (const left of spent.values()) assert.ok(left >= 0);
+        }),
+      ),
+    ),
+    { numRuns: 60 },
+  );
+});
 
 test.run();

@@ -1,187 +1,106 @@
-import { Clock, Context, Effect, Option } from "effect";
+import { Cause, Clock, Context, Effect, Exit, Fiber, Result } from "effect";
 
-import { EventLog } from "../log/event_log.ts";
-import { Projection } from "../projection/projection.ts";
-import { type Lane, Queue, QueueFull } from "../queue/queue.ts";
+import { Client } from "../access/client.ts";
+import { covers, type Principal } from "../access/principal.ts";
+import type { QuotaExceeded, Quotas } from "../access/quotas.ts";
+import { type Batch, BATCH_BYTES_MAX, bytesIn } from "../event/batch.ts";
+import type { JobId, Priority, QueueFull, QueueUnavailable } from "../queue/queue.ts";
+import type { Capacity, Refusal } from "./capacity.ts";
+import { AccountsForbidden, BatchBytesExceeded } from "./errors.ts";
+import { makePriorities } from "./priorities.ts";
 
-/** Past these bounds nothing more is accepted, so that nothing that was accepted waits without end. */
-export interface AdmissionLimits {
-  /** The most events that may wait in the queue. */
-  readonly queuedMax: number;
-  /** The most events that may be in the log and not in the summaries. */
-  readonly laggingMax: number;
-}
+/** Stores a batch in the queue. */
+type Enqueue<R> = (priority: Priority) => Effect.Effect<JobId, QueueFull | QueueUnavailable, R>;
 
-/** What was accepted and is not counted yet, at one moment. */
-export interface Load {
-  /** Milliseconds since the Unix epoch. */
-  readonly at: number;
-  /** Events that wait in the queue. */
-  readonly queued: number;
-  /** Age of the oldest job that waits, in seconds. */
-  readonly queuedSeconds: number;
-  /** Jobs whose every attempt failed. */
-  readonly deadLetters: number;
-  /** Events in the log. */
-  readonly appended: number;
-  /** Events that the summaries count. */
-  readonly folded: number;
-}
-
-/** Decides whether there is room for more. */
+/** The one place that decides whether a batch is accepted, whoever brings it. */
 export class Admission extends Context.Service<
   Admission,
   {
     /**
-     * Why nothing more is accepted now (milliseconds since the Unix epoch), or undefined; what waits behind others is refused at half of a bound.
-     * Asked before a request is read, so that saying no costs nearly nothing: under a flood that is what most of the work would be.
+     * Why nothing of a client is accepted now, or undefined. Asked before a request is read, so that to refuse costs
+     * nearly nothing: under a flood that is most of the work. `admit` decides all the same.
+     *
+     * @param now milliseconds since the Unix epoch
+     * @param client as `Client` names it
      */
-    readonly refusal: (now: number, lane?: Lane) => QueueFull | undefined;
-    /** Takes note of events that were let in, which the next load will show. */
-    readonly admit: (events: number) => void;
-    /** Takes note of a load; undefined when it is not known, and then nobody is refused. */
-    readonly observe: (load: Load | undefined) => void;
-    /** The load that was noted last. */
-    readonly load: () => Load | undefined;
+    readonly refusal: (now: number, client: string) => Refusal | undefined;
+    /**
+     * Enqueues a batch if it may be, and takes back what it counted if it is not enqueued. It looks at rights, size,
+     * priority and the bounds of that priority, and last at quotas, the only ones that may have to ask another server.
+     *
+     * When the outcome of `enqueue` is not known (`QueueUnavailable`: the commit may have happened) the quota is given
+     * back, since a client is told to send the same events again, and is charged for them then. The events count
+     * against the bound until a later load shows whether they are there. When the fiber is interrupted `enqueue` goes
+     * on, and the quota follows its outcome: whoever hangs up early gets nothing for free.
+     *
+     * @errors `AccountsForbidden`, `BatchBytesExceeded`, `QuotaExceeded` when the sender is at fault; `QueueFull`,
+     *   `QueueUnavailable` when nobody is
+     */
+    readonly admit: <R>(
+      batch: Batch,
+      principal: Principal,
+      enqueue: Enqueue<R>,
+    ) => Effect.Effect<
+      JobId,
+      AccountsForbidden | BatchBytesExceeded | QuotaExceeded | QueueFull | QueueUnavailable,
+      R
+    >;
   }
 >()("tidemark/command/Admission") {}
 
-/** Over how long the rate is taken at which a backlog drains. */
-const RATE_OVER_MS = 5_000;
+export interface AdmissionOptions {
+  readonly capacity: Capacity;
+  readonly quotas: Quotas;
+}
 
-/** Where a backlog has to be for the next try, as a share of its bound: some room, and not one place. */
-const ROOM = 0.9;
+export const makeAdmission = ({ capacity, quotas }: AdmissionOptions): Admission["Service"] => {
+  const priorities = makePriorities();
 
-/** Longer than this nobody is sent away. */
-const RETRY_AFTER_MAX_SECONDS = 60;
-
-export const makeAdmission = ({ queuedMax, laggingMax }: AdmissionLimits): Admission["Service"] => {
-  let recent: ReadonlyArray<Load> = [];
-  /** Events that were let in since the last look. */
-  let admitted = 0;
-  let refusals: Partial<Record<Lane, QueueFull>> = {};
-
-  const queue: Bound = {
-    max: queuedMax,
-    backlog: ({ queued }) => queued,
-    done: ({ appended }) => appended,
-  };
-  const lag: Bound = {
-    max: laggingMax,
-    backlog: ({ appended, folded }) => appended - folded,
-    done: ({ folded }) => folded,
-  };
-
-  /** Events of a backlog that were lately worked off in a millisecond. */
-  const rateOf = ({ backlog, done }: Bound): number => {
-    const [first] = recent;
-    const last = recent.at(-1);
-    if (first === undefined || last === undefined || last.at <= first.at) return 0;
-    const worked = Math.max(done(last) - done(first), backlog(first) - backlog(last));
-    return Math.max(worked, 0) / (last.at - first.at);
-  };
-
-  /**
-   * What waits in the queue by now: what the last look found, and what was let in since, less what is worked off
-   * meanwhile. So a flood is let in as fast as it drains, and not in a wave after each look.
-   */
-  const queuedBy = (now: number, last: Load): number => {
-    const since = Math.min(Math.max(now - last.at, 0), WATCH_REST_MAX_MS);
-    return last.queued + admitted - rateOf(queue) * since;
-  };
-
-  /** How long until there is room, at the rate at which a backlog is worked off. */
-  const secondsUntilRoom = (bound: Bound, backlog: number, lane: Lane): number => {
-    if (recent.length === 1) return 1;
-    const wait = (backlog - bound.max * SHARE[lane] * ROOM) / rateOf(bound) / 1_000;
-    return Math.min(Math.max(Math.ceil(wait), 1), RETRY_AFTER_MAX_SECONDS);
-  };
-
-  const refusal = (now: number, lane: Lane = "normal"): QueueFull | undefined => {
-    const last = recent.at(-1);
-    if (last === undefined) return undefined;
-    const backlogs = [
-      [queue, queuedBy(now, last)],
-      [lag, lag.backlog(last)],
-    ] as const;
-    const full = backlogs.find(([{ max }, backlog]) => backlog >= max * SHARE[lane]);
-    if (full === undefined) return undefined;
-    // Until the next look all are told the same.
-    return (refusals[lane] ??= new QueueFull({
-      retryAfterSeconds: secondsUntilRoom(...full, lane),
-    }));
+  /** Charges a batch, and gives back the charge unless the batch is enqueued. */
+  const charged = <R>(
+    batch: Batch,
+    principal: Principal,
+    enqueue: Effect.Effect<JobId, Refusal, R>,
+  ) => {
+    const charges = quotas.chargesOf(principal, batch);
+    if (charges.length === 0) return enqueue;
+    const orGiveBack = Effect.onExit(enqueue, (exit) =>
+      Exit.isSuccess(exit) ? Effect.void : quotas.giveBack(charges),
+    );
+    // Detached, so that its outcome is known also when nobody waits for it any more.
+    const begun = Effect.andThen(quotas.take(charges), Effect.forkDetach(orGiveBack));
+    return Effect.flatMap(Effect.uninterruptible(begun), Fiber.join);
   };
 
   return {
-    refusal,
-    load: () => recent.at(-1),
-    admit: (events) => {
-      admitted += events;
-    },
-    observe: (load) => {
-      recent = load === undefined ? [] : [...recent.filter(isWithin(load.at)), load];
-      admitted = 0;
-      refusals = {};
-    },
+    refusal: (now, client) => capacity.refusal(now, priorities.best(client, now)),
+
+    admit: Effect.fnUntraced(function* (batch, principal, enqueue) {
+      const { events } = batch;
+      if (!events.every(({ accountId }) => covers(principal, accountId))) {
+        return yield* new AccountsForbidden();
+      }
+      const bytes = bytesIn(events);
+      if (bytes > BATCH_BYTES_MAX) return yield* new BatchBytesExceeded({ bytes });
+      const now = yield* Clock.currentTimeMillis;
+      const priority = priorities.of(yield* Client, events, now);
+      const refusal = capacity.refusal(now, priority);
+      if (refusal !== undefined) return yield* Effect.fail(refusal);
+      return yield* Effect.acquireUseRelease(
+        Effect.sync(() => capacity.reserve(events.length)),
+        () => charged(batch, principal, enqueue(priority)),
+        (_, exit) =>
+          Effect.sync(() =>
+            capacity.settle(events.length, isRefused(exit) ? "refused" : "enqueued"),
+          ),
+      );
+    }),
   };
 };
 
-/** Which share of a bound each lane may fill: the rest is kept for those who send little. */
-const SHARE: Readonly<Record<Lane, number>> = { normal: 1, behind: 0.5 };
-
-interface Bound {
-  readonly max: number;
-  readonly backlog: (load: Load) => number;
-  /** Grows by what is worked off, and tells the rate even while as much comes in. */
-  readonly done: (load: Load) => number;
-}
-
-const isWithin =
-  (now: number) =>
-  ({ at }: Load): boolean =>
-    at > now - RATE_OVER_MS;
-
-/** How long the watch rests between two looks, at least: meanwhile each process knows what it let in, and not what others did. */
-const WATCH_REST_MS = 250;
-
-/** A look takes at most this share of the time, however long a long queue takes to add up. */
-const WATCH_SHARE = 0.25;
-
-/** How long it rests at most: nobody is to be refused for long for a lack of room that is over. */
-const WATCH_REST_MAX_MS = 1_000;
-
-/** Keeps an admission informed, until interrupted. */
-export const watchLoad = Effect.gen(function* () {
-  const admission = yield* Admission;
-  const look = Effect.gen(function* () {
-    const since = yield* Clock.currentTimeMillis;
-    // While the database is away nobody is refused here: to accept will fail by itself.
-    admission.observe(Option.getOrUndefined(yield* Effect.option(readLoad)));
-    const took = (yield* Clock.currentTimeMillis) - since;
-    const rest = Math.min(took / WATCH_SHARE, WATCH_REST_MAX_MS);
-    yield* Effect.sleep(Math.max(WATCH_REST_MS, rest));
-  });
-  return yield* Effect.forever(look);
-});
-
-const readLoad = Effect.gen(function* () {
-  const queue = yield* Queue;
-  const log = yield* EventLog;
-  const projection = yield* Projection;
-  const { events, seconds, deadLetters } = yield* queue.backlog;
-  // Before the heads: the lag may look smaller than it is for a moment, and is never below zero.
-  const checkpoints = yield* projection.checkpoints;
-  const heads = yield* log.heads;
-  const load: Load = {
-    at: yield* Clock.currentTimeMillis,
-    queued: events,
-    queuedSeconds: seconds,
-    deadLetters,
-    appended: sumOf(heads),
-    folded: sumOf(checkpoints),
-  };
-  return load;
-});
-
-const sumOf = (places: ReadonlyArray<{ readonly position: number }>): number =>
-  places.reduce((sum, { position }) => sum + position, 0);
+/** Whether a batch is certainly not in the queue. */
+const isRefused = (exit: Exit.Exit<unknown, QuotaExceeded | Refusal>): boolean => {
+  if (Exit.isSuccess(exit)) return false;
+  const error = Cause.findError(exit.cause);
+  return Result.isSuccess(error) && error.success._tag !== "QueueUnavailable";
+};

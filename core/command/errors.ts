@@ -15,6 +15,11 @@ export class BatchTooLarge extends Data.TaggedError("BatchTooLarge")<{
   readonly events: number;
 }> {}
 
+/** The events of the batch take more than `BATCH_BYTES_MAX` bytes together once they are decoded. */
+export class BatchBytesExceeded extends Data.TaggedError("BatchBytesExceeded")<{
+  readonly bytes: number;
+}> {}
+
 /** At least one event of the batch is invalid, so nothing of the batch is recorded. */
 export class EventInvalid extends Data.TaggedError("EventInvalid")<{
   /** The first `ISSUES_MAX` issues, in the order of the events. */

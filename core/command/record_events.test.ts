@@ -3,23 +3,32 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { ANYONE } from "../access/principal.ts";
+import { ANYONE, type Principal } from "../access/principal.ts";
+import { NO_QUOTAS } from "../access/quotas.ts";
 import { NOW, rulesWith, sentEvent } from "../event/decode.fixture.ts";
 import { EventRules } from "../event/rules.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { type FakeQueue, makeFakeQueue } from "../queue/queue.fixture.ts";
 import { Queue, QueueFull, QueueUnavailable } from "../queue/queue.ts";
 import { simulate } from "../simulate.fixture.ts";
+import { Admission, makeAdmission } from "./admission.ts";
+import { knownCapacity } from "./capacity.fixture.ts";
 import { recordEvents } from "./record_events.ts";
 
 const test = suite("recordEvents");
+
+const admission = makeAdmission({ capacity: knownCapacity(), quotas: NO_QUOTAS });
+
+/** The command, with room for everything. */
+const record = (input: unknown, principal: Principal = ANYONE) =>
+  Effect.provideService(recordEvents(input, principal), Admission, admission);
 
 /** Sends a body at NOW, and answers what came of it. */
 const sent = (queue: FakeQueue["service"], input: unknown) =>
   simulate(
     Effect.andThen(
       TestClock.setTime(NOW),
-      Effect.result(Effect.provideService(recordEvents(input, ANYONE), Queue, queue)),
+      Effect.result(Effect.provideService(record(input), Queue, queue)),
     ),
   );
 const refusedWith = (result: Result.Result<unknown, { readonly _tag: string }>): string =>
@@ -84,7 +93,7 @@ test("the service's clock decides what lies in the future", async () => {
 test("the service's rules decide which types are allowed", async () => {
   const rules = rulesWith({ types: new Set(["refund"]) });
   const command = (type: string) =>
-    Effect.result(recordEvents({ events: [sentEvent({ type })] }, ANYONE)).pipe(
+    Effect.result(record({ events: [sentEvent({ type })] })).pipe(
       Effect.provideService(EventRules, rules),
       Effect.provideService(Queue, makeFakeQueue().service),
     );

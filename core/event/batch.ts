@@ -12,6 +12,31 @@ export interface Batch {
   readonly conflicts: number;
 }
 
+/** What an event takes beside its texts, in bytes: the object, its numbers, and its place in arrays. */
+const EVENT_OVERHEAD_BYTES = 200;
+
+/**
+ * The most bytes of the events of one batch. A request of 1 MiB is below it, unless its numbers are longer in full
+ * than as they were sent (`1e20`).
+ */
+export const BATCH_BYTES_MAX = 2 * 1024 * 1024;
+
+/** About how many bytes an event takes in memory, and as text: a byte a character. */
+const bytesOf = ({ accountId, eventId, userId, type, metadata }: Event): number =>
+  EVENT_OVERHEAD_BYTES +
+  accountId.length +
+  eventId.length +
+  userId.length +
+  type.length +
+  (metadata?.length ?? 0);
+
+/** About how many bytes these events take together. */
+export const bytesIn = (events: ReadonlyArray<Event>): number => {
+  let bytes = 0;
+  for (const event of events) bytes += bytesOf(event);
+  return bytes;
+};
+
 /** How many events the sender was told are queued. */
 export const queuedIn = (batch: Batch): number =>
   batch.events.length + batch.duplicates + batch.conflicts;

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 
 import type { Batch } from "../event/batch.ts";
 import { anEvent, eventStream } from "../event/event.fixture.ts";
-import type { Counts, Job, JobStatus, Queue } from "./queue.ts";
+import { type Counts, type Job, type JobStatus, PRIORITIES, type Queue } from "./queue.ts";
 
 export interface OpenedQueue {
   readonly queue: Queue["Service"];
@@ -219,11 +219,11 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     );
   });
 
-  test("what waits behind is handed out after all that does not, and in its order", async () => {
-    const lanes = ["behind", "normal", "behind", "normal"] as const;
+  test("what has a lower priority is handed out after all that has a higher one, and in its order", async () => {
+    const priorities = ["lowest", "low", "normal", "lowest", "low", "normal"] as const;
     const ids: string[] = [];
-    for (const [i, lane] of lanes.entries()) {
-      ids.push(await Effect.runPromise(opened.queue.enqueue(batchOf(String(i)), lane)));
+    for (const [i, priority] of priorities.entries()) {
+      ids.push(await Effect.runPromise(opened.queue.enqueue(batchOf(String(i)), priority)));
     }
     const taken: string[] = [];
     for (;;) {
@@ -231,20 +231,25 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
       if (jobs.length === 0) break;
       taken.push(...jobs.map(({ id }) => id));
     }
-    assert.equal(taken, [ids[1], ids[3], ids[0], ids[2]]);
+    assert.equal(
+      taken,
+      [2, 5, 1, 4, 0, 3].map((i) => ids[i]),
+    );
   });
 
-  test("lanes that are enqueued at once each keep their ids", async () => {
-    const lanes = Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? "behind" : "normal"));
+  test("batches of several priorities that are enqueued at once each keep their ids", async () => {
+    const priorities = Array.from({ length: 40 }, (_, i) => PRIORITIES[i % 3] ?? "normal");
     const ids = await Promise.all(
-      lanes.map((lane, i) => Effect.runPromise(opened.queue.enqueue(batchOf(String(i)), lane))),
+      priorities.map((priority, i) =>
+        Effect.runPromise(opened.queue.enqueue(batchOf(String(i)), priority)),
+      ),
     );
     const byId = new Map(
       (await takeAll()).map((job) => [job.id, job.batch.events[0]?.eventId] as const),
     );
     assert.equal(
       ids.map((id) => byId.get(id)),
-      lanes.map((_, i) => String(i)),
+      priorities.map((_, i) => String(i)),
     );
   });
 

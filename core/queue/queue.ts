@@ -54,8 +54,9 @@ export interface JobStatus extends Counts {
   readonly failure: string | null;
 }
 
-/** Where a batch waits: `behind` is handed out only while nothing `normal` waits. */
-export type Lane = "normal" | "behind";
+/** How a batch waits: one of a lower priority is handed out only while none of a higher one waits. */
+export const PRIORITIES = ["normal", "low", "lowest"] as const;
+export type Priority = (typeof PRIORITIES)[number];
 
 /** What waits in the queue, and what nobody works on any more. */
 export interface Backlog {
@@ -72,7 +73,7 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
   readonly retryAfterSeconds: number;
 }> {}
 
-/** The queue cannot be reached. Nothing was accepted as far as is known; the same events may be sent again. */
+/** The queue cannot be reached, or its backlog is not known. Nothing was accepted as far as is known; the same events may be sent again. */
 export class QueueUnavailable extends Data.TaggedError("QueueUnavailable")<{
   readonly cause: unknown;
 }> {}
@@ -87,9 +88,9 @@ export class Queue extends Context.Service<
     /** Stores a batch; succeeds only after it is committed. */
     readonly enqueue: (
       batch: Batch,
-      lane?: Lane,
+      priority?: Priority,
     ) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
-    /** Hands out at most about `eventsMax` events' worth of jobs, by lane and then oldest first; empty when none waits. */
+    /** Hands out at most about `eventsMax` events' worth of jobs, by priority and then oldest first; empty when none waits. */
     readonly take: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
     /**
      * Says that these jobs are still being worked on. Without it for some seconds their worker counts as

@@ -10,7 +10,9 @@ import { makeMemoryProjection } from "../../adapters/memory/projection.ts";
 import { makeMemoryQueue, type MemoryJobs } from "../../adapters/memory/queue.ts";
 import { makeMemoryStore } from "../../adapters/memory/store.ts";
 import { makeMemorySummaries } from "../../adapters/memory/summaries.ts";
+import { NO_QUOTAS, type Quotas } from "../../core/access/quotas.ts";
 import { Admission, makeAdmission } from "../../core/command/admission.ts";
+import { type Capacity, makeCapacity } from "../../core/command/capacity.ts";
 import { AccountEvents } from "../../core/log/account_events.ts";
 import { appendJobs } from "../../core/log/append_jobs.ts";
 import { EventLog } from "../../core/log/event_log.ts";
@@ -43,11 +45,11 @@ export interface MemoryServices {
   readonly settle: () => Promise<number>;
 }
 
-export const makeMemoryServices = (): MemoryServices => {
+export const makeMemoryServices = (quotas: Quotas = NO_QUOTAS): MemoryServices => {
   const store = makeMemoryStore(SHARDS);
   const jobs: MemoryJobs = new Map();
   const services = Context.empty().pipe(
-    Context.add(Admission, makeAdmission({ queuedMax: 1_000_000, laggingMax: 1_000_000 })),
+    Context.add(Admission, makeAdmission({ capacity: idle(), quotas })),
     Context.add(
       Queue,
       makeMemoryQueue({ queued: makeSignals().queued, leaseMs: 60_000, retriesMax: 2 }, jobs),
@@ -61,6 +63,13 @@ export const makeMemoryServices = (): MemoryServices => {
     Context.add(AccountEvents, makeMemoryAccountEvents(store)),
   );
   return { services, settle: () => Effect.runPromiseWith(services)(settle) };
+};
+
+/** Nothing waits as far as is known, and nobody looks again. */
+const idle = (): Capacity => {
+  const capacity = makeCapacity({ queuedMax: 1_000_000, laggingMax: 1_000_000 });
+  capacity.beginRead().succeed({ at: Number.MAX_SAFE_INTEGER, queued: 0, appended: 0, folded: 0 });
+  return capacity;
 };
 
 /** As long as nothing is known of the checkpoints, nothing that was read may be given again. */

@@ -48,6 +48,7 @@ export const eventOperations = (
       "BatchMalformed",
       "BatchEmpty",
       "BatchTooLarge",
+      "BatchBytesExceeded",
       "EventInvalid",
       "AccountsForbidden",
       "BodyTooLarge",

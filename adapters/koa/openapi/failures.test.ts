@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { ApiKeysUnavailable } from "../../../core/access/access.ts";
-import { QuotaExceeded } from "../../../core/access/quotas.ts";
+import { NO_QUOTAS, QuotaExceeded } from "../../../core/access/quotas.ts";
 import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
 import { LogUnavailable } from "../../../core/log/event_log.ts";
 import type { DeadLetters } from "../../../core/queue/dead_letters.ts";
@@ -31,6 +31,7 @@ const queueAway = Effect.fail(new QueueUnavailable({ cause }));
 const logAway = Effect.fail(new LogUnavailable({ cause }));
 const keysAway = Effect.fail(new ApiKeysUnavailable({ cause }));
 const full = new QueueFull({ retryAfterSeconds: 2 });
+const A_CHARGE = { name: "account:acme", events: 1, perMinute: 60 };
 const overQuota = Effect.fail(new QuotaExceeded({ retryAfterSeconds: 2 }));
 
 const lettersThat = (
@@ -132,7 +133,7 @@ const FAULTS: ReadonlyArray<{
   },
   {
     title: "a quota that is used up",
-    options: { quotas: { take: () => overQuota } },
+    options: { quotas: { ...NO_QUOTAS, chargesOf: () => [A_CHARGE], take: () => overQuota } },
     status: 429,
     operationIds: ["recordEvents"],
   },

@@ -3,11 +3,13 @@ import { QuotaExceeded } from "../../../core/access/quotas.ts";
 import { BATCH_EVENTS_MAX } from "../../../core/command/decode_batch.ts";
 import {
   AccountsForbidden,
+  BatchBytesExceeded,
   BatchEmpty,
   BatchMalformed,
   BatchTooLarge,
   EventInvalid,
 } from "../../../core/command/errors.ts";
+import { BATCH_BYTES_MAX } from "../../../core/event/batch.ts";
 import { LogUnavailable } from "../../../core/log/event_log.ts";
 import { POINTS_MAX, TimeseriesTooLarge } from "../../../core/query/account_timeseries.ts";
 import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
@@ -37,6 +39,7 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   ScopeMissing: { _tag: "ScopeMissing", scope: "read" },
   AccountForbidden: { _tag: "AccountForbidden" },
   AccountsForbidden: new AccountsForbidden(),
+  BatchBytesExceeded: new BatchBytesExceeded({ bytes: BATCH_BYTES_MAX + 1 }),
   HostForbidden: { _tag: "HostForbidden" },
   RateLimited: { _tag: "RateLimited", retryAfterSeconds: 42 },
   QuotaExceeded: new QuotaExceeded({ retryAfterSeconds: 9 }),

@@ -91,10 +91,16 @@ const post = Effect.fnUntraced(function* (
   return Option.isNone(answer) ? UNKNOWN : outcomeOf(answer.value);
 });
 
+/** What says nothing of an earlier attempt at the same request. */
+const MAY_BE_SENT_AGAIN: ReadonlySet<string> = new Set([
+  "QueueUnavailable",
+  "QueueFull",
+  "QuotaExceeded",
+]);
+
 const outcomeOf = (
   answer: Result.Result<Accepted, Effect.Error<ReturnType<typeof recordEvents>>>,
 ): Outcome => {
   if (Result.isSuccess(answer)) return { _tag: "Accepted", accepted: answer.success };
-  const { _tag } = answer.failure;
-  return _tag === "QueueUnavailable" || _tag === "QueueFull" ? UNKNOWN : { _tag: "Rejected" };
+  return MAY_BE_SENT_AGAIN.has(answer.failure._tag) ? UNKNOWN : { _tag: "Rejected" };
 };

@@ -10,7 +10,9 @@ export type Rule =
   | "summaries count the log"
   | "a summary is of a state of the log"
   | "only what cannot be stored is dead"
-  | "the counts of jobs add up";
+  | "the counts of jobs add up"
+  | "nothing is accepted while nobody knows how much waits"
+  | "quotas spend what is accepted";
 
 /** A rule that does not hold, and where. */
 export interface Complaint {

@@ -62,6 +62,10 @@ export interface Conditions {
   readonly leaseMs: number;
   readonly retriesMax: number;
   readonly stallMaxMs: number;
+  /** The most events that may wait before more are refused. */
+  readonly queuedMax: number;
+  /** The quota of each account; undefined for none. */
+  readonly eventsPerMinute: number | undefined;
   readonly takeEventsMax: number;
   readonly stepEventsMax: number;
   /** Whether summaries are read, and kept, while all this happens. */
@@ -87,6 +91,8 @@ export const drawConditions = (random: SeededRandom): Conditions => {
     leaseMs: calm ? LEASE_MS : random.pick([500, 2_000, LEASE_MS]),
     retriesMax: random.between(0, 3),
     stallMaxMs: random.pick([2_000, 10_000, 10_000, 120_000]),
+    queuedMax: random.pick([40, 200, 1_000_000, 1_000_000]),
+    eventsPerMinute: random.pick([undefined, undefined, 100, 1_000]),
     takeEventsMax: random.pick([1, 10, 4_000]),
     stepEventsMax: random.pick([1, 5, 5, 10_000, 10_000]),
     reads: random.chance(0.4),

@@ -8,6 +8,8 @@ export interface Fleet {
   /** One of the processes that take requests now. */
   readonly any: () => Process | undefined;
   readonly running: () => ReadonlyArray<Process>;
+  /** All that there ever were, also those that died. */
+  readonly started: () => ReadonlyArray<Process>;
   /** Those that were stopped and had to end what they had in hand. */
   readonly stopped: () => ReadonlyArray<Process>;
 }
@@ -42,6 +44,7 @@ export const startFleet = Effect.fnUntraced(function* (world: World) {
   const fleet: Fleet = {
     any: () => (running.size === 0 ? undefined : random.pick([...running])),
     running: () => [...running],
+    started: () => started,
     stopped: () => started.filter((process) => !running.has(process) && process.isAlive()),
   };
   return fleet;

@@ -1,3 +1,5 @@
+import type { Quotas } from "../../../core/access/quotas.ts";
+import type { Capacity } from "../../../core/command/capacity.ts";
 import type { Horizon } from "../../../core/query/horizon.ts";
 import type { Backend } from "./backend.fixture.ts";
 import type { Rule } from "./complaint.fixture.ts";
@@ -10,6 +12,9 @@ export interface Plant {
   readonly backend?: (backend: Backend) => Backend;
   /** What one process calls, replaced by something that calls wrongly. */
   readonly ports?: (ports: Ports, wire: Wire, backend: Backend) => Ports;
+  /** What bounds senders, and what bounds the backlog. */
+  readonly quotas?: (quotas: Quotas) => Quotas;
+  readonly capacity?: (capacity: Capacity) => Capacity;
   /** What a process knows of the projection. */
   readonly horizon?: (horizon: Horizon) => Horizon;
 }

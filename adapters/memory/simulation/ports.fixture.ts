@@ -102,7 +102,13 @@ const queueOver = ({ wire, backend, random, conditions }: PortsOptions): Queue["
         tell: () => jobs.map(({ id }) => nameOf(id)).join(", "),
       }),
     find: backend.queue.find,
-    backlog: backend.queue.backlog,
+    backlog: wire.call({
+      station: "queue",
+      name: "backlog",
+      effect: backend.queue.backlog,
+      away,
+      tell: () => undefined,
+    }),
   };
 
   function attemptAt({ id, retries }: Job): string {

@@ -1,5 +1,9 @@
 import { Clock, Context, Effect, Fiber, Latch } from "effect";
 
+import { makeQuotas, type TokenBuckets } from "../../../core/access/quotas.ts";
+import { Admission, makeAdmission } from "../../../core/command/admission.ts";
+import { makeCapacity, UNKNOWN_MAX_MS } from "../../../core/command/capacity.ts";
+import { watchLoad } from "../../../core/command/watch_load.ts";
 import { EventLog } from "../../../core/log/event_log.ts";
 import { Invalidations } from "../../../core/projection/invalidations.ts";
 import { type Checkpoint, Projection } from "../../../core/projection/projection.ts";
@@ -26,7 +30,25 @@ export interface Roles {
   readonly projector: boolean;
 }
 
-type Services = Queue | EventLog | Projection | Invalidations | Signals | Summaries | SummaryCache;
+type Services =
+  | Admission
+  | Queue
+  | EventLog
+  | Projection
+  | Invalidations
+  | Signals
+  | Summaries
+  | SummaryCache;
+
+/** What the admission of a process has done. */
+export interface Admitted {
+  /** Events that quotas were charged for, less those that were given back. */
+  readonly charged: number;
+  /** Events of the batches that were enqueued, where there are quotas. */
+  readonly enqueued: number;
+  /** Batches that were let in while the process could not know how much waits. */
+  readonly blind: ReadonlyArray<string>;
+}
 
 /** One process of the service: the loops of core, behind a wire of its own. */
 export interface Process extends Caller {
@@ -43,6 +65,7 @@ export interface Process extends Caller {
   readonly ended: Effect.Effect<void>;
   /** The checkpoint of a shard that what it answers from now on must not be behind. */
   readonly knows: (shard: number) => number;
+  readonly admitted: () => Admitted;
   /** The loops that have come to an end. */
   readonly endedLoops: () => ReadonlyArray<string>;
   readonly loops: number;
@@ -82,8 +105,47 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
   const wired = makePorts({ wire, backend, random, conditions, faults });
   const ports = plant.ports?.(wired, wire, backend) ?? wired;
   const signals = makeSignals();
-  const enqueue: Queue["Service"]["enqueue"] = (batch) =>
-    Effect.tap(ports.queue.enqueue(batch), () => signals.queued.raise);
+
+  let charged = 0;
+  let enqueued = 0;
+  const blind: string[] = [];
+  /** When the last load was read, of which the heads of the log are the end. */
+  let readAt = Number.NEGATIVE_INFINITY;
+  const now = () => clock.currentTimeMillisUnsafe();
+  const log: EventLog["Service"] = {
+    ...ports.log,
+    heads: Effect.tap(ports.log.heads, () => Effect.sync(() => (readAt = now()))),
+  };
+  const enqueue: Queue["Service"]["enqueue"] = (batch, priority) =>
+    Effect.suspend(() => {
+      const age = now() - readAt;
+      if (age > UNKNOWN_MAX_MS) blind.push(`${name} let in a batch ${age} ms after its last load`);
+      return Effect.tap(ports.queue.enqueue(batch, priority), () => {
+        if (conditions.eventsPerMinute !== undefined) enqueued += batch.events.length;
+        return signals.queued.raise;
+      });
+    });
+  const countEvents = (charges: ReadonlyArray<{ readonly events: number }>): number =>
+    charges.reduce((sum, { events }) => sum + events, 0);
+  const buckets: TokenBuckets = {
+    take: (charges, at) =>
+      Effect.tap(world.buckets.take(charges, at), (wait) =>
+        Effect.sync(() => {
+          if (wait === undefined) charged += countEvents(charges);
+        }),
+      ),
+    giveBack: (charges, at) =>
+      Effect.tap(world.buckets.giveBack(charges, at), () =>
+        Effect.sync(() => (charged -= countEvents(charges))),
+      ),
+  };
+  const plainQuotas = makeQuotas(buckets, () => conditions.eventsPerMinute);
+  const plainCapacity = makeCapacity({
+    queuedMax: conditions.queuedMax,
+    laggingMax: conditions.queuedMax,
+  });
+  const capacity = plant.capacity?.(plainCapacity) ?? plainCapacity;
+  const admission = makeAdmission({ capacity, quotas: plant.quotas?.(plainQuotas) ?? plainQuotas });
 
   const plain = makeHorizon();
   const horizon = plant.horizon?.(plain) ?? plain;
@@ -95,8 +157,9 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
     present,
   });
   const services = Context.empty().pipe(
+    Context.add(Admission, admission),
     Context.add(Queue, { ...ports.queue, enqueue }),
-    Context.add(EventLog, ports.log),
+    Context.add(EventLog, log),
     Context.add(Projection, ports.projection),
     Context.add(Summaries, ports.summaries),
     Context.add(SummaryCache, cache),
@@ -114,6 +177,7 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
   const loops = new Map<string, Fiber.Fiber<never>>();
   if (roles.worker) loops.set("worker", yield* handle(runWorker));
   if (roles.projector) loops.set("projector", yield* handle(runProjector));
+  loops.set("watch of the load", yield* handle(watchLoad(capacity, () => {})));
   if (conditions.reads) {
     const watched: Projection["Service"] = {
       ...ports.projection,
@@ -146,6 +210,7 @@ export const startProcess = Effect.fnUntraced(function* (world: World, name: str
       const last = seen.findLast(({ at }) => at < before);
       return last?.checkpoints.find((one) => one.shard === shard)?.position ?? 0;
     },
+    admitted: () => ({ charged, enqueued, blind }),
     endedLoops: () => [...loops].flatMap(([loop, fiber]) => (fiber.pollUnsafe() ? [loop] : [])),
     loops: loops.size,
   };

@@ -7,6 +7,7 @@ import type { Conditions } from "./conditions.fixture.ts";
 import { drain } from "./drain.fixture.ts";
 import { startFleet } from "./fleet.fixture.ts";
 import { makeInlineScheduler } from "./inline_scheduler.fixture.ts";
+import { judgeAdmission } from "./oracle_admission.fixture.ts";
 import { judgeJobs } from "./oracle_jobs.fixture.ts";
 import { judgeLog } from "./oracle_log.fixture.ts";
 import { judgeReadModels } from "./oracle_read_models.fixture.ts";
@@ -85,6 +86,7 @@ const play = Effect.fnUntraced(function* (world: World) {
 
   const complaints: ReadonlyArray<Complaint> = [
     ...(yield* drain(world, fleet)),
+    ...judgeAdmission(fleet),
     ...judgeLog(world),
     ...judgeReadModels(world),
     ...(yield* judgeJobs(world)),

@@ -1,8 +1,10 @@
 import { Clock, Effect } from "effect";
 
+import type { TokenBuckets } from "../../../core/access/quotas.ts";
 import type { Invalidations } from "../../../core/projection/invalidations.ts";
 import type { AnswerStore } from "../../../core/query/answer_store.ts";
 import { makeAnswerMemory, makeMemoryAnswerStore } from "../answers.ts";
+import { makeMemoryTokenBuckets } from "../token_buckets.ts";
 import { type Backend, makeBackend } from "./backend.fixture.ts";
 import { makeBus } from "./bus.fixture.ts";
 import { type Conditions, drawConditions } from "./conditions.fixture.ts";
@@ -22,6 +24,8 @@ export interface World {
   readonly backend: Backend;
   readonly ledger: Ledger;
   readonly bus: Invalidations["Service"];
+  /** Where processes count quotas together. */
+  readonly buckets: TokenBuckets;
   /** The answers that processes share. */
   readonly answers: AnswerStore["Service"];
 }
@@ -47,6 +51,7 @@ export const makeWorld = Effect.fnUntraced(function* (seed: number, plant: Plant
     backend: plant.backend?.(backend) ?? backend,
     ledger: makeLedger(),
     bus: makeBus(random, faults),
+    buckets: makeMemoryTokenBuckets(),
     answers: makeMemoryAnswerStore(makeAnswerMemory(ANSWERS_BYTES_MAX)),
   };
   return world;
