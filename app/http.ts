@@ -1,6 +1,7 @@
 import { Cause, Effect, type Scope } from "effect";
 
 import { type ApplicationOptions, makeApplication } from "../adapters/koa/application.ts";
+import { makeBodies } from "../adapters/koa/bodies.ts";
 import type { Answered } from "../adapters/koa/observe.ts";
 import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
 import { startServer } from "../adapters/koa/server.ts";
@@ -8,7 +9,7 @@ import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
 import type { Access } from "../core/access/access.ts";
 import type { Configuration } from "./configuration.ts";
 import { type ListenFailed, listenFailed } from "./listen_failed.ts";
-import { HTTP_REFUSED } from "./metrics/families.ts";
+import { BODIES_REFUSED, HTTP_REFUSED } from "./metrics/families.ts";
 import type { Meters } from "./metrics/meters.ts";
 import { measureRequests } from "./metrics/requests.ts";
 import { checkReadiness, type Phase } from "./readiness.ts";
@@ -59,14 +60,23 @@ export const openHttp = (
           }
         : measure;
 
+    const bodies = makeBodies({
+      bytesMax: configuration.BODIES_BYTES_MAX,
+      proxies: configuration.TRUST_PROXY,
+      onRefused: (bound) => {
+        meters.counter(BODIES_REFUSED, { bound })();
+      },
+      onFragmented: () => {
+        meters.counter(HTTP_REFUSED, { reason: "fragments" })();
+      },
+    });
+
     const listenerOf = (services: ApplicationOptions["services"], entrance?: Entrance) =>
       makeApplication({
         services,
         access: entrance?.access,
-        limits: {
-          answerTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
-          bodiesBytesMax: configuration.BODIES_BYTES_MAX,
-        },
+        limits: { answerTimeoutMs: configuration.REQUEST_TIMEOUT_MS },
+        bodies,
         rateLimit: {
           anonymousPerMinute: configuration.RATE_LIMIT_ANONYMOUS ?? RATE_LIMIT_ANONYMOUS_DEFAULT,
           // Behind proxies an address is what they were told: anybody can say to be of this machine.
@@ -93,6 +103,7 @@ export const openHttp = (
           host: HOST,
           port: PORT,
           listener: listenerOf("starting"),
+          onArrival: bodies.receive,
           connectionsMax: CONNECTIONS_MAX,
           onRefused: (reason) => {
             meters.counter(HTTP_REFUSED, { reason: String(reason) })();

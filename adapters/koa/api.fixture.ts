@@ -15,6 +15,7 @@ import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
 import { makeApplication } from "./application.ts";
+import { makeBodies } from "./bodies.ts";
 import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
 import type { Readiness } from "./health.ts";
 import type { Answered } from "./observe.ts";
@@ -42,6 +43,8 @@ type Timeouts = "headersTimeoutMs" | "requestTimeoutMs" | "silenceTimeoutMs" | "
 
 export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly limits?: Partial<RouteLimits>;
+  /** The most bytes of memory that bodies may hold together. */
+  readonly bodiesBytesMax?: number;
   readonly rateLimit?: Partial<RateLimitOptions>;
   readonly proxies?: number;
   readonly corsOrigins?: ReadonlySet<string>;
@@ -74,7 +77,7 @@ const NO_LIMIT: RateLimitOptions = {
   limitLoopback: false,
   shared: undefined,
 };
-const LIMITS: RouteLimits = { answerTimeoutMs: 10_000, bodiesBytesMax: 64 * 1024 * 1024 };
+const LIMITS: RouteLimits = { answerTimeoutMs: 10_000 };
 
 /** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
 export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
@@ -94,10 +97,15 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   );
   const defects: unknown[] = [];
   const answered: Answered[] = [];
+  const bodies = makeBodies({
+    bytesMax: options.bodiesBytesMax ?? 64 * 1024 * 1024,
+    proxies: options.proxies ?? 0,
+  });
   const { koa, listener } = makeApplication({
     services: "services" in options ? options.services : replaced,
     access: options.access ?? LETS_ANYBODY_IN,
     limits: { ...LIMITS, ...options.limits },
+    bodies,
     rateLimit: { ...NO_LIMIT, ...options.rateLimit },
     proxies: options.proxies ?? 0,
     corsOrigins: options.corsOrigins ?? new Set(),
@@ -111,6 +119,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     host: "127.0.0.1",
     port: 0,
     listener,
+    onArrival: bodies.receive,
     ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),

@@ -5,6 +5,7 @@ import Koa, { type Context, type Middleware, type Next } from "koa";
 import type { Access } from "../../core/access/access.ts";
 import { ANYONE } from "../../core/access/principal.ts";
 import { EventRules } from "../../core/event/rules.ts";
+import type { Bodies } from "./bodies.ts";
 import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
@@ -28,6 +29,8 @@ export interface ApplicationOptions extends HealthOptions {
   /** Tells who asks; undefined while the service is starting, and has nothing to ask for. */
   readonly access: Access["Service"] | undefined;
   readonly limits: RouteLimits;
+  /** Where the bodies of requests are received; the server that the requests come from calls `receive`. */
+  readonly bodies: Bodies;
   readonly rateLimit: RateLimitOptions;
   /** How many proxies stand before the service, and tell it in X-Forwarded-For who asks. */
   readonly proxies: number;
@@ -68,7 +71,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   addHealthRoutes(router, options);
   let answerKept: AnswerKept = () => false;
   if (typeof services === "object") {
-    addApiRoutes(router, services, limits);
+    addApiRoutes(router, services, options.bodies, limits);
     addDocumentRoutes(router, Services.get(services, EventRules));
     const known = gate?.known ?? (() => ANYONE);
     const summary = makeSummaryRoute(services, limits.answerTimeoutMs, known, onAnswered);

@@ -1,8 +1,5 @@
-import type { IncomingMessage } from "node:http";
-import { Readable } from "node:stream";
 import * as zlib from "node:zlib";
 
-import { Result } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -16,7 +13,6 @@ import {
   startApi,
   validEvent,
 } from "./api.fixture.ts";
-import { readJson } from "./body.ts";
 import { openConnection } from "./connection.fixture.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 
@@ -202,32 +198,6 @@ for (const [what, encoding, compress] of ENCODINGS) {
     assert.is(await api.settle(), before + 2);
   });
 }
-
-test("a body counts against the budget until it is its turn to be parsed", async () => {
-  const body = Buffer.from("[1]");
-  const request = Object.assign(Readable.from([body]), {
-    headers: { "content-type": "application/json" },
-  });
-  const held: number[] = [];
-  const budget = {
-    take: (bytes: number) => held.push(bytes) > 0,
-    giveBack: (bytes: number) => void held.push(-bytes),
-  };
-  const turn = Promise.withResolvers<undefined>();
-  const waiting = Promise.withResolvers<number>();
-  const turns = {
-    wait: async (weight: number) => {
-      waiting.resolve(weight);
-      await turn.promise;
-    },
-  };
-  const read = readJson(request as unknown as IncomingMessage, budget, turns);
-  assert.is(await waiting.promise, body.length);
-  assert.equal(held, [body.length]);
-  turn.resolve(undefined);
-  assert.equal(await read, Result.succeed([1]));
-  assert.equal(held, [body.length, -body.length]);
-});
 
 test("a body that is not what its encoding says is refused, cut off or not", async ({ api }) => {
   const text = batchOf(validEvent());

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+
 import type { Context } from "koa";
 
 /** Whether an address is of this machine itself. */
@@ -8,8 +10,22 @@ export const isLoopback = (address: string): boolean =>
  * What clients without a key are told apart by: their address, as far as they cannot choose it. Whoever
  * has one IPv6 address has a network of them, and IPv4 comes in two forms.
  */
-export const addressOf = (ctx: Context): string => {
-  const address = withoutPort(ctx.ip).replace(/^::ffff:/i, "");
+export const addressOf = (ctx: Context): string => clientAddress(ctx.ip);
+
+/**
+ * The same of a request that koa has not seen, from the header that koa reads.
+ *
+ * @param proxies how many proxies stand before the service
+ */
+export const addressOfRequest = (request: IncomingMessage, proxies: number): string => {
+  const forwarded = proxies > 0 ? request.headers["x-forwarded-for"] : undefined;
+  const ips = forwarded === undefined ? [] : String(forwarded).split(",").slice(-proxies);
+  return clientAddress(ips[0]?.trim() || (request.socket.remoteAddress ?? ""));
+};
+
+/** The address, or the network of an IPv6 address, that a client is known by. */
+const clientAddress = (ip: string): string => {
+  const address = withoutPort(ip).replace(/^::ffff:/i, "");
   return address.includes(":") ? networkOf(address) : address;
 };
 

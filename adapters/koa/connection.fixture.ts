@@ -47,7 +47,9 @@ export const openConnection = async (url: string): Promise<Connection> => {
     const deadline = performance.now() + PATIENCE_MS;
     while (!isTrue()) {
       if (!(await happens(socket, deadline - performance.now()))) {
-        throw new Error(`${what} within ${PATIENCE_MS} ms; got ${received.toString()}`);
+        throw new Error(
+          `${what} within ${PATIENCE_MS} ms; got ${received.subarray(0, 1_000).toString()}`,
+        );
       }
     }
   };

@@ -9,3 +9,17 @@ export const RECEIVE_TIMEOUT_MS = 30_000;
 
 /** How long a connection may be silent in the middle of a request or of its answer. */
 export const SILENCE_TIMEOUT_MS = 30_000;
+
+/**
+ * How many pieces a body may come in, and how many bytes it has to have for each one more: a piece is a chunk of
+ * `Transfer-Encoding: chunked`, or what one read of the connection brought.
+ */
+export const BODY_PIECES_MAX = 1_024;
+export const BODY_PIECE_BYTES_MIN = 64;
+
+/** How many bodies may be inflated at once: one on each thread that Node has for it. */
+export const INFLATIONS_MAX = 4;
+
+/** How fast a body has to come in once memory for bodies is short, and from when on. */
+export const PACE_BYTES_PER_SECOND = 4_096;
+export const PACE_GRACE_MS = 5_000;

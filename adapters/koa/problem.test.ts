@@ -27,6 +27,8 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["RequestTooSlow", 408, "request-too-slow"],
   ["RequestTruncated", 400, "request-truncated"],
   ["BodyTooLarge", 413, "body-too-large"],
+  ["BodyFragmented", 400, "body-fragmented"],
+  ["BodyShareExceeded", 429, "body-share-exceeded"],
   ["BodyNotInflatable", 400, "body-not-inflatable"],
   ["JsonMalformed", 400, "json-malformed"],
   ["ContentTypeUnsupported", 415, "content-type-unsupported"],

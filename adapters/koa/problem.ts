@@ -13,7 +13,12 @@ import type { LogUnavailable } from "../../core/log/event_log.ts";
 import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
-import { BODY_BYTES_MAX, HEADERS_TIMEOUT_MS, RECEIVE_TIMEOUT_MS } from "./limits.ts";
+import {
+  BODY_BYTES_MAX,
+  BODY_PIECE_BYTES_MIN,
+  HEADERS_TIMEOUT_MS,
+  RECEIVE_TIMEOUT_MS,
+} from "./limits.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
@@ -40,6 +45,8 @@ export type RequestFault =
   | { readonly _tag: "RequestTooSlow" }
   | { readonly _tag: "RequestTruncated" }
   | { readonly _tag: "BodyTooLarge" }
+  | { readonly _tag: "BodyFragmented" }
+  | { readonly _tag: "BodyShareExceeded"; readonly retryAfterSeconds: number }
   | { readonly _tag: "BodyNotInflatable"; readonly encoding: string; readonly message: string }
   | { readonly _tag: "JsonMalformed"; readonly message: string }
   | { readonly _tag: "ContentTypeUnsupported"; readonly contentType: string }
@@ -119,6 +126,19 @@ export const problemOf = (failure: Failure): Problem => {
         status: 413,
         detail: `A body may have at most ${BODY_BYTES_MAX} bytes, after decompression too. Send fewer events at once.`,
       };
+    case "BodyFragmented":
+      return bad(
+        "body-fragmented",
+        "The body comes in too many pieces",
+        `Send it with a Content-Length, or in chunks of at least ${BODY_PIECE_BYTES_MIN} bytes.`,
+      );
+    case "BodyShareExceeded":
+      return limited(
+        "body-share-exceeded",
+        "Too many bytes at once",
+        failure.retryAfterSeconds,
+        "The bodies that you are sending hold as much memory as a client may have. ",
+      );
     case "ContentTypeUnsupported":
       return {
         type: "urn:tidemark:problem:content-type-unsupported",
@@ -282,11 +302,11 @@ const forbidden = (name: string, detail: string): Problem => ({
   detail,
 });
 
-const limited = (name: string, title: string, seconds: number): Problem => ({
+const limited = (name: string, title: string, seconds: number, why = ""): Problem => ({
   type: `urn:tidemark:problem:${name}`,
   title,
   status: 429,
-  detail: `Nothing of this request was accepted. Send it again in ${seconds} s.`,
+  detail: `${why}Nothing of this request was accepted. Send it again in ${seconds} s.`,
   retry_after: seconds,
 });
 

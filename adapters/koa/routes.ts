@@ -13,8 +13,7 @@ import type { DeadLetters } from "../../core/queue/dead_letters.ts";
 import { Queue } from "../../core/queue/queue.ts";
 import type { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
-import { readJson } from "./body.ts";
-import { makeBodyBudget } from "./body_budget.ts";
+import type { Bodies } from "./bodies.ts";
 import { addDeadLetterRoutes } from "./dead_letter_routes.ts";
 import {
   readAccountId,
@@ -25,6 +24,7 @@ import {
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
 import { authorise, clientOf, principalOf } from "./principal.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
+import { readJson } from "./read_json.ts";
 import { makeRespond, sendProblem } from "./respond.ts";
 import { makeTurns } from "./turns.ts";
 
@@ -42,8 +42,6 @@ export type ApiServices =
 export interface RouteLimits {
   /** How long an answer may take, in milliseconds. */
   readonly answerTimeoutMs: number;
-  /** The most bytes of all request bodies together that are being read. */
-  readonly bodiesBytesMax: number;
 }
 
 /** How many bytes of events are parsed in one round of the event loop: about a millisecond's work. */
@@ -53,11 +51,11 @@ const TURN_BYTES = 32_768;
 export const addApiRoutes = (
   router: Router,
   services: Services.Context<ApiServices>,
-  { answerTimeoutMs, bodiesBytesMax }: RouteLimits,
+  bodies: Bodies,
+  { answerTimeoutMs }: RouteLimits,
 ): void => {
   const respond = makeRespond(services, answerTimeoutMs);
   const admission = Services.get(services, Admission);
-  const bodies = makeBodyBudget(bodiesBytesMax);
   const turns = makeTurns(TURN_BYTES);
   const send = (ctx: Context) => (body: unknown) => {
     ctx.body = body;
@@ -75,7 +73,7 @@ export const addApiRoutes = (
     const refusal = admission.refusal(Date.now(), clientOf(ctx));
     // Without a look at the body, which goes unread.
     if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
-    const input = await readJson(ctx.req, bodies, turns);
+    const input = await readJson(bodies, ctx.req, clientOf(ctx), turns);
     const command = Effect.flatMap(Effect.fromResult(input), (body) =>
       recordEvents(body, may.success),
     );

@@ -12,6 +12,8 @@ export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly listener: RequestListener;
+  /** Called for each request as soon as its headers were read, before those ahead of it on its connection are answered. */
+  readonly onArrival?: (request: IncomingMessage, response: ServerResponse) => void;
   /** How long a client may take to send its headers; tests have no time for the default. */
   readonly headersTimeoutMs?: number;
   /** How long a client may take to send a whole request. */
@@ -60,6 +62,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     requestTimeoutMs = RECEIVE_TIMEOUT_MS,
     silenceTimeoutMs = SILENCE_TIMEOUT_MS,
     connectionsMax,
+    onArrival = () => {},
     onRefused = () => {},
   } = options;
   let current = options.listener;
@@ -67,6 +70,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   const answering = new WeakMap<Socket, ServerResponse>();
   const handle: RequestListener = (request, response) => {
     answering.set(request.socket, response);
+    onArrival(request, response);
     if (closing) response.setHeader("Connection", "close");
     current(request, response);
   };

@@ -28,6 +28,11 @@ export const HTTP_REFUSED: Family = {
   help: "What was refused before it was a request: connections past the bound, and the status of what was no HTTP",
 };
 
+export const BODIES_REFUSED: Family = {
+  name: "tidemark_http_bodies_refused_total",
+  help: "Bodies that there was no memory for, by the bound: the share of a client, or all that there is",
+};
+
 export const ACCEPTED_REQUESTS: Family = {
   name: "tidemark_command_accepted_requests_total",
   help: "Batches of events that were accepted, each with a 202",

@@ -6,6 +6,7 @@ import { rulesWith } from "../../../core/event/decode.fixture.ts";
 import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
 import { makeMemoryServices } from "../../../scripts/test/memory_services.ts";
 import { makeApplication } from "../application.ts";
+import { makeBodies } from "../bodies.ts";
 import { type DocumentedOperation, makeContract } from "./contract.fixture.ts";
 import { openApiDocument } from "./document.ts";
 
@@ -22,7 +23,8 @@ const routes = (): ReadonlyArray<string> => {
   const { koa } = makeApplication({
     services: makeMemoryServices().services,
     access: undefined,
-    limits: { answerTimeoutMs: 1, bodiesBytesMax: 1 },
+    limits: { answerTimeoutMs: 1 },
+    bodies: makeBodies({ bytesMax: 1, proxies: 0 }),
     rateLimit: { anonymousPerMinute: 1, limitLoopback: false, shared: undefined },
     proxies: 0,
     corsOrigins: new Set(),

@@ -52,6 +52,8 @@ export const eventOperations = (
       "EventInvalid",
       "AccountsForbidden",
       "BodyTooLarge",
+      "BodyFragmented",
+      "BodyShareExceeded",
       "ContentTypeUnsupported",
       "ContentEncodingUnsupported",
       "QuotaExceeded",

@@ -46,6 +46,8 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   ContentTypeUnsupported: { _tag: "ContentTypeUnsupported", contentType: "text/plain" },
   ContentEncodingUnsupported: { _tag: "ContentEncodingUnsupported", encoding: "zstd" },
   BodyTooLarge: { _tag: "BodyTooLarge" },
+  BodyFragmented: { _tag: "BodyFragmented" },
+  BodyShareExceeded: { _tag: "BodyShareExceeded", retryAfterSeconds: 1 },
   BodyNotInflatable: {
     _tag: "BodyNotInflatable",
     encoding: "gzip",
