@@ -44,7 +44,10 @@ const WARM_UP_MS = 3_000;
 /** By then everything must be as it was before the attack. */
 const RECOVERED_AFTER_MS = 1_000;
 
-const COUNTED_WITHIN_MS = 120_000;
+/** A service that does not answer for so long after an attack is given up; the promises say so already. */
+const ANSWERS_WITHIN_MS = 10_000;
+
+const COUNTED_WITHIN_MS = 60_000;
 const DRAINED_WITHIN_MS = 120_000;
 
 /** After this time of an attack a key is revoked, in milliseconds; a short one is not over by then. */
@@ -125,7 +128,19 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
   return { name, figures, failures, tally, processorShare, busySessionsMax };
 };
 
-/** Counts what was accepted, on a next service if that one died, and leaves the database ready for the next attack. */
+/** Whether a service answers at all, now that nobody attacks it any more. */
+const answers = async ({ url }: Service): Promise<boolean> => {
+  const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS);
+  return fetch(`${url}/healthz`, { signal }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+};
+
+/**
+ * Counts what was accepted, on a next service if that one died or hangs, and leaves the database ready for the next
+ * attack.
+ */
 const count = async (
   world: World,
   sent: ReadonlyMap<string, SentCount>,
@@ -133,7 +148,7 @@ const count = async (
   start: (suffix: string) => Promise<Service>,
 ): Promise<ReadonlyArray<string>> => {
   let last = service;
-  if (!service.isAlive()) {
+  if (!service.isAlive() || !(await answers(service))) {
     await service.stop();
     last = await start("-next");
   }

@@ -52,7 +52,7 @@ const ALL_ROLES_MAX_MIB = 512;
 const ROLES = ["api", "worker", "projector"] as const;
 const HOST = "127.0.0.1";
 const READY_WITHIN_MS = 60_000;
-const STOP_WITHIN_MS = 20_000;
+const STOP_WITHIN_MS = 10_000;
 
 /** How often the memory of a process is looked at; a process that died cannot be asked any more. */
 const SAMPLE_MS = 100;

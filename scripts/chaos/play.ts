@@ -154,16 +154,12 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
     longestOutageMs: seen.longestOutageMs,
     recoveryMs,
     failures,
-    notes: [...notes, ...notesOf(scenario, seen), ...aimNotes(tally)],
+    notes: [...notes, ...notesOf(seen), ...aimNotes(tally)],
   };
 };
 
 const failuresOf = (
-  {
-    readsNeverFail = false,
-    brokenRequestMaxMs = Number.POSITIVE_INFINITY,
-    acceptedWithinMs = Number.POSITIVE_INFINITY,
-  }: Scenario,
+  { readsNeverFail = false, brokenRequestMaxMs = Number.POSITIVE_INFINITY }: Scenario,
   seen: LoadFigures,
   read: ReaderFigures,
 ): ReadonlyArray<string> => [
@@ -173,9 +169,6 @@ const failuresOf = (
     .slice(0, EXAMPLES_MAX)
     .map((ms) => `a request was broken off after ${Math.round(ms)} ms`),
   ...seen.wrong.slice(0, EXAMPLES_MAX).map((answer) => `a batch was answered ${answer}`),
-  ...(seen.slowestAcceptedMs > acceptedWithinMs
-    ? [`a batch was accepted after ${Math.round(seen.slowestAcceptedMs)} ms`]
-    : []),
   ...(seen.abandoned > 0 ? [`${seen.abandoned} batches were never accepted`] : []),
   ...read.wrong.slice(0, EXAMPLES_MAX),
 ];
@@ -185,17 +178,9 @@ const examples = (findings: ReadonlyArray<Finding>): ReadonlyArray<string> => [
   ...(findings.length > EXAMPLES_MAX ? [`and ${findings.length - EXAMPLES_MAX} more`] : []),
 ];
 
-const notesOf = (
-  { acceptedWithinMs }: Scenario,
-  { failures, slowestAcceptedMs }: LoadFigures,
-): ReadonlyArray<string> => {
+const notesOf = ({ failures }: LoadFigures): ReadonlyArray<string> => {
   const told = [...failures].map(([name, count]) => `${name} × ${count}`);
-  return [
-    ...(told.length === 0 ? [] : [`sent again after ${told.join(", ")}`]),
-    ...(acceptedWithinMs === undefined
-      ? []
-      : [`every batch was accepted within ${Math.round(slowestAcceptedMs)} ms`]),
-  ];
+  return told.length === 0 ? [] : [`sent again after ${told.join(", ")}`];
 };
 
 const aimNotes = ({ aims, met }: { aims: number; met: number }): ReadonlyArray<string> =>

@@ -24,8 +24,6 @@ export interface Scenario {
    * sooner crossed with the end of an idle connection, which HTTP/1.1 cannot avoid.
    */
   readonly brokenRequestMaxMs?: number;
-  /** How long it may take from the first try of a batch until it is accepted, in milliseconds. */
-  readonly acceptedWithinMs?: number;
   /** A stage of its own, for what would not leave the common one as it was. */
   readonly ownDisk?: OwnDisk;
   /** Breaks things until the time is up, and leaves everything whole and running. */
