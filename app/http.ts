@@ -8,6 +8,7 @@ import { startServer } from "../adapters/koa/server.ts";
 import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
 import type { Access } from "../core/access/access.ts";
 import type { Configuration } from "./configuration.ts";
+import { kept } from "./kept.ts";
 import { type ListenFailed, listenFailed } from "./listen_failed.ts";
 import { BODIES_REFUSED, HTTP_REFUSED } from "./metrics/families.ts";
 import type { Meters } from "./metrics/meters.ts";
@@ -49,7 +50,7 @@ export const openHttp = (
   Effect.gen(function* () {
     const log = Effect.runForkWith(yield* Effect.context());
     let phase: Phase = { _tag: "Starting", reason: "preparing the database" };
-    let metrics: Effect.Effect<string> = Effect.succeed("");
+    let metrics = async (): Promise<string> => "";
     const measure = measureRequests(meters);
     // A line for each request is for who looks into something.
     const onAnswered =
@@ -87,7 +88,7 @@ export const openHttp = (
         proxies: configuration.TRUST_PROXY,
         corsOrigins: configuration.CORS_ORIGINS ?? new Set(),
         readiness: () => checkReadiness(phase),
-        metrics: () => Effect.runPromise(metrics),
+        metrics: () => metrics(),
         onDefect: (defect, request) => {
           const failed = Effect.logError("A request failed", Cause.die(defect));
           log(Effect.annotateLogs(failed, { ...request }));
@@ -121,7 +122,8 @@ export const openHttp = (
         phase = next;
       },
       expose: (next) => {
-        metrics = next;
+        // Scrapes that come together are one look at the database.
+        metrics = kept(0, () => Effect.runPromise(next));
       },
       serve: (services, entrance) => {
         server.use(listenerOf(services, entrance));

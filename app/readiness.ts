@@ -4,6 +4,7 @@ import type { Readiness } from "../adapters/koa/health.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
 import { messageOf } from "../db/errors.ts";
 import type { Role } from "./configuration.ts";
+import { kept } from "./kept.ts";
 
 const PING: Statement = { name: "ping", text: "select 1" };
 
@@ -13,7 +14,8 @@ export type Phase =
   | {
       readonly _tag: "Running";
       readonly roles: ReadonlySet<Role>;
-      readonly database: Database;
+      /** "ok", or how the database fails to answer: see `reachabilityOf`. */
+      readonly reachable: () => Promise<string>;
       /** "ok" or what is wrong; undefined in a service without Redis. */
       readonly redis?: (() => string) | undefined;
     }
@@ -25,7 +27,7 @@ export const checkReadiness = async (phase: Phase): Promise<Readiness> => {
     return { ready: false, checks: { service: `starting: ${phase.reason}` } };
   }
   if (phase._tag === "Stopping") return { ready: false, checks: { service: "stopping" } };
-  const answer = await reach(phase.database);
+  const answer = await phase.reachable();
   // The roles run: a process whose worker or projector ends, ends.
   const roles = [...phase.roles].map((role) => [role, "ok"] as const);
   // Told, but no reason to be taken out of service: everything goes on without it.
@@ -35,6 +37,13 @@ export const checkReadiness = async (phase: Phase): Promise<Readiness> => {
     checks: { database: answer, migrations: "ok", ...redis, ...Object.fromEntries(roles) },
   };
 };
+
+/** How long it is taken for granted that a database answers, or does not: anybody may ask, as often as they like. */
+const KEPT_MS = 250;
+
+/** Finds out whether a database answers; one statement answers all who ask at about the same time. */
+export const reachabilityOf = (database: Database): (() => Promise<string>) =>
+  kept(KEPT_MS, () => reach(database));
 
 /** Who asks for readiness has little patience, and a database that hangs may take seconds to say so. */
 const PING_TIMEOUT_MS = 2_000;

@@ -11,17 +11,18 @@ import {
   createPool,
   databaseOf,
   executorOf,
-  patientDatabase,
   type PoolOptions,
   READ_SESSION,
 } from "../adapters/postgres/pool.ts";
 import { makeProjection } from "../adapters/postgres/projection.ts";
 import { makeRetrying } from "../adapters/postgres/retry.ts";
+import type { StatementPool } from "../adapters/postgres/statement_pool.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
 import { Admission, makeAdmission } from "../core/command/admission.ts";
 import { makeCapacity } from "../core/command/capacity.ts";
 import { readLoad, watchLoad } from "../core/command/watch_load.ts";
 import { EventRules } from "../core/event/rules.ts";
+import { makeClientSemaphore } from "../core/fair/client_semaphore.ts";
 import { AccountEvents } from "../core/log/account_events.ts";
 import { EventLog } from "../core/log/event_log.ts";
 import { Invalidations } from "../core/projection/invalidations.ts";
@@ -35,16 +36,20 @@ import { runWorker } from "../core/queue/worker.ts";
 import { makeSignals, Signals } from "../core/signal.ts";
 import { Activity } from "../core/summary/activity.ts";
 import { Summaries } from "../core/summary/summaries.ts";
+import { withClient } from "../db/client.ts";
 import { openAccess, openQuotas } from "./access.ts";
 import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
+import { allowedConnections, shareConnections } from "./connections.ts";
 import { databaseUrl } from "./database_url.ts";
+import { fairDeadLetters, fairQueue, fairReads, readLimits } from "./fair_reads.ts";
 import { type Http, openHttp } from "./http.ts";
 import { DATABASE_RETRIES, LOAD_READ_FAILURES, VISIBLE_AFTER } from "./metrics/families.ts";
 import { makeMeters } from "./metrics/meters.ts";
 import { watchProcess } from "./metrics/process.ts";
 import { makeMetrics, type MetricSources } from "./metrics/scrape.ts";
 import { observed, type Ports } from "./observed.ts";
+import { reachabilityOf } from "./readiness.ts";
 import { prepareSchema, untilDatabaseReady } from "./schema.ts";
 import { openTracing, tracingContext } from "./tracing/open_tracing.ts";
 
@@ -93,27 +98,6 @@ const start = Effect.fnUntraced(function* (
 ) {
   const { ROLES, SHARDS } = configuration;
   const { meters } = sources;
-  // Three pools, so that slow reads take no connection that writes need, and who waits for a 202 does not wait
-  // behind the appends of the worker.
-  const connections = shareConnections(configuration.DATABASE_CONNECTIONS_MAX);
-  const queuePool = yield* acquirePool(url, configuration, {
-    connectionsMax: connections.queue,
-    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
-  });
-  const logPool = yield* acquirePool(url, configuration, {
-    connectionsMax: connections.log,
-    statementTimeoutMs: configuration.DATABASE_STATEMENT_TIMEOUT_MS,
-  });
-  const readPool = yield* acquirePool(url, configuration, {
-    connectionsMax: connections.read,
-    // Nobody waits any longer for what it reads.
-    statementTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
-    session: READ_SESSION,
-  });
-  const retried = meters.counter(DATABASE_RETRIES);
-  const retrying = makeRetrying({ onRetry: () => retried() });
-  const database = databaseOf(logPool, retrying);
-  const reads = databaseOf(readPool, retrying);
   const told = new Set<string>();
   const onWait = (reason: string): Effect.Effect<void> => {
     http.enter({ _tag: "Starting", reason });
@@ -121,6 +105,49 @@ const start = Effect.fnUntraced(function* (
     told.add(reason);
     return Effect.annotateLogs(Effect.logWarning("The service waits"), { reason });
   };
+  const connections = yield* untilDatabaseReady(
+    attempt(() =>
+      withClient(url, (client) =>
+        allowedConnections(databaseOf(client), configuration.DATABASE_CONNECTIONS_MAX),
+      ),
+    ),
+    onWait,
+  );
+  if (connections < configuration.DATABASE_CONNECTIONS_MAX) {
+    yield* Effect.annotateLogs(
+      Effect.logWarning("The database allows fewer connections than DATABASE_CONNECTIONS_MAX"),
+      { connections },
+    );
+  }
+  // Pools apart, so that what is slow takes no connection that something else needs.
+  const shares = shareConnections(connections, ROLES);
+  const statementTimeoutMs = configuration.DATABASE_STATEMENT_TIMEOUT_MS;
+  const controlPool = yield* acquirePool(url, configuration, {
+    connectionsMax: shares.control,
+    statementTimeoutMs: CONTROL_TIMEOUT_MS,
+    session: READ_SESSION,
+  });
+  const ofPool = { statementTimeoutMs, control: controlPool };
+  const queuePool = yield* acquirePool(url, configuration, {
+    ...ofPool,
+    connectionsMax: shares.queue,
+  });
+  const logPool = yield* acquirePool(url, configuration, {
+    ...ofPool,
+    connectionsMax: shares.log,
+  });
+  const readPool = yield* acquirePool(url, configuration, {
+    ...ofPool,
+    connectionsMax: shares.read,
+    // Nobody waits any longer for what it reads.
+    statementTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
+    session: READ_SESSION,
+  });
+  const retried = meters.counter(DATABASE_RETRIES);
+  const retrying = makeRetrying({ onRetry: () => retried() });
+  const database = databaseOf(logPool, retrying);
+  const control = databaseOf(controlPool, retrying);
+  const reads = databaseOf(readPool, retrying);
   const prepared = attempt(() => prepareSchema(url, database, configuration));
   const excess = yield* untilDatabaseReady(prepared, onWait);
   if (excess.length > 0) {
@@ -134,10 +161,10 @@ const start = Effect.fnUntraced(function* (
     onWait,
   );
 
-  const shared = yield* untilDatabaseReady(openShared(configuration, database), onWait);
+  const shared = yield* untilDatabaseReady(openShared(configuration, control), onWait);
 
-  const access = yield* untilDatabaseReady(openAccess(configuration, reads), onWait);
-  const quotas = yield* openQuotas(configuration, reads, shared);
+  const access = yield* untilDatabaseReady(openAccess(configuration, control), onWait);
+  const quotas = yield* openQuotas(configuration, control, shared);
 
   const capacity = makeCapacity({
     queuedMax: configuration.QUEUE_DEPTH_MAX,
@@ -154,24 +181,37 @@ const start = Effect.fnUntraced(function* (
     queue: makePgBossQueue({
       boss,
       executeRead: executorOf(readPool, retrying),
+      executeControl: executorOf(controlPool, retrying),
       queued: signals.queued,
       bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
     }),
-    log: makeEventLog(database, SHARDS),
-    projection: makeProjection(database, yield* patiently(url, configuration)),
+    log: makeEventLog(database, SHARDS, control),
+    projection: makeProjection(database, {
+      control,
+      ...(ROLES.has("projector")
+        ? { patient: yield* patiently(url, configuration, shares.build, controlPool) }
+        : {}),
+    }),
     reads: {
       summaries: makeSummaries(reads, SHARDS),
       activity: makeActivity(reads, SHARDS),
       accountEvents: makeAccountEvents(reads, SHARDS),
     },
   };
+  const readSemaphore = makeClientSemaphore(readLimits(shares.read));
   const observers = { meters, visibility, tracing: tracing !== undefined };
-  const { queue, log, projection, reads: queries } = observed(ports, observers);
+  const { queue, log, projection, reads: measured } = observed(ports, observers);
+  const queries = fairReads(measured, readSemaphore);
+  const deadLetters = makeDeadLetters(
+    boss,
+    executorOf(queuePool, retrying),
+    executorOf(readPool, retrying),
+  );
   // On top of what runs this, so that a request's logs go where the service's do.
   const stations = Context.merge(yield* Effect.context(), traced).pipe(
     Context.add(Signals, signals),
-    Context.add(Queue, queue),
-    Context.add(DeadLetters, makeDeadLetters(boss, executorOf(queuePool, retrying))),
+    Context.add(Queue, fairQueue(queue, readSemaphore)),
+    Context.add(DeadLetters, fairDeadLetters(deadLetters, readSemaphore)),
     Context.add(Admission, makeAdmission({ capacity, quotas })),
     Context.add(EventLog, log),
     Context.add(AccountEvents, queries.accountEvents),
@@ -217,9 +257,11 @@ const start = Effect.fnUntraced(function* (
   );
   http.serve(services, { access, shared: shared.counters });
   const { redis } = shared;
-  const pools = { queue: queuePool, log: logPool, read: readPool };
-  http.expose(makeMetrics({ ...sources, cache, redis, pools, projection, queue }));
-  http.enter({ _tag: "Running", roles: ROLES, database: databaseOf(readPool), redis });
+  const pools = { control: controlPool, queue: queuePool, log: logPool, read: readPool };
+  const readsWaiting = ROLES.has("api") ? readSemaphore.waiting : undefined;
+  http.expose(makeMetrics({ ...sources, cache, redis, readsWaiting, pools, projection, queue }));
+  const reachable = reachabilityOf(databaseOf(controlPool));
+  http.enter({ _tag: "Running", roles: ROLES, reachable, redis });
   return Effect.raceAllFirst([projector, worker, watch, follow]);
 });
 
@@ -228,17 +270,27 @@ type Loops = Signals | Queue | EventLog | Projection | Invalidations;
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
   Effect.tryPromise({ try: run, catch: (error) => error });
 
+/** How long a statement of the control pool may take: all of them are look-ups of a few rows, or sums of what waits. */
+const CONTROL_TIMEOUT_MS = 1_500;
+
 /** How long it may take to build what summaries of the largest accounts need. */
 const PATIENCE_MS = 600_000;
 
-const patiently = (url: string, configuration: Configuration) =>
-  Effect.map(Effect.context(), (services) =>
-    patientDatabase({
-      url,
-      connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
+const patiently = (
+  url: string,
+  configuration: Configuration,
+  connectionsMax: number,
+  control: StatementPool,
+) =>
+  Effect.map(
+    acquirePool(url, configuration, {
+      connectionsMax,
+      // Builds are rare.
+      connectionsMin: 0,
       statementTimeoutMs: PATIENCE_MS,
-      onIdleError: tellBroken(services),
+      control,
     }),
+    (pool) => databaseOf(pool),
   );
 
 const tellBroken =
@@ -251,30 +303,25 @@ const tellBroken =
     );
   };
 
-/** How many of the connections of a process each of its pools may open: the log needs most. */
-const shareConnections = (all: number) => {
-  const queue = Math.max(1, Math.floor(all / 4));
-  const read = Math.max(1, Math.floor(all / 3));
-  return { queue, read, log: all - queue - read };
-};
-
 const acquirePool = (
   url: string,
   configuration: Configuration,
-  options: Pick<PoolOptions, "connectionsMax" | "statementTimeoutMs" | "session">,
+  options: Omit<PoolOptions, "url" | "connectTimeoutMs" | "onIdleError">,
 ) =>
   Effect.gen(function* () {
     const services = yield* Effect.context();
     return yield* Effect.acquireRelease(
       Effect.sync(() =>
         createPool({
+          // One stays open, so that other processes do not take the last place that this one has.
+          connectionsMin: 1,
           ...options,
           url,
           connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
           onIdleError: tellBroken(services),
         }),
       ),
-      (pool) => Effect.promise(() => pool.end()),
+      (pool) => Effect.promise(() => pool.close()),
     );
   });
 

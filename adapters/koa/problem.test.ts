@@ -48,6 +48,8 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["QueueUnavailable", 503, "unavailable"],
   ["LogUnavailable", 503, "unavailable"],
   ["SummariesUnavailable", 503, "unavailable"],
+  ["TooManyReads", 429, "too-many-reads"],
+  ["ReadsFull", 503, "reads-full"],
   ["TimeseriesTooLarge", 400, "timeseries-too-large"],
 ];
 

@@ -9,6 +9,7 @@ import type {
 } from "../../core/command/errors.ts";
 import { BATCH_BYTES_MAX } from "../../core/event/batch.ts";
 import type { Issue } from "../../core/event/decode.ts";
+import type { ReadRefused } from "../../core/fair/client_semaphore.ts";
 import type { LogUnavailable } from "../../core/log/event_log.ts";
 import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
@@ -82,9 +83,11 @@ export type Failure =
   | QueueUnavailable
   | LogUnavailable
   | TimeseriesTooLarge
+  | ReadRefused
   | SummariesUnavailable;
 
 const RETRY_AFTER_AWAY_SECONDS = 1;
+const RETRY_AFTER_READS_SECONDS = 2;
 
 /** The one place where errors become HTTP. */
 export const problemOf = (failure: Failure): Problem => {
@@ -213,6 +216,15 @@ export const problemOf = (failure: Failure): Problem => {
       return limited("rate-limited", "Too many requests", failure.retryAfterSeconds);
     case "QuotaExceeded":
       return limited("quota-exceeded", "Too many events", failure.retryAfterSeconds);
+    case "TooManyReads":
+      return {
+        ...limited("too-many-reads", "Too many reads at once", RETRY_AFTER_READS_SECONDS),
+        detail:
+          "This client has as many reads waiting as it may. Wait for answers before you ask for more, and send this " +
+          `request again in ${RETRY_AFTER_READS_SECONDS} s.`,
+      };
+    case "ReadsFull":
+      return later("reads-full", "The service is overloaded", RETRY_AFTER_READS_SECONDS);
     case "Starting":
       return later("starting", "The service is starting", RETRY_AFTER_AWAY_SECONDS);
     case "BatchMalformed":

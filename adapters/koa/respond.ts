@@ -9,8 +9,8 @@ import { type Failure, headersOf, type Problem, problemOf } from "./problem.ts";
 import { spanOfRequest } from "./trace_requests.ts";
 
 /**
- * Runs a route's effect on the services and answers with its success or the problem it failed with.
- * Throws its defects.
+ * Runs a route's effect on the services and answers with its success or the problem it failed with. When the client
+ * leaves before that, the effect is interrupted, and nothing is answered. Throws its defects.
  */
 export type Respond<R> = <A>(
   ctx: Context,
@@ -20,14 +20,24 @@ export type Respond<R> = <A>(
 
 /** @param timeoutMs how long an answer may take; then it is a problem, and what runs is interrupted */
 export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number): Respond<R> => {
-  const run = Effect.runPromiseExitWith(services);
+  const run = Effect.runForkWith(services);
   return async (ctx, effect, onSuccess) => {
     const span = spanOfRequest(ctx);
     const inTime = Effect.timeoutOrElse(span === undefined ? effect : inside(span)(effect), {
       duration: timeoutMs,
       orElse: () => Effect.fail<Failure>({ _tag: "DeadlineExceeded" }),
     });
-    const exit = await run(Effect.provideService(inTime, Client, clientOf(ctx)));
+    const { res } = ctx;
+    // Nobody could be told: while the gate found out who asks, the client has left.
+    if (res.destroyed) return;
+    const fiber = run(Effect.provideService(inTime, Client, clientOf(ctx)));
+    const leave = (): void => fiber.interruptUnsafe();
+    res.once("close", leave);
+    const exit = await new Promise<Parameters<Parameters<typeof fiber.addObserver>[0]>[0]>(
+      (resolve) => fiber.addObserver(resolve),
+    );
+    res.off("close", leave);
+    if (Exit.hasInterrupts(exit) && res.destroyed) return;
     if (Exit.isSuccess(exit)) {
       onSuccess(exit.value);
       return;

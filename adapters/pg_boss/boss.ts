@@ -8,11 +8,15 @@ const MONITOR_SECONDS = 2;
 /** How often it deletes ended jobs that were kept long enough, in seconds. */
 const MAINTENANCE_SECONDS = 60;
 
-/** Runs a statement on the service's own pool. `values` is absent where the text holds several. */
+/**
+ * Runs a statement on the service's own pool. `values` is absent where the text holds several. The signal is for what
+ * only reads: it is cancelled when nobody waits any more.
+ */
 export type ExecuteSql = (
   text: string,
   values?: unknown[],
   name?: string,
+  signal?: AbortSignal,
 ) => Promise<{ rows: unknown[] }>;
 
 export interface BossOptions {

@@ -20,6 +20,7 @@ const open = async () => {
   const queue = makePgBossQueue({
     boss,
     executeRead: execute,
+    executeControl: execute,
     queued: makeSignal(),
     bufferEventsMax: 1_000,
   });

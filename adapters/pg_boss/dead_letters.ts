@@ -58,8 +58,16 @@ const jobsIn = async ({ id, data }: Row): Promise<DeadLetterContent["jobs"]> => 
   }));
 };
 
-/** The dead letters in Postgres. A row is one letter, with the jobs that share it. */
-export const makeDeadLetters = (boss: PgBoss, execute: ExecuteSql): DeadLetters["Service"] => {
+/**
+ * The dead letters in Postgres. A row is one letter, with the jobs that share it.
+ *
+ * @param executeRead runs reads that clients ask for
+ */
+export const makeDeadLetters = (
+  boss: PgBoss,
+  execute: ExecuteSql,
+  executeRead: ExecuteSql = execute,
+): DeadLetters["Service"] => {
   /** Does something about a letter; false if there is none. */
   const deal = (id: string, act: (found: Found) => Promise<void>) =>
     isJobId(id)
@@ -72,12 +80,17 @@ export const makeDeadLetters = (boss: PgBoss, execute: ExecuteSql): DeadLetters[
 
   return {
     list: (limit) =>
-      unavailable(async () => (await execute(LIST, [limit])).rows as ReadonlyArray<DeadLetter>),
+      unavailable(async (signal) => {
+        const { rows } = await executeRead(LIST, [limit], undefined, signal);
+        return rows as ReadonlyArray<DeadLetter>;
+      }),
 
     find: (id) =>
       isJobId(id)
-        ? unavailable(async () => {
-            const found = await findDeadLetter(execute, id.toLowerCase());
+        ? unavailable(async (signal) => {
+            const read: ExecuteSql = (text, values, name) =>
+              executeRead(text, values, name, signal);
+            const found = await findDeadLetter(read, id.toLowerCase());
             if (found === undefined) return Option.none();
             const { rowId: _, data: payload, jobs, ...letter } = found;
             return Option.some({ letter, jobs, payload });
@@ -102,5 +115,7 @@ export const makeDeadLetters = (boss: PgBoss, execute: ExecuteSql): DeadLetters[
   };
 };
 
-const unavailable = <A>(call: () => Promise<A>): Effect.Effect<A, QueueUnavailable> =>
+const unavailable = <A>(
+  call: (signal: AbortSignal) => Promise<A>,
+): Effect.Effect<A, QueueUnavailable> =>
   Effect.tryPromise({ try: call, catch: (cause) => new QueueUnavailable({ cause }) });

@@ -1,5 +1,5 @@
 import { Option } from "effect";
-import type { JobWithMetadata, PgBoss } from "pg-boss";
+import type { Db, JobWithMetadata, PgBoss } from "pg-boss";
 
 import { accountsIn, type Batch, queuedIn } from "../../core/event/batch.ts";
 import type { Counts, JobId, JobState, JobStatus } from "../../core/queue/queue.ts";
@@ -17,12 +17,12 @@ export const findJob = async (
   id: JobId,
 ): Promise<Option.Option<JobStatus>> => {
   const { rowId, part } = rowOf(id);
-  const row = await findRow(boss, rowId);
+  const row = await findRow(boss, executeRead, rowId);
   const batch = row === undefined ? undefined : (await decodePayload(row.data))?.[part - 1];
   if (row !== undefined && batch !== undefined && countsOf(row, part, batch) !== null) {
     return Option.some(statusOf(id, row, part, batch));
   }
-  const own = await findRow(boss, id);
+  const own = await findRow(boss, executeRead, id);
   const ownBatch = own === undefined ? undefined : (await decodePayload(own.data))?.[0];
   return own === undefined || ownBatch === undefined
     ? findDead(executeRead, id)
@@ -49,8 +49,14 @@ const findDead = async (executeRead: ExecuteSql, id: JobId): Promise<Option.Opti
 
 type Row = JobWithMetadata<Payload>;
 
-const findRow = async (boss: PgBoss, id: string): Promise<Row | undefined> => {
-  const [row] = await boss.findJobs<Payload>(EVENTS_QUEUE, { id });
+const findRow = async (
+  boss: PgBoss,
+  executeRead: ExecuteSql,
+  id: string,
+): Promise<Row | undefined> => {
+  // Not on the connections that accept: any number of jobs may be asked for.
+  const db: Db = { executeSql: (text, values) => executeRead(text, values, "find_job") };
+  const [row] = await boss.findJobs<Payload>(EVENTS_QUEUE, { id, db });
   return row;
 };
 

@@ -28,6 +28,7 @@ queueConformance("pg-boss", async () => {
     queue: makePgBossQueue({
       boss,
       executeRead: execute,
+      executeControl: execute,
       queued: makeSignal(),
       bufferEventsMax: 10_000,
     }),

@@ -18,8 +18,10 @@ import { settleRows } from "./settle.ts";
 
 export interface PgBossQueueOptions {
   readonly boss: PgBoss;
-  /** Runs what only reads beside pg-boss. */
+  /** Runs reads that clients ask for. */
   readonly executeRead: ExecuteSql;
+  /** Runs the cheap polls that the service depends on, whatever clients read. */
+  readonly executeControl: ExecuteSql;
   /** Raised when jobs were committed. */
   readonly queued: Signal;
   /** The most events that may wait in this process for their commit. */
@@ -98,9 +100,13 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
     find: (id) =>
       isJobId(id)
-        ? unavailable(() => findJob(boss, options.executeRead, id.toLowerCase()))
+        ? unavailable((signal) => {
+            const execute: ExecuteSql = (text, values, name) =>
+              options.executeRead(text, values, name, signal);
+            return findJob(boss, execute, id.toLowerCase());
+          })
         : Effect.succeedNone,
-    backlog: unavailable(() => readBacklog(options.executeRead)),
+    backlog: unavailable(() => readBacklog(options.executeControl)),
   };
 };
 
@@ -144,5 +150,7 @@ const rowsFor = (wanted: number): number => {
   return 2 ** Math.floor(Math.log2(bounded));
 };
 
-const unavailable = <A>(call: () => Promise<A>): Effect.Effect<A, QueueUnavailable> =>
+const unavailable = <A>(
+  call: (signal: AbortSignal) => Promise<A>,
+): Effect.Effect<A, QueueUnavailable> =>
   Effect.tryPromise({ try: call, catch: (cause) => new QueueUnavailable({ cause }) });

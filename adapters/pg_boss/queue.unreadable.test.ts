@@ -18,6 +18,7 @@ test("a row of an unknown version or without sense is retried on its own, and de
     const queue = makePgBossQueue({
       boss,
       executeRead: execute,
+      executeControl: execute,
       queued: makeSignal(),
       bufferEventsMax: 1_000,
     });

@@ -54,5 +54,9 @@ export const isLockTimeout = (error: unknown): boolean =>
 export const isStatementTimeout = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "57014";
 
+/** Whether the server refused a connection because the role, the database or the server has as many as it may. */
+export const isTooManyConnections = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === "53300";
+
 /** Whether a failed statement was the fault of its data, so that to try it again is no use. */
 export const isDataFault = (error: unknown): boolean => remedyOf(error) === "refuse";

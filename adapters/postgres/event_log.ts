@@ -23,8 +23,16 @@ const HEADS: Statement = {
 };
 const READ = sqlFile(new URL("read_events.sql", import.meta.url));
 
-/** The event log in Postgres. What makes it one is in `db/migrations/0014_rights.sql`. */
-export const makeEventLog = (database: Database, shards: number): EventLog["Service"] => ({
+/**
+ * The event log in Postgres. What makes it one is in `db/migrations/0014_rights.sql`.
+ *
+ * @param control runs the cheap polls that the service depends on, whatever else keeps the database busy
+ */
+export const makeEventLog = (
+  database: Database,
+  shards: number,
+  control: Database = database,
+): EventLog["Service"] => ({
   shards,
 
   append: (shard, events) =>
@@ -40,7 +48,7 @@ export const makeEventLog = (database: Database, shards: number): EventLog["Serv
     }),
 
   heads: Effect.tryPromise({
-    try: () => database.query<{ shard: number; position: number }>(HEADS, []),
+    try: (signal) => control.query<{ shard: number; position: number }>(HEADS, [], signal),
     catch: (cause) => new LogUnavailable({ cause }),
   }),
 

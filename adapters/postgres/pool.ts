@@ -1,10 +1,15 @@
 import pg from "pg";
 
+import { type Ask, askAlone, makeBackends } from "./backends.ts";
 import type { Retrying } from "./retry.ts";
+import { StatementPool } from "./statement_pool.ts";
 
 /** What the adapters of this folder need of `pg`: run one prepared statement on some connection. */
 export interface Database {
-  /** @param signal is aborted when nobody waits any more; then it is not tried again */
+  /**
+   * @param signal is aborted when nobody waits any more: then the statement is cancelled on the server, too, and not
+   *   tried again. Only for statements that may be cancelled, which commits are not.
+   */
   readonly query: <Row extends pg.QueryResultRow>(
     statement: Statement,
     values: ReadonlyArray<unknown>,
@@ -30,6 +35,13 @@ export interface PoolOptions {
   readonly onIdleError: (error: Error) => void;
   /** Settings of the sessions, such as `READ_SESSION`. */
   readonly session?: SessionSettings;
+  /** How many connections stay open when they are idle, so that nobody else gets their places; none unless given. */
+  readonly connectionsMin?: number;
+  /**
+   * Cancels and asks after what was given up, for less than a connection for each question; a new connection is what
+   * is left when it fails.
+   */
+  readonly control?: StatementPool;
 }
 
 /** Settings of a database session, by their names. */
@@ -37,12 +49,15 @@ export type SessionSettings = Readonly<Record<string, string>>;
 
 /**
  * For sessions that answer reads. Every read has one good plan, whatever its parameters, and the tests of
- * the plans hold it to that: to plan each again takes twice as long as to run it.
+ * the plans hold it to that: to plan each again takes twice as long as to run it. No read takes more than one
+ * processor, and what a read notes beside (a window that is asked for) does not wait for the disk or a standby.
  */
 export const READ_SESSION: SessionSettings = {
   plan_cache_mode: "force_generic_plan",
   enable_seqscan: "off",
   jit: "off",
+  max_parallel_workers_per_gather: "0",
+  synchronous_commit: "off",
 };
 
 /** Session settings as an option of the connection, so that they cost no round trip. */
@@ -57,57 +72,72 @@ const types: pg.CustomTypesConfig = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 };
 
-const connectionConfig = (
-  options: Pick<PoolOptions, "url" | "connectTimeoutMs" | "statementTimeoutMs">,
-): pg.ClientConfig => ({
-  connectionString: options.url,
-  connectionTimeoutMillis: options.connectTimeoutMs,
-  statement_timeout: options.statementTimeoutMs,
-  // Behind the server's own timeout: for when the server does not answer at all.
-  query_timeout: options.statementTimeoutMs + 1_000,
-  application_name: "tidemark",
-  keepAlive: true,
-  types,
-});
+/** How the sessions of this service call themselves. */
+const APPLICATION_NAME = "tidemark";
+
+/** How much longer than the server's own timeout to wait for an answer: for when it does not answer at all. */
+const ANSWER_GRACE_MS = 1_000;
 
 /** Opens a connection pool. No connection is made before the first query. */
-export const createPool = (options: PoolOptions): pg.Pool => {
-  const pool = new pg.Pool({
-    ...connectionConfig(options),
-    max: options.connectionsMax,
+export const createPool = (options: PoolOptions): StatementPool => {
+  const { control } = options;
+  const config: pg.ClientConfig = {
+    connectionString: options.url,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    statement_timeout: options.statementTimeoutMs,
+    application_name: APPLICATION_NAME,
+    keepAlive: true,
+    types,
     ...(options.session === undefined ? {} : { options: sessionOptions(options.session) }),
+  };
+  const asks = [...(control === undefined ? [] : [askOn(control)]), askAlone(config)];
+  const pool = new StatementPool({
+    ...config,
+    max: options.connectionsMax,
+    min: options.connectionsMin ?? 0,
+    answerTimeoutMs: options.statementTimeoutMs + ANSWER_GRACE_MS,
+    backends: makeBackends(APPLICATION_NAME, asks),
   });
   pool.on("error", options.onIdleError);
   return pool;
 };
 
+const askOn =
+  (pool: StatementPool): Ask =>
+  async (text, values) =>
+    (await pool.run<Record<string, unknown>>({ text, values })).rows;
+
 const once: Retrying = (run) => run();
 
 /** A database behind a pool, or behind one connection, where nothing can be tried again. */
 export const databaseOf = (
-  queryable: Pick<pg.ClientBase, "query">,
+  queryable: StatementPool | Pick<pg.ClientBase, "query">,
   retrying: Retrying = once,
 ): Database => ({
   query: <Row extends pg.QueryResultRow>(
     statement: Statement,
     values: ReadonlyArray<unknown>,
     signal?: AbortSignal,
-  ) => retrying(() => rowsOf<Row>(queryable, statement, values), signal),
+  ) => retrying(() => rowsOf<Row>(queryable, statement, values, signal), signal),
 });
 
 /**
- * Runs a statement once, and empties what `pg` was given and what it gave: it keeps a record of each query with a
- * `query_timeout` in a closure that V8 frees with the old generation only, and the more is kept there until
- * then, the more often that is collected.
+ * Runs a statement once, and empties what `pg` was given and what it gave: its closures live until V8 collects the old
+ * generation, and the more is kept there until then, the more often that is.
  */
 const rowsOf = async <Row extends pg.QueryResultRow>(
-  queryable: Pick<pg.ClientBase, "query">,
+  queryable: StatementPool | Pick<pg.ClientBase, "query">,
   statement: Partial<Statement> & Pick<Statement, "text">,
   values: ReadonlyArray<unknown>,
+  signal?: AbortSignal,
 ): Promise<Row[]> => {
   const given = [...values];
+  const config = { ...statement, values: given };
   try {
-    const result = await queryable.query<Row>({ ...statement, values: given });
+    const result =
+      queryable instanceof StatementPool
+        ? await queryable.run<Row>(config, signal)
+        : await queryable.query<Row>(config);
     const { rows } = result;
     result.rows = [];
     return rows;
@@ -116,39 +146,18 @@ const rowsOf = async <Row extends pg.QueryResultRow>(
   }
 };
 
-export type PatienceOptions = Pick<
-  PoolOptions,
-  "url" | "connectTimeoutMs" | "statementTimeoutMs" | "onIdleError"
->;
-
-/**
- * A database for statements that take long and come rarely: each has a connection of its own, so that it takes
- * none from a pool, and one that nobody waits for any more is broken off.
- */
-export const patientDatabase = (options: PatienceOptions): Database => ({
-  query: async (statement, values, signal) => {
-    const client = new pg.Client(connectionConfig(options));
-    client.on("error", options.onIdleError);
-    // With a statement under way this closes the socket, which the server notices.
-    const breakOff = () => void client.end().catch(options.onIdleError);
-    signal?.addEventListener("abort", breakOff, { once: true });
-    try {
-      await client.connect();
-      return (await client.query({ text: statement.text, values: [...values] })).rows;
-    } finally {
-      signal?.removeEventListener("abort", breakOff);
-      if (signal?.aborted !== true) await client.end();
-    }
-  },
-});
-
 /** Runs SQL as pg-boss asks for it: several statements at once where there are no values. */
 export const executorOf =
-  (pool: pg.Pool, retrying: Retrying = once) =>
-  (text: string, values?: unknown[], name?: string): Promise<{ rows: unknown[] }> =>
+  (pool: StatementPool, retrying: Retrying = once) =>
+  (
+    text: string,
+    values?: unknown[],
+    name?: string,
+    signal?: AbortSignal,
+  ): Promise<{ rows: unknown[] }> =>
     retrying(async () => {
       // Without values a text may hold several statements, and their results are an array of them.
-      if (values === undefined) return pool.query(text);
+      if (values === undefined) return pool.run({ text }, signal);
       const statement = name === undefined ? { text } : { text, name };
-      return { rows: await rowsOf(pool, statement, values) };
-    });
+      return { rows: await rowsOf(pool, statement, values, signal) };
+    }, signal);

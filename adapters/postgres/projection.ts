@@ -49,14 +49,17 @@ const PIECE_EVENTS_MAX = 5_000;
 
 const NOTHING: Step = { projected: 0, checkpoint: 0, accounts: [] };
 
-/**
- * The read models in Postgres, folded there: no event crosses to this process.
- *
- * @param patient runs what may take minutes, and breaks it off when nobody waits any more
- */
+export interface ProjectionDatabases {
+  /** Runs what may take minutes. */
+  readonly patient?: Database;
+  /** Runs the cheap polls that the service depends on, whatever else keeps the database busy. */
+  readonly control?: Database;
+}
+
+/** The read models in Postgres, folded there: no event crosses to this process. */
 export const makeProjection = (
   database: Database,
-  patient: Database = database,
+  { patient = database, control = database }: ProjectionDatabases = {},
 ): Projection["Service"] => ({
   lagging: unavailable(async () => {
     const rows = await database.query<{ shard: number }>(LAGGING, []);
@@ -90,9 +93,9 @@ export const makeProjection = (
     return false;
   }),
 
-  checkpoints: unavailable(() => database.query<Checkpoint>(CHECKPOINTS, [])),
+  checkpoints: unavailable((signal) => control.query<Checkpoint>(CHECKPOINTS, [], signal)),
 
-  lag: unavailable(() => database.query<Lag>(LAG, [])),
+  lag: unavailable((signal) => control.query<Lag>(LAG, [], signal)),
 });
 
 interface Advanced {

@@ -27,7 +27,7 @@ export const transact = async <A>(
   };
   const cancel = (): void => {
     // If it fails, then with the connection, and the statement with it.
-    if (pid !== undefined) pool.query("select pg_cancel_backend($1)", [pid]).catch(() => {});
+    if (pid !== undefined) pool.query("select pg_cancel_backend($1::int)", [pid]).catch(() => {});
   };
   signal.addEventListener("abort", cancel, { once: true });
   try {

@@ -59,10 +59,13 @@ test("what waits in the queue is told, and what is dead", async () => {
   assert.match(text, /^tidemark_database_up 1$/m);
 });
 
-test("pools tell what of them is in use, idle and waited for", async () => {
-  const pool = { totalCount: 5, idleCount: 2, waitingCount: 7, options: { max: 6 } };
-  const text = await tell({ pools: { write: pool } });
-  assert.match(text, /^tidemark_database_connections\{pool="write",state="active"\} 3$/m);
+test("pools tell what of them is in use, given up, idle and waited for", async () => {
+  const counts = { totalCount: 5, idleCount: 2, waitingCount: 7, givenUpCount: 1 };
+  const pools = { write: { ...counts, options: { max: 6 } } };
+  const text = await tell({ pools, readsWaiting: () => 4 });
+  assert.match(text, /^tidemark_query_waiting 4$/m);
+  assert.match(text, /^tidemark_database_connections\{pool="write",state="active"\} 2$/m);
+  assert.match(text, /^tidemark_database_connections\{pool="write",state="given_up"\} 1$/m);
   assert.match(text, /^tidemark_database_connections\{pool="write",state="idle"\} 2$/m);
   assert.match(text, /^tidemark_database_connections_waiting\{pool="write"\} 7$/m);
   assert.match(text, /^tidemark_database_connections_max\{pool="write"\} 6$/m);

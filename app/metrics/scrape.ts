@@ -1,6 +1,7 @@
 import { Effect } from "effect";
 import type pg from "pg";
 
+import type { StatementPool } from "../../adapters/postgres/statement_pool.ts";
 import type { Lag, Projection } from "../../core/projection/projection.ts";
 import type { SummaryCache } from "../../core/query/summary_cache.ts";
 import type { Backlog, Queue } from "../../core/queue/queue.ts";
@@ -19,13 +20,15 @@ export interface MetricSources {
   readonly cache?: Pick<SummaryCache["Service"], "counts"> | undefined;
   /** "ok" or what is wrong; absent in a service without Redis. */
   readonly redis?: (() => string) | undefined;
+  /** How many reads wait for a connection; absent in a process without the api role. */
+  readonly readsWaiting?: (() => number) | undefined;
   /** By what they are for. */
   readonly pools?: Readonly<Record<string, Pool>>;
   readonly projection?: Pick<Projection["Service"], "lag">;
   readonly queue?: Pick<Queue["Service"], "backlog">;
 }
 
-type Pool = Pick<pg.Pool, "totalCount" | "idleCount" | "waitingCount"> & {
+type Pool = Pick<StatementPool, "totalCount" | "idleCount" | "waitingCount" | "givenUpCount"> & {
   readonly options: Pick<pg.Pool["options"], "max">;
 };
 
@@ -73,9 +76,13 @@ const REDIS_UP: Family = {
   name: "tidemark_redis_up",
   help: "1 while Redis is used, 0 while it is done without",
 };
+const READS_WAITING: Family = {
+  name: "tidemark_query_waiting",
+  help: "Reads that wait for their client's turn on a connection",
+};
 const POOL_CONNECTIONS: Family = {
   name: "tidemark_database_connections",
-  help: "Connections to the database, by pool and by whether one is in use",
+  help: "Connections to the database, by pool and state; given_up: the server still runs what nobody waits for",
 };
 const POOL_MAX: Family = {
   name: "tidemark_database_connections_max",
@@ -89,7 +96,7 @@ const POOL_WAITING: Family = {
 /** What this process knows without asking anybody. */
 const tellParts = (
   now: Meters,
-  { roles, connections, cache, redis, pools = {} }: MetricSources,
+  { roles, connections, cache, redis, readsWaiting, pools = {} }: MetricSources,
 ): void => {
   for (const role of roles) now.gauge(ROLE, { role })(1);
   now.gauge(HTTP_CONNECTIONS)(connections());
@@ -97,9 +104,12 @@ const tellParts = (
     now.counter(CACHE_ANSWERS, { tier })(count);
   }
   if (redis !== undefined) now.gauge(REDIS_UP)(redis() === "ok" ? 1 : 0);
+  if (readsWaiting !== undefined) now.gauge(READS_WAITING)(readsWaiting());
   for (const [name, pool] of Object.entries(pools)) {
-    const { totalCount, idleCount, waitingCount, options } = pool;
-    now.gauge(POOL_CONNECTIONS, { pool: name, state: "active" })(totalCount - idleCount);
+    const { totalCount, idleCount, waitingCount, givenUpCount, options } = pool;
+    const active = totalCount - idleCount - givenUpCount;
+    now.gauge(POOL_CONNECTIONS, { pool: name, state: "active" })(active);
+    now.gauge(POOL_CONNECTIONS, { pool: name, state: "given_up" })(givenUpCount);
     now.gauge(POOL_CONNECTIONS, { pool: name, state: "idle" })(idleCount);
     now.gauge(POOL_MAX, { pool: name })(options.max);
     now.gauge(POOL_WAITING, { pool: name })(waitingCount);

@@ -3,7 +3,7 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { simulate } from "../simulate.fixture.ts";
+import { settled, simulate } from "../simulate.fixture.ts";
 import {
   type ApiKeys,
   ApiKeysUnavailable,
@@ -30,7 +30,7 @@ const makeKeys = () => {
   const stored = new Map<string, StoredApiKey>();
   const state = { away: false as boolean | "hangs", looks: 0 };
   const unlessAway = <A>(value: () => A) =>
-    Effect.suspend(() => {
+    Effect.andThen(Effect.yieldNow, () => {
       state.looks++;
       if (state.away === "hangs") return Effect.never;
       return state.away
@@ -67,6 +67,20 @@ const setUp = Effect.fnUntraced(function* (openWithoutKeys = false) {
     );
   return { keys, access, outcome };
 });
+
+test("who comes with a key while it is looked up waits for the same look", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { keys, outcome } = yield* setUp();
+      const { text, id } = keys.add();
+      const outcomes = yield* Effect.all(
+        Array.from({ length: 100 }, () => outcome(text)),
+        { concurrency: "unbounded" },
+      );
+      assert.equal(new Set(outcomes), new Set([id]));
+      assert.is(keys.state.looks, 1);
+    }),
+  ));
 
 test("a good key tells whose it is, and one that is wrong anywhere does not", () =>
   simulate(
@@ -200,7 +214,7 @@ test("a key that is revoked while it is looked up is refused in time", () =>
       });
       const { text, id, principal } = keys.add();
       const first = yield* Effect.forkChild(access.authenticate(text));
-      yield* TestClock.adjust(0);
+      yield* settled;
       keys.revoke(id);
       yield* TestClock.adjust(LOOK_MS_MAX - 1);
       assert.is(yield* Fiber.join(first), principal);

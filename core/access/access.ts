@@ -1,4 +1,4 @@
-import { Clock, Context, Data, Effect } from "effect";
+import { Clock, Context, Data, Deferred, Effect } from "effect";
 
 import { parseApiKey, type StoredApiKey } from "./api_key.ts";
 import { ANYONE, type Principal } from "./principal.ts";
@@ -63,6 +63,25 @@ interface Kept<A> {
   readonly at: number;
 }
 
+type Looks<A> = Map<string, Deferred.Deferred<A, ApiKeysUnavailable>>;
+
+/** Joins the look for an id that is under way, or begins one. */
+const lookOnce = <A>(
+  running: Looks<A>,
+  id: string,
+  look: Effect.Effect<A, ApiKeysUnavailable>,
+): Effect.Effect<A, ApiKeysUnavailable> =>
+  Effect.suspend(() => {
+    const joined = running.get(id);
+    if (joined !== undefined) return Deferred.await(joined);
+    const found = Deferred.makeUnsafe<A, ApiKeysUnavailable>();
+    running.set(id, found);
+    const ended = Effect.sync(() => running.delete(id));
+    // Detached: whoever began it may go away. It takes `LOOK_MS_MAX` at most.
+    const begun = Effect.forkDetach(Deferred.into(Effect.ensuring(look, ended), found));
+    return Effect.andThen(begun, Deferred.await(found));
+  });
+
 export const makeAccess = Effect.fnUntraced(function* ({
   keys,
   isSecretOf,
@@ -70,6 +89,9 @@ export const makeAccess = Effect.fnUntraced(function* ({
 }: AccessOptions): Effect.fn.Return<Access["Service"]> {
   const clock = yield* Clock.Clock;
   const kept = new Map<string, Kept<StoredApiKey | undefined>>();
+  /** Looks that are under way, by the id of the key: whoever comes with it meanwhile waits for the same one. */
+  const looks: Looks<StoredApiKey | undefined> = new Map();
+  const existLooks: Looks<boolean> = new Map();
   let exist: Kept<boolean> | undefined;
   /** Until when nobody looks again, because the last look failed. */
   let awayUntil = Number.NEGATIVE_INFINITY;
@@ -80,13 +102,15 @@ export const makeAccess = Effect.fnUntraced(function* ({
   /** What was found a moment ago, or what is found now; while nothing can be, what was found last. */
   const recent = <A>(
     last: Kept<A> | undefined,
+    running: Looks<A>,
+    id: string,
     find: Effect.Effect<A, ApiKeysUnavailable>,
     keep: (found: Kept<A>) => void,
   ): Effect.Effect<A, ApiKeysUnavailable> =>
     Effect.suspend(() => {
       const since = clock.currentTimeMillisUnsafe();
       if (last !== undefined && isGood(last, since)) return Effect.succeed(last.value);
-      const found = find.pipe(
+      const look = find.pipe(
         Effect.timeoutOrElse({
           duration: LOOK_MS_MAX,
           orElse: () => Effect.fail(new ApiKeysUnavailable({ cause: "no answer in time" })),
@@ -97,6 +121,7 @@ export const makeAccess = Effect.fnUntraced(function* ({
           Effect.sync(() => (awayUntil = clock.currentTimeMillisUnsafe() + KEPT_MS)),
         ),
       );
+      const found = lookOnce(running, id, look);
       return last !== undefined && since - last.at < KEPT_WHILE_AWAY_MS
         ? Effect.orElseSucceed(found, () => last.value)
         : found;
@@ -110,12 +135,14 @@ export const makeAccess = Effect.fnUntraced(function* ({
   };
 
   const lookUp = (id: string) =>
-    Effect.suspend(() => recent(kept.get(id), keys.find(id), (found) => keepKey(id, found)));
+    Effect.suspend(() =>
+      recent(kept.get(id), looks, id, keys.find(id), (found) => keepKey(id, found)),
+    );
 
   const isOpen = Effect.suspend(() => {
     // Once there was a key there always was one.
     if (!openWithoutKeys || exist?.value === true) return Effect.succeed(false);
-    const any = recent(exist, keys.exist, (found) => {
+    const any = recent(exist, existLooks, "", keys.exist, (found) => {
       exist = found;
     });
     return Effect.map(any, (value) => !value);

@@ -1,5 +1,6 @@
 import { Context, type Effect } from "effect";
 
+import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { LogUnavailable } from "./event_log.ts";
 import type { EventsPage, PageRequest } from "./events_page.ts";
 
@@ -26,6 +27,6 @@ export class AccountEvents extends Context.Service<
     readonly page: (
       accountId: string,
       request: PageRequest,
-    ) => Effect.Effect<AccountEventsPage, LogUnavailable>;
+    ) => Effect.Effect<AccountEventsPage, LogUnavailable | ReadRefused>;
   }
 >()("tidemark/log/AccountEvents") {}

@@ -3,11 +3,12 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { Client } from "../access/client.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
 import { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
 import type { Answer, Question } from "./answer.ts";
 import { makeHorizon } from "./horizon.ts";
-import { FRESH_MS, makeSummaryCache, STALENESS_MAX_MS } from "./summary_cache.ts";
+import { FRESH_MS, JOINED_MS_MAX, makeSummaryCache, STALENESS_MAX_MS } from "./summary_cache.ts";
 
 const test = suite("summary cache");
 
@@ -24,6 +25,10 @@ const open = Effect.fnUntraced(function* (known: boolean) {
     checkpoint: 1,
     generation: 1,
     reads: 0,
+    /** The clients that were read for. */
+    readBy: [] as string[],
+    /** How many reads were interrupted. */
+    ended: 0,
     away: false,
     /** Milliseconds that the projector lags. */
     lag: 0,
@@ -33,10 +38,15 @@ const open = Effect.fnUntraced(function* (known: boolean) {
   const summaries: Summaries["Service"] = {
     summary: Effect.fnUntraced(function* () {
       models.reads++;
+      models.readBy.push(yield* Client);
       if (models.away) return yield* new SummariesUnavailable({ cause: "away" });
       const { checkpoint, generation } = models;
       const asOf = (yield* Effect.clockWith((clock) => clock.currentTimeMillis)) - models.lag;
-      if (models.held !== undefined) yield* Deferred.await(models.held);
+      if (models.held !== undefined) {
+        yield* Deferred.await(models.held).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => models.ended++)),
+        );
+      }
       const totals = new Map([["login", checkpoint]]);
       return { totals, topUsers: [], asOf, checkpoint, generation };
     }),
@@ -300,6 +310,70 @@ test(
       assert.is(models.reads, 1);
       models.away = false;
       assert.is(yield* ask(), "1 miss");
+    }),
+  ),
+);
+
+test(
+  "a query ends with the last client that waits for it, and not before",
+  run(({ ask, models, memory }) =>
+    Effect.gen(function* () {
+      models.held = Deferred.makeUnsafe();
+      const first = yield* Effect.forkDetach(ask());
+      const second = yield* Effect.forkDetach(ask());
+      yield* settled;
+      assert.equal([models.reads, models.ended], [1, 0]);
+      yield* Fiber.interrupt(first);
+      yield* settled;
+      assert.is(models.ended, 0);
+      yield* Fiber.interrupt(second);
+      yield* settled;
+      assert.is(models.ended, 1, "it goes on though nobody waits for it");
+      assert.is(memory.size, 0);
+      models.held = undefined;
+      assert.is(yield* ask(), "1 miss", "who comes later is not told of an end");
+    }),
+  ),
+);
+
+test(
+  "a query that another client began is waited for a moment, and then begun anew, for its own client",
+  run(({ ask, models }) =>
+    Effect.gen(function* () {
+      const as = (client: string) => Effect.provideService(ask(), Client, client);
+      const held = (models.held = Deferred.makeUnsafe());
+      const others = yield* Effect.forkDetach(as("key:other"));
+      yield* settled;
+      const mine = yield* Effect.forkDetach(as("key:mine"));
+      yield* settled;
+      yield* TestClock.adjust(JOINED_MS_MAX - 1);
+      yield* settled;
+      assert.equal(models.readBy, ["key:other"]);
+      yield* TestClock.adjust(1);
+      yield* settled;
+      assert.equal(models.readBy, ["key:other", "key:mine"]);
+      const again = yield* Effect.forkDetach(as("key:mine"));
+      yield* settled;
+      yield* Deferred.succeed(held, undefined);
+      for (const fiber of [others, mine, again]) assert.is(yield* Fiber.join(fiber), "1 miss");
+      assert.is(models.reads, 2);
+    }),
+  ),
+);
+
+test(
+  "a query that is there in a moment is shared by all clients",
+  run(({ ask, models }) =>
+    Effect.gen(function* () {
+      const held = (models.held = Deferred.makeUnsafe());
+      const fibers = [];
+      for (const client of ["key:a", "key:b", "key:c"]) {
+        fibers.push(yield* Effect.forkDetach(Effect.provideService(ask(), Client, client)));
+      }
+      yield* settled;
+      yield* Deferred.succeed(held, undefined);
+      for (const fiber of fibers) assert.is(yield* Fiber.join(fiber), "1 miss");
+      assert.is(models.reads, 1);
     }),
   ),
 );

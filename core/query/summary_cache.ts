@@ -1,6 +1,8 @@
-import { Clock, Context, Deferred, Effect } from "effect";
+import { Clock, Context, Deferred, Effect, type Fiber } from "effect";
 
+import { Client } from "../access/client.ts";
 import { shardOf } from "../event/shard.ts";
+import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
 import { inSpan } from "../trace.ts";
 import { type Answer, keyOf, type Question } from "./answer.ts";
@@ -32,10 +34,13 @@ export class SummaryCache extends Context.Service<
   {
     /** The answer if this process has it and it is fresh: without waiting, since most reads end here. */
     readonly hit: (question: Question) => Answer | undefined;
-    /** The answer, from wherever it comes. Many who ask the same at the same time are one query. */
+    /**
+     * The answer, from wherever it comes. Many who ask the same at the same time are one query, which ends early when
+     * all of them have left.
+     */
     readonly answer: (
       question: Question,
-    ) => Effect.Effect<Answered, SummariesUnavailable, Summaries>;
+    ) => Effect.Effect<Answered, SummariesUnavailable | ReadRefused, Summaries>;
     /** How many answers each tier has given. */
     readonly counts: Readonly<Record<Tier, number>>;
   }
@@ -50,6 +55,12 @@ export interface SummaryCacheOptions {
   readonly present: (summary: AccountSummary) => string;
 }
 
+/**
+ * How long a client waits for a query that another client began, before it begins its own: the other one's may have to
+ * wait behind all that this client reads.
+ */
+export const JOINED_MS_MAX = 100;
+
 interface Load {
   /**
    * What was asked of answers when it began: who comes when it is another knows of an event that this may
@@ -57,8 +68,18 @@ interface Load {
    */
   readonly floor: number;
   readonly generation: number;
-  readonly answered: Deferred.Deferred<Answered, SummariesUnavailable>;
+  readonly answered: Deferred.Deferred<Answered, SummariesUnavailable | ReadRefused>;
+  /** On whose behalf it reads. */
+  readonly client: string;
+  /** How many wait for it. */
+  waiting: number;
+  fiber: Fiber.Fiber<unknown> | undefined;
 }
+
+type LoadOf = Pick<Load, "floor" | "generation" | "client">;
+
+/** Makes an effect interruptible inside of what is not. */
+type Interruptible = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>;
 
 export const makeSummaryCache = Effect.fnUntraced(function* ({
   shards,
@@ -106,36 +127,68 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     const answered: Answered = { answer: shared, tier: "redis" };
     if (!isFresh(shared, now)) {
       // Without the database what is kept is still an answer, if it was not too late to find that out.
-      return yield* Effect.catchTag(read(question, key), "SummariesUnavailable", (unavailable) =>
-        isUsable(shared, question.accountId, clock.currentTimeMillisUnsafe())
-          ? Effect.succeed(answered)
-          : Effect.fail(unavailable),
+      return yield* read(question, key).pipe(
+        Effect.catch((failure) =>
+          isUsable(shared, question.accountId, clock.currentTimeMillisUnsafe())
+            ? Effect.succeed(answered)
+            : Effect.fail(failure),
+        ),
       );
     }
     memory.put(key, shared);
     return answered;
   });
 
-  /** Joins the load of a question that is under way, or begins one. */
-  const loadOnce = (question: Question, key: string) =>
+  /** Waits for a load. It ends with the last who waits for it. */
+  const join = (joined: Load, key: string, interruptible: Interruptible) =>
     Effect.suspend(() => {
-      const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
-      const generation = horizon.generation();
-      const running = loads.get(key);
-      if (running?.floor === floor && running.generation === generation) {
-        return Deferred.await(running.answered);
-      }
-      const mine: Load = { floor, generation, answered: Deferred.makeUnsafe() };
+      joined.waiting++;
+      const leave = Effect.sync(() => {
+        joined.waiting--;
+        if (joined.waiting > 0) return;
+        if (loads.get(key) === joined) loads.delete(key);
+        joined.fiber?.interruptUnsafe();
+      });
+      return Effect.ensuring(interruptible(Deferred.await(joined.answered)), leave);
+    });
+
+  const begin = (question: Question, key: string, of: LoadOf, interruptible: Interruptible) =>
+    Effect.suspend(() => {
+      const answered = Deferred.makeUnsafe<Answered, SummariesUnavailable | ReadRefused>();
+      const mine: Load = { ...of, answered, waiting: 0, fiber: undefined };
       loads.set(key, mine);
       const ended = Effect.sync(() => {
         if (loads.get(key) === mine) loads.delete(key);
       });
       const run = Effect.ensuring(load(question, key), ended);
-      // Detached: whoever began it may go away, and the others still wait for it.
-      return Effect.andThen(
-        Effect.forkDetach(Deferred.into(run, mine.answered)),
-        Deferred.await(mine.answered),
+      // Detached: whoever began it may go away, and others still wait for it.
+      return Effect.flatMap(Effect.forkDetach(Deferred.into(run, answered)), (fiber) => {
+        mine.fiber = fiber;
+        return join(mine, key, interruptible);
+      });
+    });
+
+  /** Joins the load of a question that is under way, or begins one. */
+  const loadOnce = (question: Question, key: string) =>
+    Effect.flatMap(Client, (client) => {
+      const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
+      const generation = horizon.generation();
+      const running = (): Load | undefined => {
+        const found = loads.get(key);
+        return found?.floor === floor && found.generation === generation ? found : undefined;
+      };
+      const own = Effect.uninterruptibleMask((interruptible) =>
+        Effect.suspend(() => {
+          const mine = running();
+          return mine?.client === client
+            ? join(mine, key, interruptible)
+            : begin(question, key, { floor, generation, client }, interruptible);
+        }),
       );
+      const other = running();
+      if (other === undefined || other.client === client) return own;
+      const joined = Effect.uninterruptibleMask((interruptible) => join(other, key, interruptible));
+      return Effect.timeoutOrElse(joined, { duration: JOINED_MS_MAX, orElse: () => own });
     });
 
   return {

@@ -1,6 +1,7 @@
 import { Context, type Effect, type Option } from "effect";
 
 import type { Batch } from "../event/batch.ts";
+import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { JobId, QueueUnavailable } from "./queue.ts";
 
 /** Accepted batches whose every attempt failed: one job, or several that had to be given up together. */
@@ -35,10 +36,12 @@ export class DeadLetters extends Context.Service<
   DeadLetters,
   {
     /** The oldest first, at most `limit`. */
-    readonly list: (limit: number) => Effect.Effect<ReadonlyArray<DeadLetter>, QueueUnavailable>;
+    readonly list: (
+      limit: number,
+    ) => Effect.Effect<ReadonlyArray<DeadLetter>, QueueUnavailable | ReadRefused>;
     readonly find: (
       id: string,
-    ) => Effect.Effect<Option.Option<DeadLetterContent>, QueueUnavailable>;
+    ) => Effect.Effect<Option.Option<DeadLetterContent>, QueueUnavailable | ReadRefused>;
     /**
      * Puts a letter back into the queue, its jobs under their own ids and with all their attempts; false
      * if there is none. Events that are in the log already are recognised.

@@ -1,6 +1,7 @@
 import { Context, Data, type Effect, type Option } from "effect";
 
 import type { Batch } from "../event/batch.ts";
+import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { TraceContext } from "../trace.ts";
 
 /** Names one accepted batch: a UUID. */
@@ -102,7 +103,9 @@ export class Queue extends Context.Service<
       settlements: ReadonlyArray<Settlement>,
     ) => Effect.Effect<void, QueueUnavailable>;
     /** The status of a job; none when it is unknown or was forgotten some time after its end. */
-    readonly find: (id: JobId) => Effect.Effect<Option.Option<JobStatus>, QueueUnavailable>;
+    readonly find: (
+      id: JobId,
+    ) => Effect.Effect<Option.Option<JobStatus>, QueueUnavailable | ReadRefused>;
     /** What waits. Cheap enough to be asked for several times a second. */
     readonly backlog: Effect.Effect<Backlog, QueueUnavailable>;
   }

@@ -1,5 +1,6 @@
 import { Context, type Effect } from "effect";
 
+import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { Interval } from "./bucket.ts";
 import type { SummariesUnavailable } from "./summaries.ts";
 import type { BucketCount } from "./timeseries.ts";
@@ -33,6 +34,6 @@ export class Activity extends Context.Service<
     readonly counts: (
       accountId: string,
       request: ActivityRequest,
-    ) => Effect.Effect<ActivityCounts, SummariesUnavailable>;
+    ) => Effect.Effect<ActivityCounts, SummariesUnavailable | ReadRefused>;
   }
 >()("tidemark/summary/Activity") {}

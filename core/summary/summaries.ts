@@ -1,5 +1,6 @@
 import { Context, Data, type Effect } from "effect";
 
+import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { Summary } from "./summary.ts";
 import type { Range } from "./window.ts";
 
@@ -22,7 +23,7 @@ export class Summaries extends Context.Service<
       accountId: string,
       range: Range,
       top: number,
-    ) => Effect.Effect<Summary, SummariesUnavailable>;
+    ) => Effect.Effect<Summary, SummariesUnavailable | ReadRefused>;
     /**
      * At most `limit` accounts that have events, from all shards, whose ids begin with `prefix`. Does not
      * read the log.
@@ -30,6 +31,6 @@ export class Summaries extends Context.Service<
     readonly sampleAccounts: (
       limit: number,
       prefix: string,
-    ) => Effect.Effect<ReadonlyArray<string>, SummariesUnavailable>;
+    ) => Effect.Effect<ReadonlyArray<string>, SummariesUnavailable | ReadRefused>;
   }
 >()("tidemark/summary/Summaries") {}

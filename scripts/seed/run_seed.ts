@@ -1,12 +1,7 @@
 import { Context, Effect } from "effect";
 
 import { makeEventLog } from "../../adapters/postgres/event_log.ts";
-import {
-  createPool,
-  type Database,
-  databaseOf,
-  patientDatabase,
-} from "../../adapters/postgres/pool.ts";
+import { createPool, type Database, databaseOf } from "../../adapters/postgres/pool.ts";
 import { makeProjection } from "../../adapters/postgres/projection.ts";
 import { requestWindows, WINDOW_HOURS } from "../../adapters/postgres/request_windows.ts";
 import { makeRetrying } from "../../adapters/postgres/retry.ts";
@@ -73,23 +68,22 @@ export const runSeed = async (run: SeedRun): Promise<void> => {
     connectionsMax: APPENDS_AT_ONCE + 1,
     statementTimeoutMs: 120_000,
   });
+  const buildPool = createPool({
+    ...connection,
+    connectionsMax: 1,
+    statementTimeoutMs: WINDOW_WITHIN_MS,
+  });
   try {
     const database = databaseOf(pool, makeRetrying());
     const shards = await prepareDatabase(run.url, database, run.shards);
     const stations = Context.empty().pipe(
       Context.add(EventLog, makeEventLog(database, shards)),
-      Context.add(
-        Projection,
-        makeProjection(
-          database,
-          patientDatabase({ ...connection, statementTimeoutMs: WINDOW_WITHIN_MS }),
-        ),
-      ),
+      Context.add(Projection, makeProjection(database, { patient: databaseOf(buildPool) })),
     );
     const seeding = Effect.mapError(seed(run, database, shards), explain);
     await Effect.runPromise(Effect.provideContext(seeding, stations));
   } finally {
-    await pool.end();
+    await Promise.all([pool.close(), buildPool.close()]);
   }
 };
 

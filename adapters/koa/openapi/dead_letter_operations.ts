@@ -41,7 +41,14 @@ export const deadLetterOperations = (
           content: { schema: schemaRef("DeadLetters"), example: examples.deadLetters },
         },
       },
-      failures: ["ParametersInvalid", "AccountForbidden", "QueueUnavailable", "DeadlineExceeded"],
+      failures: [
+        "ParametersInvalid",
+        "AccountForbidden",
+        "TooManyReads",
+        "ReadsFull",
+        "QueueUnavailable",
+        "DeadlineExceeded",
+      ],
     },
     {
       ...shared,
@@ -57,7 +64,7 @@ export const deadLetterOperations = (
           content: { schema: schemaRef("DeadLetter"), example: examples.deadLetter },
         },
       },
-      failures,
+      failures: [...failures, "TooManyReads", "ReadsFull"],
     },
     {
       ...shared,

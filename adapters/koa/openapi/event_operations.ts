@@ -86,6 +86,6 @@ export const eventOperations = (
         content: { schema: schemaRef("Job"), example: examples.job },
       },
     },
-    failures: ["JobUnknown", "QueueUnavailable", "DeadlineExceeded"],
+    failures: ["JobUnknown", "TooManyReads", "ReadsFull", "QueueUnavailable", "DeadlineExceeded"],
   },
 ];

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { ApiKeysUnavailable } from "../../../core/access/access.ts";
 import { NO_QUOTAS, QuotaExceeded } from "../../../core/access/quotas.ts";
 import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
+import { type ReadRefused, ReadsFull, TooManyReads } from "../../../core/fair/client_semaphore.ts";
 import { LogUnavailable } from "../../../core/log/event_log.ts";
 import type { DeadLetters } from "../../../core/queue/dead_letters.ts";
 import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
@@ -55,6 +56,24 @@ const STATIONS = [
   "redriveDeadLetter",
   "dropDeadLetter",
 ];
+
+const READS = [
+  "findJob",
+  "summariseAccount",
+  "accountTimeseries",
+  "listEvents",
+  "sampleAccounts",
+  "listDeadLetters",
+  "findDeadLetter",
+];
+
+const refusingReads = (refused: Effect.Effect<never, ReadRefused>): ApiOptions => ({
+  queue: { find: () => refused },
+  summaries: { summary: () => refused, sampleAccounts: () => refused },
+  activity: { counts: () => refused },
+  accountEvents: { page: () => refused },
+  deadLetters: { ...lettersThat(() => queueAway), list: () => refused, find: () => refused },
+});
 
 /** What is wrong with the service, and what these operations then answer. */
 const FAULTS: ReadonlyArray<{
@@ -130,6 +149,18 @@ const FAULTS: ReadonlyArray<{
     options: { refusal: () => full },
     status: 503,
     operationIds: ["recordEvents"],
+  },
+  {
+    title: "a client that has too many reads waiting",
+    options: refusingReads(Effect.fail(new TooManyReads())),
+    status: 429,
+    operationIds: READS,
+  },
+  {
+    title: "too many reads that wait",
+    options: refusingReads(Effect.fail(new ReadsFull())),
+    status: 503,
+    operationIds: READS,
   },
   {
     title: "a quota that is used up",

@@ -10,6 +10,7 @@ import {
   EventInvalid,
 } from "../../../core/command/errors.ts";
 import { BATCH_BYTES_MAX } from "../../../core/event/batch.ts";
+import { ReadsFull, TooManyReads } from "../../../core/fair/client_semaphore.ts";
 import { LogUnavailable } from "../../../core/log/event_log.ts";
 import { POINTS_MAX, TimeseriesTooLarge } from "../../../core/query/account_timeseries.ts";
 import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
@@ -79,6 +80,8 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   QueueUnavailable: new QueueUnavailable({ cause }),
   LogUnavailable: new LogUnavailable({ cause }),
   SummariesUnavailable: new SummariesUnavailable({ cause }),
+  TooManyReads: new TooManyReads(),
+  ReadsFull: new ReadsFull(),
 };
 
 const problemNamed = (name: FailureName): Problem =>

@@ -1,0 +1,183 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { Client } from "pg";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import {
+  createTestDatabase,
+  createTestRole,
+  type TestDatabase,
+} from "../../scripts/test/database.ts";
+import { createPool, type PoolOptions } from "./pool.ts";
+import type { StatementPool } from "./statement_pool.ts";
+
+interface Context {
+  database: TestDatabase;
+  /** A session of the test's own. */
+  client: Client;
+  pools: StatementPool[];
+  open: (options: Partial<PoolOptions>) => StatementPool;
+}
+
+const test = suite<Context>("a pool that counts what it gave up");
+
+test.before.each(async (context) => {
+  context.database = await createTestDatabase();
+  context.client = new Client({ connectionString: context.database.url });
+  await context.client.connect();
+  context.pools = [];
+  context.open = (options) => {
+    const pool = createPool({
+      url: context.database.url,
+      connectionsMax: 1,
+      connectTimeoutMs: 20_000,
+      statementTimeoutMs: 20_000,
+      onIdleError: () => {},
+      ...options,
+    });
+    context.pools.push(pool);
+    return pool;
+  };
+});
+test.after.each(async ({ database, client, pools }) => {
+  await client.end();
+  await Promise.all(pools.map((pool) => pool.close()));
+  await database.drop();
+});
+
+const failureOf = (run: Promise<unknown>): Promise<Error> =>
+  run.then(
+    () => {
+      throw new Error("it should have failed");
+    },
+    (error: Error) => error,
+  );
+
+const until = async (isTrue: () => Promise<boolean>, otherwise: string): Promise<void> => {
+  const deadline = performance.now() + 20_000;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(otherwise);
+    await delay(10);
+  }
+};
+
+/** The backends of the pools of this database. */
+const backends = async ({ client }: Context) => {
+  const { rows } = await client.query<{ pid: number; state: string; query: string }>(
+    `select pid, state, query from pg_stat_activity
+     where datname = current_database() and application_name = 'tidemark' order by pid`,
+  );
+  return rows;
+};
+
+/** A table whose inserts hang in their commit for as long as the test's session holds a lock. */
+const hangCommits = async ({ client }: Context): Promise<{ readonly end: () => Promise<void> }> => {
+  await client.query(`
+    create table hung (id int);
+    create function hang() returns trigger language plpgsql as $$
+      begin perform pg_advisory_xact_lock(1); return null; end $$;
+    create constraint trigger hang after insert on hung
+      deferrable initially deferred for each row execute function hang();
+    select pg_advisory_lock(1)`);
+  return { end: async () => void (await client.query("select pg_advisory_unlock(1)")) };
+};
+
+test("a statement that nobody waits for any more ends on the server, and its connection is used again", async (context) => {
+  const pool = context.open({});
+  const gone = new AbortController();
+  const asked = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
+  const sleeps = async (): Promise<boolean> =>
+    (await backends(context)).some(
+      ({ state, query }) => state === "active" && query.includes("pg_sleep"),
+    );
+  await until(sleeps, "it does not run");
+  const [before] = await backends(context);
+  gone.abort(new Error("the client left"));
+  assert.is((await asked).message, "the client left");
+  await until(async () => !(await sleeps()), "it still runs");
+  await pool.run({ text: "select 1", values: [] });
+  assert.is((await backends(context))[0]?.pid, before?.pid, "the pool opened another connection");
+  assert.is(pool.givenUpCount, 0);
+});
+
+test("a commit that hangs keeps its connection taken, however often it is tried", async (context) => {
+  const commits = await hangCommits(context);
+  const control = context.open({ connectionsMax: 1 });
+  const pool = context.open({
+    connectionsMax: 2,
+    statementTimeoutMs: 100,
+    connectTimeoutMs: 200,
+    control,
+  });
+  const insert = () => pool.run({ text: "insert into hung values ($1)", values: [1] });
+  for (const reason of [/no answer within/, /no answer within/, /timeout/, /timeout/]) {
+    assert.match((await failureOf(insert())).message, reason);
+  }
+  assert.is(pool.givenUpCount, 2);
+  const hanging = (await backends(context)).filter(({ query }) => query.includes("insert"));
+  assert.equal(
+    hanging.map(({ state }) => state),
+    ["active", "active"],
+  );
+  await commits.end();
+  await until(async () => pool.givenUpCount === 0, "the connections are still taken");
+  await insert();
+  const { rows } = await context.client.query<{ n: number }>("select count(*)::int as n from hung");
+  assert.is(rows[0]?.n, 3, "what was given up is committed when the server can");
+});
+
+test("a commit that hangs is not broken off, so that nobody sees what may still be lost", async (context) => {
+  const commits = await hangCommits(context);
+  const pool = context.open({ statementTimeoutMs: 100 });
+  await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
+  await delay(1_000);
+  const [backend] = await backends(context);
+  assert.is(backend?.state, "active");
+  assert.is((await context.client.query("select from hung")).rowCount, 0);
+  await commits.end();
+});
+
+test("a pool closes beside a statement that the server does not let go of", async (context) => {
+  const commits = await hangCommits(context);
+  const pool = context.open({ statementTimeoutMs: 100 });
+  await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
+  assert.is(pool.givenUpCount, 1);
+  await pool.close();
+  context.pools.length = 0;
+  await commits.end();
+});
+
+test("a backend that is gone frees the place of its statement", async (context) => {
+  await hangCommits(context);
+  const pool = context.open({ statementTimeoutMs: 100 });
+  await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
+  await context.client.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where query like 'insert into hung%'",
+  );
+  await pool.run({ text: "select 1", values: [] });
+});
+
+test("a role that may have fewer connections than its pool has them take turns", async (context) => {
+  const { database, client, open } = context;
+  const role = await createTestRole();
+  await client.query(`alter role ${role.name} connection limit 2`);
+  const pool = open({ url: role.on(database), connectionsMax: 8 });
+  const asked = Array.from({ length: 40 }, async (_, i) => {
+    const { rows } = await pool.run<{ i: number }>({
+      text: "select $1::int as i, pg_sleep(0.01)",
+      values: [i],
+    });
+    return rows[0]?.i;
+  });
+  assert.equal(
+    await Promise.all(asked),
+    Array.from({ length: 40 }, (_, i) => i),
+  );
+  await pool.close();
+  context.pools.length = 0;
+  await until(async () => (await backends(context)).length === 0, "still connected");
+  await role.drop();
+});
+
+test.run();

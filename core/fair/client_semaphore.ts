@@ -1,0 +1,68 @@
+import { Data, Deferred, Effect } from "effect";
+
+import { Client } from "../access/client.ts";
+import { makeFairPermits, type PermitLimits } from "./permits.ts";
+
+/** This client has as many reads waiting as it may. */
+export class TooManyReads extends Data.TaggedError("TooManyReads") {}
+
+/** As many reads of all clients are waiting as may. */
+export class ReadsFull extends Data.TaggedError("ReadsFull") {}
+
+/** Why a read was refused without having been tried. */
+export type ReadRefused = TooManyReads | ReadsFull;
+
+/** Bounds how many reads run at once, fairly by the `Client` that their fibers work for. */
+export interface ClientSemaphore {
+  /**
+   * Runs a read once there is a permit for its client. One that is interrupted while it waits leaves the queue.
+   *
+   * @errors `TooManyReads`, `ReadsFull`: at once
+   */
+  readonly withPermit: <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+  ) => Effect.Effect<A, E | ReadRefused, R>;
+  /** How many reads run. */
+  readonly held: () => number;
+  /** How many reads wait for a permit. */
+  readonly waiting: () => number;
+}
+
+interface Ticket {
+  isHeld: boolean;
+  readonly granted: Deferred.Deferred<void>;
+}
+
+/** Makes a semaphore whose permits are given out as `FairPermits` says. */
+export const makeClientSemaphore = (limits: PermitLimits): ClientSemaphore => {
+  const fair = makeFairPermits<Ticket>(limits);
+
+  const grant = (ticket: Ticket | undefined): void => {
+    if (ticket === undefined) return;
+    ticket.isHeld = true;
+    Deferred.doneUnsafe(ticket.granted, Effect.void);
+  };
+
+  const withPermit = <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+  ): Effect.Effect<A, E | ReadRefused, R> =>
+    Effect.flatMap(Client, (client) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.suspend((): Effect.Effect<A, E | ReadRefused, R> => {
+          const ticket: Ticket = { isHeld: false, granted: Deferred.makeUnsafe() };
+          const entry = fair.enter(client, ticket);
+          if (entry === "client") return Effect.fail(new TooManyReads());
+          if (entry === "all") return Effect.fail(new ReadsFull());
+          ticket.isHeld = entry === "held";
+          const granted = ticket.isHeld ? Effect.void : restore(Deferred.await(ticket.granted));
+          const leave = Effect.sync(() => {
+            if (ticket.isHeld) grant(fair.leave(client));
+            else fair.withdraw(client, ticket);
+          });
+          return Effect.ensuring(Effect.andThen(granted, restore(effect)), leave);
+        }),
+      ),
+    );
+
+  return { withPermit, held: fair.held, waiting: fair.waiting };
+};
