@@ -57,6 +57,36 @@ test("on a public interface without keys it does not start, and says what to do"
   assert.is(await keyed.stop(), 0);
 });
 
+test("behind a proxy it does not start unless every request needs a key", async ({ database }) => {
+  const settings = { DATABASE_URL: database.url, TRUST_PROXY: "1" };
+  const refused = startService(settings);
+  assert.is(await refused.ended, 1);
+  assert.match(refused.output(), "TRUST_PROXY=1 needs AUTH=required");
+  const service = startService({ ...settings, AUTH: "required" });
+  const url = await service.url();
+  for (const from of ["203.0.113.9", "127.0.0.1", "::1", "127.0.0.1, 203.0.113.9"]) {
+    for (const path of ["/metrics", "/dead-letters"]) {
+      const answer = await fetch(`${url}${path}`, { headers: { "X-Forwarded-For": from } });
+      assert.is(answer.status, 401, `${path} ${from}`);
+    }
+  }
+  assert.is(await service.stop(), 0);
+});
+
+test("without keys it is open on this machine, and to nobody through a proxy on it", async ({
+  database,
+}) => {
+  const service = startService({ DATABASE_URL: database.url });
+  const url = await service.url();
+  for (const path of ["/metrics", "/dead-letters"]) {
+    for (const headers of [{ "X-Forwarded-For": "203.0.113.9" }, { Via: "1.1 proxy" }]) {
+      assert.is((await fetch(`${url}${path}`, { headers })).status, 403, path);
+    }
+    assert.is((await fetch(`${url}${path}`)).status, 200, path);
+  }
+  assert.is(await service.stop(), 0);
+});
+
 test("without keys it is open on this machine, until there is one", async ({ database }) => {
   const service = startService({ DATABASE_URL: database.url });
   const url = await service.url();

@@ -158,6 +158,26 @@ test("EVENT_TYPES is a list of types, or * for any", () => {
   assert.match(invalid({ EVENT_TYPES: "," })[0] ?? "", /^EVENT_TYPES must name at least one type/);
 });
 
+test("TRUST_PROXY needs AUTH=required, or everybody behind the proxy could be on this machine", () => {
+  assert.is(readConfiguration({ TRUST_PROXY: "2", AUTH: "required" }).TRUST_PROXY, 2);
+  assert.is(readConfiguration({ TRUST_PROXY: "0" }).TRUST_PROXY, 0);
+  for (const AUTH of ["optional", ""]) {
+    const [problem = "", ...others] = invalid({ TRUST_PROXY: "1", AUTH });
+    assert.match(problem, /^TRUST_PROXY=1 needs AUTH=required: /);
+    assert.equal(others, []);
+  }
+});
+
+test("ALLOWED_HOSTS is a list of names without ports", () => {
+  assert.equal(
+    readConfiguration({ ALLOWED_HOSTS: "Tidemark, host.docker.internal" }).ALLOWED_HOSTS,
+    new Set(["tidemark", "host.docker.internal"]),
+  );
+  for (const name of ["*", "tidemark:3000", "http://tidemark", "-a", ".local", ","]) {
+    assert.match(invalid({ ALLOWED_HOSTS: name }).join(), /^ALLOWED_HOSTS must be a list of host/);
+  }
+});
+
 test("CORS_ORIGINS is a list of origins as browsers send them, and never of all", () => {
   const { CORS_ORIGINS } = readConfiguration({
     CORS_ORIGINS: "https://app.example.com, http://localhost:5173",

@@ -72,6 +72,17 @@ const origins = z.string().transform((text, context): ReadonlySet<string> => {
   return new Set(names);
 });
 
+/** Names as a Host header has them, without a port. */
+const hostNames = z.string().transform((text, context): ReadonlySet<string> => {
+  const names = list(text.toLowerCase());
+  if (names.length === 0 || !names.every((name) => /^[a-z0-9_]([a-z0-9._-]{0,252})$/.test(name))) {
+    context.addIssue(
+      "must be a list of host names such as tidemark,tidemark.internal, without ports",
+    );
+  }
+  return new Set(names);
+});
+
 const databaseUrl = z
   .string()
   .refine(
@@ -125,6 +136,7 @@ const schema = z.object({
   RATE_LIMIT_ANONYMOUS: integer(1, 1_000_000).optional(),
   ACCOUNT_EVENTS_PER_MINUTE: integer(1, 1_000_000_000).optional(),
   TRUST_PROXY: integer(0, 10).default(0),
+  ALLOWED_HOSTS: hostNames.optional(),
   CORS_ORIGINS: origins.optional(),
   ROLES: roles.default(new Set(ROLES)),
   MIGRATE_ON_START: boolean.default(true),
@@ -186,6 +198,13 @@ export const readConfiguration = (
   const { DATABASE_URL, MIGRATION_DATABASE_URL } = parsed.data;
   if (MIGRATION_DATABASE_URL !== undefined && DATABASE_URL === undefined) {
     throw new ConfigurationInvalid(["MIGRATION_DATABASE_URL needs DATABASE_URL beside it"]);
+  }
+  const { AUTH, TRUST_PROXY } = parsed.data;
+  if (TRUST_PROXY > 0 && AUTH !== "required") {
+    throw new ConfigurationInvalid([
+      `TRUST_PROXY=${TRUST_PROXY} needs AUTH=required: behind a proxy every client seems to be on this machine, and ` +
+        "without a key all of them would be administrators",
+    ]);
   }
   return parsed.data;
 };

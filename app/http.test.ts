@@ -42,7 +42,7 @@ const askOften = (
   const { services } = makeMemoryServices();
   const asked = Effect.gen(function* () {
     const http = yield* openHttp(
-      readConfiguration({ PORT: "0", TRUST_PROXY: "1", ...environment }),
+      readConfiguration({ PORT: "0", AUTH: "required", TRUST_PROXY: "1", ...environment }),
       makeMeters(),
     );
     const principal = { ...ANYONE };

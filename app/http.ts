@@ -86,6 +86,7 @@ export const openHttp = (
           shared: entrance?.shared,
         },
         proxies: configuration.TRUST_PROXY,
+        allowedHosts: configuration.ALLOWED_HOSTS ?? new Set(),
         corsOrigins: configuration.CORS_ORIGINS ?? new Set(),
         readiness: () => checkReadiness(phase),
         metrics: () => metrics(),

@@ -47,6 +47,7 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly bodiesBytesMax?: number;
   readonly rateLimit?: Partial<RateLimitOptions>;
   readonly proxies?: number;
+  readonly allowedHosts?: ReadonlySet<string>;
   readonly corsOrigins?: ReadonlySet<string>;
   /** Without it anybody may do anything. */
   readonly access?: Access["Service"];
@@ -108,6 +109,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     bodies,
     rateLimit: { ...NO_LIMIT, ...options.rateLimit },
     proxies: options.proxies ?? 0,
+    allowedHosts: options.allowedHosts ?? new Set(),
     corsOrigins: options.corsOrigins ?? new Set(),
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
     metrics: async () => "tidemark_test 1\n",
@@ -158,7 +160,7 @@ export const requestBytes = (
   headers: Headers = {},
 ): Buffer => {
   const bytes = Buffer.from(body);
-  const fields = { Host: "tidemark", "Content-Length": String(bytes.length), ...headers };
+  const fields = { Host: "localhost", "Content-Length": String(bytes.length), ...headers };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.concat([Buffer.from(`${line} HTTP/1.1\r\n${lines.join("")}\r\n`), bytes]);
 };

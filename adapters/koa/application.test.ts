@@ -1,3 +1,4 @@
+import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -68,6 +69,58 @@ for (const target of [
     await refusal(api, requestBytes(`GET ${target}`), 400, "path-malformed");
   });
 }
+
+test("a request that a proxy may have read in another way is refused, and nothing behind it is read", async () => {
+  // An answer that is kept goes out ahead of koa.
+  const answer = { text: "{}", shard: 0, checkpoint: 0, generation: 1, asOf: 0, readAt: 0 };
+  const kept = await startApi({
+    cache: {
+      hit: () => answer,
+      answer: () => Effect.succeed({ answer, tier: "miss" }),
+      counts: { lru: 0, redis: 0, miss: 0 },
+    },
+  });
+  assert.is((await get(kept, "/accounts/acme/summary")).status, 200);
+  const smuggled = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (const line of ["GET /accounts/acme/summary", "POST /events", "GET /healthz"]) {
+    for (const [version, headers] of [
+      ["1.1", "Host: localhost\r\nHost: evil.example"],
+      ["1.1", "Host: localhost\r\nhost: localhost"],
+      ["1.0", "Host: localhost\r\nHOST: evil.example"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: gzip, chunked"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: chunked, chunked"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: identity, chunked"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: chunked, gzip"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: xchunked"],
+      ["1.0", "Host: a\r\nTransfer-Encoding: chunked"],
+      ["1.1", "Host: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5"],
+      ["1.1", "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked"],
+      ["1.1", "Host: a\r\nContent-Length: 5\r\nContent-Length: 6"],
+      ["1.1", "Host: a\r\nContent-Length: +5"],
+      ["1.1", "Host: a\r\nContent-Length : 5"],
+      ["1.1", "Host: a\r\nTransfer-Encoding:\u000bchunked"],
+    ] as const) {
+      const connection = await openConnection(kept.url);
+      connection.write(`${line} HTTP/${version}\r\n${headers}\r\n\r\n0\r\n\r\n${smuggled}`);
+      const refused = await connection.answer();
+      const problem = `${line} ${version} ${headers}`;
+      assert.is(refused?.status, 400, problem);
+      problemIn(refused, 400, "http-malformed");
+      assert.is(await connection.answer(), undefined, problem);
+      await connection.closed();
+    }
+  }
+  // As it should be, in whatever case.
+  const connection = await openConnection(kept.url);
+  connection.write(
+    "GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n" + smuggled,
+  );
+  for (let i = 0; i < 2; i++) assert.is((await connection.answer())?.status, 200);
+  connection.reset();
+  assert.equal(kept.defects, []);
+  await kept.close();
+});
 
 test("a target with a host in it, as for a proxy, is read by its path", async ({ api }) => {
   for (const target of ["http://elsewhere/healthz", "http://user@elsewhere:99999/healthz?x#y"]) {

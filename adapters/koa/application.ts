@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+
 import Router from "@koa/router";
 import { Context as Services } from "effect";
 import Koa, { type Context, type Middleware, type Next } from "koa";
@@ -34,6 +36,8 @@ export interface ApplicationOptions extends HealthOptions {
   readonly rateLimit: RateLimitOptions;
   /** How many proxies stand before the service, and tell it in X-Forwarded-For who asks. */
   readonly proxies: number;
+  /** Other names than localhost that the service is open under while there is no key, in lower case. */
+  readonly allowedHosts: ReadonlySet<string>;
   /** Whose pages a browser may let ask; none for nobody's. */
   readonly corsOrigins: ReadonlySet<string>;
   /** Is told of every request that failed by a fault of ours, and why. */
@@ -67,7 +71,9 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   if (corsOrigins.size > 0) koa.use(makeCors(corsOrigins));
   if (tracing !== undefined) koa.use(traceRequests(tracing, router));
   const rateLimit = makeRateLimit(options.rateLimit);
-  const gate = access && makeGate({ access, rateLimit, isBehindProxies: options.proxies > 0 });
+  const { allowedHosts } = options;
+  const isBehindProxies = options.proxies > 0;
+  const gate = access && makeGate({ access, rateLimit, isBehindProxies, allowedHosts });
   addHealthRoutes(router, options);
   let answerKept: AnswerKept = () => false;
   if (typeof services === "object") {
@@ -97,7 +103,9 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   return {
     koa,
     listener: isPlain
-      ? (request, response) => answerKept(request, response) || answer(request, response)
+      ? (request, response) =>
+          (framingFault(request) === undefined && answerKept(request, response)) ||
+          answer(request, response)
       : answer,
   };
 };
@@ -118,6 +126,8 @@ const refuseMalformed =
     const fault = requestFault(ctx);
     if (fault === undefined) return next();
     observeAnswer(ctx, onAnswered, () => UNMATCHED);
+    // Where such a request ends is a matter of opinion, so nothing behind it is read as the next one.
+    if (framingFault(ctx.req) !== undefined) ctx.set("Connection", "close");
     sendProblem(ctx, problemOf(fault));
     return undefined;
   };
@@ -127,7 +137,34 @@ const requestFault = (ctx: Context): RequestFault | undefined => {
   if (headers.host === undefined && httpVersion === "1.1") {
     return { _tag: "HttpMalformed", message: "The Host header is missing." };
   }
+  const framing = framingFault(ctx.req);
+  if (framing !== undefined) return { _tag: "HttpMalformed", message: framing };
   return isReadable(ctx) ? undefined : { _tag: "PathMalformed" };
+};
+
+/**
+ * What makes a request ambiguous that Node's parser lets pass, such that a proxy may have read it as another one than we do
+ * (RFC 9112, 3.2 and 6.1). Both a length and a transfer coding, and two lengths, the parser refuses.
+ */
+const framingFault = ({
+  headers,
+  httpVersion,
+  rawHeaders,
+}: IncomingMessage): string | undefined => {
+  const coding = headers["transfer-encoding"];
+  if (coding !== undefined) {
+    if (coding.toLowerCase() !== "chunked")
+      return "Transfer-Encoding must be chunked, and only that.";
+    if (httpVersion === "1.0") return "HTTP/1.0 has no Transfer-Encoding.";
+  }
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name?.length === 4 && name.toLowerCase() === "host" && ++hosts > 1) {
+      return "The Host header must be given once.";
+    }
+  }
+  return undefined;
 };
 
 const isReadable = (ctx: Context): boolean => {

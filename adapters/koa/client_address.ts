@@ -1,14 +1,25 @@
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 
 import type { Context } from "koa";
 
+/** Stands for an address that is none, which only a proxy can have passed on. All such clients share it. */
+const UNKNOWN = "unknown";
+
 /** Whether an address is of this machine itself. */
-export const isLoopback = (address: string): boolean =>
-  address === "::1" || /^(?:::ffff:)?127\./.test(address);
+export const isLoopback = (address: string): boolean => {
+  // Most addresses of this machine are spelt so.
+  if (address === "127.0.0.1" || address === "::1" || address === "::ffff:127.0.0.1") return true;
+  const family = isIP(address);
+  if (family === 4) return address.startsWith("127.");
+  if (family === 0) return false;
+  const groups = groupsOf(address);
+  return mappedOf(groups)?.startsWith("127.") ?? groups.join(":") === "0:0:0:0:0:0:0:1";
+};
 
 /**
- * What clients without a key are told apart by: their address, as far as they cannot choose it. Whoever
- * has one IPv6 address has a network of them, and IPv4 comes in two forms.
+ * What clients without a key are told apart by: their address as far as they cannot choose it, in one spelling. Whoever
+ * has one IPv6 address has a network of them, and IPv4 comes as IPv6, too.
  */
 export const addressOf = (ctx: Context): string => clientAddress(ctx.ip);
 
@@ -23,22 +34,45 @@ export const addressOfRequest = (request: IncomingMessage, proxies: number): str
   return clientAddress(ips[0]?.trim() || (request.socket.remoteAddress ?? ""));
 };
 
-/** The address, or the network of an IPv6 address, that a client is known by. */
 const clientAddress = (ip: string): string => {
-  const address = withoutPort(ip).replace(/^::ffff:/i, "");
-  return address.includes(":") ? networkOf(address) : address;
+  const address = withoutPort(ip);
+  const family = isIP(address);
+  if (family === 4) return address;
+  if (family === 0) return UNKNOWN;
+  const groups = groupsOf(address);
+  return mappedOf(groups) ?? `${groups.slice(0, NETWORK_GROUPS).join(":")}::/64`;
 };
 
-/** Some proxies tell the port, too, of which a client has many. */
+/** Some proxies add the port, of which a client has many. */
 const withoutPort = (address: string): string =>
   address.replace(/^(?:\[(.*)\]|([\d.]+))(?::\d+)?$/, "$1$2");
 
-/** The first 64 bits of an IPv6 address. */
-const networkOf = (address: string): string => {
-  const [head = "", tail] = address.replace(/%.*$/, "").split("::");
-  const left = head.split(":").filter((group) => group !== "");
-  const right = (tail ?? "").split(":").filter((group) => group !== "");
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
-  const groups = tail === undefined ? left : [...left, ...zeros, ...right];
-  return `${groups.slice(0, 4).join(":")}::/64`;
+const GROUPS = 8;
+const NETWORK_GROUPS = 4;
+
+/** The eight groups of an IPv6 address, in hex without leading zeros. A zone is of this machine, not of the address. */
+const groupsOf = (address: string): ReadonlyArray<string> => {
+  const [left = [], tail] = address.replace(/%.*$/, "").split("::").map(readGroups);
+  if (tail === undefined) return left;
+  const zeros = Array.from({ length: GROUPS - left.length - tail.length }, () => "0");
+  return [...left, ...zeros, ...tail];
+};
+
+/** Reads what stands on one side of `::`. The last two groups may be an IPv4 address. */
+const readGroups = (text: string): ReadonlyArray<string> =>
+  text
+    .split(":")
+    .filter((group) => group !== "")
+    .flatMap((group) => {
+      if (!group.includes(".")) return [Number.parseInt(group, 16)];
+      const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+      return [a * 256 + b, c * 256 + d];
+    })
+    .map((group) => group.toString(16));
+
+/** The IPv4 address that an IPv6 address stands for (`::ffff:0:0/96`), if it does. */
+const mappedOf = (groups: ReadonlyArray<string>): string | undefined => {
+  if (groups.slice(0, 6).join(":") !== "0:0:0:0:0:ffff") return undefined;
+  const [high = 0, low = 0] = groups.slice(6).map((group) => Number.parseInt(group, 16));
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 };

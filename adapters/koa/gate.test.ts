@@ -257,21 +257,53 @@ test("a key comes as a bearer token or as the user name of Basic, and in no othe
   }
 });
 
-test("an open service answers under no name that a web site can have given to this machine", async () => {
-  for (const known of [ANYONE, undefined]) {
-    const open = {
-      known: () => known,
-      remembers: () => false,
-      authenticate: () => Effect.succeed(ANYONE),
-    };
-    const opened = await startApi({ access: open });
+/** A service that is open for want of a key, by both ways through the gate. */
+const OPEN: ReadonlyArray<Access["Service"]> = [ANYONE, undefined].map((known) => ({
+  known: () => known,
+  remembers: () => false,
+  authenticate: () => Effect.succeed(ANYONE),
+}));
+
+test("an open service answers under no name that somebody else can have given to this machine", async () => {
+  for (const open of OPEN) {
+    const opened = await startApi({ access: open, allowedHosts: new Set(["box"]) });
     const askFor = (host: string) =>
       send(opened, requestBytes("GET /accounts/acme/summary", "", { Host: host }));
-    for (const host of ["127.0.0.1:3000", "localhost", "[::1]:3000"]) {
+    for (const host of ["127.0.0.1:3000", "localhost", "[::1]:3000", "box:3000"]) {
       assert.is((await askFor(host)).status, 200, host);
     }
-    const { detail } = problemIn(await askFor("evil.example:3000"), 403, "host-forbidden");
-    assert.match(detail, "npm run keys -- create");
+    for (const host of ["evil.example:3000", "tidemark", "printer.local"]) {
+      const { detail } = problemIn(await askFor(host), 403, "host-forbidden");
+      assert.match(detail, "npm run keys -- create");
+      assert.match(detail, "ALLOWED_HOSTS");
+    }
+    await opened.close();
+  }
+});
+
+test("an open service answers no request that came through a proxy", async () => {
+  for (const open of OPEN) {
+    const opened = await startApi({ access: open });
+    const through = (path: string, header: string, value: string) =>
+      send(opened, requestBytes(`GET ${path}`, "", { Host: "localhost", [header]: value }));
+    for (const path of ["/metrics", "/dead-letters", "/accounts/acme/summary"]) {
+      for (const [header, value] of [
+        ["X-Forwarded-For", "203.0.113.9"],
+        ["x-forwarded-for", "127.0.0.1"],
+        ["X-Forwarded-For", ""],
+        ["Forwarded", "for=203.0.113.9"],
+        ["X-Real-IP", "203.0.113.9"],
+        ["Via", "1.1 proxy"],
+        ["X-Forwarded-Proto", "https"],
+        ["CF-Connecting-IP", "203.0.113.9"],
+      ] as const) {
+        const { detail } = problemIn(await through(path, header, value), 403, "proxy-forbidden");
+        assert.match(detail, `(${header.toLowerCase()})`);
+      }
+      assert.is((await through(path, "X-Request-Id", "1")).status, 200);
+    }
+    // What is public is so to everybody.
+    assert.is((await through("/healthz", "X-Forwarded-For", "203.0.113.9")).status, 200);
     await opened.close();
   }
 });

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
 import { Effect, Result } from "effect";
 import type { Context, Middleware } from "koa";
@@ -7,7 +7,7 @@ import type { Access } from "../../core/access/access.ts";
 import { ANYONE, type Principal } from "../../core/access/principal.ts";
 import { credentialOf } from "./credential.ts";
 import { enter } from "./principal.ts";
-import { problemOf } from "./problem.ts";
+import { problemOf, type RequestFault } from "./problem.ts";
 import { isPublicName } from "./public_name.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
@@ -35,6 +35,8 @@ export interface GateOptions {
   readonly rateLimit: RateLimit;
   /** Whether proxies stand before the service, and koa has to find out who asks. */
   readonly isBehindProxies: boolean;
+  /** Other names than localhost that the service is open under while there is no key, in lower case. */
+  readonly allowedHosts: ReadonlySet<string>;
 }
 
 /**
@@ -44,11 +46,12 @@ export interface GateOptions {
  */
 const STRANGERS_PER_SECOND = 20;
 
-export const makeGate = ({ access, rateLimit, isBehindProxies }: GateOptions): Gate => {
+export const makeGate = (options: GateOptions): Gate => {
+  const { access, rateLimit, isBehindProxies, allowedHosts } = options;
   const mayLook = makeBudget(STRANGERS_PER_SECOND);
   const known: Known = ({ headers, socket }) => {
     const principal = access.known(credentialOf(headers.authorization));
-    if (principal === undefined || isLured(headers.host, principal)) return undefined;
+    if (principal === undefined || refusalOf(headers, principal, allowedHosts)) return undefined;
     if (principal.keyId === undefined && isBehindProxies) return undefined;
     return rateLimit.applies(socket.remoteAddress ?? "", principal) ? undefined : principal;
   };
@@ -75,8 +78,9 @@ export const makeGate = ({ access, rateLimit, isBehindProxies }: GateOptions): G
         sendProblem(ctx, problemOf(authenticated.failure));
         return undefined;
       }
-      if (isLured(ctx.req.headers.host, authenticated.success)) {
-        sendProblem(ctx, problemOf({ _tag: "HostForbidden" }));
+      const refusal = refusalOf(ctx.req.headers, authenticated.success, allowedHosts);
+      if (refusal !== undefined) {
+        sendProblem(ctx, problemOf(refusal));
         return undefined;
       }
       enter(ctx, authenticated.success);
@@ -102,9 +106,32 @@ const refuse = (ctx: Context, retryAfterSeconds: number): undefined => {
   return undefined;
 };
 
-/** Whether a page of some web site may have made the browser of somebody on this machine ask an open service. */
-const isLured = (host: string | undefined, principal: Principal): boolean =>
-  principal === ANYONE && isPublicName(host);
+/** What proxies add to a request. */
+const PROXY_HEADERS = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+  "cf-connecting-ip",
+  "true-client-ip",
+] as const;
+
+/**
+ * Why a service that is open to its own machine, for want of a key, is not open to this request: a page of some web site
+ * may have made a browser on the machine send it, or a proxy on the machine may have passed on what came from elsewhere.
+ */
+const refusalOf = (
+  headers: IncomingHttpHeaders,
+  principal: Principal,
+  allowedHosts: ReadonlySet<string>,
+): RequestFault | undefined => {
+  if (principal !== ANYONE) return undefined;
+  if (isPublicName(headers.host, allowedHosts)) return { _tag: "HostForbidden" };
+  const header = PROXY_HEADERS.find((name) => headers[name] !== undefined);
+  return header === undefined ? undefined : { _tag: "ProxyForbidden", header };
+};
 
 /** Of a service that is starting, and has nothing behind the gate. */
 export const letAnyoneIn: Middleware = (ctx, next) => {

@@ -61,6 +61,7 @@ export type RequestFault =
   | { readonly _tag: "ScopeMissing"; readonly scope: Scope }
   | { readonly _tag: "AccountForbidden" }
   | { readonly _tag: "HostForbidden" }
+  | { readonly _tag: "ProxyForbidden"; readonly header: string }
   | { readonly _tag: "RateLimited"; readonly retryAfterSeconds: number }
   | { readonly _tag: "Starting" };
 
@@ -209,8 +210,17 @@ export const problemOf = (failure: Failure): Problem => {
         title: "The service is not open under this name",
         status: 403,
         detail:
-          "While there is no API key it answers only under localhost or an address. " +
+          "While there is no API key it answers only under localhost, an address, or a name in ALLOWED_HOSTS. " +
           "Create a key: npm run keys -- create --scope write,read.",
+      };
+    case "ProxyForbidden":
+      return {
+        type: "urn:tidemark:problem:proxy-forbidden",
+        title: "The service is not open through a proxy",
+        status: 403,
+        detail:
+          `While there is no API key it answers only clients on its own machine, and a proxy sent this request (${failure.header}). ` +
+          "Set AUTH=required and TRUST_PROXY, and create a key: npm run keys -- create --scope write,read.",
       };
     case "RateLimited":
       return limited("rate-limited", "Too many requests", failure.retryAfterSeconds);

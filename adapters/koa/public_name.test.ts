@@ -5,21 +5,19 @@ import { isPublicName } from "./public_name.ts";
 
 const test = suite("isPublicName()");
 
-test("addresses and names of a machine or a private network are not public", () => {
+test("addresses and the names of localhost are not public", () => {
   for (const host of [
     undefined,
     "",
     "localhost",
     "localhost:3000",
     "LOCALHOST:3000",
-    "tidemark",
+    "localhost.",
     "127.0.0.1:3000",
     "192.168.0.7",
     "[::1]:3000",
     "[::ffff:127.0.0.1]:3000",
     "app.localhost:3000",
-    "printer.local",
-    "host.docker.internal:3000",
   ]) {
     assert.not.ok(isPublicName(host), host);
   }
@@ -35,8 +33,30 @@ test("all other names are, whatever they resemble", () => {
     "1.2.3.4.a:80",
     "notlocalhost.xlocalhost",
     "local.com",
+    // By a search domain, NetBIOS or multicast anybody on the network can give these to this machine.
+    "tidemark",
+    "tidemark:3000",
+    "printer.local",
+    "host.docker.internal:3000",
+    // No addresses.
+    "1.2.3",
+    "127.0.0.1.",
+    "999.1.1.1",
+    "[evil]",
+    "[::1].example.com",
+    ".localhost.example",
   ]) {
     assert.ok(isPublicName(host), host);
+  }
+});
+
+test("names that are allowed pass, in any case and with any port, and those below them do not", () => {
+  const allowed = new Set(["tidemark", "host.docker.internal"]);
+  for (const host of ["tidemark", "Tidemark:3000", "host.docker.internal:80"]) {
+    assert.not.ok(isPublicName(host, allowed), host);
+  }
+  for (const host of ["a.tidemark", "tidemark.", "tidemarks", "docker.internal"]) {
+    assert.ok(isPublicName(host, allowed), host);
   }
 });
 

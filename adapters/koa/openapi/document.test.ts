@@ -27,6 +27,7 @@ const routes = (): ReadonlyArray<string> => {
     bodies: makeBodies({ bytesMax: 1, proxies: 0 }),
     rateLimit: { anonymousPerMinute: 1, limitLoopback: false, shared: undefined },
     proxies: 0,
+    allowedHosts: new Set(),
     corsOrigins: new Set(),
     readiness: async () => ({ ready: true, checks: {} }),
     metrics: async () => "",

@@ -80,6 +80,7 @@ const GATE: ReadonlyArray<FailureName> = [
   "Unauthenticated",
   "ScopeMissing",
   "HostForbidden",
+  "ProxyForbidden",
   "RateLimited",
   "ApiKeysUnavailable",
 ];

@@ -42,6 +42,7 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   AccountsForbidden: new AccountsForbidden(),
   BatchBytesExceeded: new BatchBytesExceeded({ bytes: BATCH_BYTES_MAX + 1 }),
   HostForbidden: { _tag: "HostForbidden" },
+  ProxyForbidden: { _tag: "ProxyForbidden", header: "x-forwarded-for" },
   RateLimited: { _tag: "RateLimited", retryAfterSeconds: 42 },
   QuotaExceeded: new QuotaExceeded({ retryAfterSeconds: 9 }),
   ContentTypeUnsupported: { _tag: "ContentTypeUnsupported", contentType: "text/plain" },
