@@ -107,6 +107,7 @@ export const openHttp = (
           listener: listenerOf("starting"),
           onArrival: bodies.receive,
           connectionsMax: CONNECTIONS_MAX,
+          isFairByAddress: configuration.TRUST_PROXY === 0,
           onRefused: (reason) => {
             meters.counter(HTTP_REFUSED, { reason: String(reason) })();
           },

@@ -34,6 +34,8 @@ export interface Api {
   readonly defects: ReadonlyArray<unknown>;
   /** The requests that it was told are over. */
   readonly answered: ReadonlyArray<Answered>;
+  /** What was refused before it was a request. */
+  readonly refused: ReadonlyArray<number | string>;
   /** Appends and folds what was accepted; returns how many events the log holds. */
   readonly settle: () => Promise<number>;
   readonly close: () => Promise<void>;
@@ -116,19 +118,22 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     onDefect: (defect) => defects.push(defect),
     onAnswered: (request) => answered.push(request),
   });
+  const refused: Array<number | string> = [];
   const { headersTimeoutMs, requestTimeoutMs, silenceTimeoutMs, connectionsMax } = options;
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
     listener,
     onArrival: bodies.receive,
+    isFairByAddress: (options.proxies ?? 0) === 0,
+    onRefused: (reason) => refused.push(reason),
     ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
     ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     ...(silenceTimeoutMs === undefined ? {} : { silenceTimeoutMs }),
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
   });
   const close = () => server.close(1_000);
-  return { url: server.url, routes: routesOf(koa), defects, answered, settle, close };
+  return { url: server.url, routes: routesOf(koa), defects, answered, refused, settle, close };
 };
 
 const routesOf = ({ middleware }: Koa): ReadonlyArray<string> =>

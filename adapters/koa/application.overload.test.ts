@@ -89,17 +89,32 @@ test("a body that ends in the middle gives its memory back", async () => {
   await api.close();
 });
 
-test("connections beyond the most are closed, and those within go on", async () => {
-  const api = await startApi({ connectionsMax: 2 });
+test("an address has at most as many connections as are left for others, and those go on", async () => {
+  const api = await startApi({ connectionsMax: 4 });
   const [first, second] = await Promise.all([openConnection(api.url), openConnection(api.url)]);
   const third = await openConnection(api.url);
   await third.closed();
+  assert.equal(api.refused, ["address"]);
   first.write(postBytes(batchOf(validEvent())));
   assert.is((await first.answer())?.status, 202);
   first.reset();
   await soon();
   assert.is((await get(api, "/healthz")).status, 200);
   second.reset();
+  await api.close();
+});
+
+test("behind proxies, which all connections come from, they may have all there are", async () => {
+  const api = await startApi({ connectionsMax: 2, proxies: 1 });
+  const open = await Promise.all([openConnection(api.url), openConnection(api.url)]);
+  const third = await openConnection(api.url);
+  await third.closed();
+  assert.equal(api.refused, ["connection"]);
+  for (const connection of open) {
+    connection.write(postBytes(batchOf(validEvent())));
+    assert.is((await connection.answer())?.status, 202);
+    connection.reset();
+  }
   await api.close();
 });
 

@@ -34,7 +34,8 @@ export const addressOfRequest = (request: IncomingMessage, proxies: number): str
   return clientAddress(ips[0]?.trim() || (request.socket.remoteAddress ?? ""));
 };
 
-const clientAddress = (ip: string): string => {
+/** The address, or the network of an IPv6 address, that a client is known by. */
+export const clientAddress = (ip: string): string => {
   const address = withoutPort(ip);
   const family = isIP(address);
   if (family === 4) return address;

@@ -17,6 +17,13 @@ export const SILENCE_TIMEOUT_MS = 30_000;
 export const BODY_PIECES_MAX = 1_024;
 export const BODY_PIECE_BYTES_MIN = 64;
 
+/**
+ * How many requests may wait on one connection for the answer to the one before them, and on all connections together. One
+ * read of a connection can bring thousands; each that waits takes some 3 KB.
+ */
+export const PIPELINED_MAX = 32;
+export const PIPELINED_OF_ALL_MAX = 10_000;
+
 /** How many bodies may be inflated at once: one on each thread that Node has for it. */
 export const INFLATIONS_MAX = 4;
 

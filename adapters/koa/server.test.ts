@@ -82,10 +82,31 @@ test("a request that comes on an open connection while closing is answered as it
   await until(() => owed.length === 1);
   const closing = closeInTime(server);
   connection.write(GET);
-  await until(() => owed.length === 2);
-  for (const response of owed) response.end("done");
+  owed[0]?.end("done");
   await connection.answer();
+  await until(() => owed.length === 2);
+  owed[1]?.end("done");
   assert.is((await connection.answer())?.headers["connection"], "close");
+  await closing;
+});
+
+test("a close answers all requests that were sent one behind the other", async (context) => {
+  const { server, connection, owed } = context;
+  connection.write(Buffer.concat([GET, GET, GET]));
+  await until(() => owed.length === 1);
+  // Behind those in the server's own order.
+  const other = await openConnection(server.url);
+  other.write(GET);
+  await until(() => owed.length === 2);
+  other.reset();
+  owed.pop();
+  const closing = closeInTime(server);
+  for (let i = 1; i <= 3; i++) {
+    await until(() => owed.length === i);
+    owed[i - 1]?.end("done");
+    const { headers } = (await connection.answer()) ?? {};
+    assert.is(headers?.["connection"] === "close", i === 3, `answer ${i}`);
+  }
   await closing;
 });
 

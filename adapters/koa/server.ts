@@ -1,8 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
+import { makeShares } from "../../core/fair/shares.ts";
+import { clientAddress } from "./client_address.ts";
 import { answerClientError, refuseRaw } from "./client_error.ts";
 import { HEADERS_TIMEOUT_MS, RECEIVE_TIMEOUT_MS, SILENCE_TIMEOUT_MS } from "./limits.ts";
+import { makeOneAtATime } from "./one_at_a_time.ts";
 
 /** Answers requests; what it returns is not waited for, so it must settle its own failures. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -22,8 +25,16 @@ export interface ServerOptions {
   readonly silenceTimeoutMs?: number;
   /** How many connections may be open; those beyond are closed at once. */
   readonly connectionsMax?: number;
-  /** Is told of what was refused before it was a request: the status, or that a connection was closed at once. */
-  readonly onRefused?: (reason: number | "connection") => void;
+  /**
+   * Whether one address may have no more connections than are left free of `connectionsMax`; not for a server behind proxies,
+   * whose connections all come from them.
+   */
+  readonly isFairByAddress?: boolean;
+  /**
+   * Called when something was refused before it was a request: with the status of the answer, or with why a connection was
+   * closed. `connection`: too many were open; `address`: of the same address; `pipelined`: too many requests waited on it.
+   */
+  readonly onRefused?: (reason: number | "connection" | "address" | "pipelined") => void;
 }
 
 export interface Server {
@@ -62,17 +73,24 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     requestTimeoutMs = RECEIVE_TIMEOUT_MS,
     silenceTimeoutMs = SILENCE_TIMEOUT_MS,
     connectionsMax,
+    isFairByAddress = false,
     onArrival = () => {},
     onRefused = () => {},
   } = options;
   let current = options.listener;
   let closing = false;
-  const answering = new WeakMap<Socket, ServerResponse>();
+  const oneAtATime = makeOneAtATime({
+    answer: (request, response, isLast) => {
+      if (closing && isLast) response.setHeader("Connection", "close");
+      current(request, response);
+    },
+    onTooMany: () => {
+      onRefused("pipelined");
+    },
+  });
   const handle: RequestListener = (request, response) => {
-    answering.set(request.socket, response);
     onArrival(request, response);
-    if (closing) response.setHeader("Connection", "close");
-    current(request, response);
+    oneAtATime.handle(request, response);
   };
 
   const server = createServer({
@@ -95,13 +113,24 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     onRefused(refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." }));
   });
   server.on("clientError", (error, socket: Socket) => {
-    const status = answerClientError(error, socket, answering.get(socket));
+    const status = answerClientError(error, socket, oneAtATime.lastOf(socket));
     if (status !== undefined) onRefused(status);
   });
   let connections = 0;
+  const shares =
+    isFairByAddress && connectionsMax !== undefined ? makeShares(connectionsMax) : undefined;
   server.on("connection", (socket) => {
+    const address = clientAddress(socket.remoteAddress ?? "");
+    if (shares?.take(address, 1) !== undefined) {
+      onRefused("address");
+      socket.destroy();
+      return;
+    }
     connections++;
-    socket.once("close", () => connections--);
+    socket.once("close", () => {
+      connections--;
+      shares?.giveBack(address, 1);
+    });
   });
   server.on("drop", () => {
     onRefused("connection");
