@@ -30,7 +30,15 @@ export interface Shared {
   readonly redis: (() => BreakerState) | undefined;
 }
 
-const LOG_ID: Statement = { name: "log_id", text: "select id from tidemark.log_identity" };
+const LOG_IDENTITY: Statement = {
+  name: "log_identity",
+  text: "select id, secret from tidemark.log_identity",
+};
+
+interface LogIdentity {
+  readonly id: string;
+  readonly secret: Buffer;
+}
 
 /** Connects to Redis, if there is one, until the scope closes. Does not wait for it. */
 export const openShared = Effect.fnUntraced(function* (
@@ -48,15 +56,17 @@ export const openShared = Effect.fnUntraced(function* (
     } satisfies Shared;
   }
   const [log] = yield* Effect.tryPromise({
-    try: () => database.query<{ id: string }>(LOG_ID, []),
+    try: () => database.query<LogIdentity>(LOG_IDENTITY, []),
     catch: (error) => error,
   });
+  if (log === undefined) return yield* Effect.die(new Error("the log has no identity"));
   const tell = Effect.runForkWith(yield* Effect.context());
   const connection = yield* Effect.acquireRelease(
     Effect.sync(() =>
       openConnection({
         url: REDIS_URL,
-        namespace: log?.id ?? "",
+        namespace: log.id,
+        secret: log.secret,
         onChange: (state) => tell(logState(state)),
       }),
     ),

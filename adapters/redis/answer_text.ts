@@ -1,7 +1,7 @@
 import type { Answer } from "../../core/query/answer.ts";
 
 /** Part of every key: an answer that was kept in another form than this is never found. */
-export const ANSWER_FORMAT = 2;
+export const ANSWER_FORMAT = 3;
 
 /** An answer as Redis keeps it: one line with its numbers, and then its text as it is. */
 export const writeAnswer = (answer: Answer): string => {

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,13 +13,17 @@ import {
   until,
 } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
-import { makeRedisAnswerStore } from "./answers.ts";
+import { writeAnswer } from "./answer_text.ts";
+import { ANSWER_BYTES_MAX, makeRedisAnswerStore } from "./answers.ts";
 import { type Connection, openConnection } from "./connection.ts";
+import { makeSignature } from "./signature.ts";
+
+const SECRET = Buffer.alloc(32, 7);
 
 if (redisMissing !== undefined) skipSuite("answers in Redis", redisMissing);
 else {
   const connect = async (url: string, namespace = "log:1"): Promise<Connection> => {
-    const connection = openConnection({ url, namespace, onChange: () => {} });
+    const connection = openConnection({ url, namespace, secret: SECRET, onChange: () => {} });
     await until("Redis is there", () => connection.breaker.state() === "ok");
     return connection;
   };
@@ -75,11 +81,53 @@ else {
 
   test("what something else left under the key is no answer", async ({ server }) => {
     const connection = await connect(server.url);
+    const place = `${connection.prefix}answer:key`;
+    const store = makeRedisAnswerStore(connection);
     for (const text of ["", "text", "1 2 3\ntext", '{"text":"text"}', "1 2 x 4\ntext"]) {
-      await connection.redis.set(`${connection.prefix}answer:key`, text);
-      const got = await Effect.runPromise(makeRedisAnswerStore(connection).get("key"));
-      assert.is(got, undefined, text);
+      for (const kept of [text, connection.signature.sign(place, text)]) {
+        await connection.redis.set(place, kept);
+        assert.is(await Effect.runPromise(store.get("key")), undefined, kept);
+      }
     }
+    connection.close();
+  });
+
+  test("an answer that no process of the log put under this key is none", async ({ server }) => {
+    const connection = await connect(server.url);
+    const { redis, prefix } = connection;
+    const store = makeRedisAnswerStore(connection);
+    const place = `${prefix}answer:key`;
+    // As of 59 s ahead, so that it would be given for 119 s.
+    const forged = { ...answer, asOf: Date.now() + 59_000, checkpoint: 9, text: "forged" };
+    const stranger = makeSignature(randomBytes(32));
+    await Effect.runPromise(store.put("other", forged, 60_000));
+    for (const kept of [
+      writeAnswer(forged),
+      stranger.sign(place, writeAnswer(forged)),
+      // Of another account, which is as it was put.
+      await redis.get(`${prefix}answer:other`),
+    ]) {
+      await redis.set(place, kept ?? "");
+      assert.is(await Effect.runPromise(store.get("key")), undefined, String(kept));
+    }
+    assert.equal(await Effect.runPromise(store.get("other")), forged);
+    connection.close();
+  });
+
+  test("no more than a bound is read of what is found, and no answer beyond it is kept", async ({
+    server,
+  }) => {
+    const connection = await connect(server.url);
+    const store = makeRedisAnswerStore(connection);
+    const place = `${connection.prefix}answer:large`;
+    const large = { ...answer, text: "é".repeat(ANSWER_BYTES_MAX / 2) };
+    await Effect.runPromise(store.put("large", large, 60_000));
+    assert.is(await connection.redis.exists(place), 0);
+    await connection.redis.set(place, connection.signature.sign(place, writeAnswer(large)));
+    assert.is(await Effect.runPromise(store.get("large")), undefined);
+    const fits = { ...answer, text: "é".repeat(ANSWER_BYTES_MAX / 2 - 100) };
+    await Effect.runPromise(store.put("large", fits, 60_000));
+    assert.equal(await Effect.runPromise(store.get("large")), fits);
     connection.close();
   });
 

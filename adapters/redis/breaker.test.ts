@@ -66,6 +66,27 @@ test("the first call that fails opens it, and no other is made until a probe suc
   assert.equal(told, ["ok", "away: gone", "ok"]);
 });
 
+test("what goes away while nobody calls it is noticed, and when it is back, too", async () => {
+  let away = false;
+  const told: string[] = [];
+  const breaker = makeBreaker({
+    probe: async () => {
+      if (away) throw new Error("gone");
+    },
+    reasonOf: (error) => (error as Error).message,
+    onChange: (state) => told.push(state),
+    restMs: 1,
+    idleMs: 5,
+  });
+  await until("it closes", () => breaker.state() === "ok");
+  away = true;
+  await until("it opens", () => breaker.state() === "away: gone");
+  away = false;
+  await until("it closes again", () => breaker.state() === "ok");
+  breaker.close();
+  assert.equal(told, ["ok", "away: gone", "ok"]);
+});
+
 test("many calls that fail at once are one failure", async (context) => {
   const { breaker, dependency, told } = context;
   await until("it closes", () => breaker.state() === "ok");

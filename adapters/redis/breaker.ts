@@ -1,12 +1,15 @@
 /** How long an open breaker waits before it probes again. */
 export const PROBE_REST_MS = 500;
 
+/** How long a closed one waits: what went away while nobody called it is known after so long. */
+const IDLE_PROBE_MS = 5_000;
+
 /** "ok", or why calls are skipped. */
 export type BreakerState = "ok" | `away: ${string}`;
 
 /**
  * Stands before something that may be away. The first call that fails opens it; from then on calls are
- * skipped without any waiting, until a probe in the background succeeds.
+ * skipped without any waiting, until a probe in the background succeeds. While it is closed it probes now and then.
  */
 export interface Breaker {
   /** What the call gives, or undefined when it failed or was skipped. */
@@ -26,6 +29,7 @@ export interface BreakerOptions {
   readonly onChange: (state: BreakerState) => void;
   /** Tests have no time for the default. */
   readonly restMs?: number;
+  readonly idleMs?: number;
 }
 
 /** A breaker that is open at first: nobody knows yet whether there is anything behind it. */
@@ -34,6 +38,7 @@ export const makeBreaker = ({
   reasonOf,
   onChange,
   restMs = PROBE_REST_MS,
+  idleMs = IDLE_PROBE_MS,
 }: BreakerOptions): Breaker => {
   let reason: string | undefined = "connecting";
   let told: "ok" | "away" | undefined;
@@ -41,10 +46,15 @@ export const makeBreaker = ({
   let probing = false;
   let closed = false;
 
+  const probeIn = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void tryAgain(), ms);
+  };
   const open = (error: unknown): void => {
     if (closed) return;
+    // Of many calls that fail at once the first one sets the time.
+    if (reason === undefined || timer === undefined) probeIn(restMs);
     reason = reasonOf(error);
-    timer ??= setTimeout(() => void tryAgain(), restMs);
     if (told === "away") return;
     told = "away";
     onChange(`away: ${reason}`);
@@ -52,6 +62,7 @@ export const makeBreaker = ({
   const close = (): void => {
     if (closed) return;
     reason = undefined;
+    probeIn(idleMs);
     if (told === "ok") return;
     told = "ok";
     onChange("ok");
@@ -71,7 +82,7 @@ export const makeBreaker = ({
     }
   };
 
-  timer = setTimeout(() => void tryAgain(), restMs);
+  probeIn(restMs);
   return {
     call: async (run) => {
       if (reason !== undefined) return undefined;

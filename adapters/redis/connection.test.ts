@@ -16,6 +16,8 @@ import { COMMAND_TIMEOUT_MS } from "./client.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
 
+const SECRET = Buffer.alloc(32, 7);
+
 if (redisMissing !== undefined) skipSuite("a Redis that fails", redisMissing);
 else {
   interface Context {
@@ -35,7 +37,12 @@ else {
   });
 
   const connect = ({ server, connections }: Context, url = server.url): Connection => {
-    const connection = openConnection({ url, namespace: "log:1", onChange: () => {} });
+    const connection = openConnection({
+      url,
+      namespace: "log:1",
+      secret: SECRET,
+      onChange: () => {},
+    });
     connections.push(connection);
     return connection;
   };
@@ -196,6 +203,7 @@ else {
     const connection = openConnection({
       url: server.url,
       namespace: "log:1",
+      secret: SECRET,
       onChange: (state) => told.push(state.replace(/:.*/, "")),
     });
     await isThere(connection);

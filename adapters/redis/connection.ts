@@ -3,11 +3,14 @@ import type { Redis } from "ioredis";
 import { ANSWER_FORMAT } from "./answer_text.ts";
 import { type Breaker, type BreakerState, makeBreaker } from "./breaker.ts";
 import { connectClient } from "./client.ts";
+import { makeSignature, type Signature } from "./signature.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
   /** Whose Redis this is: processes on the same log share everything, and others nothing. */
   readonly namespace: string;
+  /** What the processes of this log sign with. */
+  readonly secret: Uint8Array;
   /** Is told when Redis comes and goes. */
   readonly onChange: (state: BreakerState) => void;
 }
@@ -19,6 +22,8 @@ export interface Connection {
   readonly breaker: Breaker;
   /** What every key and channel begins with. */
   readonly prefix: string;
+  /** Of what is believed because a process of this log wrote it. */
+  readonly signature: Signature;
   /** Opens one more connection, which is closed with this one. */
   readonly connect: (onReady: (redis: Redis) => void) => Redis;
   readonly close: () => void;
@@ -28,7 +33,8 @@ export interface Connection {
 const PROBE_KEY_MS = 1_000;
 
 /** Connects to Redis in the background; nothing waits for it. */
-export const openConnection = ({ url, namespace, onChange }: ConnectionOptions): Connection => {
+export const openConnection = (options: ConnectionOptions): Connection => {
+  const { url, namespace, secret, onChange } = options;
   const prefix = `tidemark:${namespace}:${ANSWER_FORMAT}:`;
   const opened: Redis[] = [];
 
@@ -45,6 +51,7 @@ export const openConnection = ({ url, namespace, onChange }: ConnectionOptions):
     redis,
     breaker,
     prefix,
+    signature: makeSignature(secret),
     connect: (onReady) => {
       const client = connectClient(url, onReady);
       opened.push(client.redis);

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 import { Effect, Exit, Scope } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,6 +16,9 @@ import { skipSuite } from "../../scripts/test/skip.ts";
 import { ANSWER_FORMAT } from "./answer_text.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
+import { makeSignature } from "./signature.ts";
+
+const SECRET = Buffer.alloc(32, 7);
 
 if (redisMissing !== undefined) skipSuite("invalidations over Redis", redisMissing);
 else {
@@ -21,6 +26,7 @@ else {
     const connection = openConnection({
       url: server.url,
       namespace: "log:1",
+      secret: SECRET,
       onChange: () => {},
     });
     await until("Redis is there", () => connection.breaker.state() === "ok");
@@ -99,6 +105,7 @@ else {
     const messageOf = (fields: object): string =>
       JSON.stringify({ sender: "x", invalidation: { ...sent, ...fields } });
     const changes = [{ shard: -1 }, { lo: "0" }, { hi: 1.5 }, { accounts: "a" }, { accounts: [1] }];
+    const signed = (message: string) => listener.signature.sign(channel, message);
     for (const message of [
       "",
       "{",
@@ -109,8 +116,14 @@ else {
       ...changes.map(messageOf),
     ]) {
       await server.run("PUBLISH", channel, message);
+      await server.run("PUBLISH", channel, signed(message));
     }
-    await server.run("PUBLISH", channel, messageOf({}));
+    // Nor is one that no process of the log sent, or not on this channel.
+    const forged = messageOf({ hi: Number.MAX_SAFE_INTEGER });
+    await server.run("PUBLISH", channel, forged);
+    await server.run("PUBLISH", channel, makeSignature(randomBytes(32)).sign(channel, forged));
+    await server.run("PUBLISH", channel, listener.signature.sign("elsewhere", forged));
+    await server.run("PUBLISH", channel, signed(messageOf({})));
     await until("the good one is heard", () => heard.length > 0);
     assert.equal(heard, [7]);
     await stop();

@@ -6,11 +6,18 @@ import type { Invalidation, Invalidations } from "../../core/projection/invalida
 import type { Connection } from "./connection.ts";
 import { readInvalidation, writeInvalidation } from "./invalidation_text.ts";
 
-/** Invalidations between processes, over a channel of Redis. */
+/** The longest message that is looked at: a step touches some thousand accounts, and an id has at most 255 characters. */
+const MESSAGE_CHARACTERS_MAX = 4_194_304;
+
+/**
+ * Invalidations between processes, over a channel of Redis. They are signed, so that nobody but a process of this log
+ * can void what others keep. One that was heard before changes nothing.
+ */
 export const makeRedisInvalidations = ({
   redis,
   breaker,
   prefix,
+  signature,
   connect,
 }: Connection): Invalidations["Service"] => {
   const channel = `${prefix}invalidations`;
@@ -30,7 +37,9 @@ export const makeRedisInvalidations = ({
       ready.subscribe(channel).catch(() => {});
     });
     subscriber.on("message", (_channel: string, message: string) => {
-      const sent = readInvalidation(message);
+      if (message.length > MESSAGE_CHARACTERS_MAX) return;
+      const text = signature.verify(channel, message);
+      const sent = text === undefined ? undefined : readInvalidation(text);
       if (sent !== undefined && sent.sender !== self) tell(sent.invalidation);
     });
   };
@@ -40,7 +49,7 @@ export const makeRedisInvalidations = ({
       Effect.sync(() => {
         // This process waits neither for the way to Redis and back, nor for Redis to be there.
         tell(invalidation);
-        const message = writeInvalidation({ sender: self, invalidation });
+        const message = signature.sign(channel, writeInvalidation({ sender: self, invalidation }));
         void breaker.call(() => redis.publish(channel, message));
       }),
 

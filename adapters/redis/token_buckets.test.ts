@@ -9,6 +9,8 @@ import { skipSuite } from "../../scripts/test/skip.ts";
 import { openConnection } from "./connection.ts";
 import { makeRedisTokenBuckets } from "./token_buckets.ts";
 
+const SECRET = Buffer.alloc(32, 7);
+
 const NEVER: TokenBuckets = {
   take: () => Effect.die("Redis is there"),
   giveBack: () => Effect.die("Redis is there"),
@@ -17,7 +19,12 @@ const NEVER: TokenBuckets = {
 const open = async (fallback: TokenBuckets) => {
   const server = await startRedisServer();
   const connect = async () => {
-    const connection = openConnection({ url: server.url, namespace: "test", onChange: () => {} });
+    const connection = openConnection({
+      url: server.url,
+      namespace: "test",
+      secret: SECRET,
+      onChange: () => {},
+    });
     await until("Redis is there", () => connection.breaker.state() === "ok");
     return connection;
   };

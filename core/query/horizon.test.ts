@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import type { Invalidation } from "../projection/invalidations.ts";
-import { makeHorizon } from "./horizon.ts";
+import { type Horizon, makeHorizon } from "./horizon.ts";
 
 const test = suite("horizon");
 
@@ -95,6 +95,69 @@ test("ranges that wait for one which never comes are bounded", () => {
   horizon.observe(0, 0);
   for (let lo = 1; lo <= 500; lo += 2) horizon.announce(step(lo, lo + 1));
   assert.ok(horizon.floor(0, "a") > 0);
+});
+
+test("a checkpoint that was announced and does not exist voids a shard for a few looks, and not for good", () => {
+  for (const announce of [
+    (horizon: Horizon) => horizon.announce(step(0, Number.MAX_SAFE_INTEGER, "a")),
+    (horizon: Horizon) => horizon.announce(step(5, 1_000_000)),
+    // More ranges than may wait.
+    (horizon: Horizon) => {
+      for (let lo = 1_000; lo <= 2_000; lo += 2) horizon.announce(step(lo, lo + 1, "a"));
+    },
+  ]) {
+    const horizon = makeHorizon();
+    horizon.observe(0, 5);
+    announce(horizon);
+    // The first one may have been under way.
+    for (let look = 0; look < 4; look++) horizon.observe(0, 6 + look);
+    assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [9, 9]);
+    horizon.announce(step(9, 10, "a"));
+    horizon.observe(0, 10);
+    assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [10, 9]);
+  }
+});
+
+test("one look that is late changes nothing", () => {
+  const horizon = makeHorizon();
+  horizon.observe(0, 5);
+  horizon.announce(step(5, 9, "a"));
+  horizon.observe(0, 9);
+  for (let i = 0; i < 10; i++) {
+    for (let look = 0; look < 2; look++) horizon.observe(0, 5);
+    horizon.observe(0, 9);
+  }
+  assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [9, 5]);
+});
+
+test("whatever is announced falsely, after a few looks an answer of the present is exact again", () => {
+  const accounts = ["a", "b", "c"];
+  const touched = fc.subarray(accounts);
+  const real = fc.record({ size: fc.integer({ min: 1, max: 3 }), touched });
+  const lo = fc.nat(100);
+  const hi = fc.oneof(fc.nat(100), fc.maxSafeNat());
+  const moves = fc.array(
+    fc.oneof(real, fc.record({ lo, hi, touched }), fc.constant("look" as const)),
+    { maxLength: 200 },
+  );
+  fc.assert(
+    fc.property(moves, fc.integer({ min: 1, max: 3 }), (made, touchedMax) => {
+      const horizon = makeHorizon(touchedMax);
+      horizon.observe(0, 0);
+      let position = 0;
+      for (const move of made) {
+        if (move === "look") horizon.observe(0, position);
+        else if ("size" in move) {
+          horizon.announce(step(position, position + move.size, ...move.touched));
+          position += move.size;
+        } else horizon.announce(step(move.lo, move.hi, ...move.touched));
+      }
+      // One that may be under way, and then as many as it takes.
+      for (let i = 0; i < 4; i++) horizon.observe(0, position);
+      for (const account of accounts) assert.ok(horizon.floor(0, account) <= position, account);
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test("whatever is lost, late or repeated, an answer that is void is never called exact once its checkpoint was read", () => {

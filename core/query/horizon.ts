@@ -10,6 +10,12 @@ const TOUCHED_ACCOUNTS_MAX = 20_000;
 const AHEAD_MAX = 100;
 
 /**
+ * After how many looks in a row that found a shard's checkpoint behind what had been announced before them the
+ * announcement counts as false. One may be late.
+ */
+const LOOKS_BEHIND_MAX = 3;
+
+/**
  * What this process knows of how far the projection has come, shard by shard: enough to tell of any
  * kept answer whether it still says what the read models say. It learns from announcements, which name
  * the accounts, and from the checkpoints themselves, which show up every announcement that was lost.
@@ -21,7 +27,11 @@ const AHEAD_MAX = 100;
 export interface Horizon {
   /** A step was announced. */
   readonly announce: (invalidation: Invalidation) => void;
-  /** A shard's checkpoint was read, long enough ago for its announcement to have come. */
+  /**
+   * A shard's checkpoint was read, long enough ago for its announcement to have come. The looks at a shard are made one
+   * after the other. Where they go on finding less than what was announced before them, there is no such checkpoint, as
+   * after the restore of a backup: then the shard begins anew, since no answer would be exact ever again.
+   */
   readonly observe: (shard: number, checkpoint: number) => void;
   /**
    * A generation of the read models was seen to be live. What was read from an earlier one is void: it
@@ -41,6 +51,12 @@ interface ShardHorizon {
   /** Everything that happened behind it, up to `known`, was announced here. */
   base: number;
   known: number;
+  /** The highest checkpoint that was announced or read. */
+  highest: number;
+  /** What that was after the last look that found no less: the next one has to find that much. */
+  claimed: number;
+  /** How many looks in a row found less. */
+  looksBehind: number;
   /** Ranges that were announced behind a gap, by where they begin. */
   readonly ahead: Map<number, number>;
   /** The last checkpoint at which each account was touched, in that order. */
@@ -53,7 +69,15 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
 
   /** From here on everything is known, of what came before nothing. */
   const begin = (shard: number, checkpoint: number): ShardHorizon => {
-    const begun = { base: checkpoint, known: checkpoint, ahead: new Map(), touched: new Map() };
+    const begun = {
+      base: checkpoint,
+      known: checkpoint,
+      highest: checkpoint,
+      claimed: checkpoint,
+      looksBehind: 0,
+      ahead: new Map(),
+      touched: new Map(),
+    };
     shards.set(shard, begun);
     return begun;
   };
@@ -74,6 +98,7 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
   return {
     announce: ({ shard, accounts, lo, hi }) => {
       const state = shards.get(shard) ?? begin(shard, hi);
+      state.highest = Math.max(state.highest, hi);
       for (const accountId of accounts) touch(state, accountId, hi);
       state.ahead.set(lo, Math.max(hi, state.ahead.get(lo) ?? 0));
       lineUp(state);
@@ -82,7 +107,14 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
 
     observe: (shard, checkpoint) => {
       const state = shards.get(shard) ?? begin(shard, checkpoint);
+      if (checkpoint < state.claimed) {
+        if (++state.looksBehind >= LOOKS_BEHIND_MAX) begin(shard, checkpoint);
+        return;
+      }
       if (checkpoint > state.known) jump(state, checkpoint);
+      state.looksBehind = 0;
+      state.highest = Math.max(state.highest, checkpoint);
+      state.claimed = state.highest;
     },
 
     enter: (generation) => {
