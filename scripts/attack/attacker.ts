@@ -17,7 +17,7 @@ export interface Attacker {
 const SCRIPT = fileURLToPath(new URL("attack_process.ts", import.meta.url));
 
 /** How long an attacker may take to leave before it is killed. */
-const LEAVE_WITHIN_MS = 3_000;
+const LEAVE_WITHIN_MS = 15_000;
 
 /** Starts an attack, and returns when it begins. Without a `stop` it ends by itself after `secondsMax`. */
 export const startAttacker = async (

@@ -103,8 +103,8 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
   const end = performance.now();
   if (!service.isAlive()) gone.abort();
   const busySessionsMax = await sessions.stop();
-  const refusedAfterMs = await revoking;
   await Promise.all([honest.stop(), watch.stop()]);
+  const refusedAfterMs = await revoking;
   const processes = service.figures();
 
   show(`${name}: counting`);

@@ -64,8 +64,10 @@ export const makeHttpClient = (timeoutMs: number, options: HttpClientOptions = {
           fail(new Error("cut off"));
         });
       });
-      outgoing.setTimeout(timeoutMs, () => {
-        outgoing.destroy(new Error("timeout"));
+      // Of the whole request: an answer that comes byte by byte is given up, too.
+      const timer = setTimeout(() => outgoing.destroy(new Error("timeout")), timeoutMs);
+      outgoing.once("close", () => {
+        clearTimeout(timer);
       });
       outgoing.on("socket", (socket) => {
         if (!socket.connecting) connected = true;

@@ -9,6 +9,9 @@ const CHUNK = "1\r\n \r\n";
 const CHUNKS = 900_000;
 const CHUNKS_A_WRITE = 3_000;
 
+/** As much as a small batch of somebody else would need. */
+const LITTLE_BYTES = 500;
+
 /** How long an attacker that has sent all it wants keeps a connection. */
 const HOLD_MS = 5_000;
 
@@ -64,17 +67,19 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "stalled-bodies",
-    about: "200 connections that send most of a body and then a byte a second",
-    run: (arms) => {
-      const most = Buffer.alloc(Math.floor(BODY_BYTES_MAX * 0.9), " ");
-      return swarm(arms, 200, async (wire) => {
-        await wire.send(postHead(arms.target, `Content-Length: ${BODY_BYTES_MAX}`));
-        await wire.send(most);
-        while (!arms.isOver() && wire.isOpen()) {
-          await arms.pause(1_000);
-          await wire.send(" ");
-        }
-      });
+    about:
+      "200 connections that send most of a body, and 200 that fill what room is left with a little of one, and then a byte a second",
+    run: async (arms) => {
+      const stall = (bytes: number) =>
+        swarm(arms, 200, async (wire) => {
+          await wire.send(postHead(arms.target, `Content-Length: ${BODY_BYTES_MAX}`));
+          await wire.send(Buffer.alloc(bytes, " "));
+          while (!arms.isOver() && wire.isOpen()) {
+            await arms.pause(1_000);
+            await wire.send(" ");
+          }
+        });
+      await Promise.all([stall(Math.floor(BODY_BYTES_MAX * 0.9)), stall(LITTLE_BYTES)]);
     },
   },
   {
