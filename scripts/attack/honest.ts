@@ -85,7 +85,7 @@ export const startHonest = (
     if (answer === 202) count.accepted++;
     // What was answered with an error may have been committed all the same.
     else if (outcome._tag !== "Refused") count.unknown++;
-    posts.push({ dueAt, tookMs: performance.now() - dueAt, answer });
+    posts.push({ dueAt, tookMs: performance.now() - dueAt, answer: describe(outcome) });
   };
 
   const readOne = async (n: number, dueAt: number): Promise<void> => {
@@ -96,7 +96,7 @@ export const startHonest = (
     const from = to - 7 * DAY_MS;
     const range = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
     const outcome = await client.get(`${url}/accounts/${account}/summary?${range}`);
-    reads.push({ dueAt, tookMs: performance.now() - dueAt, answer: answerOf(outcome) });
+    reads.push({ dueAt, tookMs: performance.now() - dueAt, answer: describe(outcome) });
   };
 
   const loads = [openLoop(postsPerSecond, postOne), openLoop(readsPerSecond, readOne)];
@@ -120,6 +120,14 @@ const inTurn = <A>(items: ReadonlyArray<A>, n: number): A => {
 /** The status of an answer, or why there was none. */
 export const answerOf = (outcome: Outcome): number | string =>
   outcome._tag === "Answered" ? outcome.status : outcome.reason;
+
+/** The same, with the problem that a refusal names: it says what ran out. */
+const describe = (outcome: Outcome): number | string => {
+  const answer = answerOf(outcome);
+  if (outcome._tag !== "Answered" || outcome.status < 400) return answer;
+  const [, problem] = /"urn:tidemark:problem:([a-z-]+)"/.exec(outcome.body) ?? [];
+  return problem === undefined ? answer : `${answer} ${problem}`;
+};
 
 /** Does something at a steady rate, however long it takes. */
 export const openLoop = (
