@@ -17,6 +17,9 @@ const TENANTS: ReadonlyArray<Tenant> = ["a", "b"].map((name) => ({
   accountPrefix: `${name}-`,
 }));
 
+/** What they saw before. */
+const CALM = { sent: 1, ok: 1, p50Ms: 1, p95Ms: 1, maxMs: 1, others: {} };
+
 const RATES = { postsPerSecond: 40, readsPerSecond: 40 };
 const MEASURED_MS = 500;
 
@@ -38,7 +41,7 @@ const see = async (answer: (n: number) => StubAnswer) => {
   await stub.close();
   const phases = (samples: ReadonlyArray<Sample>, expected: number): Phases => {
     const all = figuresOf(samples, expected, from, Number.POSITIVE_INFINITY);
-    return { before: all, during: all, after: all };
+    return { before: CALM, during: all, after: all };
   };
   const figures = {
     posts: phases(honest.posts, 202),

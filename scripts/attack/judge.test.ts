@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { type AttackFigures, judge, type Phases, PROMISES, slower } from "./judge.ts";
+import { type AttackFigures, judge, type Phases, PROMISES, slower, tooBusy } from "./judge.ts";
 import type { SampleFigures } from "./samples.ts";
 
 const test = suite("judge");
@@ -16,7 +16,14 @@ const kept: AttackFigures = {
   healthz: calm,
   revokedAfterMs: 2_000,
   processes: [
-    { name: "api", residentMib: 300, residentMaxMib: 512, cpuSeconds: 1, died: undefined },
+    {
+      name: "api",
+      residentMib: 300,
+      residentMaxMib: 512,
+      cpuSeconds: 1,
+      waitedSeconds: 0,
+      died: undefined,
+    },
   ],
   miscounted: [],
 };
@@ -107,6 +114,21 @@ test("what was never measured is no success", () => {
   assert.ok(failures.some((failure) => failure.startsWith("posts during")));
   assert.ok(failures.some((failure) => failure.startsWith("posts: p95")));
   assert.ok(failures.some((failure) => failure.startsWith("posts: a second after")));
+});
+
+test("where posts are slow before the attack no time is judged, and answers and memory are", () => {
+  const slow = { ...quick, p95Ms: 300, maxMs: 900 };
+  const posts: Phases = { before: slow, during: { ...slow, p95Ms: 2_000 }, after: slow };
+  const busy = { ...kept, posts };
+  assert.equal(tooBusy(busy, PROMISES), ["posts: p95 300 ms before the attack"]);
+  assert.equal(judge(busy, PROMISES), []);
+  const refused = { ...busy, reads: during({ ok: 99, others: { 503: 1 } }) };
+  assert.is(judge(refused, PROMISES).length, 1);
+  assert.is(judge({ ...busy, processes: process({ residentMib: 513 }) }, PROMISES).length, 1);
+});
+
+test("a calm machine is not too busy", () => {
+  assert.equal(tooBusy(kept, PROMISES), []);
 });
 
 test("a slower machine may take longer, and may answer nothing else and have no more memory", () => {

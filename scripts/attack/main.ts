@@ -25,7 +25,8 @@ const USAGE = `Usage: npm run attack -- [ATTACK...] [options]
 Runs the service on a Postgres of its own, attacks it as a client with one key or none would, from another
 address of this machine, and judges what other tenants see of it meanwhile: 20 posts of one event and 20
 summaries a second that no cache has, probes, and a key that is revoked. Everything stays on this machine.
-Exits 1 when a promise is broken; docs/reliability.md says which there are. Without an ATTACK all are played.
+Exits 1 when a promise is broken (docs/reliability.md says which there are), or when the machine was too busy to
+judge times: slow before anybody attacked. Without an ATTACK all are played.
 
   --seconds N       how long each attack goes on (default 30)
   --calm-seconds N  how long the others are measured before it and after it (default 5)
@@ -173,13 +174,8 @@ const attack = async (options: Options): Promise<number> => {
     progress.print(
       `\n${describeMachine()}\n\n${[tableHead(), ...results.map(tableRow)].join("\n")}\n`,
     );
-    const failed = results.filter(({ failures }) => failures.length > 0);
-    progress.print(
-      failed.length === 0
-        ? `all ${results.length} attacks left every promise whole`
-        : `${failed.length} of ${results.length} attacks broke a promise: ${failed.map(({ name }) => name).join(", ")}`,
-    );
-    return failed.length === 0 ? 0 : EXIT_FAILED;
+    progress.print(conclusion(results));
+    return results.every(isWhole) ? 0 : EXIT_FAILED;
   } catch (error) {
     // What fails while everything is being stopped is no finding.
     if (interrupted) return await new Promise(() => {});
@@ -187,6 +183,20 @@ const attack = async (options: Options): Promise<number> => {
   } finally {
     if (!interrupted) await cleanups.run();
   }
+};
+
+/** An attack whose times could not be judged has not shown that they hold. */
+const isWhole = ({ failures, busy }: Result): boolean => failures.length === 0 && busy.length === 0;
+
+const conclusion = (results: ReadonlyArray<Result>): string => {
+  const failed = results.filter(({ failures }) => failures.length > 0);
+  const unjudged = results.filter((result) => !isWhole(result) && result.failures.length === 0);
+  const names = (of: ReadonlyArray<Result>): string => of.map(({ name }) => name).join(", ");
+  return [
+    `${results.length - failed.length - unjudged.length} of ${results.length} attacks left every promise whole`,
+    ...(failed.length > 0 ? [`broken by: ${names(failed)}`] : []),
+    ...(unjudged.length > 0 ? [`this machine was too busy to judge: ${names(unjudged)}`] : []),
+  ].join("; ");
 };
 
 const write = async (results: ReadonlyArray<Result>, path: string | undefined): Promise<void> => {

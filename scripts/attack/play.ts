@@ -4,7 +4,7 @@ import type { Mix } from "./attack.ts";
 import { type Attacker, startAttacker } from "./attacker.ts";
 import { miscounted } from "./count.ts";
 import { type SentCount, startHonest } from "./honest.ts";
-import { type AttackFigures, judge, type Phases, type Promises } from "./judge.ts";
+import { type AttackFigures, judge, type Phases, type Promises, tooBusy } from "./judge.ts";
 import { figuresOf, type Sample } from "./samples.ts";
 import { type Service, startService } from "./service.ts";
 import { sumTallies, type Tally } from "./tally.ts";
@@ -17,9 +17,14 @@ export interface Result {
   readonly figures: AttackFigures;
   /** Every promise that it broke. */
   readonly failures: ReadonlyArray<string>;
+  /** Why times were not judged; empty if they were. */
+  readonly busy: ReadonlyArray<string>;
   readonly tally: Tally;
-  /** How much of a processor the service used while the attack went on, and Postgres sessions that were busy. */
+  /** How much of a processor the service used while the attack went on. */
   readonly processorShare: number;
+  /** For how much of that time its main threads could have run and had no processor. */
+  readonly waitingShare: number;
+  /** The most sessions of the database that did something at a time. */
   readonly busySessionsMax: number;
 }
 
@@ -82,7 +87,8 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
 
   show(`${name}: under attack`);
   const attackers: Attacker[] = [];
-  const cpuBefore = cpuSecondsOf(service);
+  const cpuBefore = sumOf(service, "cpuSeconds");
+  const waitedBefore = sumOf(service, "waitedSeconds");
   const sessions = watchSessions(world);
   for (const part of attack.parts) {
     const target = { host, port, share: attack.share, ...world.attacker };
@@ -94,7 +100,8 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
   );
   await sleepWhile(() => service.isAlive(), seconds * 1_000);
   const attackedSeconds = (performance.now() - duringAt) / 1_000;
-  const processorShare = (cpuSecondsOf(service) - cpuBefore) / attackedSeconds;
+  const processorShare = (sumOf(service, "cpuSeconds") - cpuBefore) / attackedSeconds;
+  const waitingShare = (sumOf(service, "waitedSeconds") - waitedBefore) / attackedSeconds;
   const tally = sumTallies(await Promise.all(attackers.map((attacker) => attacker.stop())));
   const afterAt = performance.now() + RECOVERED_AFTER_MS;
 
@@ -124,8 +131,16 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
     processes,
     miscounted: counted,
   };
-  const failures = judge(figures, promises);
-  return { name, figures, failures, tally, processorShare, busySessionsMax };
+  return {
+    name,
+    figures,
+    failures: judge(figures, promises),
+    busy: tooBusy(figures, promises),
+    tally,
+    processorShare,
+    waitingShare,
+    busySessionsMax,
+  };
 };
 
 /** Whether a service answers at all, now that nobody attacks it any more. */
@@ -170,8 +185,8 @@ const sleepWhile = async (goesOn: () => boolean, ms: number): Promise<void> => {
   }
 };
 
-const cpuSecondsOf = (service: Service): number =>
-  service.figures().reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+const sumOf = (service: Service, key: "cpuSeconds" | "waitedSeconds"): number =>
+  service.figures().reduce((sum, figures) => sum + figures[key], 0);
 
 const BUSY = `
   select count(*)::int as busy from pg_stat_activity

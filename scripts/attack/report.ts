@@ -36,7 +36,7 @@ const p95Of = ({ before, during, after }: Phases): string =>
     .map(({ p95Ms }) => (Number.isNaN(p95Ms) ? "?" : String(Math.round(p95Ms))))
     .join(" / ");
 
-export const tableRow = ({ name, figures, failures }: Result): string => {
+export const tableRow = ({ name, figures, failures, busy }: Result): string => {
   const { posts, reads, readyz, healthz, revokedAfterMs, processes } = figures;
   return line([
     name,
@@ -50,7 +50,7 @@ export const tableRow = ({ name, figures, failures }: Result): string => {
     `${processes
       .map(({ residentMib }) => (residentMib === undefined ? "?" : String(Math.round(residentMib))))
       .join(" / ")} MiB`,
-    failures.length === 0 ? "ok" : "FAIL",
+    failures.length > 0 ? "FAIL" : busy.length > 0 ? "busy" : "ok",
   ]);
 };
 
@@ -64,6 +64,9 @@ export const details = (result: Result): ReadonlyArray<string> => [
     ? [`    and ${result.failures.length - FAILURES_MAX} more`]
     : []),
   `    attacker: ${describeTally(result.tally)}`,
-  `    service: ${Math.round(result.processorShare * 100)} % of a processor, ` +
-    `at most ${result.busySessionsMax} busy sessions`,
+  ...(result.busy.length === 0 ? [] : [`    times were not judged: ${result.busy.join(", ")}`]),
+  `    service: ${percent(result.processorShare)} of a processor, waited for one ${percent(result.waitingShare)} ` +
+    `of the time; at most ${result.busySessionsMax} busy sessions`,
 ];
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;

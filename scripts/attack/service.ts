@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { parse } from "yaml";
 
-import { cpuSecondsOf } from "../bench/cpu_time.ts";
+import { cpuSecondsOf, waitSecondsOf } from "../bench/cpu_time.ts";
 import { NODE_OPTIONS } from "../bench/with_service.ts";
 import { lastingPort } from "../chaos/lasting_port.ts";
 import { BASE_ENVIRONMENT, MAIN } from "../chaos/prepare.ts";
@@ -21,6 +21,8 @@ export interface ProcessFigures {
   readonly residentMaxMib: number;
   /** The processor time that it has used so far. */
   readonly cpuSeconds: number;
+  /** How long its main thread could have run and had no processor. */
+  readonly waitedSeconds: number;
   /** How it ended, if it did so by itself. */
   readonly died: string | undefined;
 }
@@ -121,9 +123,11 @@ const startProcess = async (
   let died: string | undefined;
   let residentMib: number | undefined;
   let cpuSeconds = 0;
+  let waitedSeconds = 0;
   const sample = async (): Promise<void> => {
     residentMib = (await peakResidentMibOf(child.pid ?? 0)) ?? residentMib;
     cpuSeconds = Math.max(cpuSeconds, await cpuSecondsOf(child.pid ?? 0));
+    waitedSeconds = Math.max(waitedSeconds, await waitSecondsOf(child.pid ?? 0));
   };
   const sampling = setInterval(() => void sample(), SAMPLE_MS);
   // Whatever ends this process, its children must not go on without it.
@@ -145,7 +149,14 @@ const startProcess = async (
         },
         READY_WITHIN_MS,
       ),
-    figures: () => ({ name: roles, residentMib, residentMaxMib, cpuSeconds, died }),
+    figures: () => ({
+      name: roles,
+      residentMib,
+      residentMaxMib,
+      cpuSeconds,
+      waitedSeconds,
+      died,
+    }),
     stop: async () => {
       stopping = true;
       if (isRunning(child)) {
