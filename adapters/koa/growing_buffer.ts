@@ -31,27 +31,29 @@ export const makeGrowingBuffer = (
   lengthMax: number,
   charge: (bytes: number) => boolean,
 ): GrowingBuffer => {
-  let block = new ArrayBuffer(0);
+  // Not made before it is needed: V8 collects garbage the more often the more such blocks there are, empty or not.
+  let block: ArrayBuffer | undefined;
   let length = 0;
   return {
     length: () => length,
-    capacity: () => block.byteLength,
+    capacity: () => block?.byteLength ?? 0,
     append: (piece) => {
       const needed = length + piece.length;
       if (needed > lengthMax) throw new RangeError(`${needed} bytes of at most ${lengthMax}`);
-      const capacity = block.byteLength;
-      if (needed > capacity) {
+      const capacity = block?.byteLength ?? 0;
+      if (block === undefined || needed > capacity) {
         const grown = Math.min(lengthMax, Math.max(needed * 2, CAPACITY_MIN));
         if (!charge(grown - capacity)) return false;
-        block = block.transfer(grown);
+        block = block === undefined ? new ArrayBuffer(grown) : block.transfer(grown);
       }
       new Uint8Array(block).set(piece, length);
       length = needed;
       return true;
     },
-    bytes: () => new Uint8Array(block, 0, length),
+    bytes: () => (block === undefined ? new Uint8Array() : new Uint8Array(block, 0, length)),
     free: () => {
-      block = block.transfer(0);
+      block?.transfer(0);
+      block = undefined;
       length = 0;
     },
   };
