@@ -19,6 +19,9 @@ test("what would be done and not shown is escaped", () => {
     ["\u2028\u2029\u0085", String.raw`\u2028\u2029\u0085`],
     ["abc\u202etxt\u2066\u200f\ufeff", String.raw`abc\u202etxt\u2066\u200f\ufeff`],
     ["\ud83d", String.raw`\ud83d`],
+    ["acme\u200b\u2060\u00ad", String.raw`acme\u200b\u2060\u00ad`],
+    // Letters that nobody sees.
+    ["acme\u3164\u115f\u034f\ufe0f", String.raw`acme\u3164\u115f\u034f\ufe0f`],
     ["\u{e0041}", String.raw`\udb40\udc41`],
   ] as const) {
     assert.is(printable(text), shown);

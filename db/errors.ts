@@ -1,5 +1,7 @@
 import { DatabaseError } from "pg";
 
+import { printable } from "../core/printable.ts";
+
 /** No connection: the server is away, refuses us, or the connection string is no good. */
 export class DatabaseUnreachable extends Error {
   override readonly name = "DatabaseUnreachable";
@@ -141,10 +143,14 @@ export class DatabasesDiffer extends Error {
   }
 }
 
-/** One line for a person. Node reports a refused connection as an AggregateError without a message. */
+/**
+ * One line for a person, such as can be shown on a terminal: a database's message may repeat what a client sent. Node reports a
+ * refused connection as an AggregateError without a message.
+ */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(messageOf).join(", ");
   }
-  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+  const message = error instanceof Error ? error.message : String(error);
+  return printable(message.replaceAll(/\s*\n\s*/g, " "));
 }

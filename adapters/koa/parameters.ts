@@ -199,7 +199,7 @@ export const readEventsParameters = (
   const { limit, cursor: text, from = null, to = null, type = null } = parameters.success;
   const given: EventsFilter = { from, to, type };
   if (text === undefined) return Result.succeed({ at: given, limit });
-  const cursor = readCursor(text, accountId);
+  const cursor = readCursor(text, accountId, Date.now());
   if (cursor === undefined) return refuseCursor(NO_CURSOR);
   // The filter is in the cursor: it may be left out beside it, or repeated, but not changed.
   const changed = FILTER_NAMES.find(

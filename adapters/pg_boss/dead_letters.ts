@@ -4,7 +4,7 @@ import type { PgBoss } from "pg-boss";
 import type { DeadLetter, DeadLetterContent, DeadLetters } from "../../core/queue/dead_letters.ts";
 import { type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { ExecuteSql } from "./boss.ts";
-import { isJobId, partId, rowOf } from "./job_id.ts";
+import { isRowOrJobId, partId, rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
 
@@ -70,7 +70,7 @@ export const makeDeadLetters = (
 ): DeadLetters["Service"] => {
   /** Does something about a letter; false if there is none. */
   const deal = (id: string, act: (found: Found) => Promise<void>) =>
-    isJobId(id)
+    isRowOrJobId(id)
       ? unavailable(async () => {
           const found = await findDeadLetter(execute, id.toLowerCase());
           if (found !== undefined) await act(found);
@@ -86,7 +86,7 @@ export const makeDeadLetters = (
       }),
 
     find: (id) =>
-      isJobId(id)
+      isRowOrJobId(id)
         ? unavailable(async (signal) => {
             const read: ExecuteSql = (text, values, name) =>
               executeRead(text, values, name, signal);

@@ -1,14 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { isJobId, newRowId, partId, PARTS_MAX, rowOf } from "./job_id.ts";
+import { isJobId, isRowOrJobId, newRowId, partId, PARTS_MAX, rowOf } from "./job_id.ts";
 
 const test = suite("job ids");
 
 test("a row id is a UUID of version 7 that holds its time and ends in three zeros", () => {
   const now = Date.UTC(2026, 10, 22);
   const id = newRowId(now);
-  assert.ok(isJobId(id));
+  assert.ok(isRowOrJobId(id));
+  assert.not.ok(isJobId(id), "it is several jobs, and none");
   assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{9}000$/);
   assert.is(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16), now);
 });
@@ -38,6 +39,7 @@ test("what is no UUID is no job id", () => {
     "g1a20253-aa0c-79c1-b28a-b136a2df5001",
   ]) {
     assert.not.ok(isJobId(text), text);
+    assert.not.ok(isRowOrJobId(text), text);
   }
 });
 

@@ -34,6 +34,9 @@ export const rowOf = (id: JobId): { readonly rowId: string; readonly part: numbe
   part: Number.parseInt(id.slice(-3), 16),
 });
 
-/** Whether a text has the form of a job id, upper or lower case. */
-export const isJobId = (text: string): boolean =>
+/** Whether a text has the form of a row's id or a job's, upper or lower case. */
+export const isRowOrJobId = (text: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);
+
+/** Whether a text has the form of a job id: part 0 names a row, which is several jobs and none of its senders'. */
+export const isJobId = (text: string): boolean => isRowOrJobId(text) && !text.endsWith("000");

@@ -337,7 +337,18 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
   });
 
   test("an unknown job is not found, whatever its id looks like", async () => {
-    for (const id of ["", "nonsense", "00000000-0000-7000-8000-000000000001", "'; drop table"]) {
+    const known = await enqueue(batchOf("known"));
+    for (const id of [
+      "",
+      "nonsense",
+      "00000000-0000-7000-8000-000000000001",
+      "'; drop table",
+      // What it may be stored with, and its neighbours there.
+      `${known.slice(0, -3)}000`,
+      `${known.slice(0, -3)}fff`,
+      `${known} `,
+      `${known}0`,
+    ]) {
       assert.ok(Option.isNone(await Effect.runPromise(opened.queue.find(id))), id);
     }
   });

@@ -7,16 +7,18 @@ import type {
 } from "../../adapters/postgres/api_key_admin.ts";
 import { hashSecret } from "../../adapters/postgres/secret_hash.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../core/access/api_key.ts";
+import { printable } from "../../core/printable.ts";
 
 const EXIT_FAILED = 1;
 
+/** Names and account ids are in it that somebody else chose, and this may be a terminal. */
 const say = (line: string): void => {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${printable(line)}\n`);
 };
 
 /** What is no result of a command goes beside it, so that a script can take the result alone. */
 const remark = (line: string): void => {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printable(line)}\n`);
 };
 
 /** Creates a key and prints it, alone on stdout. It cannot be shown again. */
@@ -39,7 +41,7 @@ const accountsOf = ({ accountId, accountPrefix }: ApiKeyGrant): string => {
 export const listKeys = async (keys: ApiKeyAdmin, json: boolean): Promise<number> => {
   const listed = await keys.list();
   if (json) {
-    say(JSON.stringify(listed.map(shown), null, 2));
+    for (const line of JSON.stringify(listed.map(shown), null, 2).split("\n")) say(line);
     return 0;
   }
   if (listed.length === 0) {

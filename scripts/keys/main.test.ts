@@ -103,6 +103,32 @@ test("a key is revoked for good, and rotated with or without a while to change i
   assert.match(err, "There is no key unknown.");
 });
 
+test("what would turn a line around or cannot be seen is shown as an escape", async ({
+  migrated,
+}) => {
+  const { url, execute } = migrated;
+  const account = "acme\u202etxt\u2066\u200b\u3164";
+  const escaped = String.raw`acme\u202etxt\u2066\u200b\u3164`;
+  const created = await run(url, "create", "--scope", "read", "--account", account);
+  const [, id = ""] = FORM.exec(created.out) ?? [];
+  // A name that was written by something else than this command.
+  await execute("update tidemark.api_keys set name = $1 where id = $2", [
+    "a\u202e\u001b[2J\nb",
+    id,
+  ]);
+  const listed = await run(url, "list");
+  const json = await run(url, "list", "--json");
+  const quota = await run(url, "quota", account, "5");
+  await run(url, "quota", account, "off");
+  for (const printed of [created.err, listed.out, json.out, quota.err]) {
+    assert.ok(printed.includes(escaped), printed);
+    assert.not.match(printed, /[^\P{C}\n]|\u3164/u);
+  }
+  assert.match(listed.out, String.raw`a\u202e\u001b[2J\u000ab`);
+  const found = (JSON.parse(json.out) as Listed[]).find((key) => key.id === id);
+  assert.is(found?.["account"], account);
+});
+
 test("a quota is set and lifted", async ({ migrated }) => {
   const { url, execute } = migrated;
   const quotas = async () =>

@@ -1,6 +1,7 @@
 import type pg from "pg";
 
 import { type WrongRow, verifyShard } from "../../adapters/postgres/verify.ts";
+import { printable } from "../../core/printable.ts";
 import type { Lag } from "../../core/projection/projection.ts";
 import type { Progress } from "../terminal/progress.ts";
 import { count, progressLine } from "../terminal/progress_line.ts";
@@ -48,5 +49,8 @@ export const runVerify = async (command: VerifyCommand): Promise<number> => {
   return wrong === 0 ? 0 : 1;
 };
 
+/** The key has ids in it that clients chose. */
 const wrongText = ({ shard, table, key, live, log }: WrongRow): string =>
-  `${table} shard ${shard} ${key}: ${live ?? "no row"}, but ${log ?? "nothing"} in the log`;
+  printable(
+    `${table} shard ${shard} ${key}: ${live ?? "no row"}, but ${log ?? "nothing"} in the log`,
+  );
