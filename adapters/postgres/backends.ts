@@ -22,25 +22,23 @@ export type Ask = (
   values: unknown[],
 ) => Promise<ReadonlyArray<Record<string, unknown>>>;
 
-// Sessions of others that got the same pid later are none of ours. Some kinds of pg_cancel_backend take other types.
-const OURS = "pid = $1::int and usename = current_user and application_name = $2";
+// Sessions of others that got the same pid later are none of ours: who asks is connected as the one it asks about. Citus
+// has another pg_cancel_backend, so that the type has to be named.
+const OURS =
+  "pid = $1::int and usename = current_user and application_name = current_setting('application_name')";
 const CANCEL = `select pg_cancel_backend(pid) from pg_stat_activity where ${OURS}`;
 const TERMINATE = `select pg_terminate_backend(pid) from pg_stat_activity where ${OURS}`;
 const STATE = `select state from pg_stat_activity where ${OURS}`;
 
-/**
- * Looks after the backends of the connections with an application name.
- *
- * @param asks ways to ask, each of them tried when the one before it failed
- */
-export const makeBackends = (applicationName: string, asks: ReadonlyArray<Ask>): Backends => {
+/** @param asks ways to ask, each of them tried when the one before it failed */
+export const makeBackends = (asks: ReadonlyArray<Ask>): Backends => {
   const ask = async (
     text: string,
     pid: number,
   ): Promise<ReadonlyArray<Record<string, unknown>> | undefined> => {
     for (const each of asks) {
       try {
-        return await each(text, [pid, applicationName]);
+        return await each(text, [pid]);
       } catch {
         // By the next way.
       }

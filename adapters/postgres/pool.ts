@@ -72,9 +72,6 @@ const types: pg.CustomTypesConfig = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 };
 
-/** How the sessions of this service call themselves. */
-const APPLICATION_NAME = "tidemark";
-
 /** How much longer than the server's own timeout to wait for an answer: for when it does not answer at all. */
 const ANSWER_GRACE_MS = 1_000;
 
@@ -85,7 +82,7 @@ export const createPool = (options: PoolOptions): StatementPool => {
     connectionString: options.url,
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
-    application_name: APPLICATION_NAME,
+    application_name: "tidemark",
     keepAlive: true,
     types,
     ...(options.session === undefined ? {} : { options: sessionOptions(options.session) }),
@@ -96,7 +93,7 @@ export const createPool = (options: PoolOptions): StatementPool => {
     max: options.connectionsMax,
     min: options.connectionsMin ?? 0,
     answerTimeoutMs: options.statementTimeoutMs + ANSWER_GRACE_MS,
-    backends: makeBackends(APPLICATION_NAME, asks),
+    backends: makeBackends(asks),
   });
   pool.on("error", options.onIdleError);
   return pool;

@@ -10,6 +10,7 @@ import { foldAndCheckpointAreOne } from "./fold_and_checkpoint_are_one.ts";
 import { frozenProjectorIsPassed } from "./frozen_projector_is_passed.ts";
 import { frozenWorkerIsFenced } from "./frozen_worker_is_fenced.ts";
 import { fullDiskRefuses } from "./full_disk_refuses.ts";
+import { hungCommitLeaksNothing } from "./hung_commit_leaks_nothing.ts";
 import { lostSessionLosesNothing } from "./lost_session_loses_nothing.ts";
 import { oneTenantCannotStarve } from "./one_tenant_cannot_starve.ts";
 import { openAppendHoldsItsShard } from "./open_append_holds_its_shard.ts";
@@ -39,6 +40,7 @@ export const SCENARIOS: ReadonlyArray<Scenario> = [
   crashedBackendLosesNothing,
   databaseRestartLosesNothing,
   fullDiskRefuses,
+  hungCommitLeaksNothing,
   brokenLinkLosesNothing,
   redisIsDispensable,
   brokenRedisLinkCostsNothing,
