@@ -11,6 +11,7 @@ import type { Bodies } from "./bodies.ts";
 import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
+import { makeHealthAnswers } from "./health_answers.ts";
 import { observeAnswer, observeAnswers, type OnAnswered, UNMATCHED } from "./observe.ts";
 import { addDocumentRoutes } from "./openapi/document_routes.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
@@ -57,7 +58,7 @@ export interface FailedRequest {
 
 export interface Application {
   readonly koa: Koa;
-  /** Answers requests: summaries that are kept ahead of koa, and the rest by it. */
+  /** Answers requests: kept summaries and health ahead of koa, and the rest by it. */
   readonly listener: RequestListener;
 }
 
@@ -100,11 +101,13 @@ export const makeApplication = (options: ApplicationOptions): Application => {
     if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });
   const answer = koa.callback();
+  const answerHealth = makeHealthAnswers(options, onAnswered);
   return {
     koa,
     listener: isPlain
       ? (request, response) =>
-          (framingFault(request) === undefined && answerKept(request, response)) ||
+          (framingFault(request) === undefined &&
+            (answerKept(request, response) || answerHealth(request, response))) ||
           answer(request, response)
       : answer,
   };

@@ -1,6 +1,7 @@
 import type Router from "@koa/router";
 import { Result } from "effect";
 
+import { readinessAnswer } from "./health_answers.ts";
 import { authorise } from "./principal.ts";
 import { problemOf } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
@@ -18,18 +19,21 @@ export interface HealthOptions {
   readonly metrics: () => Promise<string>;
 }
 
-/** Adds liveness, readiness and metrics, which every process has whatever its roles. */
+/**
+ * Adds liveness, readiness and metrics, which every process has whatever its roles. The first two are mostly answered
+ * ahead of the routes: see `makeHealthAnswers`.
+ */
 export const addHealthRoutes = (router: Router, { readiness, metrics }: HealthOptions): void => {
   router.get("/healthz", (ctx) => {
     ctx.set("Cache-Control", "no-store");
     ctx.body = { status: "ok" };
   });
   router.get("/readyz", async (ctx) => {
-    const { ready, checks } = await readiness();
-    ctx.status = ready ? 200 : 503;
-    if (!ready) ctx.set("Retry-After", "1");
+    const { status, body, retryAfter } = readinessAnswer(await readiness());
+    ctx.status = status;
+    if (retryAfter !== undefined) ctx.set("Retry-After", retryAfter);
     ctx.set("Cache-Control", "no-store");
-    ctx.body = { status: ready ? "ready" : "not_ready", checks };
+    ctx.body = body;
   });
   router.get("/metrics", async (ctx) => {
     const may = authorise(ctx, "admin");
