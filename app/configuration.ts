@@ -151,7 +151,7 @@ const schema = z.object({
   REQUEST_TIMEOUT_MS: integer(100, 600_000).default(10_000),
   CONNECTIONS_MAX: integer(1, 1_000_000).default(10_000),
   BODIES_BYTES_MAX: integer(2_097_152, 1_099_511_627_776).default(67_108_864),
-  ENQUEUE_BUFFER_EVENTS_MAX: integer(1_000, 10_000_000).default(50_000),
+  ENQUEUE_BUFFER_BYTES_MAX: integer(4_194_304, 1_099_511_627_776).default(33_554_432),
   QUEUE_DEPTH_MAX: integer(1_000, 1_000_000_000_000).default(1_000_000),
   LAG_EVENTS_MAX: integer(1_000, 1_000_000_000_000).default(2_000_000),
   CACHE_BYTES_MAX: integer(1_048_576, 1_099_511_627_776).default(67_108_864),

@@ -180,10 +180,11 @@ const start = Effect.fnUntraced(function* (
   const ports: Ports = {
     queue: makePgBossQueue({
       boss,
+      execute: executorOf(queuePool, retrying),
       executeRead: executorOf(readPool, retrying),
       executeControl: executorOf(controlPool, retrying),
       queued: signals.queued,
-      bufferEventsMax: configuration.ENQUEUE_BUFFER_EVENTS_MAX,
+      bufferBytesMax: configuration.ENQUEUE_BUFFER_BYTES_MAX,
     }),
     log: makeEventLog(database, SHARDS, control),
     projection: makeProjection(database, {

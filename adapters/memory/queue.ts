@@ -1,6 +1,6 @@
 import { Clock, Effect, Option } from "effect";
 
-import { accountsIn, type Batch, eventsIn, queuedIn } from "../../core/event/batch.ts";
+import { accountsIn, type Batch, bytesIn, eventsIn, queuedIn } from "../../core/event/batch.ts";
 import {
   type Counts,
   type Job,
@@ -11,6 +11,7 @@ import {
   type Priority,
   type Queue,
   type Settlement,
+  TAKE_BYTES_MAX,
 } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
@@ -69,12 +70,15 @@ export const makeMemoryQueue = (
   const takeDue = (eventsMax: number, now: number): ReadonlyArray<Job> => {
     const jobs: Job[] = [];
     let events = 0;
+    let bytes = 0;
     const byPriority = PRIORITIES.flatMap((priority) =>
       [...entries.values()].filter((entry) => entry.priority === priority),
     );
     for (const entry of byPriority) {
       if (events >= eventsMax) break;
       if (!isDue(entry, now, options.leaseMs)) continue;
+      bytes += bytesIn(entry.batch.events);
+      if (jobs.length > 0 && bytes > TAKE_BYTES_MAX) break;
       if (entry.state === "processing") entry.retries++;
       entry.state = "processing";
       entry.takenAt = now;

@@ -1,8 +1,7 @@
-import type { Job as Row } from "pg-boss";
-
 import type { Job } from "../../core/queue/queue.ts";
+import type { FetchedRow } from "./fetch.ts";
 import { madeAt, partId, rowOf } from "./job_id.ts";
-import { decodePayload, type Payload } from "./payload.ts";
+import { decodePayload } from "./payload.ts";
 
 /** One attempt at one row. pg-boss settles a claim only while it is the row's latest attempt. */
 export interface Claim {
@@ -17,7 +16,7 @@ export interface Claim {
 const claims = new WeakMap<Job, Claim>();
 
 /** The jobs in a row that was fetched, in the order of its parts; undefined when it cannot be read. */
-export const jobsOf = async (row: Row<Payload>): Promise<ReadonlyArray<Job> | undefined> => {
+export const jobsOf = async (row: FetchedRow): Promise<ReadonlyArray<Job> | undefined> => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount };
   // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
   const isolated = rowOf(row.id).part !== 0;

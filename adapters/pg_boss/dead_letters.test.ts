@@ -19,10 +19,11 @@ const open = async () => {
   await boss.updateQueue(EVENTS_QUEUE, { retryLimit: 0 });
   const queue = makePgBossQueue({
     boss,
+    execute,
     executeRead: execute,
     executeControl: execute,
     queued: makeSignal(),
-    bufferEventsMax: 1_000,
+    bufferBytesMax: 33_554_432,
   });
   const enqueue = (eventId: string) =>
     Effect.runPromise(

@@ -7,10 +7,11 @@ import type { ExecuteSql } from "./boss.ts";
 import { isRowOrJobId, partId, rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
+import { EVENTS_OF_ROW } from "./row_size.ts";
 
 const COLUMNS = `
   source_id as id,
-  singleton_key::int as events,
+  ${EVENTS_OF_ROW} as events,
   coalesce(source_retry_count, 0)::int as retries,
   source_output ->> 'message' as failure,
   (extract(epoch from source_created_on) * 1000)::float8 as "queuedAt",
@@ -20,7 +21,7 @@ const FROM_DEAD = `from ${QUEUE_SCHEMA}.job where name = '${DEAD_LETTER_QUEUE}'`
 
 const LIST = `select ${COLUMNS} ${FROM_DEAD} order by created_on, id limit $1`;
 
-const FIND = `select ${COLUMNS}, id as "rowId", data ${FROM_DEAD} and source_id = any($1::uuid[])`;
+const FIND = `select ${COLUMNS}, id as "rowId", singleton_key as "sizeKey", data ${FROM_DEAD} and source_id = any($1::uuid[])`;
 
 // pg-boss keeps the failed original for a while, under the id that is wanted again.
 const DELETE_ORIGINAL = `
@@ -30,6 +31,8 @@ interface Row extends DeadLetter {
   /** The row's own id in the dead letter queue. */
   readonly rowId: string;
   readonly data: Payload;
+  /** `sizeKey` of the row, or null if no build of ours has written it. */
+  readonly sizeKey: string | null;
 }
 
 interface Found extends Row {
@@ -92,7 +95,7 @@ export const makeDeadLetters = (
               executeRead(text, values, name, signal);
             const found = await findDeadLetter(read, id.toLowerCase());
             if (found === undefined) return Option.none();
-            const { rowId: _, data: payload, jobs, ...letter } = found;
+            const { rowId: _, sizeKey: __, data: payload, jobs, ...letter } = found;
             return Option.some({ letter, jobs, payload });
           })
         : Effect.succeedNone,
@@ -102,8 +105,8 @@ export const makeDeadLetters = (
         // In this order a crash in between loses nothing, and to do it all again changes nothing: the
         // dead letter goes last, and the log knows events that it gets twice.
         await execute(DELETE_ORIGINAL, [found.id]);
-        const { events, data } = found;
-        const key = events === null ? {} : { singletonKey: String(events) };
+        const { sizeKey, data } = found;
+        const key = sizeKey === null ? {} : { singletonKey: sizeKey };
         await boss.insert(EVENTS_QUEUE, [{ id: found.id, data, ...key }]);
         await boss.deleteJob(DEAD_LETTER_QUEUE, found.rowId);
       }),

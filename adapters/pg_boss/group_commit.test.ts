@@ -8,10 +8,10 @@ import { type GroupCommitOptions, makeGroupCommit } from "./group_commit.ts";
 
 const test = suite("group commit");
 
-type Pace = Pick<GroupCommitOptions<number, string>, "commitsMax" | "paceMsMax" | "weightFull">;
+type Changed = Omit<GroupCommitOptions<number, string>, "commit" | "bytesOf" | "bytesMax">;
 
 /** A commit that ends when the test says so. */
-const controlled = (weightMax = 1_000, pace: Partial<Pace> = {}) => {
+const controlled = (bytesMax = 1_000, changed: Partial<Changed> = {}) => {
   const groups: Array<{
     readonly items: ReadonlyArray<number>;
     readonly end: (error?: Error) => void;
@@ -27,12 +27,15 @@ const controlled = (weightMax = 1_000, pace: Partial<Pace> = {}) => {
           },
         });
       }),
-    weigh: (item) => item,
-    weightMax,
+    bytesOf: (item) => item,
+    bytesMax,
+    clientOf: () => "the only one",
+    clientBytesMax: bytesMax,
+    commitBytesMax: Number.POSITIVE_INFINITY,
     commitsMax: 1,
     paceMsMax: 0,
-    weightFull: 1_000,
-    ...pace,
+    fills: (item) => item / 1_000,
+    ...changed,
   });
   const start = (item: number) => Effect.runFork(submit(item));
   return { groups, start };
@@ -132,7 +135,11 @@ test("when no commit is under way any more, what waits is not kept waiting", asy
 });
 
 test("what fills a row waits for no pace", async () => {
-  const { groups, start } = controlled(1_000, { commitsMax: 2, paceMsMax: 60_000, weightFull: 10 });
+  const { groups, start } = controlled(1_000, {
+    commitsMax: 2,
+    paceMsMax: 60_000,
+    fills: (item) => item / 10,
+  });
   start(1);
   start(4);
   await soon();
@@ -171,6 +178,42 @@ test("an item larger than the bound is accepted when nothing waits", () => {
   const { groups, start } = controlled(10);
   start(11);
   assert.equal(groups[0]?.items, [11]);
+});
+
+test("one client has a share of the bound, and others are accepted when it is used up", async () => {
+  // The items of a client are odd, those of the other even.
+  const clientOf = (item: number): string => (item % 2 === 1 ? "odd" : "even");
+  const { groups, start } = controlled(20, { clientOf, clientBytesMax: 10 });
+  const first = start(7);
+  assert.match(JSON.stringify(await outcome(start(5))), /QueueFull/);
+  const others = [start(3), start(8)];
+  // Both are at their share, or would be past it.
+  assert.match(JSON.stringify(await outcome(start(1))), /QueueFull/);
+  assert.match(JSON.stringify(await outcome(start(4))), /QueueFull/);
+  groups[0]?.end();
+  await outcome(first);
+  await soon();
+  groups[1]?.end();
+  for (const fiber of others) assert.ok(Exit.isSuccess(await outcome(fiber)));
+  // All of it is free again.
+  await soon();
+  const again = start(9);
+  groups[2]?.end();
+  assert.ok(Exit.isSuccess(await outcome(again)));
+});
+
+test("a commit holds no more than its bound, or one item; the others go in the next ones, in their order", async () => {
+  const { groups, start } = controlled(1_000, { commitBytesMax: 10 });
+  const fibers = [1, 4, 6, 1, 25, 9].map(start);
+  for (let i = 0; i < 5; i++) {
+    groups[i]?.end();
+    await soon();
+  }
+  assert.equal(
+    groups.map(({ items }) => items),
+    [[1], [4, 6], [1], [25], [9]],
+  );
+  for (const fiber of fibers) assert.ok(Exit.isSuccess(await outcome(fiber)));
 });
 
 test.run();

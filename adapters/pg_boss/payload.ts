@@ -1,7 +1,8 @@
-import type { Batch } from "../../core/event/batch.ts";
+import { type Batch, BATCH_BYTES_MAX } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
 import type { Priority } from "../../core/queue/queue.ts";
 import type { TraceContext } from "../../core/trace.ts";
+import { sizeKey, sizeOf } from "./row_size.ts";
 import { compress, decompress } from "./zstandard.ts";
 
 /** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
@@ -71,7 +72,7 @@ export const carried = (batch: Batch, trace: TraceContext | undefined): Carried 
 /** pg-boss hands out the highest first. */
 const NUMBERS: Readonly<Record<Priority, number>> = { normal: 0, low: -1, lowest: -2 };
 
-/** A row to insert. Its key says how many events it holds, so that a backlog is counted without its payloads. */
+/** A row to insert. Its key says how much it holds. */
 export const rowWith = async (
   id: string,
   batches: ReadonlyArray<Carried>,
@@ -80,7 +81,7 @@ export const rowWith = async (
   id,
   data: await encodePayload(batches),
   priority: NUMBERS[priority],
-  singletonKey: String(batches.reduce((sum, { events }) => sum + events.length, 0)),
+  singletonKey: sizeKey(sizeOf(batches)),
 });
 
 /** The batches of a row; undefined when this build cannot read it, being older or the row broken. */
@@ -109,7 +110,9 @@ const eventsOf = ({ parts, events }: Payload): Promise<ReadonlyArray<Event>> => 
   const count = parts.reduce((sum, part) => sum + part.events, 0);
   return count === 0
     ? Promise.resolve([])
-    : decompress(Buffer.from(events, "base64"), (text) => parseEvents(text.toString(), count));
+    : decompress(Buffer.from(events, "base64"), TEXT_BYTES_MAX, (text) =>
+        parseEvents(text.toString(), count),
+      );
 };
 
 const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
@@ -128,3 +131,9 @@ const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
 };
 
 const COLUMNS = 7;
+
+/**
+ * The most bytes that the text of a row has: three in UTF-8 for each that `bytesIn` counts. A row that says otherwise
+ * is damaged, or somebody made it.
+ */
+const TEXT_BYTES_MAX = 3 * BATCH_BYTES_MAX;

@@ -27,10 +27,11 @@ queueConformance("pg-boss", async () => {
   return {
     queue: makePgBossQueue({
       boss,
+      execute,
       executeRead: execute,
       executeControl: execute,
       queued: makeSignal(),
-      bufferEventsMax: 10_000,
+      bufferBytesMax: 33_554_432,
     }),
     retriesMax,
     lapseClaims: async () => {

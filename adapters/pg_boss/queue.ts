@@ -1,7 +1,8 @@
 import { Effect } from "effect";
 import type { PgBoss } from "pg-boss";
 
-import { type Batch, eventsIn } from "../../core/event/batch.ts";
+import { Client } from "../../core/access/client.ts";
+import { type Batch, bytesIn, eventsIn } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
 import { type Job, type JobId, type Priority, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
@@ -9,11 +10,13 @@ import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { readBacklog } from "./backlog.ts";
 import type { ExecuteSql } from "./boss.ts";
 import { claimsOf, jobsOf } from "./claims.ts";
+import { fetchRows } from "./fetch.ts";
 import { findJob } from "./find.ts";
 import { makeGroupCommit } from "./group_commit.ts";
 import { isJobId, newRowId, partId, PARTS_MAX } from "./job_id.ts";
-import { carried, type Payload, rowWith } from "./payload.ts";
+import { carried, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
+import { ROW_BYTES_MAX, ROW_EVENTS_MAX } from "./row_size.ts";
 import { settleRows } from "./settle.ts";
 
 export interface PgBossQueueOptions {
@@ -24,12 +27,17 @@ export interface PgBossQueueOptions {
   readonly executeControl: ExecuteSql;
   /** Raised when jobs were committed. */
   readonly queued: Signal;
-  /** The most events that may wait in this process for their commit. */
-  readonly bufferEventsMax: number;
+  /** Runs the statements of pg-boss's tables that are our own. */
+  readonly execute: ExecuteSql;
+  /** The most bytes of events that may wait in this process for their commit. */
+  readonly bufferBytesMax: number;
 }
 
-/** The most events in one row: rows of this size are cheap to insert, and to hold while appending. */
-const ROW_EVENTS_MAX = 1_000;
+/** Which share of the bytes that may wait for their commit one client may have. */
+const CLIENT_SHARE = 0.5;
+
+/** The most bytes of one commit: more rows than that are no cheaper each, and all of them are in memory as text. */
+const COMMIT_BYTES_MAX = 4 * ROW_BYTES_MAX;
 
 /** One commit waits for its disk while the next group gathers; a second one overlaps the two. */
 const COMMITS_MAX = 2;
@@ -37,7 +45,7 @@ const COMMITS_MAX = 2;
 /** How far apart commits begin at most: what comes in meanwhile shares a row, and a row costs as much as many events. */
 const COMMIT_PACE_MS_MAX = 8;
 
-/** The most rows of one take: bounds its memory to `ROWS_MAX * ROW_EVENTS_MAX` events. */
+/** The most rows of one take; what they hold is bounded besides. */
 const ROWS_MAX = 256;
 
 const UNREADABLE = { message: "the payload cannot be read by this build" };
@@ -62,20 +70,22 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
   const submit = makeGroupCommit<Enqueued, JobId>({
     commit: insert,
-    weigh: ({ batch }) => batch.events.length,
-    weightMax: options.bufferEventsMax,
+    bytesOf: ({ bytes }) => bytes,
+    bytesMax: options.bufferBytesMax,
+    clientOf: ({ client }) => client,
+    clientBytesMax: options.bufferBytesMax * CLIENT_SHARE,
+    commitBytesMax: COMMIT_BYTES_MAX,
     commitsMax: COMMITS_MAX,
     paceMsMax: COMMIT_PACE_MS_MAX,
-    weightFull: ROW_EVENTS_MAX,
+    fills: ({ batch, bytes }) =>
+      Math.max(batch.events.length / ROW_EVENTS_MAX, bytes / ROW_BYTES_MAX),
   });
 
   // How many events a row held lately: pg-boss counts rows, the worker wants events.
   let rowEvents = ROW_EVENTS_MAX;
 
-  const fetchRows = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
-    const rows = await boss.fetch<Payload>(EVENTS_QUEUE, {
-      batchSize: rowsFor(eventsMax / rowEvents),
-    });
+  const takeRows = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
+    const rows = await fetchRows(options.execute, rowsFor(eventsMax / rowEvents), eventsMax);
     const jobs: Job[] = [];
     for (const row of rows) {
       // One by one: to read one takes milliseconds, and requests have a turn in between.
@@ -92,10 +102,13 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
   return {
     enqueue: (batch, priority = "normal") =>
-      Effect.flatMap(currentTrace, (trace) => submit({ batch, priority, trace })).pipe(
+      Effect.zipWith(currentTrace, Client, (trace, client): Enqueued => {
+        return { batch, bytes: bytesIn(batch.events), client, priority, trace };
+      }).pipe(
+        Effect.flatMap(submit),
         Effect.tap(() => options.queued.raise),
       ),
-    take: (eventsMax) => unavailable(() => fetchRows(eventsMax)),
+    take: (eventsMax) => unavailable(() => takeRows(eventsMax)),
     keep: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
     settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
     find: (id) =>
@@ -112,6 +125,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
 interface Enqueued {
   readonly batch: Batch;
+  readonly bytes: number;
+  readonly client: string;
   readonly priority: Priority;
   readonly trace: TraceContext | undefined;
 }
@@ -120,6 +135,7 @@ interface Packed {
   readonly priority: Priority;
   readonly parts: Enqueued[];
   events: number;
+  bytes: number;
 }
 
 /** Packs batches into rows in their order, those of each priority for themselves. */
@@ -127,19 +143,21 @@ const packRows = (items: ReadonlyArray<Enqueued>): ReadonlyArray<Packed> => {
   const rows: Packed[] = [];
   const open = new Map<Priority, Packed>();
   for (const item of items) {
-    const { batch, priority } = item;
+    const { batch, bytes, priority } = item;
     let row = open.get(priority);
     if (
       row === undefined ||
       row.parts.length >= PARTS_MAX ||
-      row.events + batch.events.length > ROW_EVENTS_MAX
+      row.events + batch.events.length > ROW_EVENTS_MAX ||
+      row.bytes + bytes > ROW_BYTES_MAX
     ) {
-      row = { priority, parts: [], events: 0 };
+      row = { priority, parts: [], events: 0, bytes: 0 };
       open.set(priority, row);
       rows.push(row);
     }
     row.parts.push(item);
     row.events += batch.events.length;
+    row.bytes += bytes;
   }
   return rows;
 };

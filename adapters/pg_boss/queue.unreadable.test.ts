@@ -17,10 +17,11 @@ test("a row of an unknown version or without sense is retried on its own, and de
   try {
     const queue = makePgBossQueue({
       boss,
+      execute,
       executeRead: execute,
       executeControl: execute,
       queued: makeSignal(),
-      bufferEventsMax: 1_000,
+      bufferBytesMax: 33_554_432,
     });
     const unreadable = [
       { version: 1, parts: [] },

@@ -27,32 +27,58 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
   let kept: ReturnType<typeof open> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
-  const putAway = (): void => {
-    kept?.destroy();
-    kept = undefined;
+  const putAway = (engine: typeof kept): void => {
+    engine?.destroy();
+    if (kept === engine) kept = undefined;
   };
 
-  const run = (input: string | Uint8Array): Promise<Buffer> =>
+  const openOne = (): ReturnType<typeof open> => {
+    const engine = open();
+    return engine.on("error", () => {
+      putAway(engine);
+    });
+  };
+
+  const run = (input: string | Uint8Array, bytesMax: number): Promise<Buffer> =>
     new Promise((resolve, reject) => {
-      const engine = (kept ??= open().on("error", putAway));
+      const engine = (kept ??= openOne());
       const chunks: Buffer[] = [];
-      const take = (chunk: Buffer): void => void chunks.push(chunk);
-      engine.on("data", take);
-      engine.once("error", reject);
-      engine.write(input, (error) => {
+      let bytes = 0;
+      const end = (): void => {
         engine.off("data", take);
-        if (error) return;
-        engine.off("error", reject);
+        engine.off("error", fail);
+      };
+      const fail = (error: Error): void => {
+        end();
+        putAway(engine);
+        reject(error);
+      };
+      const take = (chunk: Buffer): void => {
+        bytes += chunk.length;
+        if (bytes > bytesMax) fail(new RangeError(`more than ${bytesMax} bytes come out`));
+        else chunks.push(chunk);
+      };
+      engine.on("data", take);
+      engine.on("error", fail);
+      engine.write(input, (error) => {
+        if (error) fail(error);
+        // One that was put away calls this without an error.
+        if (engine.destroyed) return;
+        end();
         resolve(Buffer.concat(chunks));
       });
     });
 
-  return <A>(input: string | Uint8Array, read: (output: Buffer) => A): Promise<A> => {
+  return <A>(
+    input: string | Uint8Array,
+    bytesMax: number,
+    read: (output: Buffer) => A,
+  ): Promise<A> => {
     const attempt = async (): Promise<A> => {
       try {
-        return read(await run(input));
+        return read(await run(input, bytesMax));
       } catch (error) {
-        putAway();
+        putAway(kept);
         throw error;
       }
     };
@@ -64,7 +90,10 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
 };
 
 /** Compresses a text, as UTF-8, into a frame of Zstandard, and succeeds with what `read` makes of it. */
-export const compress: <A>(text: string, read: (frame: Buffer) => A) => Promise<A> = inTurns(() =>
+export const compress = <A>(text: string, read: (frame: Buffer) => A): Promise<A> =>
+  compressInTurns(text, Number.POSITIVE_INFINITY, read);
+
+const compressInTurns = inTurns(() =>
   createZstdCompress({
     // Each text is a frame of its own.
     flush: constants.ZSTD_e_end,
@@ -76,8 +105,11 @@ export const compress: <A>(text: string, read: (frame: Buffer) => A) => Promise<
 /**
  * Decompresses a frame, and succeeds with what `read` makes of it. Rejects what is damaged.
  *
+ * @param bytesMax the most that may come out; the engine is stopped when it is more
  * @param read throws at a text that is not whole: what is left of a frame that was cut off is no error by itself
  */
-export const decompress: <A>(frame: Uint8Array, read: (text: Buffer) => A) => Promise<A> = inTurns(
-  () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
-);
+export const decompress: <A>(
+  frame: Uint8Array,
+  bytesMax: number,
+  read: (text: Buffer) => A,
+) => Promise<A> = inTurns(() => createZstdDecompress({ chunkSize: CHUNK_BYTES }));

@@ -3,9 +3,16 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import type { Batch } from "../event/batch.ts";
+import { type Batch, bytesIn } from "../event/batch.ts";
 import { anEvent, eventStream } from "../event/event.fixture.ts";
-import { type Counts, type Job, type JobStatus, PRIORITIES, type Queue } from "./queue.ts";
+import {
+  type Counts,
+  type Job,
+  type JobStatus,
+  PRIORITIES,
+  type Queue,
+  TAKE_BYTES_MAX,
+} from "./queue.ts";
 
 export interface OpenedQueue {
   readonly queue: Queue["Service"];
@@ -251,6 +258,34 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
       ids.map((id) => byId.get(id)),
       priorities.map((_, i) => String(i)),
     );
+  });
+
+  test("a take of large batches is bounded by bytes, also behind many small ones, and each batch comes", async () => {
+    const small = Array.from({ length: 40 }, (_, i) => batchOf(`small ${i}`));
+    for (const batch of small) await enqueue(batch);
+    assert.is((await takeAll()).length, small.length);
+    const large = (name: string, bytes: number): Batch => ({
+      events: Array.from({ length: Math.ceil(bytes / 32_000) }, (_, i) =>
+        anEvent({ eventId: `${name} ${i}`, metadata: `"${"x".repeat(32_000 - 300)}"` }),
+      ),
+      ...NO_OTHERS,
+    });
+    const batches = [
+      ...Array.from({ length: 12 }, (_, i) => large(`large ${i}`, 900_000)),
+      large("largest", 2_000_000),
+    ];
+    for (const batch of batches) await enqueue(batch);
+    const taken: Job[] = [];
+    for (;;) {
+      const jobs = await take(1_000_000);
+      if (jobs.length === 0) break;
+      const bytes = jobs.reduce((sum, { batch }) => sum + bytesIn(batch.events), 0);
+      assert.ok(bytes <= TAKE_BYTES_MAX, `${bytes} bytes in a take`);
+      taken.push(...jobs);
+    }
+    const names = (of: ReadonlyArray<Batch>) => new Set(of.map(({ events }) => events[0]?.eventId));
+    assert.is(taken.length, batches.length);
+    assert.equal(names(taken.map(({ batch }) => batch)), names(batches));
   });
 
   test("the backlog is what waits for an attempt", async () => {

@@ -59,6 +59,12 @@ export interface JobStatus extends Counts {
 export const PRIORITIES = ["normal", "low", "lowest"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
+/**
+ * The most bytes of events that one take hands out, as `bytesIn` counts them. A worker has three takes in hand, and
+ * each byte of them takes some ten of memory on its way into the log.
+ */
+export const TAKE_BYTES_MAX = 4 * 1024 * 1024;
+
 /** What waits in the queue, and what nobody works on any more. */
 export interface Backlog {
   /** Events of jobs that wait for an attempt. */
@@ -91,7 +97,10 @@ export class Queue extends Context.Service<
       batch: Batch,
       priority?: Priority,
     ) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
-    /** Hands out at most about `eventsMax` events' worth of jobs, by priority and then oldest first; empty when none waits. */
+    /**
+     * Hands out at most about `eventsMax` events' worth of jobs and `TAKE_BYTES_MAX` bytes, by priority and then oldest
+     * first; empty when none waits.
+     */
     readonly take: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
     /**
      * Says that these jobs are still being worked on. Without it for some seconds their worker counts as

@@ -1,12 +1,18 @@
 import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
-import { eventsIn } from "../event/batch.ts";
+import { bytesIn, eventsIn } from "../event/batch.ts";
 import { appendJobs, MANY_EVENTS } from "../log/append_jobs.ts";
 import type { LogUnavailable } from "../log/event_log.ts";
 import { AWAY_DELAY, poll } from "../poll.ts";
 import { Signals } from "../signal.ts";
 import { inSpan } from "../trace.ts";
-import { type Job, Queue, type QueueUnavailable, type Settlement } from "./queue.ts";
+import {
+  type Job,
+  Queue,
+  type QueueUnavailable,
+  type Settlement,
+  TAKE_BYTES_MAX,
+} from "./queue.ts";
 import { traceJobs } from "./trace_jobs.ts";
 
 /**
@@ -61,7 +67,7 @@ export const runWorker = Effect.gen(function* () {
       return "none" as const;
     }
     yield* FiberSet.run(inHand, work(jobs));
-    return eventsIn(jobs) < MANY_EVENTS ? ("some" as const) : ("more" as const);
+    return isMuch(jobs) ? ("more" as const) : ("some" as const);
   });
 
   return yield* Effect.raceFirst(
@@ -70,6 +76,11 @@ export const runWorker = Effect.gen(function* () {
     Effect.andThen(FiberSet.join(inHand), Effect.never),
   ).pipe(Effect.ensuring(FiberSet.awaitEmpty(inHand)));
 }).pipe(Effect.scoped);
+
+/** Whether a take is so large that there may be as much again. */
+const isMuch = (jobs: ReadonlyArray<Job>): boolean =>
+  eventsIn(jobs) >= MANY_EVENTS ||
+  jobs.reduce((sum, { batch }) => sum + bytesIn(batch.events), 0) >= TAKE_BYTES_MAX / 2;
 
 const tellAway = (error: QueueUnavailable | LogUnavailable) =>
   Effect.logWarning("The worker waits: a dependency is away").pipe(

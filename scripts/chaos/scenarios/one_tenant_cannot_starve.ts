@@ -14,7 +14,7 @@ const FLOOD: LoadProfile = { clients: 16, batchMax: 1_000, pauseMaxMs: 0, copied
 const FLOOD_MAX_MS = 20_000;
 
 /** Bounds that the flood passes within a second of a worker's silence, so that somebody has to be refused. */
-const BOUNDS = { ENQUEUE_BUFFER_EVENTS_MAX: "10000", QUEUE_DEPTH_MAX: "20000" };
+const BOUNDS = { ENQUEUE_BUFFER_BYTES_MAX: "4194304", QUEUE_DEPTH_MAX: "20000" };
 
 const QUIET = "quiet";
 const QUIET_LOAD: LoadProfile = { clients: 2, batchMax: 10, pauseMaxMs: 100, copiedShare: 0 };

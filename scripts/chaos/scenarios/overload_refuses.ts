@@ -10,7 +10,7 @@ const FLOOD: LoadProfile = { clients: 48, batchMax: 600, pauseMaxMs: 0, copiedSh
 const FLOOD_MAX_MS = 12_000;
 
 /** Bounds that the flood passes within seconds. */
-const BOUNDS = { ENQUEUE_BUFFER_EVENTS_MAX: "5000", QUEUE_DEPTH_MAX: "20000" };
+const BOUNDS = { ENQUEUE_BUFFER_BYTES_MAX: "4194304", QUEUE_DEPTH_MAX: "20000" };
 
 /** What cannot be taken is refused with a 503, and not accepted and lost: not even when the database crashes. */
 export const overloadRefuses: Scenario = {
