@@ -7,7 +7,8 @@ ARG NODE_VERSION=26.10.0
 FROM node:${NODE_VERSION}-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The binaries of the embedded database are optional packages. Nothing that is left has to be built.
+# The binaries of the embedded database and of Node, which the image has, are optional packages. Nothing that is left has to be
+# built.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 

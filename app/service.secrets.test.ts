@@ -76,7 +76,7 @@ for (const LOG_FORMAT of ["json", "pretty"]) {
     await withClient(database.url, async (client) => {
       const keys = makeApiKeyAdmin(databaseOf(client));
       const grant = { name: "", accountId: null, accountPrefix: null };
-      const limits = { requestsPerMinute: null, eventsPerMinute: 3 };
+      const limits = { requestsPerMinute: null, eventsPerMinute: 1 };
       for (const key of [good, revoked]) {
         await keys.create(key.id, hashSecret(key.secret), {
           ...grant,

@@ -338,6 +338,25 @@ test("a role that may do more is told how", async ({ database, owner, role }) =>
   await run(database.url, `revoke create on schema public from ${role.name}`);
 });
 
+test("a role that migrates and does not own the database grants what it can, and says what is left to its owner", async () => {
+  const database = await createTestDatabase();
+  const owner = await createTestRole();
+  const role = await createTestRole();
+  const name = new URL(database.url).pathname.slice(1);
+  await run(database.url, `grant create on database ${name} to ${owner.name}`);
+  await migrate(owner.on(database));
+  await installQueueSchema(owner.on(database), { installQueues });
+  await createShards(owner.on(database));
+  assert.equal(await grantApplicationRole(owner.on(database), role.name), [
+    "it may create temporary tables: revoke temporary on database, from public too",
+  ]);
+  await run(database.url, `revoke temporary on database ${name} from public`);
+  assert.equal(await grantApplicationRole(owner.on(database), role.name), []);
+  await database.drop();
+  await role.drop();
+  await owner.drop();
+});
+
 test("a role that is none is told, with how to create it", async ({ database, owner }) => {
   try {
     await grantApplicationRole(owner.on(database), 'no"body');
