@@ -21,7 +21,7 @@ export const PROMISES: Promises = {
   healthzMaxMs: 250,
   revokedWithinMs: 5_000,
   afterFactorMax: 2,
-  afterMoreMaxMs: 50,
+  afterMoreMaxMs: 100,
 };
 
 /** The promises of a machine that is so many times slower: only times give way, never what is answered. */

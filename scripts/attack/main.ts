@@ -150,7 +150,12 @@ const attack = async (options: Options): Promise<number> => {
   let service: Service | undefined;
   const results: Result[] = [];
   try {
-    const world = await buildWorld({ ...options, cleanups, say: progress.print });
+    const world = await buildWorld({
+      ...options,
+      cleanups,
+      keepLogs: () => results.some(hasDied),
+      say: progress.print,
+    });
     // Undone first: it uses what the world is made of.
     cleanups.add(async () => {
       await service?.stop();
@@ -187,6 +192,9 @@ const attack = async (options: Options): Promise<number> => {
 
 /** An attack whose times could not be judged has not shown that they hold. */
 const isWhole = ({ failures, busy }: Result): boolean => failures.length === 0 && busy.length === 0;
+
+const hasDied = ({ figures }: Result): boolean =>
+  figures.processes.some(({ died }) => died !== undefined);
 
 const conclusion = (results: ReadonlyArray<Result>): string => {
   const failed = results.filter(({ failures }) => failures.length > 0);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Mix } from "./attack.ts";
-import { type Attacker, startAttacker } from "./attacker.ts";
+import { startAttacker } from "./attacker.ts";
 import { miscounted } from "./count.ts";
 import { type SentCount, startHonest } from "./honest.ts";
 import { type AttackFigures, judge, type Phases, type Promises, tooBusy } from "./judge.ts";
@@ -52,6 +52,9 @@ const RECOVERED_AFTER_MS = 1_000;
 /** A service that does not answer for so long after an attack is given up; the promises say so already. */
 const ANSWERS_WITHIN_MS = 10_000;
 
+/** How long after its time an attacker leaves that nobody stops, because this process is gone. */
+const LEAVES_BY_ITSELF_SECONDS = 30;
+
 const COUNTED_WITHIN_MS = 60_000;
 const DRAINED_WITHIN_MS = 120_000;
 
@@ -86,15 +89,16 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
   await delay(calmSeconds * 1_000);
 
   show(`${name}: under attack`);
-  const attackers: Attacker[] = [];
+  const sessions = watchSessions(world);
+  const target = { host, port, share: attack.share, ...world.attacker };
+  // From here on, and not from when all of them are there: some begin before others.
+  const duringAt = performance.now();
   const cpuBefore = sumOf(service, "cpuSeconds");
   const waitedBefore = sumOf(service, "waitedSeconds");
-  const sessions = watchSessions(world);
-  for (const part of attack.parts) {
-    const target = { host, port, share: attack.share, ...world.attacker };
-    attackers.push(await startAttacker(part, target, seconds + 10));
-  }
-  const duringAt = performance.now();
+  const secondsMax = seconds + LEAVES_BY_ITSELF_SECONDS;
+  const attackers = await Promise.all(
+    attack.parts.map((part) => startAttacker(part, target, secondsMax)),
+  );
   const revoking = delay(revokedAfterMs(seconds)).then(() =>
     revokeAndUse({ url, ...revocable, signal: gone.signal }),
   );

@@ -47,6 +47,8 @@ export interface RevocableKey {
 export interface WorldOptions {
   readonly whaleEvents: number;
   readonly redis: boolean;
+  /** Whether the logs are to stay when everything else is undone. */
+  readonly keepLogs: () => boolean;
   /** Undoes all of it. */
   readonly cleanups: Cleanups;
   readonly say: (sentence: string) => void;
@@ -67,8 +69,10 @@ const SMALL_QUOTA_EVENTS = 100;
 export const buildWorld = async (options: WorldOptions): Promise<World> => {
   const { cleanups, say } = options;
   const folder = await mkdtemp(join(tmpdir(), "tidemark-attack-"));
-  say(`logs are in ${folder} until the end`);
-  cleanups.add(() => rm(folder, { recursive: true, force: true }));
+  cleanups.add(async () => {
+    if (options.keepLogs()) say(`logs are in ${folder}`);
+    else await rm(folder, { recursive: true, force: true });
+  });
   say("starting Postgres");
   const { env, teardown } = await setup();
   cleanups.add(teardown);
