@@ -10,7 +10,7 @@ import type { Access } from "../core/access/access.ts";
 import type { Configuration } from "./configuration.ts";
 import { kept } from "./kept.ts";
 import { type ListenFailed, listenFailed } from "./listen_failed.ts";
-import { BODIES_REFUSED, HTTP_REFUSED } from "./metrics/families.ts";
+import { BODIES_REFUSED, HTTP_REFUSED, TURN_WAIT } from "./metrics/families.ts";
 import type { Meters } from "./metrics/meters.ts";
 import { measureRequests } from "./metrics/requests.ts";
 import { checkReadiness, type Phase } from "./readiness.ts";
@@ -95,6 +95,7 @@ export const openHttp = (
           log(Effect.annotateLogs(failed, { ...request }));
         },
         onAnswered,
+        onTurn: meters.histogram(TURN_WAIT),
         tracing,
       }).listener;
 

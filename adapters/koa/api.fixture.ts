@@ -36,6 +36,8 @@ export interface Api {
   readonly answered: ReadonlyArray<Answered>;
   /** What was refused before it was a request. */
   readonly refused: ReadonlyArray<number | string>;
+  /** How many bytes of memory all request bodies hold. */
+  readonly bodiesHeld: () => number;
   /** Appends and folds what was accepted; returns how many events the log holds. */
   readonly settle: () => Promise<number>;
   readonly close: () => Promise<void>;
@@ -133,7 +135,16 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
   });
   const close = () => server.close(1_000);
-  return { url: server.url, routes: routesOf(koa), defects, answered, refused, settle, close };
+  return {
+    url: server.url,
+    routes: routesOf(koa),
+    defects,
+    answered,
+    refused,
+    bodiesHeld: bodies.held,
+    settle,
+    close,
+  };
 };
 
 const routesOf = ({ middleware }: Koa): ReadonlyArray<string> =>

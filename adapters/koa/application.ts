@@ -17,7 +17,7 @@ import { addDocumentRoutes } from "./openapi/document_routes.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
-import { addApiRoutes, type ApiServices, type RouteLimits } from "./routes.ts";
+import { addApiRoutes, type ApiServices, type OnTurn, type RouteLimits } from "./routes.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
 import type { RequestListener } from "./server.ts";
 import { type AnswerKept, makeSummaryRoute } from "./summary_route.ts";
@@ -45,6 +45,8 @@ export interface ApplicationOptions extends HealthOptions {
   readonly onDefect: (defect: unknown, request: FailedRequest) => void;
   /** Is told of every request that is over. */
   readonly onAnswered: OnAnswered;
+  /** Is told how long each body has waited for its turns to be decoded. */
+  readonly onTurn?: OnTurn;
   /** How requests are traced; undefined if they are not. */
   readonly tracing?: RequestTracing | undefined;
 }
@@ -78,7 +80,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   addHealthRoutes(router, options);
   let answerKept: AnswerKept = () => false;
   if (typeof services === "object") {
-    addApiRoutes(router, services, options.bodies, limits);
+    addApiRoutes(router, services, options.bodies, limits, options.onTurn);
     addDocumentRoutes(router, Services.get(services, EventRules));
     const known = gate?.known ?? (() => ANYONE);
     const summary = makeSummaryRoute(services, limits.answerTimeoutMs, known, onAnswered);

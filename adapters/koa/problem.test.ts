@@ -43,6 +43,8 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["BatchMalformed", 400, "batch-malformed"],
   ["BatchEmpty", 400, "batch-empty"],
   ["BatchTooLarge", 400, "batch-too-large"],
+  ["BatchTooComplex", 400, "batch-too-complex"],
+  ["TurnRefused", 503, "turn-refused"],
   ["EventInvalid", 400, "event-invalid"],
   ["QueueFull", 503, "queue-full"],
   ["QueueUnavailable", 503, "unavailable"],

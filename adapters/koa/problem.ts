@@ -1,7 +1,7 @@
 import type { ApiKeysUnavailable, Unauthenticated } from "../../core/access/access.ts";
 import type { Scope } from "../../core/access/principal.ts";
 import type { QuotaExceeded } from "../../core/access/quotas.ts";
-import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
+import { BATCH_EVENTS_MAX, BATCH_TOKENS_MAX } from "../../core/command/decode_batch.ts";
 import type {
   AccountsForbidden,
   BatchBytesExceeded,
@@ -14,6 +14,7 @@ import type { LogUnavailable } from "../../core/log/event_log.ts";
 import { COUNTS_MAX, type TimeseriesTooLarge } from "../../core/query/account_timeseries.ts";
 import type { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { SummariesUnavailable } from "../../core/summary/summaries.ts";
+import type { TurnRefused } from "../../core/turns.ts";
 import {
   BODY_BYTES_MAX,
   BODY_PIECE_BYTES_MIN,
@@ -49,7 +50,6 @@ export type RequestFault =
   | { readonly _tag: "BodyFragmented" }
   | { readonly _tag: "BodyShareExceeded"; readonly retryAfterSeconds: number }
   | { readonly _tag: "BodyNotInflatable"; readonly encoding: string; readonly message: string }
-  | { readonly _tag: "JsonMalformed"; readonly message: string }
   | { readonly _tag: "ContentTypeUnsupported"; readonly contentType: string }
   | { readonly _tag: "ContentEncodingUnsupported"; readonly encoding: string }
   | { readonly _tag: "ParametersInvalid"; readonly issues: ReadonlyArray<Issue> }
@@ -80,6 +80,7 @@ export type Failure =
   | AccountsForbidden
   | BatchBytesExceeded
   | BatchRejected
+  | TurnRefused
   | QueueFull
   | QueueUnavailable
   | LogUnavailable
@@ -248,7 +249,15 @@ export const problemOf = (failure: Failure): Problem => {
         {
           index: null,
           path: "events",
-          message: `must hold 1 to ${BATCH_EVENTS_MAX} events, not ${failure.events}`,
+          message: `must hold 1 to ${BATCH_EVENTS_MAX} events, and holds more`,
+        },
+      ]);
+    case "BatchTooComplex":
+      return invalid("batch-too-complex", "The batch has too many values", [
+        {
+          index: null,
+          path: "",
+          message: `must hold at most ${BATCH_TOKENS_MAX} values and keys; send fewer events at once`,
         },
       ]);
     case "BatchBytesExceeded":
@@ -264,6 +273,14 @@ export const problemOf = (failure: Failure): Problem => {
         "event-invalid",
         "An event is invalid, so nothing of the batch was stored",
         failure.issues,
+      );
+    case "TurnRefused":
+      return later(
+        "turn-refused",
+        failure.reason === "full"
+          ? "Too many requests of this client, or of all, wait to be read"
+          : "The request could not be read in time",
+        failure.retryAfterSeconds,
       );
     case "QueueFull":
       return later("queue-full", "The service is overloaded", failure.retryAfterSeconds);

@@ -13,7 +13,9 @@ import type { DeadLetters } from "../../core/queue/dead_letters.ts";
 import { Queue } from "../../core/queue/queue.ts";
 import type { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
+import { Turns } from "../../core/turns.ts";
 import type { Bodies } from "./bodies.ts";
+import { readBody } from "./body.ts";
 import { addDeadLetterRoutes } from "./dead_letter_routes.ts";
 import {
   readAccountId,
@@ -24,7 +26,6 @@ import {
 import { eventsBody, jobBody, timeseriesBody } from "./present.ts";
 import { authorise, clientOf, principalOf } from "./principal.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
-import { readJson } from "./read_json.ts";
 import { makeRespond, sendProblem } from "./respond.ts";
 import { makeTurns } from "./turns.ts";
 
@@ -44,8 +45,15 @@ export interface RouteLimits {
   readonly answerTimeoutMs: number;
 }
 
-/** How many bytes of events are parsed in one round of the event loop: about a millisecond's work. */
-const TURN_BYTES = 32_768;
+/** The most bodies that wait to be decoded, of one client and of all. */
+const BODIES_WAITING_PER_CLIENT_MAX = 1_024;
+const BODIES_WAITING_MAX = 8_192;
+
+/** The share of the time for an answer that a body may wait. */
+const WAIT_SHARE = 0.5;
+
+/** Is told how long a body has waited for its turns to be decoded, in seconds. */
+export type OnTurn = (waitedSeconds: number) => void;
 
 /** Adds the routes of the API: the command and the queries. */
 export const addApiRoutes = (
@@ -53,10 +61,18 @@ export const addApiRoutes = (
   services: Services.Context<ApiServices>,
   bodies: Bodies,
   { answerTimeoutMs }: RouteLimits,
+  onTurn?: OnTurn,
 ): void => {
-  const respond = makeRespond(services, answerTimeoutMs);
+  const turns = makeTurns({
+    limits: {
+      waitingPerClientMax: BODIES_WAITING_PER_CLIENT_MAX,
+      waitingMax: BODIES_WAITING_MAX,
+      waitMaxMs: answerTimeoutMs * WAIT_SHARE,
+    },
+    ...(onTurn && { onWaited: onTurn }),
+  });
+  const respond = makeRespond(Services.add(services, Turns, turns), answerTimeoutMs);
   const admission = Services.get(services, Admission);
-  const turns = makeTurns(TURN_BYTES);
   const send = (ctx: Context) => (body: unknown) => {
     ctx.body = body;
   };
@@ -73,15 +89,20 @@ export const addApiRoutes = (
     const refusal = admission.refusal(Date.now(), clientOf(ctx));
     // Without a look at the body, which goes unread.
     if (refusal !== undefined) return sendProblem(ctx, problemOf(refusal));
-    const input = await readJson(bodies, ctx.req, clientOf(ctx), turns);
-    const command = Effect.flatMap(Effect.fromResult(input), (body) =>
+    const received = await readBody(bodies, ctx.req, clientOf(ctx));
+    const command = Effect.flatMap(Effect.fromResult(received), (body) =>
       recordEvents(body, may.success),
     );
-    await respond(ctx, command, ({ jobId, queued }) => {
-      ctx.status = 202;
-      ctx.set("Location", `/jobs/${jobId}`);
-      ctx.body = { statusCode: 202, jobId, queued };
-    });
+    try {
+      await respond(ctx, command, ({ jobId, queued }) => {
+        ctx.status = 202;
+        ctx.set("Location", `/jobs/${jobId}`);
+        ctx.body = { statusCode: 202, jobId, queued };
+      });
+    } finally {
+      // If the client left before that, the command never ran.
+      if (Result.isSuccess(received)) received.success.release();
+    }
     return undefined;
   });
 

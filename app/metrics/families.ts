@@ -33,6 +33,11 @@ export const BODIES_REFUSED: Family = {
   help: "Bodies that there was no memory for, by the bound: the share of a client, or all that there is",
 };
 
+export const TURN_WAIT = duration(
+  "tidemark_http_body_wait_seconds",
+  "Time that a request's body waited for its turns to be decoded, the decoding itself left out",
+);
+
 export const ACCEPTED_REQUESTS: Family = {
   name: "tidemark_command_accepted_requests_total",
   help: "Batches of events that were accepted, each with a 202",

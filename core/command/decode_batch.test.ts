@@ -5,19 +5,27 @@ import * as assert from "uvu/assert";
 import type { Batch } from "../event/batch.ts";
 import { NOW, sentEvent } from "../event/decode.fixture.ts";
 import { EVENT_RULES_DEFAULT } from "../event/rules.ts";
-import { parseJson } from "../json/parse.ts";
-import { BATCH_EVENTS_MAX, decodeBatch, ISSUES_MAX } from "./decode_batch.ts";
+import { encodeUtf8 } from "../json/utf8_text.fixture.ts";
+import { decodeInSteps } from "./decode_batch.fixture.ts";
+import {
+  BATCH_EVENTS_MAX,
+  BATCH_TOKENS_MAX,
+  EVENT_SENT_BYTES_MAX,
+  ISSUES_MAX,
+} from "./decode_batch.ts";
 import type { BatchRejected } from "./errors.ts";
 
 const test = suite("decodeBatch");
 
-const decode = (input: unknown) => decodeBatch(input, EVENT_RULES_DEFAULT, NOW);
-const accepted = (input: unknown): Batch => Result.getOrThrow(decode(input));
-const rejected = (input: unknown): BatchRejected => {
-  const result = decode(input);
-  if (Result.isSuccess(result)) throw new Error(`accepted: ${JSON.stringify(input)}`);
+const decode = (text: string) => decodeInSteps(encodeUtf8(text), EVENT_RULES_DEFAULT, NOW);
+const acceptedText = (text: string): Batch => Result.getOrThrow(decode(text)[0]);
+const accepted = (input: unknown): Batch => acceptedText(JSON.stringify(input));
+const rejectedText = (text: string): BatchRejected => {
+  const [result] = decode(text);
+  if (Result.isSuccess(result)) throw new Error(`accepted: ${text}`);
   return result.failure;
 };
+const rejected = (input: unknown): BatchRejected => rejectedText(JSON.stringify(input));
 const issuesOf = (error: BatchRejected) => ("issues" in error ? error.issues : []);
 
 const sentEvents = (count: number): Record<string, unknown>[] =>
@@ -40,13 +48,12 @@ test("a batch of no event is refused as empty", () => {
 });
 
 test("a batch of 1,001 events is refused as too large, however good its events are", () => {
-  const error = rejected({ events: sentEvents(1_001) });
-  assert.is(error._tag === "BatchTooLarge" ? error.events : undefined, 1_001);
+  assert.is(rejected({ events: sentEvents(1_001) })._tag, "BatchTooLarge");
   assert.is(rejected({ events: Array.from({ length: 1_001 }, () => null) })._tag, "BatchTooLarge");
 });
 
 test("what is not an object is malformed as a whole", () => {
-  for (const input of [undefined, null, true, 0, "", "events", [], [sentEvent()], [[]]]) {
+  for (const input of [null, true, 0, "", "events", [], [sentEvent()], [[]]]) {
     const error = rejected(input);
     assert.is(error._tag, "BatchMalformed");
     assert.equal(
@@ -64,7 +71,6 @@ test("a body without an array of events is malformed, at its field", () => {
     [{ events: "[]" }, /must be an array/],
     [{ events: 1 }, /must be an array/],
     [{ events: { length: 1, 0: sentEvent() } }, /must be an array/],
-    [JSON.parse('{"__proto__":{"events":[]},"events":false}'), /must be an array/],
   ] as const) {
     const error = rejected(input);
     assert.is(error._tag, "BatchMalformed");
@@ -91,7 +97,8 @@ test("a field beside events is refused by its name", () => {
 
 test("the names of fields beside events come shortened and well-formed into the answer", () => {
   for (const field of ["k".repeat(100_000), `${"k".repeat(199)}😀`, "\ud800"]) {
-    const [issue] = issuesOf(rejected({ events: [], [field]: 1 }));
+    const name = JSON.stringify(field);
+    const [issue] = issuesOf(rejectedText(`{"events":[],${name}:1}`));
     assert.ok((issue?.path.length ?? 999) <= 200);
     assert.ok(issue?.path.isWellFormed());
   }
@@ -133,16 +140,18 @@ test("no more than 100 issues are told, whether of many events or of one", () =>
   assert.equal(perEvent(21).at(-1)?.index, 19);
   const many = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`field${i}`, i]));
-  assert.is(issuesOf(rejected({ events: [sentEvent(many(20_000))] })).length, 100);
+  assert.is(issuesOf(rejected({ events: [sentEvent(many(8_000))] })).length, 100);
   assert.is(issuesOf(rejected(many(20_000))).length, 100);
   assert.is(issuesOf(rejected({ ...many(100), events: sentEvents(1) })).length, 100);
 });
 
 test("no event is looked at once 100 issues are known", () => {
-  const events: unknown[] = Array.from({ length: 1_000 }, () => ({}));
-  const poisoned = { get: () => assert.unreachable("an event was looked at") };
-  for (let i = 20; i < events.length; i++) events[i] = new Proxy({}, poisoned);
-  assert.is(issuesOf(rejected({ events })).length, 100);
+  const text = JSON.stringify(sentEvent({ metadata: { text: "x".repeat(20_000) } }));
+  const [result, steps] = decode(`{"events":[${"{},".repeat(20)}${`${text},`.repeat(30)}1]}`);
+  assert.ok(Result.isFailure(result));
+  assert.is(issuesOf(result.failure).length, 100);
+  // No more than the scan takes: each of the large events would be a step of its own.
+  assert.ok(steps <= Math.ceil((30 * text.length) / 65_536), `${steps} steps`);
 });
 
 test("events that a batch repeats are left out and counted", () => {
@@ -170,14 +179,93 @@ test("a repeated event that is invalid refuses the batch as any other does", () 
 
 test("a whole body goes from its text to its events without a loss", () => {
   const text = `{"events":[${JSON.stringify(sentEvent({ metadata: { n: 1.5, s: "ü" } }))}]}`;
-  const { events } = accepted(Result.getOrThrow(parseJson(text)));
+  const { events } = acceptedText(text);
   assert.is(events[0]?.metadata, '{"n":1.5,"s":"ü"}');
   const lossy = text.replace("1.5", "9007199254740993");
-  const [issue] = issuesOf(rejected(Result.getOrThrow(parseJson(lossy))));
+  const [issue] = issuesOf(rejectedText(lossy));
   assert.equal([issue?.index, issue?.path], [0, "metadata.n"]);
   for (const whole of ["1e400", "[1e400]", '{"events":1e400}', '{"events":[1e400]}']) {
-    assert.ok(issuesOf(rejected(Result.getOrThrow(parseJson(whole)))).length === 1, whole);
+    assert.ok(issuesOf(rejectedText(whole)).length === 1, whole);
   }
 });
+
+test("a body that is no JSON is malformed, whatever else is wrong with it", () => {
+  const whole = JSON.stringify({ events: sentEvents(3), more: 1 });
+  for (const text of ["", "[1e400", whole.slice(0, -1), `${whole}]`, `{"events":[nul]}`]) {
+    assert.is(rejectedText(text)._tag, "JsonMalformed", text);
+  }
+});
+
+test("events that are given twice are refused, for one of them would be dropped", () => {
+  for (const name of ["events", "\\u0065vents"]) {
+    const error = rejectedText(`{"events":[${JSON.stringify(sentEvent())}],"${name}":[]}`);
+    assert.equal(issuesOf(error), [{ index: null, path: "events", message: "must be given once" }]);
+  }
+});
+
+test("a body of too many values and keys is refused", () => {
+  const wide = JSON.stringify(sentEvent({ metadata: { a: "@" } }));
+  const withValues = (count: number): string => wide.replace('"@"', `[${"1,".repeat(count)}1]`);
+  const events = Array.from({ length: 32 }, () => withValues(15_000));
+  assert.is(rejectedText(`{"events":[${events.join()}]}`)._tag, "BatchTooComplex");
+  assert.ok(32 * 15_000 > BATCH_TOKENS_MAX);
+  const fewer = events.slice(0, Math.floor(BATCH_TOKENS_MAX / 15_100));
+  acceptedText(`{"events":[${fewer.join()}]}`);
+});
+
+test("an event too large for what it holds is not parsed, and the others are", () => {
+  const wide = `{"metadata":{"a":[${"1,".repeat(16_400)}1]}}`;
+  const spacious = `{${" ".repeat(EVENT_SENT_BYTES_MAX)}}`;
+  const issues = issuesOf(rejectedText(`{"events":[1,${wide},${spacious},2]}`));
+  assert.equal(
+    issues.map(({ index, message }) => [index, message.slice(0, 24)]),
+    [
+      [0, "must be an object"],
+      [1, "must be at most 32768 by"],
+      [2, "must be at most 262144 b"],
+      [3, "must be an object"],
+    ],
+  );
+});
+
+/** An event whose metadata is about as large as it may be, made of one thing again and again. */
+const filled = (items: (i: number) => string, open: string, close: string): string => {
+  const parts: string[] = [];
+  let bytes = 300;
+  for (let i = 0; bytes < 32_700 && i * items(0).length < 250_000; i++) {
+    const item = items(i);
+    bytes += JSON.stringify(JSON.parse(`${open}${item}${close}`)).length - 1;
+    parts.push(item);
+  }
+  return JSON.stringify(sentEvent({ event_id: "@id", metadata: "@m" })).replace(
+    '"@m"',
+    `{"m":${open}${parts.slice(0, -1).join()}${close}}`,
+  );
+};
+
+const SLOW: Readonly<Record<string, string>> = {
+  "numbers with an exponent": filled(() => "1e1", "[", "]"),
+  "numbers of 17 digits": filled(() => "0.30000000000000004", "[", "]"),
+  "numbers with zeros behind": filled(() => "1.00000000000000000000", "[", "]"),
+  "keys in the wrong order": filled((i) => `"${(999_999 - i).toString(36)}":1`, "{", "}"),
+  "long keys": filled((i) => `"${"k".repeat(500)}${999 - i}":1`, "{", "}"),
+  "nested objects": filled(() => `${'{"a":'.repeat(29)}1${"}".repeat(29)}`, "[", "]"),
+  escapes: filled(() => '"\\u0041\\u0042"', "[", "]"),
+  "empty texts": filled(() => '""', "[", "]"),
+};
+
+for (const [what, event] of Object.entries(SLOW)) {
+  test(`a body full of what is slow to decode takes many steps, each of one event at most: ${what}`, () => {
+    const count = Math.min(
+      Math.floor(1_000_000 / event.length),
+      Math.floor(BATCH_TOKENS_MAX / (event.match(/[,:[{]/g)?.length ?? 1)),
+    );
+    const events = Array.from({ length: count }, (_, i) => event.replace("@id", String(i)));
+    const text = `{"events":[${events.join()}]}`;
+    const [result, steps] = decode(text);
+    assert.is(Result.getOrThrow(result).events.length, count);
+    assert.ok(steps >= count + Math.floor(text.length / 65_536) - 1, `${steps} for ${count}`);
+  });
+}
 
 test.run();

@@ -2,6 +2,11 @@ import { Data } from "effect";
 
 import type { Issue } from "../event/decode.ts";
 
+/** The body is not JSON; `message` is a sentence that says why, and where. */
+export class JsonMalformed extends Data.TaggedError("JsonMalformed")<{
+  readonly message: string;
+}> {}
+
 /** The body is not `{ "events": [...] }`. */
 export class BatchMalformed extends Data.TaggedError("BatchMalformed")<{
   readonly issues: ReadonlyArray<Issue>;
@@ -11,9 +16,10 @@ export class BatchMalformed extends Data.TaggedError("BatchMalformed")<{
 export class BatchEmpty extends Data.TaggedError("BatchEmpty")<object> {}
 
 /** The batch holds more than `BATCH_EVENTS_MAX` events. */
-export class BatchTooLarge extends Data.TaggedError("BatchTooLarge")<{
-  readonly events: number;
-}> {}
+export class BatchTooLarge extends Data.TaggedError("BatchTooLarge")<object> {}
+
+/** The body holds more than `BATCH_TOKENS_MAX` values and keys. */
+export class BatchTooComplex extends Data.TaggedError("BatchTooComplex")<object> {}
 
 /** The events of the batch take more than `BATCH_BYTES_MAX` bytes together once they are decoded. */
 export class BatchBytesExceeded extends Data.TaggedError("BatchBytesExceeded")<{
@@ -30,4 +36,10 @@ export class EventInvalid extends Data.TaggedError("EventInvalid")<{
 export class AccountsForbidden extends Data.TaggedError("AccountsForbidden")<object> {}
 
 /** Every way in which what was sent can be wrong. */
-export type BatchRejected = BatchMalformed | BatchEmpty | BatchTooLarge | EventInvalid;
+export type BatchRejected =
+  | JsonMalformed
+  | BatchMalformed
+  | BatchEmpty
+  | BatchTooLarge
+  | BatchTooComplex
+  | EventInvalid;

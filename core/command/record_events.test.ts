@@ -3,25 +3,30 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { Client } from "../access/client.ts";
 import { ANYONE, type Principal } from "../access/principal.ts";
 import { NO_QUOTAS } from "../access/quotas.ts";
 import { NOW, rulesWith, sentEvent } from "../event/decode.fixture.ts";
 import { EventRules } from "../event/rules.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { type FakeQueue, makeFakeQueue } from "../queue/queue.fixture.ts";
-import { Queue, QueueFull, QueueUnavailable } from "../queue/queue.ts";
+import { type JobId, Queue, QueueFull, QueueUnavailable } from "../queue/queue.ts";
 import { simulate } from "../simulate.fixture.ts";
+import { TurnRefused, Turns } from "../turns.ts";
 import { Admission, makeAdmission } from "./admission.ts";
+import { bodyOf } from "./body.fixture.ts";
 import { knownCapacity } from "./capacity.fixture.ts";
-import { recordEvents } from "./record_events.ts";
+import { type Body, recordEvents } from "./record_events.ts";
 
 const test = suite("recordEvents");
 
 const admission = makeAdmission({ capacity: knownCapacity(), quotas: NO_QUOTAS });
 
 /** The command, with room for everything. */
+const recordBody = (body: Body, principal: Principal = ANYONE) =>
+  Effect.provideService(recordEvents(body, principal), Admission, admission);
 const record = (input: unknown, principal: Principal = ANYONE) =>
-  Effect.provideService(recordEvents(input, principal), Admission, admission);
+  recordBody(bodyOf(input), principal);
 
 /** Sends a body at NOW, and answers what came of it. */
 const sent = (queue: FakeQueue["service"], input: unknown) =>
@@ -100,6 +105,51 @@ test("the service's rules decide which types are allowed", async () => {
   const outcome = (type: string) => simulate(Effect.andThen(TestClock.setTime(NOW), command(type)));
   assert.is(refusedWith(await outcome("refund")), "accepted");
   assert.is(refusedWith(await outcome("login")), "EventInvalid");
+});
+
+test("a body is released once it is decoded, before the queue is asked, or given up", async () => {
+  const events: string[] = [];
+  const body = (input: unknown) => ({
+    ...bodyOf(input),
+    release: () => void events.push("released"),
+  });
+  const queue = {
+    ...makeFakeQueue().service,
+    enqueue: () => Effect.sync(() => void events.push("asked")).pipe(Effect.as("job" as JobId)),
+  };
+  const recorded = (input: unknown, turns?: (typeof Turns)["Service"]) => {
+    const command = recordBody(body(input)).pipe(Effect.provideService(Queue, queue));
+    const inTurns = turns === undefined ? command : Effect.provideService(command, Turns, turns);
+    return simulate(
+      Effect.andThen(TestClock.setTime(NOW), Effect.result(Effect.timeout(inTurns, 0))),
+    );
+  };
+  await recorded({ events: [sentEvent()] });
+  assert.equal(events.splice(0), ["released", "asked"]);
+  await recorded({ events: [{}] });
+  assert.equal(events.splice(0), ["released"]);
+  const refused = new TurnRefused({ reason: "late", retryAfterSeconds: 1 });
+  await recorded({ events: [sentEvent()] }, { run: () => Effect.fail(refused) });
+  assert.equal(events.splice(0), ["released"]);
+  await recorded({ events: [sentEvent()] }, { run: () => Effect.never });
+  assert.equal(events.splice(0), ["released"]);
+});
+
+test("a batch is decoded in the turns of its client", async () => {
+  const clients: string[] = [];
+  const turns: (typeof Turns)["Service"] = {
+    run: (client, work) => {
+      clients.push(client);
+      return Effect.sync(() => work() as never);
+    },
+  };
+  const command = record({ events: [sentEvent()] }).pipe(
+    Effect.provideService(Queue, makeFakeQueue().service),
+    Effect.provideService(Turns, turns),
+    Effect.provideService(Client, "key:7"),
+  );
+  await simulate(Effect.andThen(TestClock.setTime(NOW), Effect.result(command)));
+  assert.equal(clients, ["key:7"]);
 });
 
 test.run();

@@ -8,6 +8,13 @@ import { inSpan } from "../trace.ts";
 import { Admission } from "./admission.ts";
 import { decodeBatch } from "./decode_batch.ts";
 
+/** What a client has sent, as bytes that somebody accounts for. */
+export interface Body {
+  readonly bytes: Uint8Array;
+  /** Gives the bytes back: nothing reads them any more. */
+  readonly release: () => void;
+}
+
 /** The answer to an accepted command: the events are durably queued and will be counted once. */
 export interface Accepted {
   readonly jobId: JobId;
@@ -19,14 +26,13 @@ export interface Accepted {
  * The command `RecordEvents`: decodes a batch, refuses it whole if any event is invalid, and otherwise
  * answers once the queue has committed it. `Admission` decides whether there is room and right for it.
  *
- * @param input the parsed JSON body, `{ "events": [Event, …] }`
+ * @param body `{ "events": [Event, …] }` as JSON in UTF-8; released as soon as it is decoded or given up
  * @param principal who sends it
- * @errors `BatchRejected` when the input is at fault; what `Admission.admit` fails with when it may not be accepted
+ * @errors `BatchRejected` when the body is at fault, `TurnRefused` when there was no time to decode it; what
+ *   `Admission.admit` fails with when it may not be accepted
  */
-export const recordEvents = Effect.fnUntraced(function* (input: unknown, principal: Principal) {
-  const rules = yield* EventRules;
-  const now = yield* Clock.currentTimeMillis;
-  const batch = yield* Effect.fromResult(decodeBatch(input, rules, now));
+export const recordEvents = Effect.fnUntraced(function* (body: Body, principal: Principal) {
+  const batch = yield* Effect.ensuring(decoded(body.bytes), Effect.sync(body.release));
   const admission = yield* Admission;
   const queue = yield* Queue;
   const jobId = yield* admission.admit(batch, principal, (priority) =>
@@ -35,3 +41,9 @@ export const recordEvents = Effect.fnUntraced(function* (input: unknown, princip
   const accepted: Accepted = { jobId, queued: queuedIn(batch) };
   return accepted;
 }, inSpan("command"));
+
+const decoded = Effect.fnUntraced(function* (bytes: Uint8Array) {
+  const rules = yield* EventRules;
+  const now = yield* Clock.currentTimeMillis;
+  return yield* decodeBatch(bytes, rules, now);
+});

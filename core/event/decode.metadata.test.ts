@@ -1,8 +1,7 @@
-import { Result } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { parseJson } from "../json/parse.ts";
+import { parseMarked } from "../json/parse.fixture.ts";
 import { JSON_DEPTH_MAX } from "../json/storable.ts";
 import { accepted, assertRefused, refused, sentEvent } from "./decode.fixture.ts";
 import { EVENT_BYTES_MAX } from "./rules.ts";
@@ -17,7 +16,7 @@ const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.string
 /** An event whose metadata is this JSON text, parsed as a request is. */
 const parsed = (metadata: string): unknown => {
   const text = `${JSON.stringify(sentEvent()).slice(0, -1)},"metadata":${metadata}}`;
-  return Result.getOrThrow(parseJson(text));
+  return parseMarked(text);
 };
 
 /** An event of exactly this many bytes, most of which are repetitions of `filler`. */
@@ -85,7 +84,7 @@ test("what Postgres cannot store is refused at its path", () => {
 test("a number that loses value is refused wherever it stands in an event", () => {
   const withNumber = (field: string): unknown => {
     const text = JSON.stringify(sentEvent({ [field]: "@" })).replace('"@"', "1234567890123456789");
-    return Result.getOrThrow(parseJson(text));
+    return parseMarked(text);
   };
   for (const field of ["event_id", "account_id", "user_id"]) {
     assertRefused(withNumber(field), field, /^must be a string$/);

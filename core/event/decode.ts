@@ -51,25 +51,42 @@ export const decodeEvent = (
   const type = readType(raw, rules, report);
   const occurredAt = readTimestamp(raw, rules, now, report);
   const metadata = readMetadata(raw, report);
-  for (const field in raw) {
-    if (!KNOWN_FIELDS.has(field)) {
-      report(shortened(field), `is not a field of an event; the fields are ${FIELDS.join(", ")}`);
-    }
+  // Of an event that has every field it must have, the number of its fields tells whether it has others.
+  const isWhole = issues.length === issuesBefore;
+  if (!isWhole || fieldsOf(raw) !== REQUIRED_FIELDS + (metadata === undefined ? 0 : 1)) {
+    reportUnknownFields(raw, report);
+    if (issues.length > issuesBefore) return undefined;
   }
-  if (issues.length > issuesBefore) return undefined;
 
   const metadataText = metadata === undefined ? null : JSON.stringify(metadata);
-  if (tooLarge(raw, metadataText)) {
-    report("", `must be at most ${EVENT_BYTES_MAX} bytes as JSON`);
+  if (metadataText !== null && tooLarge(raw, metadataText)) {
+    report("", EVENT_TOO_LARGE);
     return undefined;
   }
-  const canonical = metadata === undefined ? "" : canonicalJson(metadata);
+  const canonical = metadataText === null ? "" : canonicalJson(metadata, metadataText);
   const fingerprint = fingerprintOf({ userId, type, occurredAt }, canonical);
   return { accountId, eventId, userId, type, occurredAt, metadata: metadataText, fingerprint };
 };
 
 type Raw = Readonly<Record<string, unknown>>;
 type Report = (path: string, message: string) => void;
+
+/** All fields but `metadata`. */
+const REQUIRED_FIELDS = FIELDS.length - 1;
+
+const fieldsOf = (raw: Raw): number => {
+  let fields = 0;
+  for (const _ in raw) fields++;
+  return fields;
+};
+
+const reportUnknownFields = (raw: Raw, report: Report): void => {
+  for (const field in raw) {
+    if (!KNOWN_FIELDS.has(field)) {
+      report(shortened(field), `is not a field of an event; the fields are ${FIELDS.join(", ")}`);
+    }
+  }
+};
 
 // Each reader returns a usable value even after it reported a problem; the caller then drops the event.
 
@@ -130,10 +147,16 @@ const shortened = (path: string): string =>
     ? path.toWellFormed()
     : `${path.slice(0, PATH_LENGTH_MAX).toWellFormed()}…`;
 
+/** Said of an event of more than `EVENT_BYTES_MAX` bytes. */
+export const EVENT_TOO_LARGE = `must be at most ${EVENT_BYTES_MAX} bytes as JSON`;
+
 // The identifiers are bounded, so only metadata can make an event large: look closer only then.
 const METADATA_LENGTH_SURELY_FITS = EVENT_BYTES_MAX / 8;
 
-const tooLarge = (raw: Raw, metadata: string | null): boolean =>
-  metadata !== null &&
-  metadata.length > METADATA_LENGTH_SURELY_FITS &&
-  utf8Length(JSON.stringify(raw)) > EVENT_BYTES_MAX;
+const tooLarge = (raw: Raw, metadata: string): boolean => {
+  if (metadata.length <= METADATA_LENGTH_SURELY_FITS) return false;
+  if (metadata.length > EVENT_BYTES_MAX) return true;
+  // As long as the whole event, which would be written a second time for it.
+  const withoutMetadata = utf8Length(JSON.stringify({ ...raw, metadata: 0 })) - 1;
+  return withoutMetadata + utf8Length(metadata) > EVENT_BYTES_MAX;
+};

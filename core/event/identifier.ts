@@ -12,9 +12,10 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
  * a well-formed Unicode string of 1 to 255 code points without control characters.
  */
 export const identifierProblem = (value: unknown): string | undefined => {
-  // A number that JavaScript cannot hold, such as a 19-digit id, comes as a marked string.
-  if (typeof value !== "string" || lossyNumber(value) !== undefined) return "must be a string";
+  if (typeof value !== "string") return "must be a string";
   if (value.length === 0) return "must not be empty";
+  // A number that JavaScript cannot hold, such as a 19-digit id, comes as a marked string.
+  if (value.charCodeAt(0) === 0 && lossyNumber(value) !== undefined) return "must be a string";
   if (value.length > IDENTIFIER_LENGTH_MAX && codePoints(value) > IDENTIFIER_LENGTH_MAX) {
     return `must be at most ${IDENTIFIER_LENGTH_MAX} characters long, not ${codePoints(value)}`;
   }

@@ -1,13 +1,14 @@
 import { ApiKeysUnavailable, Unauthenticated } from "../../../core/access/access.ts";
 import { QuotaExceeded } from "../../../core/access/quotas.ts";
-import { BATCH_EVENTS_MAX } from "../../../core/command/decode_batch.ts";
 import {
   AccountsForbidden,
   BatchBytesExceeded,
   BatchEmpty,
   BatchMalformed,
+  BatchTooComplex,
   BatchTooLarge,
   EventInvalid,
+  JsonMalformed,
 } from "../../../core/command/errors.ts";
 import { BATCH_BYTES_MAX } from "../../../core/event/batch.ts";
 import { ReadsFull, TooManyReads } from "../../../core/fair/client_semaphore.ts";
@@ -15,6 +16,7 @@ import { LogUnavailable } from "../../../core/log/event_log.ts";
 import { POINTS_MAX, TimeseriesTooLarge } from "../../../core/query/account_timeseries.ts";
 import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
 import { SummariesUnavailable } from "../../../core/summary/summaries.ts";
+import { TurnRefused } from "../../../core/turns.ts";
 import { type Failure, headersOf, INTERNAL_PROBLEM, type Problem, problemOf } from "../problem.ts";
 import type { Headers } from "./headers.ts";
 import { schemaRef } from "./json_schema.ts";
@@ -55,12 +57,13 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
     encoding: "gzip",
     message: "incorrect header check",
   },
-  JsonMalformed: { _tag: "JsonMalformed", message: "The body is empty." },
+  JsonMalformed: new JsonMalformed({ message: "The body is empty." }),
   BatchMalformed: new BatchMalformed({
     issues: [{ index: null, path: "events", message: "is missing" }],
   }),
   BatchEmpty: new BatchEmpty(),
-  BatchTooLarge: new BatchTooLarge({ events: BATCH_EVENTS_MAX + 1 }),
+  BatchTooLarge: new BatchTooLarge(),
+  BatchTooComplex: new BatchTooComplex(),
   EventInvalid: new EventInvalid({
     issues: [
       { index: 0, path: "account_id", message: "is missing" },
@@ -77,6 +80,7 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
     _tag: "DeadLetterUnknown",
     id: "01a20253-aa0c-79c1-b28a-b136a2df5000",
   },
+  TurnRefused: new TurnRefused({ reason: "late", retryAfterSeconds: 1 }),
   QueueFull: new QueueFull({ retryAfterSeconds: 3 }),
   QueueUnavailable: new QueueUnavailable({ cause }),
   LogUnavailable: new LogUnavailable({ cause }),

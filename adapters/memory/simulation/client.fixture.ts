@@ -1,6 +1,7 @@
 import { Clock, Effect, Fiber, Option, Result } from "effect";
 
 import { ANYONE } from "../../../core/access/principal.ts";
+import { bodyOf } from "../../../core/command/body.fixture.ts";
 import { type Accepted, recordEvents } from "../../../core/command/record_events.ts";
 import { formatTimestamp } from "../../../core/event/timestamp.ts";
 import { EVENT_TYPES_DEFAULT } from "../../../core/event/types.ts";
@@ -85,7 +86,7 @@ const post = Effect.fnUntraced(function* (
   if (process === undefined) return UNKNOWN;
   // Sent again they may come in another order.
   const body = { events: random.chance(0.5) ? events : random.shuffled(events) };
-  const handler = yield* process.handle(Effect.result(recordEvents(body, ANYONE)));
+  const handler = yield* process.handle(Effect.result(recordEvents(bodyOf(body), ANYONE)));
   const patienceMs = random.magnitude(PATIENCE_MS.min, PATIENCE_MS.max);
   const answer = yield* Effect.timeoutOption(Fiber.join(handler), patienceMs);
   return Option.isNone(answer) ? UNKNOWN : outcomeOf(answer.value);

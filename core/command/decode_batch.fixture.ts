@@ -1,0 +1,50 @@
+import type { Result } from "effect";
+
+import { type Batch, collapse } from "../event/batch.ts";
+import { decodeEvent, type Issue } from "../event/decode.ts";
+import type { EventRules } from "../event/rules.ts";
+import { parseMarked } from "../json/parse.fixture.ts";
+import { decodeStrictly } from "../json/utf8_text.fixture.ts";
+import { batchDecoding } from "./decode_batch.ts";
+import type { BatchRejected } from "./errors.ts";
+
+/**
+ * What a body means, in the shortest way to say it: the text is parsed whole, and its events are decoded one after the
+ * other. Returns the batch, or why there is none.
+ */
+export const decodeWhole = (bytes: Uint8Array, rules: EventRules, now: number): Batch | string => {
+  const text = decodeStrictly(bytes);
+  if (text === undefined) return "JsonMalformed";
+  let input: unknown;
+  try {
+    input = parseMarked(text);
+  } catch {
+    return "JsonMalformed";
+  }
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return "BatchMalformed";
+  const { events } = input as { readonly events?: unknown };
+  if (!Array.isArray(events) || Object.keys(input).length > 1) return "BatchMalformed";
+  if (events.length === 0) return "BatchEmpty";
+  const issues: Issue[] = [];
+  const decoded = events.map((event, i) => decodeEvent(event, i, rules, now, issues));
+  if (issues.length > 0) {
+    return issues
+      .slice(0, 100)
+      .map(({ index, path, message }) => `${index} ${path} ${message}`)
+      .join("\n");
+  }
+  return collapse(decoded.filter((event) => event !== undefined));
+};
+
+/** What the service makes of a body, in the same words, and in how many steps. */
+export const decodeInSteps = (
+  bytes: Uint8Array,
+  rules: EventRules,
+  now: number,
+): readonly [Result.Result<Batch, BatchRejected>, number] => {
+  const work = batchDecoding(bytes, rules, now);
+  for (let steps = 1; ; steps++) {
+    const result = work();
+    if (result !== undefined) return [result, steps];
+  }
+};
