@@ -17,7 +17,9 @@ export interface FetchedRow {
  * counts rows, which may be 200 bytes or two million, and one who knows that a worker guesses the next from the last
  * would end it for want of memory.
  *
- * The limit is written out and the statement is not prepared, so that it is planned for what waits now.
+ * The limit is written out and the statement is not prepared, so that it is planned for what waits now. The rows are
+ * chosen once and looked up by their ids: as a join the planner, with statistics from when the queue was short, might
+ * go through all rows that are kept.
  */
 export const fetchRows = async (
   execute: ExecuteSql,
@@ -45,9 +47,9 @@ update ${QUEUE_SCHEMA}.job set
   started_on = ${QUEUE_SCHEMA}.job_now(),
   heartbeat_on = ${QUEUE_SCHEMA}.job_now(),
   retry_count = case when started_on is not null then retry_count + 1 else retry_count end
-from counted
-where job.name = '${EVENTS_QUEUE}' and job.id = counted.id
-  and (place = 1 or (counted.events <= ${eventsMax} and counted.bytes <= ${TAKE_BYTES_MAX}))
-returning job.id, job.retry_count as "retryCount", job.data`);
+where name = '${EVENTS_QUEUE}' and id = any (array(
+  select id from counted
+  where place = 1 or (events <= ${eventsMax} and bytes <= ${TAKE_BYTES_MAX})))
+returning id, retry_count as "retryCount", data`);
   return rows as ReadonlyArray<FetchedRow>;
 };
