@@ -21,6 +21,8 @@ export interface Http {
   readonly url: string;
   /** How many clients are connected. */
   readonly connections: () => number;
+  /** How many bytes of memory request bodies hold. */
+  readonly bodiesHeld: () => number;
   /** What readiness tells from now on. */
   readonly enter: (phase: Phase) => void;
   /** What the metrics tell from now on. */
@@ -61,11 +63,15 @@ export const openHttp = (
           }
         : measure;
 
+    const noMemory = {
+      share: meters.counter(BODIES_REFUSED, { bound: "share" }),
+      full: meters.counter(BODIES_REFUSED, { bound: "full" }),
+    };
     const bodies = makeBodies({
       bytesMax: configuration.BODIES_BYTES_MAX,
       proxies: configuration.TRUST_PROXY,
       onRefused: (bound) => {
-        meters.counter(BODIES_REFUSED, { bound })();
+        noMemory[bound]();
       },
       onFragmented: () => {
         meters.counter(HTTP_REFUSED, { reason: "fragments" })();
@@ -121,6 +127,7 @@ export const openHttp = (
     return {
       url: server.url,
       connections: server.connections,
+      bodiesHeld: bodies.held,
       enter: (next) => {
         phase = next;
       },

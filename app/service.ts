@@ -74,6 +74,7 @@ export const runService = Effect.fnUntraced(function* (
     process: yield* watchProcess(meters),
     roles: configuration.ROLES,
     connections: http.connections,
+    bodiesHeld: http.bodiesHeld,
   };
   http.expose(makeMetrics(sources));
   const { url, ended } = yield* databaseUrl(configuration);

@@ -144,6 +144,41 @@ test("a client that finds all memory taken by others is told that the service is
   for (const connection of connections) connection.reset();
 });
 
+test("bodies that hardly come in are given up when others find no memory, and only then", async (context) => {
+  const bodies = makeBodies({
+    bytesMax: 400 * KIB,
+    proxies: 0,
+    pace: { bytesPerSecond: 1e9, graceMs: 300 },
+  });
+  const read: string[] = [];
+  const server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    onArrival: bodies.receive,
+    listener: async (request, response) => {
+      const client = String(request.headers["x-client"]);
+      const body = await readBody(bodies, request, client);
+      read.push(`${client}: ${failureOf(body) ?? "read"}`);
+      response.end();
+    },
+  });
+  const stalled = await Promise.all(
+    ["a", "b", "c", "d", "e"].map((client) =>
+      send({ ...context, server }, bodyOf(60 * KIB, client).subarray(0, 55 * KIB)),
+    ),
+  );
+  await until(() => bodies.held() === 300 * KIB);
+  assert.equal(read, []);
+  while (!read.includes("newcomer: read")) {
+    const newcomer = await send({ ...context, server }, bodyOf(60 * KIB, "newcomer"));
+    assert.is((await newcomer.answer())?.status, 200);
+    newcomer.reset();
+  }
+  assert.ok(read.includes("a: RequestTooSlow"), read.join());
+  for (const connection of stalled) connection.reset();
+  await server.close(0);
+});
+
 test("whoever announces much and sends nothing takes nothing from others", async (context) => {
   const { bodies } = context;
   const connections = await Promise.all(

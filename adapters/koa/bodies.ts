@@ -12,8 +12,7 @@ import {
   BODY_PIECE_BYTES_MIN,
   BODY_PIECES_MAX,
   INFLATIONS_MAX,
-  PACE_BYTES_PER_SECOND,
-  PACE_GRACE_MS,
+  PACE,
 } from "./limits.ts";
 import type { RequestFault } from "./problem.ts";
 
@@ -40,6 +39,8 @@ export interface BodiesOptions {
   readonly bytesMax: number;
   /** How many proxies stand before the service, and tell it in X-Forwarded-For who asks. */
   readonly proxies: number;
+  /** How fast a body has to come in while memory is short. */
+  readonly pace?: typeof PACE;
   /** Called when memory was refused, with the bound that it would have passed. */
   readonly onRefused?: (refusal: Refusal) => void;
   /** Called when a connection is closed because its body comes in too many pieces. */
@@ -88,7 +89,7 @@ const STALLED_LOOKED_AT = 16;
 const RETRY_AFTER_SECONDS = 1;
 
 export const makeBodies = (options: BodiesOptions): Bodies => {
-  const { bytesMax, proxies, onRefused = () => {}, onFragmented = () => {} } = options;
+  const { bytesMax, proxies, pace = PACE, onRefused = () => {}, onFragmented = () => {} } = options;
   const shares = makeShares(bytesMax);
   /** By when they began. */
   const receiving = new Set<Receiving>();
@@ -99,9 +100,9 @@ export const makeBodies = (options: BodiesOptions): Bodies => {
     let lookedAt = 0;
     for (const each of receiving) {
       const sentMs = now - each.since;
-      if (sentMs < PACE_GRACE_MS || ++lookedAt > STALLED_LOOKED_AT) return;
+      if (sentMs < pace.graceMs || ++lookedAt > STALLED_LOOKED_AT) return;
       receiving.delete(each);
-      if (each.length() < (sentMs / 1_000) * PACE_BYTES_PER_SECOND) {
+      if (each.length() < (sentMs / 1_000) * pace.bytesPerSecond) {
         each.drop({ _tag: "RequestTooSlow" });
       } else {
         receiving.add(each);

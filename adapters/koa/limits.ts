@@ -24,9 +24,11 @@ export const BODY_PIECE_BYTES_MIN = 64;
 export const PIPELINED_MAX = 32;
 export const PIPELINED_OF_ALL_MAX = 10_000;
 
+/** How many bytes of answers may be in memory because clients do not read them. */
+export const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
+
 /** How many bodies may be inflated at once: one on each thread that Node has for it. */
 export const INFLATIONS_MAX = 4;
 
-/** How fast a body has to come in once memory for bodies is short, and from when on. */
-export const PACE_BYTES_PER_SECOND = 4_096;
-export const PACE_GRACE_MS = 5_000;
+/** How fast a body has to come in once memory for bodies is short, and from which age on. */
+export const PACE = { bytesPerSecond: 4_096, graceMs: 5_000 };

@@ -4,11 +4,19 @@ import type { AddressInfo, Socket } from "node:net";
 import { makeShares } from "../../core/fair/shares.ts";
 import { clientAddress } from "./client_address.ts";
 import { answerClientError, refuseRaw } from "./client_error.ts";
-import { HEADERS_TIMEOUT_MS, RECEIVE_TIMEOUT_MS, SILENCE_TIMEOUT_MS } from "./limits.ts";
+import {
+  HEADERS_TIMEOUT_MS,
+  RECEIVE_TIMEOUT_MS,
+  SILENCE_TIMEOUT_MS,
+  UNREAD_BYTES_MAX,
+} from "./limits.ts";
 import { makeOneAtATime } from "./one_at_a_time.ts";
+import { boundUnreadAnswers } from "./unread_answers.ts";
 
 /** Answers requests; what it returns is not waited for, so it must settle its own failures. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+export type RefusedConnection = "connection" | "address" | "pipelined" | "unread";
 
 export interface ServerOptions {
   readonly host: string;
@@ -30,11 +38,14 @@ export interface ServerOptions {
    * whose connections all come from them.
    */
   readonly isFairByAddress?: boolean;
+  /** The most bytes of answers that clients have not read yet. */
+  readonly unreadBytesMax?: number;
   /**
    * Called when something was refused before it was a request: with the status of the answer, or with why a connection was
-   * closed. `connection`: too many were open; `address`: of the same address; `pipelined`: too many requests waited on it.
+   * closed. `connection`: too many were open; `address`: of the same address; `pipelined`: too many requests waited on it; `unread`:
+   * too much of its answers was not read.
    */
-  readonly onRefused?: (reason: number | "connection" | "address" | "pipelined") => void;
+  readonly onRefused?: (reason: number | RefusedConnection) => void;
 }
 
 export interface Server {
@@ -74,6 +85,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     silenceTimeoutMs = SILENCE_TIMEOUT_MS,
     connectionsMax,
     isFairByAddress = false,
+    unreadBytesMax = UNREAD_BYTES_MAX,
     onArrival = () => {},
     onRefused = () => {},
   } = options;
@@ -116,7 +128,17 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     const status = answerClientError(error, socket, oneAtATime.lastOf(socket));
     if (status !== undefined) onRefused(status);
   });
-  let connections = 0;
+  const sockets = new Set<Socket>();
+  const endUnread = boundUnreadAnswers({
+    sockets,
+    bytesMax: unreadBytesMax,
+    // Behind proxies each connection for itself, so that only the sum is bounded.
+    clientOf: ({ remoteAddress = "", remotePort = 0 }) =>
+      isFairByAddress ? clientAddress(remoteAddress) : `${remoteAddress} ${remotePort}`,
+    onClosed: () => {
+      onRefused("unread");
+    },
+  });
   const shares =
     isFairByAddress && connectionsMax !== undefined ? makeShares(connectionsMax) : undefined;
   server.on("connection", (socket) => {
@@ -126,9 +148,9 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       socket.destroy();
       return;
     }
-    connections++;
+    sockets.add(socket);
     socket.once("close", () => {
-      connections--;
+      sockets.delete(socket);
       shares?.giveBack(address, 1);
     });
   });
@@ -148,7 +170,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     use: (next) => {
       current = next;
     },
-    connections: () => connections,
+    connections: () => sockets.size,
     close: (withinMs) =>
       new Promise((resolve) => {
         closing = true;
@@ -160,6 +182,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
           server.closeAllConnections();
         }, withinMs);
         server.close(() => {
+          endUnread();
           clearInterval(sweep);
           clearTimeout(cutOff);
           resolve();

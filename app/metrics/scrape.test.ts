@@ -16,6 +16,7 @@ const metricsOf = (sources: Partial<MetricSources>): Effect.Effect<string> =>
     process: () => {},
     roles: new Set(["api", "worker"]),
     connections: () => 3,
+    bodiesHeld: () => 4_096,
     projection: { lag: caughtUp },
     queue: { backlog: Effect.succeed({ events: 12, seconds: 0.5, deadLetters: 1 }) },
     ...sources,
@@ -86,6 +87,8 @@ test("without the database the rest is told, and nothing of how it was before", 
   assert.match(text, /^things_total 4$/m);
   assert.match(text, /^tidemark_role\{role="worker"\} 1$/m);
   assert.match(text, /^tidemark_http_connections 3$/m);
+  assert.match(text, /^tidemark_http_bodies_bytes 4096$/m);
+  assert.match(text, /^tidemark_http_bodies_bytes 4096$/m);
   assert.match(text, /^tidemark_database_up 0$/m);
   assert.not.match(text, "tidemark_projection_lag_events");
 });
@@ -97,6 +100,7 @@ test("a service that is still starting says that it has no database", async () =
       process: () => {},
       roles: new Set(["api"]),
       connections: () => 0,
+      bodiesHeld: () => 0,
     }),
   );
   assert.match(text, /^tidemark_database_up 0$/m);

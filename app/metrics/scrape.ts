@@ -16,6 +16,8 @@ export interface MetricSources {
   readonly roles: ReadonlySet<string>;
   /** How many clients are connected. */
   readonly connections: () => number;
+  /** How many bytes of memory request bodies hold. */
+  readonly bodiesHeld: () => number;
   /** Absent in a process without the api role. */
   readonly cache?: Pick<SummaryCache["Service"], "counts"> | undefined;
   /** "ok" or what is wrong; absent in a service without Redis. */
@@ -68,6 +70,10 @@ const HTTP_CONNECTIONS: Family = {
   name: "tidemark_http_connections",
   help: "Connections that clients have open",
 };
+const HTTP_BODIES: Family = {
+  name: "tidemark_http_bodies_bytes",
+  help: "Memory of request bodies, from their first byte until they are decoded",
+};
 const CACHE_ANSWERS: Family = {
   name: "tidemark_cache_answers_total",
   help: "Summaries answered, by the tier that had them (miss: read from the database)",
@@ -96,10 +102,11 @@ const POOL_WAITING: Family = {
 /** What this process knows without asking anybody. */
 const tellParts = (
   now: Meters,
-  { roles, connections, cache, redis, readsWaiting, pools = {} }: MetricSources,
+  { roles, connections, bodiesHeld, cache, redis, readsWaiting, pools = {} }: MetricSources,
 ): void => {
   for (const role of roles) now.gauge(ROLE, { role })(1);
   now.gauge(HTTP_CONNECTIONS)(connections());
+  now.gauge(HTTP_BODIES)(bodiesHeld());
   for (const [tier, count] of Object.entries(cache?.counts ?? {})) {
     now.counter(CACHE_ANSWERS, { tier })(count);
   }
