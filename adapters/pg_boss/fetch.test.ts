@@ -56,7 +56,7 @@ test("it hands out rows in their order up to the events and the bytes, and one t
     const taken: number[][] = [];
     for (let i = 0; i < 8; i++) {
       const rows = await fetchRows(execute, 64, 100);
-      taken.push(rows.map(({ id }) => ids.indexOf(id)).toSorted());
+      taken.push(rows.map(({ id }) => ids.indexOf(id)).toSorted((a, b) => a - b));
     }
     // What says nothing of its size counts as a full row.
     assert.equal(taken, [[0, 1], [2, 3], [4], [5], [6], [7], [], []]);
@@ -110,8 +110,7 @@ test("it finds what is next in the index that is for that, touches no payload of
       rows.some(({ indexname }) => plan.includes(indexname)),
       plan,
     );
-    const [, candidates = "", claimed = ""] =
-      /CTE candidate([^]*?)\n  ->([^]*)$/.exec(plan) ?? assert.unreachable(plan);
+    const [, candidates = "", claimed = ""] = /CTE candidate([^]*?)\n  ->([^]*)$/.exec(plan) ?? [];
     assert.match(candidates, "singleton_key");
     assert.not.match(candidates, /\bdata\b/);
     assert.match(claimed, /Index Cond: .*\bid = ANY/);
