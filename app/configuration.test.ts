@@ -30,7 +30,7 @@ test("without any variable everything has its default, which is safe to start wi
     EVENT_TYPES: new Set(["message_sent", "call_made", "form_submitted", "login", "custom"]),
     EVENT_FUTURE_MAX_SECONDS: 300,
     EVENT_AGE_MAX_DAYS: 3_653,
-    DATABASE_CONNECTIONS_MAX: 12,
+    DATABASE_CONNECTIONS_MAX: 14,
     DATABASE_CONNECT_TIMEOUT_MS: 3_000,
     DATABASE_STATEMENT_TIMEOUT_MS: 10_000,
     ALLOW_UNSAFE_DATABASE: false,

@@ -144,7 +144,7 @@ const schema = z.object({
   EVENT_TYPES: eventTypes.default(new Set(EVENT_TYPES_DEFAULT)),
   EVENT_FUTURE_MAX_SECONDS: integer(0, 86_400).default(300),
   EVENT_AGE_MAX_DAYS: integer(1, 36_525).default(3_653),
-  DATABASE_CONNECTIONS_MAX: integer(CONNECTIONS_MIN, 1_000).default(12),
+  DATABASE_CONNECTIONS_MAX: integer(CONNECTIONS_MIN, 1_000).default(14),
   DATABASE_CONNECT_TIMEOUT_MS: integer(100, 60_000).default(3_000),
   DATABASE_STATEMENT_TIMEOUT_MS: integer(100, 600_000).default(10_000),
   ALLOW_UNSAFE_DATABASE: boolean.default(false),

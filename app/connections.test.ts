@@ -21,7 +21,7 @@ test("pools together open as many connections as the process may, and each at le
 test("a process that builds nothing has that connection for other things", () => {
   const { build, ...others } = shareConnections(12, new Set(["api"]));
   assert.is(build, 0);
-  assert.equal(others, { control: 2, queue: 3, read: 3, log: 4 });
+  assert.equal(others, { control: 2, queue: 3, read: 4, log: 3 });
 });
 
 const limited = (limits: object): Database => ({ query: async () => [limits] as never });

@@ -26,7 +26,7 @@ export const shareConnections = (all: number, roles: ReadonlySet<Role>): Connect
   const build = roles.has("projector") ? 1 : 0;
   const rest = all - CONTROL - build;
   const queue = Math.floor(rest / 3);
-  const read = Math.floor(rest / 3);
+  const read = Math.ceil(rest / 3);
   return { control: CONTROL, build, queue, read, log: rest - queue - read };
 };
 

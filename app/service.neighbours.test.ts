@@ -38,7 +38,7 @@ test.after.each(async ({ database, role, client }) => {
 });
 
 /** The connections of the service by default. */
-const CONNECTIONS_MAX = 12;
+const CONNECTIONS_MAX = 14;
 
 const settingsOf = ({ database, role }: Context) => ({
   DATABASE_URL: role.on(database),

@@ -12,7 +12,7 @@ const HUNG_MS = 12_000;
 const IMPATIENT = { DATABASE_STATEMENT_TIMEOUT_MS: "300", DATABASE_CONNECT_TIMEOUT_MS: "300" };
 
 /** What a process may open by default. */
-const CONNECTIONS_MAX = 12;
+const CONNECTIONS_MAX = 14;
 
 const LOOK_EVERY_MS = 100;
 const WITHIN_MS = 30_000;
