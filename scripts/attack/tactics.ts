@@ -37,18 +37,31 @@ export const converse = async (
   }
 };
 
-/** Sends requests in bursts without waiting for the answers in between. */
-export const pipeline = async (
+/** The most requests that are sent without waiting for an answer. */
+const BURST_MAX = 50;
+
+/**
+ * Sends a request again and again on so many connections, in bursts without waiting for the answers in between. A
+ * service that closes connections for that is sent half as many at a time from then on.
+ */
+export const pipeline = (
   arms: Arms,
-  wire: Wire,
-  request: string,
-  burst: number,
+  connections: number,
+  request: (index: number) => string,
 ): Promise<void> => {
-  const bytes = Buffer.from(request.repeat(burst));
-  while (!arms.isOver() && wire.isOpen()) {
-    await wire.send(bytes);
-    for (let i = 0; i < burst; i++) if ((await wire.answer()) === undefined) return;
-  }
+  let burst = BURST_MAX;
+  return swarm(arms, connections, async (wire, index) => {
+    while (!arms.isOver() && wire.isOpen()) {
+      const size = burst;
+      await wire.send(request(index).repeat(size));
+      for (let i = 0; i < size; i++) {
+        if ((await wire.answer()) !== undefined) continue;
+        // Of many connections that are closed at once one is enough to go by.
+        if (burst === size) burst = Math.max(1, Math.floor(size / 2));
+        return;
+      }
+    }
+  });
 };
 
 /** A GET; without a key when `key` is undefined. */

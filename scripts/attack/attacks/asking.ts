@@ -4,15 +4,12 @@ import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../../core/access/api
 import type { Attack } from "../attack.ts";
 import { converse, get, pipeline, swarm } from "../tactics.ts";
 
-const BURST = 50;
-
 /** Attacks without any key. */
 export const askingAttacks: ReadonlyArray<Attack> = [
   {
     name: "readyz",
     about: "GET /readyz without a key, pipelined on six connections",
-    run: (arms) =>
-      swarm(arms, 6, (wire) => pipeline(arms, wire, get(arms.target, "/readyz"), BURST)),
+    run: (arms) => pipeline(arms, 6, () => get(arms.target, "/readyz")),
   },
   {
     name: "public-paths",
@@ -20,9 +17,7 @@ export const askingAttacks: ReadonlyArray<Attack> = [
       "GET /healthz, /docs, /openapi.json and paths that are not there, pipelined without a key on eight connections",
     run: (arms) => {
       const paths = ["/healthz", "/docs", "/openapi.json", "/nowhere"];
-      return swarm(arms, 8, (wire, index) =>
-        pipeline(arms, wire, get(arms.target, paths[index % paths.length] ?? "/"), BURST),
-      );
+      return pipeline(arms, 8, (index) => get(arms.target, paths[index % paths.length] ?? "/"));
     },
   },
   {
