@@ -151,7 +151,7 @@ test("no event is looked at once 100 issues are known", () => {
   assert.ok(Result.isFailure(result));
   assert.is(issuesOf(result.failure).length, 100);
   // No more than the scan takes: each of the large events would be a step of its own.
-  assert.ok(steps <= Math.ceil((30 * text.length) / 65_536), `${steps} steps`);
+  assert.ok(steps <= Math.ceil((30 * text.length) / 32_768), `${steps} steps`);
 });
 
 test("events that a batch repeats are left out and counted", () => {
@@ -264,7 +264,7 @@ for (const [what, event] of Object.entries(SLOW)) {
     const text = `{"events":[${events.join()}]}`;
     const [result, steps] = decode(text);
     assert.is(Result.getOrThrow(result).events.length, count);
-    assert.ok(steps >= count + Math.floor(text.length / 65_536) - 1, `${steps} for ${count}`);
+    assert.ok(steps >= count + Math.floor(text.length / 32_768) / 2, `${steps} for ${count}`);
   });
 }
 

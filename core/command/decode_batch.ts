@@ -38,7 +38,7 @@ export const EVENT_SENT_BYTES_MAX = 8 * EVENT_BYTES_MAX;
 const EVENT_TOKENS_MAX = EVENT_BYTES_MAX / 2;
 
 // How much one step does: a fraction of a millisecond of work.
-const SCAN_STEP_BYTES = 65_536;
+const SCAN_STEP_BYTES = 32_768;
 const PARSE_STEP_BYTES = 16_384;
 
 /**

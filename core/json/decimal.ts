@@ -7,6 +7,8 @@
 export const losesValue = (token: string): boolean => {
   const value = Number(token);
   if (!Number.isFinite(value)) return true;
+  // Nearly every number was printed by some language, and needs no closer look.
+  if (String(value) === token || value.toPrecision(DIGITS_OF_A_DOUBLE) === token) return false;
   const written = canonical(token);
   return (
     written !== canonical(String(value)) &&
