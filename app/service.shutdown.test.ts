@@ -26,11 +26,11 @@ const beginRequest = async (
 ): Promise<{ readonly connection: Connection; readonly rest: string }> => {
   const body = JSON.stringify({ events: [anEvent()] });
   const head =
-    "POST /events HTTP/1.1\r\nHost: tidemark\r\nContent-Type: application/json\r\n" +
+    "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
     `Content-Length: ${body.length}\r\n\r\n`;
   const connection = await openConnection(url);
   // What is answered was read, and so was what came with it.
-  connection.write(`GET /healthz HTTP/1.1\r\nHost: tidemark\r\n\r\n${head}${body.slice(0, 10)}`);
+  connection.write(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${head}${body.slice(0, 10)}`);
   assert.is((await connection.answer())?.status, 200);
   return { connection, rest: body.slice(10) };
 };
@@ -64,11 +64,11 @@ test("while stopping it is not ready, and says so to who is still connected", as
   const url = await service.url();
   const { connection: holding } = await beginRequest(url);
   const asking = await openConnection(url);
-  asking.write("GET /healthz HTTP/1.1\r\nHost: tidemark\r\n\r\nGET /readyz HTTP/1.1\r\nHost: ");
+  asking.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /readyz HTTP/1.1\r\nHost: ");
   assert.is((await asking.answer())?.status, 200);
   service.kill("SIGTERM");
   await service.prints(/stopping/);
-  asking.write("tidemark\r\n\r\n");
+  asking.write("localhost\r\n\r\n");
   const readyz = await asking.answer();
   assert.ok(readyz);
   assert.is(readyz.status, 503);

@@ -6,7 +6,12 @@ import { QueueFull } from "../../core/queue/queue.ts";
 import { abandon } from "./abandon.ts";
 import { addressOfRequest } from "./client_address.ts";
 import { whenGone } from "./client_gone.ts";
-import { type HeldBytes, heldPiece, makeGrowingBuffer } from "./growing_buffer.ts";
+import {
+  type GrowingBuffer,
+  type HeldBytes,
+  heldPiece,
+  makeGrowingBuffer,
+} from "./growing_buffer.ts";
 import {
   BODY_BYTES_MAX,
   BODY_PIECE_BYTES_MIN,
@@ -197,7 +202,8 @@ const receiveBody = (
     refusal = charge.add(bytes);
     return refusal === undefined;
   };
-  const buffer = makeGrowingBuffer(announced >= 0 ? announced : BODY_BYTES_MAX, mayHold);
+  /** The body, if it came in several. */
+  let buffer: GrowingBuffer | undefined;
 
   const settle = (): void => {
     receiving.delete(intake);
@@ -209,12 +215,13 @@ const receiveBody = (
     state = "dropped";
     fault = why;
     whole = undefined;
-    buffer.free();
+    buffer?.free();
     charge.release();
     settle();
   };
   const keep = (piece: Uint8Array): void => {
     if (piece.length !== announced) {
+      buffer ??= makeGrowingBuffer(announced >= 0 ? announced : BODY_BYTES_MAX, mayHold);
       if (!buffer.append(piece) && refusal !== undefined) drop(refusal);
     } else if (mayHold(piece.length)) whole = heldPiece(piece);
     else if (refusal !== undefined) drop(refusal);
@@ -232,7 +239,7 @@ const receiveBody = (
     drop,
     handOver: () => {
       state = "handed over";
-      return whole ?? buffer;
+      return whole ?? buffer ?? heldPiece(new Uint8Array());
     },
     chargeTo: (client) => {
       if (state !== "receiving" && state !== "complete") return;

@@ -36,6 +36,19 @@ export const addressOfRequest = (request: IncomingMessage, proxies: number): str
 
 /** The address, or the network of an IPv6 address, that a client is known by. */
 export const clientAddress = (ip: string): string => {
+  const known = remembered.get(ip);
+  if (known !== undefined) return known;
+  if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+  const address = readAddress(ip);
+  remembered.set(ip, address);
+  return address;
+};
+
+/** Addresses that were read lately: the same few come with nearly every request, and reading one takes microseconds. */
+const remembered = new Map<string, string>();
+const REMEMBERED_MAX = 1_000;
+
+const readAddress = (ip: string): string => {
   const address = withoutPort(ip);
   const family = isIP(address);
   if (family === 4) return address;
