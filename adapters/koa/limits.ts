@@ -32,3 +32,10 @@ export const INFLATIONS_MAX = 4;
 
 /** How fast a body has to come in once memory for bodies is short, and from which age on. */
 export const PACE = { bytesPerSecond: 4_096, graceMs: 5_000 };
+
+/**
+ * How many connections may wait until the event loop accepts them: as many as Linux allows unless told otherwise
+ * (`net.core.somaxconn`). Past it the kernel drops the first packet of a connection without a word, and its client tries
+ * again after a second. With Node's 511 a few hundred connections in one burst kept everybody else's out for that long.
+ */
+export const LISTEN_BACKLOG = 4_096;

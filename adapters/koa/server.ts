@@ -6,6 +6,7 @@ import { clientAddress } from "./client_address.ts";
 import { answerClientError, refuseRaw } from "./client_error.ts";
 import {
   HEADERS_TIMEOUT_MS,
+  LISTEN_BACKLOG,
   RECEIVE_TIMEOUT_MS,
   SILENCE_TIMEOUT_MS,
   UNREAD_BYTES_MAX,
@@ -159,7 +160,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: LISTEN_BACKLOG }, () => {
       server.off("error", reject);
       resolve();
     });
