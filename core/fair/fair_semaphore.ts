@@ -1,3 +1,5 @@
+import { makeFairPermits } from "./permits.ts";
+
 /** Lets a bounded number of things be under way at once. */
 export interface FairSemaphore {
   /**
@@ -9,72 +11,43 @@ export interface FairSemaphore {
   readonly waiting: () => number;
 }
 
+interface Ticket {
+  state: "waiting" | "inside" | "left";
+  readonly begin: () => void;
+}
+
 /**
- * A semaphore whose places go round among the clients that wait, one for each in its turn, and for each client first come
- * first served. So how long a client waits depends on how many others wait, and not on how much they want.
+ * A semaphore for callbacks, whose places are given out as `FairPermits` says: how long a client waits depends on how many
+ * others wait, and not on how much they want. What waits is bounded by whoever calls it.
  */
 export const makeFairSemaphore = (places: number): FairSemaphore => {
-  /** In the order of their turns; each set has what waits, and is never empty. */
-  const queues = new Map<string, Set<() => void>>();
-  let free = places;
-  let waiting = 0;
+  const permits = makeFairPermits<Ticket>({
+    permits: places,
+    perClientMax: places,
+    waitingPerClientMax: Number.POSITIVE_INFINITY,
+    waitingMax: Number.POSITIVE_INFINITY,
+  });
 
-  const remove = (client: string, queue: Set<() => void>, start: () => void): void => {
-    queue.delete(start);
-    waiting--;
-    if (queue.size === 0) queues.delete(client);
-  };
-
-  const startNext = (): void => {
-    while (free > 0) {
-      const next = queues.entries().next();
-      if (next.done === true) return;
-      const [client, queue] = next.value;
-      for (const start of queue) {
-        remove(client, queue, start);
-        if (queue.size > 0) {
-          // Behind the others.
-          queues.delete(client);
-          queues.set(client, queue);
-        }
-        free--;
-        start();
-        break;
-      }
-    }
+  const start = (ticket: Ticket): void => {
+    ticket.state = "inside";
+    ticket.begin();
   };
 
   return {
     enter: (client, begin) => {
-      let state: "waiting" | "inside" | "left" = "waiting";
-      const start = (): void => {
-        state = "inside";
-        begin();
-      };
-      const leave = (): void => {
-        if (state === "left") return;
-        const wasInside = state === "inside";
-        state = "left";
-        if (wasInside) {
-          free++;
-          startNext();
-          return;
+      const ticket: Ticket = { state: "waiting", begin };
+      if (permits.enter(client, ticket) === "held") start(ticket);
+      return () => {
+        const { state } = ticket;
+        ticket.state = "left";
+        if (state === "waiting") permits.withdraw(client, ticket);
+        else if (state === "inside") {
+          const next = permits.leave(client);
+          if (next !== undefined) start(next);
         }
-        const queue = queues.get(client);
-        if (queue !== undefined) remove(client, queue, start);
       };
-      if (free > 0) {
-        free--;
-        start();
-      } else {
-        const queue = queues.get(client);
-        if (queue === undefined) queues.set(client, new Set([start]));
-        else queue.add(start);
-        waiting++;
-      }
-      return leave;
     },
 
-    waiting: () => waiting,
+    waiting: permits.waiting,
   };
 };
