@@ -278,6 +278,8 @@ for (const type of [
   "Application/JSON",
   "application/json; charset=utf-8",
   'application/json;charset="UTF-8"',
+  "application/json; charset='utf-8'",
+  "application/json;charset='UTF-8' ; q=1",
   "application/json ; profile=x ; Charset=utf8",
 ]) {
   test(`the content type "${type}" is taken`, async ({ api }) => {

@@ -54,7 +54,8 @@ const isJsonType = (contentType: string): boolean =>
   /^application\/json[ \t]*(?:;|$)/i.test(contentType) &&
   [...contentType.matchAll(CHARSET)].every(([, charset = ""]) => /^utf-?8$/i.test(charset));
 
-const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*"?([^\s";]*)/gi;
+// RFC 9110 knows double quotes only; some clients send single ones and mean the same.
+const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*["']?([^\s"';]*)/gi;
 
 const bodyOf = (held: HeldBytes, charge: Charge): Body => ({
   bytes: held.bytes(),

@@ -192,11 +192,21 @@ test("an account that no event could have is refused", async ({ api }) => {
     ["a%0Ab", /control characters/],
     ["%C2%85", /control characters/],
     ["x".repeat(256), /at most 255/],
+    [".", /must not be \. or \.\./],
+    ["%2e%2E", /must not be \. or \.\./],
   ] as const) {
     const answer = await get(api, `/accounts/${id}/summary`);
     const { errors } = problemIn(answer, 400, "parameters-invalid");
     assert.is(errors[0]?.path, "account_id");
     assert.match(errors[0]?.message ?? "", message);
+  }
+});
+
+test("every account that an event can have can be asked for by a URL library", async ({ api }) => {
+  for (const id of ["...", ".a", "..a", "a..", "./..", "%2e", "%2e%2e", " ", "é😀", "sample"]) {
+    const response = await fetch(`${api.url}/accounts/${encodeURIComponent(id)}/summary`);
+    assert.is(response.status, 200, id);
+    assert.is(((await response.json()) as { readonly account_id: string }).account_id, id);
   }
 });
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 import { ISSUES_MAX } from "../../core/command/decode_batch.ts";
 import type { Issue } from "../../core/event/decode.ts";
-import { identifierProblem } from "../../core/event/identifier.ts";
+import { accountIdProblem } from "../../core/event/identifier.ts";
 import { parseTimestamp } from "../../core/event/timestamp.ts";
 import { EVENT_TYPE_PATTERN } from "../../core/event/types.ts";
 import { POINTS_MAX, type TimeseriesQuery } from "../../core/query/account_timeseries.ts";
@@ -223,7 +223,7 @@ export const readDeadLettersParameters = (query: string) =>
 
 /** An account id out of the path. */
 export const readAccountId = (id: string): Result.Result<string, RequestFault> => {
-  const message = identifierProblem(id);
+  const message = accountIdProblem(id);
   return message === undefined
     ? Result.succeed(id)
     : Result.fail({

@@ -41,7 +41,7 @@ const metadata = fc
 
 const valid = fc.record({
   event_id: identifier,
-  account_id: identifier,
+  account_id: identifier.filter((text) => text !== "." && text !== ".."),
   user_id: identifier,
   type: fc.constantFrom(...EVENT_TYPES_DEFAULT),
   instant,

@@ -69,6 +69,14 @@ test("an identifier that breaks its rule is refused by its name", () => {
   }
 });
 
+test("an account named like a step in a path is refused, and a user or an event so named is not", () => {
+  for (const name of [".", ".."]) {
+    assertRefused(sentEvent({ account_id: name }), "account_id", /must not be \. or \.\./);
+    accepted(sentEvent({ event_id: name, user_id: name, account_id: `${name}a` }));
+  }
+  accepted(sentEvent({ account_id: "..." }));
+});
+
 test("a type that is not allowed is refused, and the message names EVENT_TYPES and the allowed ones", () => {
   for (const type of ["", "logout", "Login", "login ", "__proto__", "constructor"]) {
     assertRefused(

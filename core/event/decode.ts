@@ -4,7 +4,7 @@ import { canonicalJson } from "../json/canonical.ts";
 import { storableProblem } from "../json/storable.ts";
 import type { Event } from "./event.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { identifierProblem } from "./identifier.ts";
+import { accountIdProblem, identifierProblem } from "./identifier.ts";
 import { EVENT_BYTES_MAX, type EventRules } from "./rules.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
 import { typeProblem } from "./types.ts";
@@ -45,9 +45,9 @@ export const decodeEvent = (
   };
 
   const raw = input as Readonly<Record<string, unknown>>;
-  const accountId = readIdentifier(raw, "account_id", report);
-  const eventId = readIdentifier(raw, "event_id", report);
-  const userId = readIdentifier(raw, "user_id", report);
+  const accountId = readIdentifier(raw, "account_id", accountIdProblem, report);
+  const eventId = readIdentifier(raw, "event_id", identifierProblem, report);
+  const userId = readIdentifier(raw, "user_id", identifierProblem, report);
   const type = readType(raw, rules, report);
   const occurredAt = readTimestamp(raw, rules, now, report);
   const metadata = readMetadata(raw, report);
@@ -90,9 +90,14 @@ const reportUnknownFields = (raw: Raw, report: Report): void => {
 
 // Each reader returns a usable value even after it reported a problem; the caller then drops the event.
 
-const readIdentifier = (raw: Raw, field: string, report: Report): string => {
+const readIdentifier = (
+  raw: Raw,
+  field: string,
+  problemOf: typeof identifierProblem,
+  report: Report,
+): string => {
   const value = raw[field];
-  const problem = value === undefined ? MISSING : identifierProblem(value);
+  const problem = value === undefined ? MISSING : problemOf(value);
   if (problem === undefined) return value as string;
   report(field, problem);
   return "";

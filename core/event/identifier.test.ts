@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { LOSSY_NUMBER_MARK } from "../json/lossy_number.ts";
-import { IDENTIFIER_LENGTH_MAX, identifierProblem } from "./identifier.ts";
+import { accountIdProblem, IDENTIFIER_LENGTH_MAX, identifierProblem } from "./identifier.ts";
 import { unicodeText } from "./text.fixture.ts";
 
 const test = suite("identifierProblem");
@@ -50,6 +50,19 @@ test("half of a surrogate pair is refused, a whole pair is not", () => {
 test("what is not a string is refused, a number that came as a marked string included", () => {
   for (const value of [undefined, null, 0, 42, true, [], ["a"], {}, `${LOSSY_NUMBER_MARK}1e400`]) {
     assert.is(identifierProblem(value), "must be a string");
+  }
+});
+
+test("an account is not named . or .., which no URL can hold as a part of its path", () => {
+  for (const name of [".", ".."]) {
+    assert.match(accountIdProblem(name) ?? "", /must not be \. or \.\./);
+    assert.is(identifierProblem(name), undefined, "an event or a user may be called so");
+  }
+  for (const name of ["...", ".a", "..a", "a.", "a..", "./", "%2e", " .", "\u2024"]) {
+    assert.is(accountIdProblem(name), undefined, name);
+  }
+  for (const value of ["", "a\n", "x".repeat(256), 1, null, "\ud83d"]) {
+    assert.is(accountIdProblem(value), identifierProblem(value));
   }
 });
 

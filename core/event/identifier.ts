@@ -25,6 +25,15 @@ export const identifierProblem = (value: unknown): string | undefined => {
   return undefined;
 };
 
+/**
+ * The same for the id of an account, which is also a segment of URLs: `.` and `..` are no account, because
+ * URL libraries resolve them as steps in the path, however they are encoded.
+ */
+export const accountIdProblem = (value: unknown): string | undefined =>
+  value === "." || value === ".."
+    ? "must not be . or .., which cannot be a segment of a URL's path"
+    : identifierProblem(value);
+
 /** Said of any string that is not well-formed Unicode. */
 export const LONE_SURROGATE = "must not contain a lone surrogate (half of a \\ud83d\\ude00 pair)";
 

@@ -150,6 +150,8 @@ test("what makes no sense is refused, and says how it goes", async ({ migrated }
     ["create", "--scope", "read", "--events-per-minute", "0"],
     ["create", "read"],
     ["create", "--scope", "read", "--account", ""],
+    ["create", "--scope", "read", "--account", ".."],
+    ["quota", ".", "5"],
     ["create", "--scope", "read", "--account-prefix", ""],
     ["create", "--scope", "read", "--account", "a\u0007b"],
     ["create", "--scope", "read", "--account", "a".repeat(256)],

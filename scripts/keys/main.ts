@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { type ApiKeyAdmin, makeApiKeyAdmin } from "../../adapters/postgres/api_key_admin.ts";
 import { createPool, databaseOf } from "../../adapters/postgres/pool.ts";
 import { type Scope, SCOPES } from "../../core/access/principal.ts";
-import { identifierProblem } from "../../core/event/identifier.ts";
+import { accountIdProblem, identifierProblem } from "../../core/event/identifier.ts";
 import { printable } from "../../core/printable.ts";
 import { messageOf } from "../../db/errors.ts";
 import { withMigrationDatabase } from "../../db/with_database.ts";
@@ -48,9 +48,13 @@ const positive = (name: string, text: string | undefined): number | null => {
 };
 
 /** An account id, or what some begin with: what could be no account's would give a right to nothing. */
-const identifier = (name: string, text: string | undefined): string | null => {
+const identifier = (
+  name: string,
+  text: string | undefined,
+  problemOf = accountIdProblem,
+): string | null => {
   if (text === undefined) return null;
-  const problem = identifierProblem(text);
+  const problem = problemOf(text);
   if (problem === undefined) return text;
   throw new UsageError(`${name} ${problem}`);
 };
@@ -107,7 +111,7 @@ const parse = (argv: string[]): Command => {
         name: label(values.name),
         scopes: scopesIn(values.scope),
         accountId: identifier("--account", values.account),
-        accountPrefix: identifier("--account-prefix", values["account-prefix"]),
+        accountPrefix: identifier("--account-prefix", values["account-prefix"], identifierProblem),
         requestsPerMinute: positive("--requests-per-minute", values["requests-per-minute"]),
         eventsPerMinute: positive("--events-per-minute", values["events-per-minute"]),
       };

@@ -1,12 +1,12 @@
 import { QUERY_PARAMETERS } from "../parameters.ts";
-import { IDENTIFIER_SCHEMA } from "./event_schema.ts";
+import { ACCOUNT_ID_SCHEMA } from "./event_schema.ts";
 import type { exampleBodies } from "./examples.ts";
 import { ETAG, NO_STORE, SERVER_TIMING } from "./headers.ts";
 import { schemaRef } from "./json_schema.ts";
 import { IF_NONE_MATCH, type Operation } from "./operation.ts";
 
 const accountId = {
-  id: { description: "The account, percent-encoded.", schema: IDENTIFIER_SCHEMA, example: "acme" },
+  id: { description: "The account, percent-encoded.", schema: ACCOUNT_ID_SCHEMA, example: "acme" },
 };
 
 /** The queries. */

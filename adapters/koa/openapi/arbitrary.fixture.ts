@@ -65,7 +65,7 @@ export const fitting = (
 };
 
 const object = (
-  { properties = {}, required = [], propertyNames, additionalProperties }: JsonSchema,
+  { properties = {}, required = [], additionalProperties }: JsonSchema,
   inner: (schema: JsonSchema) => fc.Arbitrary<unknown>,
 ): fc.Arbitrary<unknown> => {
   const named = Object.entries(properties).map(([name, value]) => [name, inner(value)]);
@@ -73,10 +73,12 @@ const object = (
     requiredKeys: [...required],
     noNullPrototype: true,
   });
+  if (additionalProperties === true) return storable.object;
   if (typeof additionalProperties !== "object") return fields;
-  const names = text(propertyNames ?? {}, 0).filter((name) => name !== "__proto__");
-  return fc.dictionary(names, inner(additionalProperties), { maxKeys: 4, noNullPrototype: true });
+  return fc.dictionary(text({}, 0), inner(additionalProperties), NEW_OBJECT);
 };
+
+const NEW_OBJECT = { maxKeys: 4, noNullPrototype: true } as const;
 
 /** Made once each: to find the characters of a class that is told by what is not in it takes a while. */
 const matching = new Map<string, fc.Arbitrary<string>>();
@@ -105,12 +107,36 @@ const text = (
       fc.string({ unit: "binary", maxLength: 12 }),
       fc.string({ unit: "grapheme", maxLength: 12 }),
       fc.constantFrom("a", "null", " ", "%", "a b", "a/b", "__proto__", '"', "\\", ...longest),
+      fc.constantFrom(".", "..", "...", ".a", "..a"),
     )
     .filter((made) => {
       const { length } = Array.from(made);
       return length >= min && length <= max && regExp.test(made);
     });
 };
+
+/** Any JSON that can be stored unchanged: what the document says of an open object in words. */
+const storable = fc.letrec<{
+  readonly object: Readonly<Record<string, unknown>>;
+  readonly value: unknown;
+}>((tie) => {
+  const string = text({ pattern: "^[^\\u0000\\ud800-\\udfff]*$" }, 0);
+  return {
+    object: fc.dictionary(
+      string.filter((name) => name !== "__proto__"),
+      tie("value"),
+      NEW_OBJECT,
+    ),
+    value: fc.oneof(
+      { maxDepth: DEPTH_MAX },
+      fc.constantFrom(null, true, false),
+      fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer()),
+      string,
+      fc.array(tie("value"), { maxLength: 4 }),
+      tie("object"),
+    ),
+  };
+});
 
 /** An instant of the last nine years, in one of the ways to write it. */
 const instant = (now: number): fc.Arbitrary<string> =>
@@ -149,6 +175,10 @@ const HOSTILE: ReadonlyArray<unknown> = [
   Number.MAX_SAFE_INTEGER + 1,
   "",
   " ",
+  ".",
+  "..",
+  "...",
+  "..a",
   "\u0000",
   "a\nb",
   "\u009f",

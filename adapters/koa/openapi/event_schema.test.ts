@@ -21,22 +21,27 @@ const RULES: ReadonlyArray<EventRules> = [
   rulesWith({ types: new Set(["order.placed", "x"]) }),
 ];
 
-/** Why a body is refused, as its text goes through the service's own parser and decoder. */
+/** Why a body is refused, as its text goes through the service's own parser and decoder: where, and what. */
 const refusal = (text: string, rules: EventRules): ReadonlyArray<string> => {
   const decoding = decodeBatch(Buffer.from(text), rules, NOW);
   const decoded = Effect.runSync(Effect.result(decoding));
   if (Result.isSuccess(decoded)) return [];
   const { failure } = decoded;
-  return "issues" in failure ? failure.issues.map(({ message }) => message) : [failure._tag];
+  return "issues" in failure
+    ? failure.issues.map(({ path, message }) => `${path} ${message}`)
+    : [failure._tag];
 };
 
 /** What the schema says in words only, as the decoder says it. */
 const IN_WORDS = [
-  /^is too old: must not be before /,
-  /^is in the future: must not be after /,
-  /^must not nest deeper than 32 levels$/,
-  /^must be at most 32768 bytes as JSON$/,
-  /^is the number .*, which would lose value/,
+  /^timestamp is too old: must not be before /,
+  /^timestamp is in the future: must not be after /,
+  /^ must be at most 32768 bytes as JSON$/,
+  // An open object allows anything at any level of it.
+  /^metadata[^]* must not nest deeper than 32 levels$/,
+  /^metadata[^]* is the number .*, which would lose value/,
+  /^metadata[^]* (?:has a key that )?must not contain (?:\\u0000|a lone surrogate)/,
+  /^metadata[^]* has a key that must not be "__proto__"$/,
 ];
 
 /** Whether a timestamp, good in its form, is of a day that there never was, or of before the year 100. */
@@ -48,7 +53,7 @@ const isNoDay = (timestamp: string): boolean => {
 
 /** Whether a body that fits the schema may be refused for this reason. */
 const isInWords = (reason: string, body: unknown): boolean =>
-  reason.startsWith("must be an ISO 8601 timestamp")
+  reason.startsWith("timestamp must be an ISO 8601 timestamp")
     ? (body as Body).events.some(({ timestamp }) => isNoDay(timestamp))
     : IN_WORDS.some((words) => words.test(reason));
 
