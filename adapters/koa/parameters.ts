@@ -53,16 +53,18 @@ const timestamp = z
   })
   .meta({ type: "string", format: "date-time" });
 
-const fromParameter = timestamp
-  .optional()
-  .meta({ description: "Events at or after this instant." });
-const toParameter = timestamp.optional().meta({ description: "Events before this instant." });
+/** What the OpenAPI document shows: the hours of its example events. */
+const FROM_EXAMPLE = "2026-11-22T07:00:00Z";
+const TO_EXAMPLE = "2026-11-22T09:00:00Z";
+
+const instantParameter = timestamp.optional();
 
 const typeParameter = z
   .string()
   .regex(EVENT_TYPE_PATTERN, `must match ${EVENT_TYPE_PATTERN.source}`)
-  .optional()
-  .meta({ description: "Only events of this type." });
+  .optional();
+
+const BESIDE_CURSOR = "Beside a `cursor` it may be left out, and must not be another than its own.";
 
 /** How many dead letters are listed unless asked, and at most. */
 const DEAD_LETTERS_DEFAULT = 100;
@@ -75,7 +77,10 @@ export const QUERY_PARAMETERS = {
       .transform((limit) => Math.min(limit, SAMPLE_MAX))
       .meta(INTEGER)
       .default(SAMPLE_DEFAULT)
-      .meta({ description: `How many accounts; over ${SAMPLE_MAX} means ${SAMPLE_MAX}.` }),
+      .meta({
+        description: `How many accounts; over ${SAMPLE_MAX} means ${SAMPLE_MAX}.`,
+        example: 10,
+      }),
   }),
 
   summary: z.strictObject({
@@ -85,16 +90,20 @@ export const QUERY_PARAMETERS = {
       .meta({
         description:
           "A range that ends now, to the millisecond: `last_24h` unless asked. Not together with `from` and `to`.",
+        example: "last_24h",
       }),
-    from: fromParameter.meta({
-      description: "Events at or after this instant. Together with `to`, instead of `window`.",
+    // Without an example: it could not be sent together with the one of window.
+    from: instantParameter.meta({
+      description: `Events at or after this instant, such as ${FROM_EXAMPLE}. Needs \`to\`; not together with \`window\`.`,
     }),
-    to: toParameter.meta({
-      description: `Events before this instant: after \`from\`, by at most ${RANGE_DAYS_MAX} days.`,
+    to: instantParameter.meta({
+      description:
+        `Events before this instant, at most ${RANGE_DAYS_MAX} days after \`from\`, such as ${TO_EXAMPLE}. ` +
+        "Needs `from`; not together with `window`.",
     }),
     top: positiveIntegerUpTo(TOP_USERS_MAX)
       .default(TOP_USERS_DEFAULT)
-      .meta({ description: "How many users are named." }),
+      .meta({ description: "How many users are named.", example: 10 }),
   }),
 
   timeseries: z.strictObject({
@@ -103,34 +112,51 @@ export const QUERY_PARAMETERS = {
       .default("hour")
       .meta({
         description: "How long a bucket is. Buckets begin on the full hour or at midnight, UTC.",
+        example: "hour",
       }),
-    from: fromParameter.meta({
+    from: instantParameter.meta({
       description:
-        "Events at or after this instant. Together with `to`; without both, the last 24 hours, or the last 30 days by day.",
+        "Events at or after this instant. Needs `to`; without both, the last 24 hours, or the last 30 days by day.",
+      example: FROM_EXAMPLE,
     }),
-    to: toParameter.meta({
-      description: `Events before this instant: after \`from\`, by at most ${POINTS_MAX} points.`,
+    to: instantParameter.meta({
+      description: `Events before this instant, at most ${POINTS_MAX} points after \`from\`, which it needs.`,
+      example: TO_EXAMPLE,
     }),
-    type: typeParameter,
+    type: typeParameter.meta({ description: "Only events of this type.", example: "login" }),
   }),
 
   events: z.strictObject({
     limit: positiveIntegerUpTo(PAGE_EVENTS_MAX)
       .default(PAGE_EVENTS_DEFAULT)
-      .meta({ description: "The most events of the page." }),
-    cursor: z.string().optional().meta({
-      description:
-        "The `next_cursor` of an earlier answer: the page behind that one. It holds the range and the type; beside it they may be left out.",
+      .meta({ description: "The most events of the page.", example: 100 }),
+    // Without an example: those of the range and the type are of another list.
+    cursor: z
+      .string()
+      .optional()
+      .meta({
+        description:
+          "The `next_cursor` of an earlier answer: the page behind that one. It holds the list's `from`, `to` and `type`: " +
+          "beside it they may be left out or repeated, but not changed.",
+      }),
+    from: instantParameter.meta({
+      description: `Events at or after this instant. ${BESIDE_CURSOR}`,
+      example: FROM_EXAMPLE,
     }),
-    from: fromParameter,
-    to: toParameter,
-    type: typeParameter,
+    to: instantParameter.meta({
+      description: `Events before this instant. ${BESIDE_CURSOR}`,
+      example: TO_EXAMPLE,
+    }),
+    type: typeParameter.meta({
+      description: `Only events of this type. ${BESIDE_CURSOR}`,
+      example: "login",
+    }),
   }),
 
   deadLetters: z.strictObject({
     limit: positiveIntegerUpTo(DEAD_LETTERS_MAX)
       .default(DEAD_LETTERS_DEFAULT)
-      .meta({ description: "The most that are listed." }),
+      .meta({ description: "The most that are listed.", example: 100 }),
   }),
 };
 

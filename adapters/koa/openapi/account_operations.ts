@@ -23,7 +23,7 @@ export const accountOperations = (
       "Counts by type, and the most active users, of a window that ends now or of any range. A summary is exact: it counts " +
       "what has `from ≤ timestamp < to`, to the millisecond, and shows a new event within a second of its 202. It may have " +
       "been kept for a moment, never for more than 60 s.\n\n" +
-      "An account that was never seen has an empty summary.",
+      "The range is either a `window`, or `from` and `to` together. An account that was never seen has an empty summary.",
     scopes: ["read"],
     pathParameters: accountId,
     query: QUERY_PARAMETERS.summary,
@@ -55,7 +55,8 @@ export const accountOperations = (
     tag: "Accounts",
     summary: "Count by hour or day",
     description:
-      "Counts by type for each hour or day, in UTC. The points add up to the summary of the same range.",
+      "Counts by type for each hour or day, in UTC. The points add up to the summary of the same range. `from` and `to` go " +
+      "together: give both or neither.",
     scopes: ["read"],
     pathParameters: accountId,
     query: QUERY_PARAMETERS.timeseries,
@@ -84,7 +85,8 @@ export const accountOperations = (
     summary: "List events",
     description:
       "The events themselves, as they were sent and the newest first, page by page. All pages together are the list at " +
-      "`as_of`: what is recorded after the first page is on none of them.",
+      "`as_of`: what is recorded after the first page is on none of them. For the next page send `cursor` and leave out " +
+      "`from`, `to` and `type`, which it holds.",
     scopes: ["read"],
     pathParameters: accountId,
     query: QUERY_PARAMETERS.events,
@@ -93,6 +95,17 @@ export const accountOperations = (
         description: "A page of the list.",
         headers: NO_STORE,
         content: { schema: schemaRef("EventPage"), example: examples.eventPage },
+        links: {
+          next: {
+            operationId: "listEvents",
+            description: "The next page, unless `next_cursor` is null: then this is the last one.",
+            parameters: {
+              id: "$request.path.id",
+              limit: "$request.query.limit",
+              cursor: "$response.body#/next_cursor",
+            },
+          },
+        },
       },
     },
     failures: [
@@ -117,6 +130,13 @@ export const accountOperations = (
       200: {
         description: "The accounts.",
         content: { schema: schemaRef("Accounts"), example: examples.accounts },
+        links: {
+          summary: {
+            operationId: "summariseAccount",
+            description: "The summary of the first of them.",
+            parameters: { id: "$response.body#/account_ids/0" },
+          },
+        },
       },
     },
     failures: [

@@ -20,12 +20,20 @@ export interface DocumentedParameter {
   readonly name: string;
   readonly in: "path" | "query" | "header";
   readonly required: boolean;
+  readonly description: string;
   readonly schema: JsonSchema;
+  readonly example?: string | number;
 }
 
 interface DocumentedResponse {
   readonly headers: Readonly<Record<string, DocumentedHeader & { readonly $ref?: string }>>;
   readonly content?: Readonly<Record<string, MediaType>>;
+  readonly links?: Readonly<Record<string, DocumentedLink>>;
+}
+
+interface DocumentedLink {
+  readonly operationId: string;
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 interface DocumentedHeader {

@@ -39,6 +39,13 @@ export const deadLetterOperations = (
           description: "The oldest dead letters.",
           headers: NO_STORE,
           content: { schema: schemaRef("DeadLetters"), example: examples.deadLetters },
+          links: {
+            oldest: {
+              operationId: "findDeadLetter",
+              description: "The first of them, with its events.",
+              parameters: { id: "$response.body#/dead_letters/0/id" },
+            },
+          },
         },
       },
       failures: [
@@ -62,6 +69,18 @@ export const deadLetterOperations = (
           description: "The dead letter.",
           headers: NO_STORE,
           content: { schema: schemaRef("DeadLetter"), example: examples.deadLetter },
+          links: {
+            redrive: {
+              operationId: "redriveDeadLetter",
+              description: "Puts it back into the queue.",
+              parameters: { id: "$response.body#/id" },
+            },
+            drop: {
+              operationId: "dropDeadLetter",
+              description: "Forgets it for good.",
+              parameters: { id: "$response.body#/id" },
+            },
+          },
         },
       },
       failures: [...failures, "TooManyReads", "ReadsFull"],

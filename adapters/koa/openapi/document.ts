@@ -161,9 +161,13 @@ const answersOf = (answers: Operation["answers"], headers: Headers) =>
     Object.entries(answers).map(([status, answer]) => [status, responseOf(answer, headers)]),
   );
 
-const responseOf = ({ description, headers, content }: OperationAnswer, shared: Headers) => ({
+const responseOf = (
+  { description, headers, content, links }: OperationAnswer,
+  shared: Headers,
+) => ({
   description,
   headers: { ...headers, ...shared },
+  ...(links === undefined ? {} : { links }),
   ...(content === undefined
     ? {}
     : {

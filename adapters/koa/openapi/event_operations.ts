@@ -40,6 +40,13 @@ export const eventOperations = (
         description: "The events are committed, and will be counted.",
         headers: LOCATION,
         content: { schema: schemaRef("Accepted"), example: examples.accepted },
+        links: {
+          job: {
+            operationId: "findJob",
+            description: "What becomes of the events.",
+            parameters: { id: "$response.body#/jobId" },
+          },
+        },
       },
     },
     failures: [

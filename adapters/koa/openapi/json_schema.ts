@@ -55,6 +55,8 @@ export interface QueryParameter {
   readonly required: boolean;
   readonly description: string;
   readonly schema: JsonSchema;
+  /** A value that can be sent together with the examples of the other parameters. */
+  readonly example?: unknown;
 }
 
 /** The parameters that a schema of query strings reads, each as what its text stands for. */
@@ -62,8 +64,15 @@ export const queryParametersOf = (query: z.ZodObject): ReadonlyArray<QueryParame
   // What is read, not the text that it is read from: `10` is an integer for whoever asks.
   const { properties = {} } = z.toJSONSchema(query, { io: "output", unrepresentable: "any" });
   return Object.entries(properties).map(([name, property]) => {
-    const { description = "", ...schema } = property as JsonSchema & { description?: string };
+    const {
+      description = "",
+      example,
+      ...schema
+    } = property as JsonSchema & {
+      readonly example?: unknown;
+    };
     const required = !query.shape[name]?.safeParse(undefined).success;
-    return { name, in: "query", required, description, schema };
+    const shown = example === undefined ? {} : { example };
+    return { name, in: "query", required, description, schema, ...shown };
   });
 };

@@ -43,12 +43,26 @@ interface RequestBody {
 export interface OperationAnswer {
   readonly description: string;
   readonly headers?: Headers;
+  /** What an answer leads to, by name. */
+  readonly links?: Readonly<Record<string, Link>>;
   /** JSON unless it says so; without it there is no body. */
   readonly content?: {
     readonly type?: string;
     readonly schema: JsonSchema;
     readonly example: unknown;
   };
+}
+
+/**
+ * An operation that can be asked next, with values out of the request or the answer.
+ *
+ * @see https://spec.openapis.org/oas/v3.1.1#runtime-expressions
+ */
+interface Link {
+  readonly operationId: string;
+  readonly description: string;
+  /** Runtime expressions by the names of the parameters that they are for. */
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** What operations are grouped by, in the order in which they are shown. */

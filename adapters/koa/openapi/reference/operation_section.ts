@@ -20,7 +20,7 @@ interface Parameter {
   readonly required: boolean;
   readonly description: string;
   readonly schema: JsonSchema;
-  readonly example?: string;
+  readonly example?: string | number;
 }
 
 interface Response {
@@ -167,8 +167,8 @@ const tryForm = (method: string, path: string, operation: ShownOperation): Html 
             ><input
               name="${name}"
               data-in="${where}"
-              value="${example}"
-              placeholder="${shownDefault(schema)}"
+              value="${required ? example : ""}"
+              placeholder="${shownDefault(schema) || example}"
               ${required ? REQUIRED : undefined}
           /></label>`,
       )}
