@@ -1,8 +1,12 @@
-import { parseArgs } from "node:util";
-
 import { installQueues, QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
+import {
+  EXIT_FAILED,
+  runCommandLine,
+  shown,
+  UsageError,
+} from "../adapters/terminal/command_line.ts";
 import { applicationRoleOf, grantApplicationRole } from "./application_role.ts";
-import { messageOf } from "./errors.ts";
+import { explainDatabaseError } from "./explain.ts";
 import { MIGRATIONS_DIRECTORY, versionLabel } from "./folder.ts";
 import { migrate } from "./migrate.ts";
 import { installQueueSchema } from "./queue_schema.ts";
@@ -24,10 +28,8 @@ const USAGE = `Usage: npm run migrate -- [up | status | grant ROLE [--administer
   --help             show this text
 
 The database is the one in MIGRATION_DATABASE_URL or else in DATABASE_URL or, when both are unset, the embedded one
-under DATA_DIR (default: .data).`;
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
+under DATA_DIR (default: .data).
+`;
 
 interface Options {
   readonly directory: string;
@@ -49,50 +51,26 @@ const commands: ReadonlyMap<string, (args: string[]) => Command | undefined> = n
   ],
 ]);
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(argv: string[]): Promise<number> {
-  const request = parse(argv);
-  if (typeof request === "string") {
-    console.error(`${request}\n\n${USAGE}`);
-    return EXIT_USAGE;
-  }
-  if (request.help) {
-    console.log(USAGE);
-    return 0;
-  }
-  try {
-    return await withMigrationDatabase((url) => request.command(url, request.options));
-  } catch (error) {
-    console.error(messageOf(error));
-    return EXIT_FAILED;
-  }
-}
-
-/** What was asked for, or why it makes no sense. */
-function parse(argv: string[]): { command: Command; options: Options; help: boolean } | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        directory: { type: "string", default: MIGRATIONS_DIRECTORY },
-        "administer-keys": { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-    const [name = "up", ...args] = positionals;
-    const command = commands.get(name)?.(args);
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: {
+    directory: { type: "string", default: MIGRATIONS_DIRECTORY },
+    "administer-keys": { type: "boolean", default: false },
+  },
+  run: ({ directory, "administer-keys": administersKeys }, [name = "up", ...args]) => {
+    const make = commands.get(name);
+    if (make === undefined) throw new UsageError(`There is no command ${shown(name)}`);
+    const command = make(args);
     if (command === undefined) {
-      return `Unknown command: ${positionals.join(" ")}`;
+      throw new UsageError(`${name} takes ${name === "grant" ? "one role" : "no arguments"}`);
     }
-    const { directory, help, "administer-keys": administersKeys } = values;
-    if (administersKeys && name !== "grant") return "--administer-keys goes with grant ROLE";
-    return { command, options: { directory, administersKeys }, help };
-  } catch (error) {
-    return messageOf(error);
-  }
-}
+    if (administersKeys && name !== "grant") {
+      throw new UsageError("--administer-keys goes with grant ROLE");
+    }
+    return withMigrationDatabase((url) => command(url, { directory, administersKeys }));
+  },
+  explain: explainDatabaseError,
+});
 
 async function up(url: string, { directory }: Options): Promise<number> {
   const serviceUrl = variable("DATABASE_URL");

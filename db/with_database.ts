@@ -3,7 +3,7 @@
  * is started for as long as it takes unless a service runs it already.
  */
 export async function withDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
-  const url = variable("DATABASE_URL");
+  const url = databaseUrl("DATABASE_URL");
   if (url !== undefined) return use(url);
   // Loaded only here: a server with a database of its own has no use for the embedded binaries.
   const { connectEmbeddedPostgres } =
@@ -21,8 +21,15 @@ export async function withDatabase<A>(use: (url: string) => Promise<A>): Promise
  * of a role that may.
  */
 export async function withMigrationDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
-  const url = variable("MIGRATION_DATABASE_URL");
+  const url = databaseUrl("MIGRATION_DATABASE_URL");
   return url === undefined ? withDatabase(use) : use(url);
+}
+
+/** @throws where the variable holds what is no connection string, which is not repeated: it may be a secret */
+function databaseUrl(name: string): string | undefined {
+  const url = variable(name);
+  if (url === undefined || (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url))) return url;
+  throw new Error(`${name} must be a URL such as postgres://user:password@host:5432/database`);
 }
 
 /** A variable's value; an empty one counts as unset. */

@@ -1,5 +1,14 @@
-import { parseArgs } from "node:util";
+import { access, constants, writeFile } from "node:fs/promises";
 
+import {
+  decimalNumber,
+  type OptionValues,
+  runCommandLine,
+  shown,
+  UsageError,
+  wholeNumber,
+} from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
 import { setup } from "../test/setup.ts";
 import { breakdownCases } from "./breakdown.ts";
 import type { Case, CaseOptions } from "./case.ts";
@@ -34,36 +43,47 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join("\n")}
   --runs N         how often each case is measured (default 5)
   --scale F        a share of the events, for a quick look (default 1); goals are for 1
   --json FILE      where the figures go as JSON (default bench.json)
+  --help           show this text
 `;
 
-const EXIT_USAGE = 2;
+const OPTIONS = {
+  runs: { type: "string", default: "5" },
+  scale: { type: "string", default: "1" },
+  json: { type: "string", default: "bench.json" },
+} as const;
 
-const main = async (): Promise<number> => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      runs: { type: "string", default: "5" },
-      scale: { type: "string", default: "1" },
-      json: { type: "string", default: "bench.json" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const options = { runs: Number(values.runs), scale: Number(values.scale), say };
+const RUNS_MAX = 1_000;
+const SCALE_MIN = 0.000_001;
+const SCALE_MAX = 100;
+
+const main = async (
+  values: OptionValues<typeof OPTIONS>,
+  positionals: ReadonlyArray<string>,
+): Promise<number> => {
+  const options = {
+    runs: wholeNumber("--runs", values.runs, { min: 1, max: RUNS_MAX }),
+    scale: decimalNumber("--scale", values.scale, { min: SCALE_MIN, max: SCALE_MAX }),
+    say,
+  };
   const unknown = positionals.find((asked) => !CASES.some(({ name }) => isAsked(name, [asked])));
-  if (unknown !== undefined || !(options.runs >= 1) || !(options.scale > 0)) {
-    process.stderr.write(
-      unknown === undefined ? "--runs and --scale are numbers above 0\n" : `No case ${unknown}\n`,
-    );
-    process.stderr.write(`\n${USAGE}`);
-    return EXIT_USAGE;
-  }
+  if (unknown !== undefined) throw new UsageError(`There is no case ${shown(unknown)}`);
+  await assertWritable(values.json);
   const chosen = CASES.filter(({ name }) => positionals.length === 0 || isAsked(name, positionals));
   await measure(chosen, options, values.json);
   return 0;
+};
+
+/** Before hours are spent on figures that then could not be kept. */
+const assertWritable = async (path: string): Promise<void> => {
+  try {
+    // An earlier run's figures stay until there are new ones.
+    await access(path, constants.W_OK).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+      await writeFile(path, "[]\n");
+    });
+  } catch (error) {
+    throw new UsageError(`--json names a file that cannot be written: ${messageOf(error)}`);
+  }
 };
 
 /** So that a case can ask what statements took. */
@@ -100,4 +120,9 @@ const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 
-process.exitCode = await main();
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: main,
+  explain: messageOf,
+});

@@ -27,10 +27,19 @@ test("--list names every scenario", () => {
 });
 
 test("what cannot be run is refused before anything is started", () => {
-  const { status, stderr, stdout } = chaos("no-such-promise");
-  assert.is(status, 2);
-  assert.match(stderr, /There is no scenario no-such-promise.*Usage: npm run chaos/s);
-  assert.is(stdout, "");
+  for (const [args, sentence] of [
+    [["no-such-promise"], "There is no scenario no-such-promise; --list names them."],
+    [["--nope"], "There is no option --nope."],
+    [["--minutes", "0"], "--minutes must be a number from 0.01 to 100000, not 0."],
+    [["--minutes", "soon"], "--minutes must be a number from 0.01 to 100000, not soon."],
+    [["--seed"], "--seed needs a value."],
+    [["--seed", "1.5"], /^--seed must be a whole number from 0 to \d+, not 1\.5\./],
+  ] as const) {
+    const { status, stderr, stdout } = chaos(...args);
+    assert.equal([status, stdout], [2, ""], args.join(" "));
+    assert.match(stderr, sentence);
+    assert.match(stderr, /\n\nUsage: npm run chaos -- [^\n]+\n--help says more\.\n$/);
+  }
 });
 
 test("the docs list every scenario in its order", () => {

@@ -1,5 +1,14 @@
-import { parseArgs } from "node:util";
-
+import {
+  decimalNumber,
+  EXIT_FAILED,
+  EXIT_INTERRUPTED,
+  type OptionValues,
+  runCommandLine,
+  shown,
+  UsageError,
+  wholeNumber,
+} from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
 import { describeMachine } from "../bench/report.ts";
 import { makeProgress } from "../terminal/progress.ts";
 import { makeCleanups } from "./cleanups.ts";
@@ -19,45 +28,39 @@ Without a SCENARIO all are played.
                    come on top
   --seed N         repeats the random choices of another run
   --list           names the scenarios
+  --help           show this text
 `;
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_INTERRUPTED = 130;
-
 const SEEDS = 1_000_000;
+
+const OPTIONS = {
+  minutes: { type: "string", default: "5" },
+  seed: { type: "string", default: String(Date.now() % SEEDS) },
+  list: { type: "boolean", default: false },
+} as const;
+
+const MINUTES_MIN = 0.01;
+const MINUTES_MAX = 100_000;
 
 /** More than two stages have, with a spare of each role. */
 const PROCESSES_MAX = 32;
 
-const main = async (): Promise<number> => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      minutes: { type: "string", default: "5" },
-      seed: { type: "string", default: String(Date.now() % SEEDS) },
-      list: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
+const main = async (
+  values: OptionValues<typeof OPTIONS>,
+  positionals: ReadonlyArray<string>,
+): Promise<number> => {
   if (values.list) {
     for (const { name, about } of SCENARIOS) process.stdout.write(`${name.padEnd(34)} ${about}\n`);
     return 0;
   }
-  const minutes = Number(values.minutes);
-  const seed = Number(values.seed);
+  const minutes = decimalNumber("--minutes", values.minutes, {
+    min: MINUTES_MIN,
+    max: MINUTES_MAX,
+  });
+  const seed = wholeNumber("--seed", values.seed, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const unknown = positionals.find((asked) => !SCENARIOS.some(({ name }) => name === asked));
-  if (unknown !== undefined || !(minutes > 0) || !Number.isSafeInteger(seed)) {
-    const problem =
-      unknown === undefined
-        ? "--minutes is a number above 0, --seed a whole number"
-        : `There is no scenario ${unknown}; --list names them`;
-    process.stderr.write(`${problem}\n\n${USAGE}`);
-    return EXIT_USAGE;
+  if (unknown !== undefined) {
+    throw new UsageError(`There is no scenario ${shown(unknown)}; --list names them`);
   }
   const scenarios = SCENARIOS.filter(
     ({ name }) => positionals.length === 0 || positionals.includes(name),
@@ -100,6 +103,11 @@ const chaos = async (
   }
 };
 
-const code = await main();
+const code = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: main,
+  explain: messageOf,
+});
 // A retry of something that is gone by now must not keep the process.
 process.exit(code);

@@ -6,11 +6,21 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
+import { noMore, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
 import { checkArchitecture } from "./architecture.ts";
 import { auditDependencies } from "./audit.ts";
 import { checkLockFile } from "./lock_file.ts";
 import { formatProblem } from "./problem.ts";
 import { readTree } from "./tree.ts";
+
+const USAGE = `Usage: npm run check
+
+Checks types, lint, format, unused code, the architecture and known vulnerabilities of dependencies, all at once,
+and exits 1 if any fails.
+
+  --help  show this text
+`;
 
 /** Runs a check; answers what is wrong, or "" if nothing is, or why it cannot be told. */
 type Check = () => Promise<string | { readonly skipped: string }>;
@@ -54,21 +64,33 @@ const skipped: string[] = [];
 const started = performance.now();
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-// All at once: together they take little longer than the slowest.
-await Promise.all(
-  Object.entries(CHECKS).map(async ([name, check]) => {
-    const outcome = await check();
-    const word = typeof outcome !== "string" ? "SKIP" : outcome === "" ? "ok  " : "FAIL";
-    console.log(`${word}  ${name}  ${seconds(started)}`);
-    if (typeof outcome !== "string") skipped.push(`${name} was NOT CHECKED: ${outcome.skipped}`);
-    else if (outcome !== "") {
-      console.log(`${outcome.trimEnd().replace(/^(?=.)/gm, "    ")}\n`);
-      process.exitCode = 1;
-    }
-  }),
-);
-console.log(
-  process.exitCode === 1 ? "\ncheck failed" : `\nall checks passed in ${seconds(started)}`,
-);
-// Last, so that nobody overlooks it.
-for (const each of skipped) console.log(each);
+const checkAll = async (): Promise<number> => {
+  let failed = false;
+  // All at once: together they take little longer than the slowest.
+  await Promise.all(
+    Object.entries(CHECKS).map(async ([name, check]) => {
+      const outcome = await check();
+      const word = typeof outcome !== "string" ? "SKIP" : outcome === "" ? "ok  " : "FAIL";
+      console.log(`${word}  ${name}  ${seconds(started)}`);
+      if (typeof outcome !== "string") skipped.push(`${name} was NOT CHECKED: ${outcome.skipped}`);
+      else if (outcome !== "") {
+        console.log(`${outcome.trimEnd().replace(/^(?=.)/gm, "    ")}\n`);
+        failed = true;
+      }
+    }),
+  );
+  console.log(failed ? "\ncheck failed" : `\nall checks passed in ${seconds(started)}`);
+  // Last, so that nobody overlooks it.
+  for (const each of skipped) console.log(each);
+  return failed ? 1 : 0;
+};
+
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: {},
+  run: (_, positionals) => {
+    noMore(positionals);
+    return checkAll();
+  },
+  explain: messageOf,
+});

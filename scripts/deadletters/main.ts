@@ -1,13 +1,17 @@
-import { parseArgs } from "node:util";
-
 import { startBoss } from "../../adapters/pg_boss/boss.ts";
 import { makeDeadLetters } from "../../adapters/pg_boss/dead_letters.ts";
 import { createPool, executorOf } from "../../adapters/postgres/pool.ts";
+import {
+  type OptionValues,
+  runCommandLine,
+  shown,
+  UsageError,
+  wholeNumber,
+} from "../../adapters/terminal/command_line.ts";
 import type { DeadLetters } from "../../core/queue/dead_letters.ts";
-import { QueueUnavailable } from "../../core/queue/queue.ts";
-import { messageOf } from "../../db/errors.ts";
+import { explainDatabaseError } from "../../db/explain.ts";
 import { withDatabase } from "../../db/with_database.ts";
-import { listDeadLetters, onEach, showDeadLetter } from "./commands.ts";
+import { dropAllIfConfirmed, listDeadLetters, onEach, showDeadLetter } from "./commands.ts";
 
 const USAGE = `Usage: npm run deadletters -- <command>
 
@@ -17,8 +21,9 @@ Accepted batches that could not be appended after every attempt. Each stays unti
   show ID                 one, with its events as JSON
   redrive ID... | --all   put back into the queue, under the same job id; events that are in the log
                           already are recognised
-  drop ID... | --all      forget for good, and their events with them
+  drop ID... | --all      forget for good, and their events with them; asks before it drops all
 
+  --yes                   drop all without asking; without a terminal that is needed
   --limit N               how many are listed (default 100)
   --json                  list as JSON
   --help                  show this text
@@ -26,41 +31,55 @@ Accepted batches that could not be appended after every attempt. Each stays unti
 The database is the one in DATABASE_URL or, when that is unset, the embedded one under DATA_DIR (default: .data).
 `;
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
+const OPTIONS = {
+  all: { type: "boolean", default: false },
+  yes: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  limit: { type: "string", default: "100" },
+} as const;
+
+const LIMIT_MAX = 9_999_999;
 
 /** A command on the dead letters; it answers with the exit code. */
 type Command = (letters: DeadLetters["Service"]) => Promise<number>;
 
-/** What was asked for, or why it makes no sense. */
-const parse = (argv: string[]): Command | string => {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      all: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      limit: { type: "string", default: "100" },
-    },
-  });
-  const [command = "list", ...ids] = positionals;
+/** @throws UsageError when what was asked for makes no sense */
+const commandOf = (
+  values: OptionValues<typeof OPTIONS>,
+  [command = "list", ...ids]: ReadonlyArray<string>,
+): Command => {
   const malformed = ids.find((id) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id));
-  if (malformed !== undefined) return `${malformed} is no job id: it must be a UUID`;
   switch (command) {
-    case "list":
-      if (!/^[1-9][0-9]{0,6}$/.test(values.limit)) return "--limit must be a number from 1";
-      return (letters) => listDeadLetters(letters, Number(values.limit), values.json);
+    case "list": {
+      if (ids.length > 0) throw new UsageError("list takes no IDs; see show");
+      const limit = wholeNumber("--limit", values.limit, { min: 1, max: LIMIT_MAX });
+      return (letters) => listDeadLetters(letters, limit, values.json);
+    }
     case "show": {
       const [id] = ids;
-      if (id === undefined || ids.length > 1) return "show needs one ID";
+      if (id === undefined || ids.length > 1) throw new UsageError("show needs one ID");
+      assertWellFormed(malformed);
       return (letters) => showDeadLetter(letters, id);
     }
     case "redrive":
     case "drop":
-      if (values.all === ids.length > 0) return `${command} needs IDs, or --all`;
+      if (values.all === ids.length > 0) throw new UsageError(`${command} needs IDs, or --all`);
+      assertWellFormed(malformed);
+      if (command === "drop" && values.all && !values.yes) {
+        if (!process.stdin.isTTY) {
+          throw new UsageError("drop --all needs --yes where there is no terminal to ask on");
+        }
+        return (letters) => dropAllIfConfirmed(letters);
+      }
       return (letters) => onEach(letters, command, values.all ? "all" : ids);
     default:
-      return `Unknown command: ${command}`;
+      throw new UsageError(`There is no command ${shown(command)}`);
+  }
+};
+
+const assertWellFormed = (malformed: string | undefined): void => {
+  if (malformed !== undefined) {
+    throw new UsageError(`${shown(malformed)} is no ID of a job: it must be a UUID`);
   }
 };
 
@@ -87,23 +106,9 @@ const run = (command: Command): Promise<number> =>
     }
   });
 
-const main = async (argv: string[]): Promise<number> => {
-  if (argv.includes("--help") || argv.includes("-h")) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  try {
-    const command = parse(argv);
-    if (typeof command !== "string") return await run(command);
-    process.stderr.write(`${command}\n\n${USAGE}`);
-    return EXIT_USAGE;
-  } catch (error) {
-    process.stderr.write(`${messageOf(error instanceof QueueUnavailable ? error.cause : error)}\n`);
-    return isUsageError(error) ? EXIT_USAGE : EXIT_FAILED;
-  }
-};
-
-const isUsageError = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: (values, positionals) => run(commandOf(values, positionals)),
+  explain: explainDatabaseError,
+});

@@ -1,4 +1,5 @@
-import { Agent, request } from "node:http";
+import * as http from "node:http";
+import * as https from "node:https";
 
 export interface Answer {
   readonly status: number;
@@ -12,15 +13,28 @@ export interface HttpClient {
   readonly close: () => void;
 }
 
-export const makeHttpClient = (baseUrl: string, connections: number): HttpClient => {
+/** @param key an API key, where the service wants one */
+export const makeHttpClient = (
+  baseUrl: URL,
+  connections: number,
+  key: string | undefined,
+): HttpClient => {
+  const { protocol, hostname, port } = baseUrl;
+  const { Agent, request } = protocol === "https:" ? https : http;
   const agent = new Agent({ keepAlive: true, maxSockets: connections, scheduling: "fifo" });
-  const { hostname: host, port } = new URL(baseUrl);
+  // An IPv6 address has brackets in a URL alone.
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const authorization = key === undefined ? {} : { Authorization: `Bearer ${key}` };
   const send = (method: string, path: string, body?: Buffer): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const headers =
         body === undefined
-          ? {}
-          : { "Content-Type": "application/json", "Content-Length": body.length };
+          ? authorization
+          : {
+              ...authorization,
+              "Content-Type": "application/json",
+              "Content-Length": body.length,
+            };
       const outgoing = request({ agent, host, port, method, path, headers }, (incoming) => {
         let text = "";
         incoming.setEncoding("utf8");

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { createTestDatabase } from "../test/database.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
 
 const test = suite<{ migrated: MigratedDatabase }>("npm run keys");
@@ -167,6 +168,25 @@ test("what makes no sense is refused, and says how it goes", async ({ migrated }
     assert.match(err, "Usage: npm run -s keys");
   }
   assert.is((await run(migrated.url, "--help")).code, 0);
+});
+
+test("a database that is away, not migrated or named wrongly is one sentence that says so", async ({
+  migrated,
+}) => {
+  assert.match(
+    (await run("postgres://nobody:secret@127.0.0.1:1/none", "list")).err,
+    /^The database cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:1\n$/,
+  );
+  assert.match(
+    (await run("localhost:secret", "list")).err,
+    /^DATABASE_URL must be a URL such as postgres:\/\/user:password@host:5432\/database\n$/,
+  );
+  const noUser = Object.assign(new URL(migrated.url), { username: "nobody-here" }).href;
+  assert.match((await run(noUser, "list")).err, /^The database cannot be reached: [^\n]+\n$/);
+  const empty = await createTestDatabase();
+  const { code, err } = await run(empty.url, "list");
+  await empty.drop();
+  assert.equal([code, err], [1, "The database is not migrated to this version: npm run migrate\n"]);
 });
 
 test.run();

@@ -1,11 +1,16 @@
-import { parseArgs } from "node:util";
-
 import { type ApiKeyAdmin, makeApiKeyAdmin } from "../../adapters/postgres/api_key_admin.ts";
 import { createPool, databaseOf } from "../../adapters/postgres/pool.ts";
+import {
+  type OptionValues,
+  runCommandLine,
+  shown,
+  UsageError,
+  wholeNumber,
+} from "../../adapters/terminal/command_line.ts";
 import { type Scope, SCOPES } from "../../core/access/principal.ts";
 import { accountIdProblem, identifierProblem } from "../../core/event/identifier.ts";
 import { printable } from "../../core/printable.ts";
-import { messageOf } from "../../db/errors.ts";
+import { explainDatabaseError } from "../../db/explain.ts";
 import { withMigrationDatabase } from "../../db/with_database.ts";
 import { createKey, listKeys, revokeKey, rotateKey, setQuota } from "./commands.ts";
 
@@ -30,22 +35,23 @@ under DATA_DIR (default: .data). A role that serves may only read keys, unless n
 --administer-keys lets it write them.
 `;
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-
-/** Why the arguments make no sense. */
-class UsageError extends Error {}
+const OPTIONS = {
+  scope: { type: "string", multiple: true, default: [] as string[] },
+  account: { type: "string" },
+  "account-prefix": { type: "string" },
+  name: { type: "string", default: "" },
+  "requests-per-minute": { type: "string" },
+  "events-per-minute": { type: "string" },
+  "grace-minutes": { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
 
 type Command = (keys: ApiKeyAdmin) => Promise<number>;
 
 const NUMBER_MAX = 1_000_000_000;
 
-const positive = (name: string, text: string | undefined): number | null => {
-  if (text === undefined) return null;
-  const value = Number(text);
-  if (/^[1-9][0-9]*$/.test(text) && value <= NUMBER_MAX) return value;
-  throw new UsageError(`${name} must be a whole number from 1 to ${NUMBER_MAX}`);
-};
+const positive = (name: string, text: string | undefined): number | null =>
+  text === undefined ? null : wholeNumber(name, text, { min: 1, max: NUMBER_MAX });
 
 /** An account id, or what some begin with: what could be no account's would give a right to nothing. */
 const identifier = (
@@ -74,34 +80,28 @@ const scopesIn = (given: ReadonlyArray<string>): ReadonlyArray<Scope> => {
     throw new UsageError(`create needs --scope: one or more of ${SCOPES.join(", ")}`);
   return [...new Set(names)].map((name) => {
     const scope = SCOPES.find((each) => each === name);
-    if (scope === undefined) throw new UsageError(`${name} is no scope; ${SCOPES.join(", ")} are`);
+    if (scope === undefined)
+      throw new UsageError(`${shown(name)} is no scope; ${SCOPES.join(", ")} are`);
     return scope;
   });
 };
 
-const parse = (argv: string[]): Command => {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      scope: { type: "string", multiple: true, default: [] },
-      account: { type: "string" },
-      "account-prefix": { type: "string" },
-      name: { type: "string", default: "" },
-      "requests-per-minute": { type: "string" },
-      "events-per-minute": { type: "string" },
-      "grace-minutes": { type: "string" },
-      json: { type: "boolean", default: false },
-    },
-  });
+/** @throws UsageError when what was asked for makes no sense */
+const commandOf = (
+  values: OptionValues<typeof OPTIONS>,
+  positionals: ReadonlyArray<string>,
+): Command => {
   const [command, first, second, ...rest] = positionals;
   const take = (count: number): void => {
     const given = [first, second, ...rest].filter((each) => each !== undefined).length;
-    if (given !== count) throw new UsageError(`${command} takes ${count} arguments, not ${given}`);
+    if (given !== count) {
+      const many = ["no arguments", "one argument", "two arguments"][count];
+      throw new UsageError(`${command} takes ${many}, not ${given}`);
+    }
   };
   switch (command) {
     case undefined:
-      throw new UsageError("Which command?");
+      throw new UsageError("There is no command given: create, list, rotate, revoke or quota");
     case "create": {
       take(0);
       if (values.account !== undefined && values["account-prefix"] !== undefined) {
@@ -125,8 +125,10 @@ const parse = (argv: string[]): Command => {
       return (keys) => revokeKey(keys, first ?? "");
     case "rotate": {
       take(1);
-      const given = values["grace-minutes"];
-      const grace = given === "0" ? 0 : (positive("--grace-minutes", given) ?? 0);
+      const grace = wholeNumber("--grace-minutes", values["grace-minutes"] ?? "0", {
+        min: 0,
+        max: NUMBER_MAX,
+      });
       return (keys) => rotateKey(keys, first ?? "", grace);
     }
     case "quota": {
@@ -136,7 +138,7 @@ const parse = (argv: string[]): Command => {
       return (keys) => setQuota(keys, accountId, quota);
     }
     default:
-      throw new UsageError(`Unknown command: ${command}`);
+      throw new UsageError(`There is no command ${shown(command)}`);
   }
 };
 
@@ -157,21 +159,6 @@ const run = (command: Command): Promise<number> =>
     }
   });
 
-const main = async (argv: string[]): Promise<number> => {
-  if (argv.includes("--help") || argv.includes("-h")) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  try {
-    return await run(parse(argv));
-  } catch (error) {
-    const misused = error instanceof UsageError || isParseError(error);
-    const hint = isForbidden(error) ? `. ${FORBIDDEN_HINT}` : "";
-    process.stderr.write(`${messageOf(error)}${hint}\n${misused ? `\n${USAGE}` : ""}`);
-    return misused ? EXIT_USAGE : EXIT_FAILED;
-  }
-};
-
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 const isForbidden = (error: unknown): boolean =>
@@ -181,7 +168,12 @@ const FORBIDDEN_HINT =
   "Set MIGRATION_DATABASE_URL to the role that migrates, or let this role write keys with " +
   "npm run migrate -- grant ROLE --administer-keys.";
 
-const isParseError = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: (values, positionals) => run(commandOf(values, positionals)),
+  explain: (error) =>
+    isForbidden(error)
+      ? `${explainDatabaseError(error)}. ${FORBIDDEN_HINT}`
+      : explainDatabaseError(error),
+});

@@ -1,3 +1,4 @@
+import { EXIT_FAILED, EXIT_USAGE } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
 import { findK6, installK6, K6_MISSING, runK6 } from "./k6.ts";
 import { readScenarios } from "./scenarios.ts";
@@ -26,9 +27,6 @@ ${scenarios.map(({ name, about }) => `  ${name.padEnd(9)} ${about}`).join("\n")}
 
 docs/load-test.md says more.
 `;
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 
 const main = async ([command, ...rest]: string[]): Promise<number> => {
   if (command === "--help" || command === "-h") {

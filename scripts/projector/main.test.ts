@@ -14,6 +14,7 @@ import { anEvent } from "../../core/event/event.fixture.ts";
 import { Projection } from "../../core/projection/projection.ts";
 import { catchUp } from "../../core/projection/projector.ts";
 import { READ_MODEL_VERSIONS } from "../../core/projection/read_models.ts";
+import { createTestDatabase } from "../test/database.ts";
 import {
   createMigratedDatabase,
   type MigratedDatabase,
@@ -55,7 +56,13 @@ const running = new Set<ChildProcess>();
 
 /** The command as a process of its own. */
 const start = (url: string, ...args: ReadonlyArray<string>) => {
-  const env = { ...process.env, DATABASE_URL: url, SHARDS: String(TEST_SHARDS) };
+  // As operators set it who migrate by themselves: then the service waits until somebody has.
+  const env = {
+    ...process.env,
+    DATABASE_URL: url,
+    SHARDS: String(TEST_SHARDS),
+    MIGRATE_ON_START: "false",
+  };
   const child = spawn(process.execPath, [MAIN, ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
@@ -230,6 +237,19 @@ test("a database that is not migrated is told, with what to do", async ({ migrat
   const { code, err } = await run(migrated.url);
   assert.is(code, 1);
   assert.match(err, "npm run migrate");
+});
+
+test("before migrate every command says what to do and ends, also the one that would wait", async () => {
+  const empty = await createTestDatabase();
+  for (const args of [[], ["status"], ["follow"]]) {
+    const { code, err } = await start(empty.url, ...args).ended;
+    assert.equal(
+      [code, err],
+      [1, "The database is not migrated to this version: npm run migrate\n"],
+      args.join(),
+    );
+  }
+  await empty.drop();
 });
 
 test("what makes no sense is refused, and says how it goes", async ({ migrated }) => {

@@ -1,15 +1,22 @@
-import { parseArgs } from "node:util";
-
 import { Effect } from "effect";
 import type pg from "pg";
 
 import { openBuilderPool } from "../../adapters/postgres/builder_pool.ts";
 import { makeGenerations } from "../../adapters/postgres/generations.ts";
+import {
+  EXIT_INTERRUPTED,
+  noMore,
+  type OptionValues,
+  runCommandLine,
+  shown,
+  UsageError,
+  wholeNumber,
+} from "../../adapters/terminal/command_line.ts";
 import { Generations } from "../../core/projection/generations.ts";
+import { explainDatabaseError } from "../../db/explain.ts";
 import { withMigrationDatabase } from "../../db/with_database.ts";
 import { makeProgress } from "../terminal/progress.ts";
 import { runDrop } from "./drop.ts";
-import { explain } from "./explain.ts";
 import { follow } from "./follow.ts";
 import { runRebuild } from "./rebuild.ts";
 import { statusText } from "./status.ts";
@@ -33,14 +40,14 @@ The database is the one in MIGRATION_DATABASE_URL or DATABASE_URL or, when neith
 DATA_DIR (default: .data).
 `;
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_INTERRUPTED = 130;
+const OPTIONS = {
+  "accept-differences": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  "shards-at-once": { type: "string", default: "2" },
+} as const;
 
 const SHARDS_AT_ONCE_MAX = 64;
-
-/** Why the arguments make no sense. */
-class UsageError extends Error {}
+const GENERATION_MAX = 2 ** 31 - 1;
 
 interface Context {
   readonly pool: pg.Pool;
@@ -58,31 +65,20 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const wholeNumber = (name: string, text: string, max: number): number => {
-  if (/^[1-9][0-9]*$/.test(text) && Number(text) <= max) return Number(text);
-  throw new UsageError(`${name} must be a whole number from 1 to ${max}`);
-};
-
-const parse = (argv: string[]) => {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      "accept-differences": { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      "shards-at-once": { type: "string", default: "2" },
-    },
-  });
+/** @throws UsageError when what was asked for makes no sense */
+const read = (values: OptionValues<typeof OPTIONS>, positionals: ReadonlyArray<string>) => {
   const [name = "rebuild", ...rest] = positionals;
   if (values.json && name !== "status") throw new UsageError("--json is for status");
   if (values["accept-differences"] && name !== "rebuild") {
     throw new UsageError("--accept-differences is for rebuild");
   }
-  if (rest.length > 0 && name !== "drop") throw new UsageError(`${name} takes no arguments`);
-  return {
-    shardsAtOnce: wholeNumber("--shards-at-once", values["shards-at-once"], SHARDS_AT_ONCE_MAX),
-    command: commandOf(name, rest, values.json, values["accept-differences"]),
-  };
+  const command = commandOf(name, rest, values.json, values["accept-differences"]);
+  if (name !== "drop") noMore(rest);
+  const shardsAtOnce = wholeNumber("--shards-at-once", values["shards-at-once"], {
+    min: 1,
+    max: SHARDS_AT_ONCE_MAX,
+  });
+  return { shardsAtOnce, command };
 };
 
 const commandOf = (
@@ -115,13 +111,15 @@ const commandOf = (
         return runVerify({ pool, lags, shardsAtOnce, progress, signal, say });
       };
     case "drop": {
-      const numbers = rest.map((text) => wholeNumber("a generation", text, 2 ** 31 - 1));
+      const numbers = rest.map((text) =>
+        wholeNumber("the number of a generation", text, { min: 1, max: GENERATION_MAX }),
+      );
       return ({ generations }) => runDrop(generations, numbers, say);
     }
     case "follow":
       return "follow";
     default:
-      throw new UsageError(`Unknown command: ${name}`);
+      throw new UsageError(`There is no command ${shown(name)}`);
   }
 };
 
@@ -154,22 +152,13 @@ const run = (command: Command, shardsAtOnce: number): Promise<number> =>
     }
   });
 
-const main = async (argv: string[]): Promise<number> => {
-  if (argv.includes("--help") || argv.includes("-h")) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  try {
-    const { command, shardsAtOnce } = parse(argv);
-    return await (command === "follow" ? follow() : run(command, shardsAtOnce));
-  } catch (error) {
-    const misused = error instanceof UsageError || isParseError(error);
-    progress.print(`${explain(error)}${misused ? `\n\n${USAGE.trimEnd()}` : ""}`);
-    return misused ? EXIT_USAGE : EXIT_FAILED;
-  }
-};
-
-const isParseError = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: (values, positionals) => {
+    const { command, shardsAtOnce } = read(values, positionals);
+    return command === "follow" ? follow() : run(command, shardsAtOnce);
+  },
+  explain: explainDatabaseError,
+  printError: progress.print,
+});

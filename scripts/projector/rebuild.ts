@@ -3,9 +3,9 @@ import { Effect } from "effect";
 import type { Difference } from "../../core/projection/generations.ts";
 import { type Rebuilt, rebuild, type RebuildProgress } from "../../core/projection/rebuild.ts";
 import { messageOf } from "../../db/errors.ts";
+import { explainDatabaseError, isNotMigrated } from "../../db/explain.ts";
 import type { Progress } from "../terminal/progress.ts";
 import { count, duration, progressLine } from "../terminal/progress_line.ts";
-import { explain } from "./explain.ts";
 
 export interface RebuildCommand {
   readonly acceptDifferences: boolean;
@@ -68,7 +68,9 @@ export const failureText = (error: RebuildError): string => {
         "To have the log's word: npm run projector -- --accept-differences"
       );
     case "ProjectionUnavailable":
-      return `${explain(error)}\nNothing is lost: ${AGAIN}`;
+      return isNotMigrated(error.cause)
+        ? explainDatabaseError(error)
+        : `${explainDatabaseError(error)}\nNothing is lost: ${AGAIN}`;
   }
 };
 

@@ -1,32 +1,16 @@
-import { messageOf } from "../../db/errors.ts";
+import { EXIT_INTERRUPTED, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { explainDatabaseError } from "../../db/explain.ts";
 import { withDatabase } from "../../db/with_database.ts";
 import { WHALE } from "../ingest/activity.ts";
 import { makeProgress } from "../terminal/progress.ts";
 import { count, duration, progressLine } from "../terminal/progress_line.ts";
-import { describeOptions, parseOptions, type SeedOptions, USAGE, UsageError } from "./options.ts";
+import { describeOptions, OPTIONS, readOptions, type SeedOptions, USAGE } from "./options.ts";
 import { shardsOf } from "./prepare_database.ts";
 import { runSeed, type SeedState } from "./run_seed.ts";
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_INTERRUPTED = 130;
 
 /** How often a line is printed where it cannot change in place. */
 const PLAIN_EVERY_MS = 5_000;
 const SHOW_EVERY_MS = 100;
-
-const main = async (argv: string[]): Promise<number> => {
-  try {
-    const options = parseOptions(argv);
-    if (options !== undefined) return await seed(options);
-    process.stdout.write(USAGE);
-    return 0;
-  } catch (error) {
-    const misused = error instanceof UsageError;
-    process.stderr.write(`${messageOf(error)}\n${misused ? `\n${USAGE}` : ""}`);
-    return misused ? EXIT_USAGE : EXIT_FAILED;
-  }
-};
 
 const seed = async (options: SeedOptions): Promise<number> => {
   const shards = shardsOf(process.env["SHARDS"]);
@@ -127,4 +111,9 @@ Accounts that have most of it: ${ids.join(", ")}
 
 const ACCOUNTS_SHOWN = 4;
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: (values, positionals) => seed(readOptions(values, positionals)),
+  explain: explainDatabaseError,
+});

@@ -1,12 +1,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
-import { describeOptions, nameOf, parseOptions, UsageError } from "./options.ts";
+import { readArguments, UsageError } from "../../adapters/terminal/command_line.ts";
+import { describeOptions, nameOf, OPTIONS, readOptions } from "./options.ts";
 
 const parsed = (...argv: string[]) => {
-  const options = parseOptions(argv);
-  if (options === undefined) throw new Error("it asked for help");
-  return options;
+  const { values, positionals } = readArguments(argv, OPTIONS);
+  return readOptions(values, positionals);
 };
 
 test("without arguments it is a million events", () => {
@@ -39,7 +39,7 @@ test("what cannot be is refused", () => {
     ["--nonsense"],
   ]) {
     assert.throws(
-      () => parseOptions(argv),
+      () => parsed(...argv),
       (error: unknown) => error instanceof UsageError,
       argv.join(" "),
     );

@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-
+import { noMore, type OptionValues, wholeNumber } from "../../adapters/terminal/command_line.ts";
 import { hash53 } from "../../core/event/hash.ts";
 import { whaleUsers } from "../ingest/activity.ts";
 
@@ -34,8 +33,13 @@ The database is the one in DATABASE_URL or, when that is unset, the embedded one
 A new one gets its schema, with as many shards as SHARDS says (default 8). Events cannot be taken out of a log again.
 `;
 
-/** Why the arguments make no sense. */
-export class UsageError extends Error {}
+export const OPTIONS = {
+  accounts: { type: "string", default: "1000" },
+  users: { type: "string", default: "200" },
+  days: { type: "string", default: "7" },
+  whale: { type: "string", default: "0" },
+  seed: { type: "string", default: "1" },
+} as const;
 
 const EVENTS_MAX = 100_000_000;
 const ACCOUNTS_MAX = 10_000_000;
@@ -43,51 +47,29 @@ const ACCOUNTS_MAX = 10_000_000;
 const DAYS_MAX = 3_650;
 const SEED_MAX = 2 ** 32 - 1;
 
-const whole = (name: string, text: string, min: number, max: number): number => {
-  const value = Number(text.replaceAll("_", ""));
-  if (/^[0-9][0-9_]{0,15}$/.test(text) && value >= min && value <= max) return value;
-  throw new UsageError(`${name} must be a whole number from ${min} to ${max}, not ${text}`);
-};
-
 /**
- * Reads the arguments; undefined when they ask for help.
+ * What was asked for.
  *
- * @throws UsageError when they make no sense
+ * @throws UsageError when it makes no sense
  */
-export const parseOptions = (argv: string[]): SeedOptions | undefined => {
-  const { values, positionals } = parse(argv);
-  if (values.help) return undefined;
-  const [events = "1000000", surplus] = positionals;
-  if (surplus !== undefined) throw new UsageError(`There is one argument, not also ${surplus}`);
-  const whale = whole("--whale", values.whale, 0, EVENTS_MAX);
+export const readOptions = (
+  values: OptionValues<typeof OPTIONS>,
+  [events = "1000000", ...surplus]: ReadonlyArray<string>,
+): SeedOptions => {
+  noMore(surplus);
+  const whale = wholeNumber("--whale", values.whale, { min: 0, max: EVENTS_MAX });
   return {
     // A whale may be alone.
-    events: whole("the number of events", events, whale === 0 ? 1 : 0, EVENTS_MAX),
-    accounts: whole("--accounts", values.accounts, 1, ACCOUNTS_MAX),
-    users: whole("--users", values.users, 1, ACCOUNTS_MAX),
-    days: whole("--days", values.days, 1, DAYS_MAX),
+    events: wholeNumber("the number of events", events, {
+      min: whale === 0 ? 1 : 0,
+      max: EVENTS_MAX,
+    }),
+    accounts: wholeNumber("--accounts", values.accounts, { min: 1, max: ACCOUNTS_MAX }),
+    users: wholeNumber("--users", values.users, { min: 1, max: ACCOUNTS_MAX }),
+    days: wholeNumber("--days", values.days, { min: 1, max: DAYS_MAX }),
     whale,
-    seed: whole("--seed", values.seed, 0, SEED_MAX),
+    seed: wholeNumber("--seed", values.seed, { min: 0, max: SEED_MAX }),
   };
-};
-
-const parse = (argv: string[]) => {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        accounts: { type: "string", default: "1000" },
-        users: { type: "string", default: "200" },
-        days: { type: "string", default: "7" },
-        whale: { type: "string", default: "0" },
-        seed: { type: "string", default: "1" },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 };
 
 /** What the ids of a run's events begin with. Other options give other events, and so other ids. */
@@ -99,10 +81,10 @@ const NAME_DIGITS = 6;
 /** What is asked for, in words. */
 export const describeOptions = ({ events, accounts, users, days, whale }: SeedOptions): string => {
   const whaleText =
-    whale === 0 ? "" : `${shown(whale)} of a whale with ${shown(whaleUsers(whale))} users`;
-  const others = `${shown(events)} events of ${shown(accounts)} accounts with ${shown(users)} users each`;
+    whale === 0 ? "" : `${counted(whale)} of a whale with ${counted(whaleUsers(whale))} users`;
+  const others = `${counted(events)} events of ${counted(accounts)} accounts with ${counted(users)} users each`;
   const parts = [...(events === 0 ? [] : [others]), ...(whaleText === "" ? [] : [whaleText])];
   return `${parts.join(" and ")}, within ${days} days`;
 };
 
-const shown = (value: number): string => value.toLocaleString("en-US");
+const counted = (value: number): string => value.toLocaleString("en-US");

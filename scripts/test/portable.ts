@@ -7,7 +7,17 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
+import { noMore, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
 import { findTests, selectTests } from "./find_tests.ts";
+
+const USAGE = `Usage: npm run test:portable
+
+Runs the tests of core/ on Node, Deno and Bun, which npx fetches, and exits 1 when a test fails anywhere or a runtime
+runs fewer tests than Node.
+
+  --help  show this text
+`;
 
 const DENO = "deno@2.9.6";
 const BUN = "bun@1.4.5";
@@ -67,15 +77,29 @@ async function runOn([command = "", ...args]: string[], files: string[]): Promis
   return { passed: Number(count[1]), failed: Number(count[2]), output };
 }
 
-const { selected } = selectTests(findTests(process.cwd()), ["core"]);
-let expected: number | undefined;
-for (const [name, command] of Object.entries(RUNTIMES)) {
-  const { passed, failed, output } = await runOn(command, selected);
-  expected ??= passed;
-  console.log(`${name}: ${passed} passed, ${failed} failed`);
-  if (failed > 0 || passed !== expected || passed === 0) {
-    process.exitCode = 1;
-    if (passed !== expected) console.log(`${name} must pass ${expected} tests, as node does`);
-    console.log(output);
+const runEverywhere = async (): Promise<number> => {
+  const { selected } = selectTests(findTests(process.cwd()), ["core"]);
+  let expected: number | undefined;
+  let code = 0;
+  for (const [name, command] of Object.entries(RUNTIMES)) {
+    const { passed, failed, output } = await runOn(command, selected);
+    expected ??= passed;
+    console.log(`${name}: ${passed} passed, ${failed} failed`);
+    if (failed > 0 || passed !== expected || passed === 0) {
+      code = 1;
+      if (passed !== expected) console.log(`${name} must pass ${expected} tests, as node does`);
+      console.log(output);
+    }
   }
-}
+  return code;
+};
+
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: {},
+  run: (_, positionals) => {
+    noMore(positionals);
+    return runEverywhere();
+  },
+  explain: messageOf,
+});

@@ -1,0 +1,35 @@
+import { DatabaseError } from "pg";
+
+import { remedyOf } from "../adapters/postgres/errors.ts";
+import { DatabaseUnreachable, messageOf } from "./errors.ts";
+
+/** Said where the schema is older than this build, or not there at all. */
+export const NOT_MIGRATED = "The database is not migrated to this version: npm run migrate";
+
+/** Says in one sentence what went wrong on a database, and what to do where that is known. */
+export const explainDatabaseError = (error: unknown): string => {
+  const cause = rootOf(error);
+  if (isNotMigrated(cause)) return NOT_MIGRATED;
+  return isUnreachable(cause) ? new DatabaseUnreachable(cause).message : messageOf(cause);
+};
+
+/** What a station found, whose own errors have names and no messages; else the error itself. */
+const rootOf = (error: unknown): unknown =>
+  error instanceof Error && "_tag" in error && error.cause !== undefined ? error.cause : error;
+
+/** An unknown table, schema or function, or pg-boss without its schema. */
+export const isNotMigrated = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false;
+  return "code" in error
+    ? ["42P01", "3F000", "42883"].includes(String(error.code))
+    : error.message === "pg-boss is not installed";
+};
+
+/** No connection: refused, of an unknown host or database, or with a wrong password. */
+const isUnreachable = (error: unknown): boolean => {
+  if (!(error instanceof Error) || error instanceof DatabaseUnreachable) return false;
+  if (error instanceof AggregateError) return error.errors.some(isUnreachable);
+  return error instanceof DatabaseError
+    ? /^(?:08|28|3D|57P0)/.test(error.code ?? "")
+    : remedyOf(error) !== "mend";
+};
