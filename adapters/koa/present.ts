@@ -80,7 +80,7 @@ export const jobBody = (job: JobStatus): Body<"Job"> => ({
 export const deadLettersBody = (
   letters: ReadonlyArray<DeadLetter>,
   more: boolean,
-): Body<"DeadLetters"> => ({ dead_letters: letters.map(letterFields), more });
+): Body<"DeadLetterPage"> => ({ dead_letters: letters.map(letterFields), more });
 
 /** A dead letter with its events as the API shows it. */
 export const deadLetterBody = ({ letter, jobs }: DeadLetterContent): Body<"DeadLetter"> => ({

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 export type Tree = ReadonlyMap<string, string>;
 
 const IGNORED = new Set(["node_modules", "coverage", "package-lock.json"]);
+/** A program of its own, with its own packages and its own compiler options. */
+const IGNORED_PATHS = new Set(["scripts/clients/typescript"]);
 /** Dot files are local or belong to tools, except these. */
 const DOT_FILES = new Set([".ci", ".github", ".env.example"]);
 const TEXT = /(\.(ts|js|sql|json|jsonc|md|yml|yaml|sh|example)|\/run|Dockerfile|LICENSE)$/;
@@ -15,6 +17,7 @@ export function readTree(root: string): Tree {
       const { name } = entry;
       if (IGNORED.has(name) || (name.startsWith(".") && !DOT_FILES.has(name))) continue;
       const path = folder + name;
+      if (IGNORED_PATHS.has(path)) continue;
       if (entry.isDirectory()) walk(`${path}/`);
       else if (entry.isFile() && TEXT.test(path))
         tree.set(path, readFileSync(`${root}/${path}`, "utf8"));

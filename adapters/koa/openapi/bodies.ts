@@ -117,8 +117,10 @@ const deadLetterFields = {
   died_at: instant,
 };
 
-const deadLetters = z.object({
-  dead_letters: z.array(z.object(deadLetterFields)),
+const listedDeadLetter = z.object(deadLetterFields);
+
+const deadLetterPage = z.object({
+  dead_letters: z.array(listedDeadLetter),
   more: z.boolean().meta({ description: "Whether there are more than these." }),
 });
 
@@ -184,7 +186,9 @@ export const BODIES = {
   Timeseries: timeseries,
   EventPage: eventPage,
   RecordedEvent: recordedEvent,
-  DeadLetters: deadLetters,
+  // Not DeadLetters: a model must not be named as its field is, or generated Python assigns one to the other.
+  DeadLetterPage: deadLetterPage,
+  ListedDeadLetter: listedDeadLetter,
   DeadLetter: deadLetter,
   DeadEvent: deadEvent,
   Redriven: redriven,

@@ -38,7 +38,7 @@ export const deadLetterOperations = (
         200: {
           description: "The oldest dead letters.",
           headers: NO_STORE,
-          content: { schema: schemaRef("DeadLetters"), example: examples.deadLetters },
+          content: { schema: schemaRef("DeadLetterPage"), example: examples.deadLetters },
           links: {
             oldest: {
               operationId: "findDeadLetter",

@@ -78,6 +78,14 @@ test("no schema refers to itself, which generators of clients cannot write down"
   for (const name of Object.keys(schemas)) walk(name, []);
 });
 
+test("no schema has a field of its own name, which generated Python would take for the whole", () => {
+  const snake = (name: string): string =>
+    name.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+  for (const [name, { properties = {} }] of Object.entries(document.components.schemas)) {
+    assert.not.ok(snake(name) in properties, name);
+  }
+});
+
 test("all examples of an operation can be sent together", async ({ api }) => {
   for (const operation of operations) {
     const examples = examplesOf(operation);

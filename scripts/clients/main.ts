@@ -1,0 +1,182 @@
+/**
+ * `npm run clients`: makes clients from the OpenAPI document of a running service with the generators that
+ * people use, compiles them as strictly as their users may, and posts an event with each.
+ *
+ * The generators are pinned, with everything that they need and its hashes, in the folders beside this file.
+ * They are no dependencies of this project: openapi-typescript needs an older TypeScript than the project's,
+ * and the other one is Python.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+import { EXIT_FAILED, noMore, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
+import { startChild } from "../bench/child.ts";
+
+const USAGE = `Usage: npm run clients
+
+Starts a service on a database of its own, generates clients of it in Python (openapi-python-client) and TypeScript
+(openapi-typescript), type-checks them, and posts an event with each. Exits 1 when a generator warns, a client does
+not compile or its event is not counted. Needs python3 with venv, npm and their registries.
+
+  --help  show this text
+`;
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+/** What a client is given to work with. */
+interface Service {
+  readonly url: string;
+  readonly key: string;
+  /** A file with the OpenAPI document. */
+  readonly document: string;
+}
+
+/** Generates, compiles and runs the client of one language in a folder of its own. */
+type Client = (folder: string, service: Service) => Promise<void>;
+
+const python: Client = async (folder, service) => {
+  await cp(join(HERE, "python"), folder, { recursive: true });
+  const bin = join(folder, "venv", "bin");
+  await run("python3", ["-m", "venv", "venv"], { cwd: folder }).catch((error: unknown) => {
+    throw new Error(`Python with venv is needed (on Debian: python3-venv). ${messageOf(error)}`);
+  });
+  // The generator formats with ruff, which is in the same folder.
+  const env = { PATH: `${bin}:${process.env["PATH"]}` };
+  const requirements = ["--require-hashes", "-r", "requirements.txt"];
+  await run("pip", ["install", "--quiet", "--disable-pip-version-check", ...requirements], {
+    cwd: folder,
+    env,
+  });
+  const output = ["--output-path", "tidemark_client", "--meta", "none"];
+  await run(
+    "openapi-python-client",
+    ["generate", "--path", service.document, ...output, "--fail-on-warning"],
+    { cwd: folder, env },
+  );
+  await run("mypy", ["post.py"], { cwd: folder, env });
+  await run("python", ["post.py"], { cwd: folder, env: { ...env, ...asVariables(service) } });
+};
+
+const typescript: Client = async (folder, service) => {
+  await cp(join(HERE, "typescript"), folder, { recursive: true });
+  await run("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: folder });
+  const bin = (name: string): string => join(folder, "node_modules", ".bin", name);
+  await run(bin("openapi-typescript"), [service.document, "--output", "tidemark.d.ts"], {
+    cwd: folder,
+  });
+  // By the compiler that the generator is for, and by this project's.
+  await run(bin("tsc"), [], { cwd: folder });
+  await run("tsc", ["--project", folder], {});
+  await run(process.execPath, ["post.ts"], { cwd: folder, env: asVariables(service) });
+};
+
+const CLIENTS: Readonly<Record<string, Client>> = { python, typescript };
+
+const asVariables = ({ url, key }: Service) => ({ TIDEMARK_URL: url, TIDEMARK_KEY: key });
+
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs a program to its end and returns what it printed.
+ *
+ * @throws with its whole output when it fails
+ */
+const run = async (
+  program: string,
+  args: ReadonlyArray<string>,
+  { cwd, env }: RunOptions,
+): Promise<string> => {
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const exited = once(child, "close") as Promise<[code: number | null]>;
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+  if (code === 0) return out;
+  throw new ProgramFailed([program, ...args].join(" "), `${out}${err}`);
+};
+
+class ProgramFailed extends Error {
+  readonly output: string;
+  constructor(command: string, output: string) {
+    super(`${command} failed`);
+    this.output = output;
+  }
+}
+
+/** Runs `use` with a service that has a key, on a database of its own. */
+const withService = async <A>(
+  folder: string,
+  use: (service: Service) => Promise<A>,
+): Promise<A> => {
+  const dataDir = join(folder, "data");
+  const env = { ...OWN, PORT: "0", DATA_DIR: dataDir, AUTH: "required", LOG_FORMAT: "json" };
+  const child = await startChild("app/main.ts", [], env, /listens on (http:\S+?)[" ]/);
+  try {
+    const create = ["scripts/keys/main.ts", "create", "--scope", "write,read"];
+    const key = (await run(process.execPath, create, { env })).trim();
+    const document = join(folder, "openapi.json");
+    const response = await fetch(`${child.found}/openapi.json`);
+    await writeFile(document, await response.text());
+    return await use({ url: child.found, key, document });
+  } finally {
+    await child.stop();
+  }
+};
+
+/** Nothing of the surroundings: not their database, not their Redis, not their event types. */
+const OWN = {
+  HOST: "",
+  DATABASE_URL: "",
+  MIGRATION_DATABASE_URL: "",
+  REDIS_URL: "",
+  ROLES: "",
+  EVENT_TYPES: "",
+};
+
+const makeClients = (folder: string, service: Service): Promise<ReadonlyArray<boolean>> =>
+  Promise.all(
+    Object.entries(CLIENTS).map(async ([language, make]) => {
+      const started = performance.now();
+      const seconds = (): string => `${((performance.now() - started) / 1_000).toFixed(1)} s`;
+      try {
+        await make(join(folder, language), service);
+        console.log(`ok    ${language}  ${seconds()}`);
+        return true;
+      } catch (error) {
+        console.log(`FAIL  ${language}  ${seconds()}\n${messageOf(error)}`);
+        if (error instanceof ProgramFailed) console.log(error.output);
+        return false;
+      }
+    }),
+  );
+
+const main = async (): Promise<number> => {
+  const folder = await mkdtemp(join(tmpdir(), "tidemark-clients-"));
+  try {
+    const made = await withService(folder, (service) => makeClients(folder, service));
+    return made.every(Boolean) ? 0 : EXIT_FAILED;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+process.exitCode = await runCommandLine({
+  usage: USAGE,
+  options: {},
+  run: (_, positionals) => {
+    noMore(positionals);
+    return main();
+  },
+  explain: messageOf,
+});
