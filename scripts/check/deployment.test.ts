@@ -8,6 +8,7 @@ x-common: &common { build: ., image: "own:local", mem_limit: 1g }
 services:
   api:
     <<: *common
+    command: [node, --max-old-space-size=800, app/main.ts]
     environment: { PORT: 1, REDIS_URL: }
     ports: ["127.0.0.1:1:1", "\${BIND:-127.0.0.1}:2:2"]
   postgres: { image: "postgres:18.4", environment: { POSTGRES_USER: a }, mem_limit: 1g }
@@ -49,6 +50,30 @@ deployment("holds the variables of what is built here against .env.example", () 
   ]);
 });
 
+deployment("lets every setting that there is reach what serves", () => {
+  const serves = "environment: { PORT: 1, REDIS_URL: , ROLES: api, DATABASE_URL: }";
+  assert.equal(changed("environment: { PORT: 1, REDIS_URL: }", serves), []);
+  assert.equal(
+    messages({
+      ".env.example": `${CLEAN[".env.example"]}#CORS_ORIGINS=\nREQUEST_TIMEOUT_MS=1\nDATA_DIR=.data\n`,
+      "docker-compose.yml": COMPOSE.replace("environment: { PORT: 1, REDIS_URL: }", serves),
+    }),
+    ["CORS_ORIGINS", "REQUEST_TIMEOUT_MS"].map(
+      (name) => `the service api does not pass ${name} on: it is in .env.example`,
+    ),
+  );
+});
+
+deployment("bounds the heap of what is built here below the memory of its container", () => {
+  assert.equal(changed("--max-old-space-size=800", "--max-old-space-size=896"), []);
+  assert.equal(changed("--max-old-space-size=800", "--max-old-space-size=897"), [
+    "the service api bounds its heap at 897 MiB, less than 128 MiB below its mem_limit of 1g",
+  ]);
+  assert.equal(changed("--max-old-space-size=800, ", ""), [
+    "the service api does not bound its heap: --max-old-space-size in its command",
+  ]);
+});
+
 deployment("lets nobody else in by default", () => {
   for (const port of ["3000:3000", "0.0.0.0:1:1", "${BIND}:1:1"]) {
     assert.match(changed("127.0.0.1:1:1", port).join(), `api opens ${port} to other machines`);
@@ -61,7 +86,7 @@ deployment(
     const urls = (service: string, owner: string) =>
       `DATABASE_URL: "postgres://${service}:$S@db/t", MIGRATION_DATABASE_URL: "postgres://${owner}:$O@db/t"`;
     assert.equal(changed("PORT: 1,", `${urls("service", "owner")},`), []);
-    assert.equal(changed("PORT: 1,", `ROLES: api, ${urls("service", "owner")},`), [
+    assert.equal(changed("PORT: 1,", `PORT: 1, ROLES: api, ${urls("service", "owner")},`), [
       "the service api serves, and knows MIGRATION_DATABASE_URL: only what migrates may",
     ]);
     assert.equal(changed("PORT: 1,", `${urls("tidemark", "tidemark")},`), [

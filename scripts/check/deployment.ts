@@ -1,6 +1,7 @@
 /** What Dockerfile and docker-compose.yml repeat from elsewhere, and what they must not be careless about. */
 import { parse } from "yaml";
 
+import { checkObservability } from "./observability.ts";
 import type { Problem } from "./problem.ts";
 import type { Tree } from "./tree.ts";
 
@@ -12,10 +13,11 @@ interface Service {
   readonly environment?: Readonly<Record<string, unknown>>;
   readonly ports?: ReadonlyArray<string>;
   readonly mem_limit?: string;
+  readonly command?: ReadonlyArray<string> | string;
 }
 
 export function checkDeployment(tree: Tree): Problem[] {
-  return [...checkNodeVersion(tree), ...checkCompose(tree)];
+  return [...checkNodeVersion(tree), ...checkCompose(tree), ...checkObservability(tree)];
 }
 
 /** The image runs the Node that the tests ran on. */
@@ -49,11 +51,51 @@ function checkCompose(tree: Tree): Problem[] {
       .map(({ environment = {} }) => environment["POSTGRES_USER"] ?? "postgres"),
   );
   return Object.entries(services).flatMap(([name, service]) =>
-    [...problemsOf(service, variables), ...roleProblemsOf(service, superusers)].map((problem) => ({
-      path: COMPOSE,
-      message: `the service ${name} ${problem}`,
-    })),
+    [
+      ...problemsOf(service, variables),
+      ...roleProblemsOf(service, superusers),
+      ...(service.build === undefined
+        ? []
+        : [...forgottenIn(service, variables), ...heapProblemsOf(service)]),
+    ].map((problem) => ({ path: COMPOSE, message: `the service ${name} ${problem}` })),
   );
+}
+
+/** What a process of the compose file has no use for. */
+const NOT_IN_COMPOSE: ReadonlySet<unknown> = new Set([
+  // The image has no embedded database.
+  "DATA_DIR",
+  // It is for a service without a key, and AUTH is `required` there.
+  "ALLOWED_HOSTS",
+  // Only what migrates may know it.
+  "MIGRATION_DATABASE_URL",
+]);
+
+/** What an operator sets in .env must reach the process, or it is ignored without a word. */
+function forgottenIn(
+  { environment = {} }: Service,
+  variables: ReadonlySet<string | undefined>,
+): string[] {
+  // What migrates needs few of them.
+  if (!("ROLES" in environment)) return [];
+  return [...variables]
+    .filter((name) => name !== undefined && !(name in environment) && !NOT_IN_COMPOSE.has(name))
+    .map((name) => `does not pass ${name} on: it is in .env.example`);
+}
+
+/** What a process needs beside its old generation: the young one, buffers, code and Node itself. */
+const BESIDE_HEAP_MIB = 128;
+
+/** A heap that may grow past its container's memory ends the process without a word of why. */
+function heapProblemsOf({ command, mem_limit: limit = "" }: Service): string[] {
+  const [, mib] = /--max-old-space-size=(\d+)/.exec([command].flat().join(" ")) ?? [];
+  const [, size = "0", unit = "m"] = /^(\d+)([mg])b?$/.exec(limit) ?? [];
+  const limitMib = Number(size) * (unit === "g" ? 1_024 : 1);
+  if (mib === undefined) return ["does not bound its heap: --max-old-space-size in its command"];
+  if (Number(mib) + BESIDE_HEAP_MIB <= limitMib) return [];
+  return [
+    `bounds its heap at ${mib} MiB, less than ${BESIDE_HEAP_MIB} MiB below its mem_limit of ${limit}`,
+  ];
 }
 
 function problemsOf(service: Service, variables: ReadonlySet<string | undefined>): string[] {
