@@ -19,11 +19,13 @@ import { readCases } from "./reads.ts";
 import { rebuildCases } from "./rebuild.ts";
 import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
 import { seedCases } from "./seed.ts";
+import { sizeCases } from "./size.ts";
 import { startCases } from "./start.ts";
 
 const CASES: ReadonlyArray<Case> = [
   ...ingestCases,
   ...seedCases,
+  ...sizeCases,
   ...readCases,
   ...limitCases,
   ...floodCases,
