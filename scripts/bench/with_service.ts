@@ -10,7 +10,9 @@ const PACKAGE = new URL("../../package.json", import.meta.url);
 const { scripts } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { scripts: { start: string } };
 
 /** The options that `npm start` gives to node. */
-export const NODE_OPTIONS: ReadonlyArray<string> = scripts.start.split(" ").slice(1, -1);
+export const NODE_OPTIONS: ReadonlyArray<string> = scripts.start
+  .split(" ")
+  .filter((word) => word.startsWith("--"));
 
 /** Starts a process of the service as `npm start` does, and waits until it listens: `found` is its URL. */
 export const startService = (env: Readonly<Record<string, string>>): Promise<Child> =>

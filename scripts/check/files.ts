@@ -17,13 +17,13 @@ export function checkLength(tree: Tree): Problem[] {
   });
 }
 
-/** `log.test.ts`, or `log.plan.test.ts` for one aspect of it, sits beside `log.ts` or `log.sql`. */
+/** `log.test.ts`, or `log.plan.test.ts` for one aspect of it, sits beside `log.ts`, `log.js` or `log.sql`. */
 export function checkTestsBesideSource(tree: Tree): Problem[] {
   return [...tree.keys()].flatMap((path) => {
     const subject = /^(.*\/)?([^./]+)(\.[^./]+)*\.test\.ts$/.exec(path);
     if (subject === null || path in TESTS_WITHOUT_SOURCE) return [];
     const source = `${subject[1] ?? ""}${subject[2]}`;
-    if (tree.has(`${source}.ts`) || tree.has(`${source}.sql`)) return [];
+    if ([".ts", ".js", ".sql"].some((ending) => tree.has(source + ending))) return [];
     return [{ path, message: `is a test beside no ${subject[2]}.ts` }];
   });
 }

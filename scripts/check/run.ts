@@ -10,6 +10,7 @@ import { noMore, runCommandLine } from "../../adapters/terminal/command_line.ts"
 import { messageOf } from "../../db/errors.ts";
 import { checkArchitecture } from "./architecture.ts";
 import { auditDependencies } from "./audit.ts";
+import { checkEngines } from "./engines.ts";
 import { checkLockFile } from "./lock_file.ts";
 import { formatProblem } from "./problem.ts";
 import { readTree } from "./tree.ts";
@@ -38,6 +39,9 @@ function tool(command: string, ...args: string[]): Check {
   };
 }
 
+/** The oldest Node that npm may run on here; the programs run on the one that it installs. */
+const OLDEST_NODE = "20.19.0";
+
 const CHECKS: Record<string, Check> = {
   types: tool("tsc", "-p", "tsconfig.json"),
   "types of core": tool("tsc", "-p", "core/tsconfig.json"),
@@ -48,7 +52,10 @@ const CHECKS: Record<string, Check> = {
     checkArchitecture(readTree(process.cwd())).map(formatProblem).join("\n"),
   "lock file": async () => {
     const lock = await readFile("package-lock.json", "utf8");
-    const problems = checkLockFile(lock, await readFile("package.json", "utf8"));
+    const problems = [
+      ...checkLockFile(lock, await readFile("package.json", "utf8")),
+      ...checkEngines(lock, OLDEST_NODE),
+    ];
     return problems.map(formatProblem).join("\n");
   },
   // Offline, and where a mirror of the registry knows of no advisories, the gate passes without it.
