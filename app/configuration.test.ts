@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { unknownVariables } from "../core/unknown_variables.ts";
 import { ConfigurationInvalid, readConfiguration, VARIABLES } from "./configuration.ts";
 
 const test = suite("readConfiguration");
@@ -276,6 +277,21 @@ test("OTEL_EXPORTER_OTLP_HEADERS is a list of names and values, percent-encoded"
     assert.match(problem, /^OTEL_EXPORTER_OTLP_HEADERS must be a list such as name=value/);
     assert.not.match(problem, "secret");
   }
+});
+
+test("no variable of an ordinary environment is taken for a mistyped setting", () => {
+  const names =
+    "PATH HOME USER LOGNAME SHELL TERM LANG LANGUAGE LC_ALL PWD OLDPWD SHLVL HOSTNAME HOSTTYPE MAIL EDITOR PAGER TZ " +
+    "TMPDIR DISPLAY COLORTERM LS_COLORS SSH_AUTH_SOCK SSH_TTY XDG_DATA_DIRS XDG_DATA_HOME XDG_RUNTIME_DIR DEBUG CI " +
+    "NODE_ENV NODE_OPTIONS NODE_PATH NODE_VERSION YARN_VERSION npm_config_cache npm_lifecycle_event INIT_CWD EDITOR _ " +
+    "COLOR NO_COLOR FORCE_COLOR http_proxy https_proxy no_proxy GITHUB_ACTIONS GITHUB_SHA RUNNER_OS KUBERNETES_PORT " +
+    "PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGDATA POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB POSTGRES_HOST " +
+    "POSTGRES_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDISCLI_AUTH MYSQL_HOST DB_HOST DB_URL BASE_URL API_URL API_KEY " +
+    "API_PORT BIND METRICS_KEY JAVA_HOME GOPATH AWS_REGION AWS_ROLE_ARN TEST_DATABASE_URL TEST_WORKERS K6 RATE " +
+    "OTEL_TRACES_EXPORTER OTEL_METRICS_EXPORTER OTEL_LOGS_EXPORTER OTEL_PROPAGATORS OTEL_SDK_DISABLED " +
+    "OTEL_TRACES_SAMPLER VIRTUAL_ENV PYTHONPATH SUDO_USER SUDO_UID DOCKER_HOST COMPOSE_PROJECT_NAME LOG_FILE LOG_DIR";
+  const environment = Object.fromEntries(names.split(" ").map((name) => [name, "1"]));
+  assert.equal(unknownVariables(environment, VARIABLES), []);
 });
 
 test.run();

@@ -1,3 +1,5 @@
+import { describeUnknown, unknownVariables } from "../core/unknown_variables.ts";
+
 /**
  * Runs `use` with the URL of the configured database, DATABASE_URL or the embedded one under DATA_DIR, which
  * is started for as long as it takes unless a service runs it already.
@@ -5,6 +7,7 @@
 export async function withDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
   const url = databaseUrl("DATABASE_URL");
   if (url !== undefined) return use(url);
+  warnOfMistypedVariables();
   // Loaded only here: a server with a database of its own has no use for the embedded binaries.
   const { connectEmbeddedPostgres } =
     await import("../adapters/embedded_postgres/embedded_postgres.ts");
@@ -30,6 +33,14 @@ function databaseUrl(name: string): string | undefined {
   const url = variable(name);
   if (url === undefined || (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url))) return url;
   throw new Error(`${name} must be a URL such as postgres://user:password@host:5432/database`);
+}
+
+/** Without it, who mistyped DATABASE_URL would work on another database and not know. */
+function warnOfMistypedVariables(): void {
+  const known = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "DATA_DIR"];
+  for (const unknown of unknownVariables(process.env, known)) {
+    if (unknown.meant !== undefined) process.stderr.write(`${describeUnknown(unknown)}\n`);
+  }
 }
 
 /** A variable's value; an empty one counts as unset. */
