@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
+import { inVain, PATIENCE_MS } from "../scripts/test/patience.ts";
 import { VARIABLES } from "./configuration.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -35,9 +36,6 @@ export const killServices = async (): Promise<void> => {
 };
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
-
-/** How long anything may take here; a test that waits so long has failed. */
-const PATIENCE_MS = 30_000;
 
 /** Starts the service with these variables set and no others, on a free port unless told. */
 export const startService = (
@@ -94,7 +92,7 @@ const LISTENS = /Tidemark listens on (http:\/\/[^ "]+:\d+)/;
 export const until = async (isTrue: () => Promise<boolean>, otherwise: string): Promise<void> => {
   const deadline = performance.now() + PATIENCE_MS;
   while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`${otherwise} within ${PATIENCE_MS} ms`);
+    if (performance.now() > deadline) throw new Error(inVain(otherwise));
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
+import { inVain, PATIENCE_MS } from "../../scripts/test/patience.ts";
+
 /** An HTTP answer as it came over the wire. */
 export interface Answer {
   readonly status: number;
@@ -24,9 +26,6 @@ export interface Connection {
   readonly closed: () => Promise<void>;
 }
 
-/** How long a server may take; a test that waits so long has failed. */
-const PATIENCE_MS = 10_000;
-
 export const openConnection = async (url: string): Promise<Connection> => {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
@@ -47,9 +46,7 @@ export const openConnection = async (url: string): Promise<Connection> => {
     const deadline = performance.now() + PATIENCE_MS;
     while (!isTrue()) {
       if (!(await happens(socket, deadline - performance.now()))) {
-        throw new Error(
-          `${what} within ${PATIENCE_MS} ms; got ${received.subarray(0, 1_000).toString()}`,
-        );
+        throw new Error(`${inVain(what)}; got ${received.subarray(0, 1_000).toString()}`);
       }
     }
   };

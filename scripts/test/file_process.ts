@@ -54,7 +54,9 @@ async function runFile(file: string): Promise<void> {
         ? next(trackedUrl, context)
         : next(specifier, context),
   });
-  const { droppedErrors, onTestStart, registrationProblems } = await import("./tracked_uvu.ts");
+  const { droppedErrors, onFailure, onTestStart, registrationProblems } =
+    await import("./tracked_uvu.ts");
+  onFailure((failure) => send({ failure }));
   onTestStart((test) => {
     running = test;
     send({ running });

@@ -9,8 +9,11 @@ export interface FileReport {
   skipped: SkippedSuite[];
 }
 
-/** One line of JSON on the report pipe: the test that starts now, or the report at the end. */
-export type ReportLine = { running: string } | { report: FileReport };
+/**
+ * One line of JSON on the report pipe: the test that starts now, why one has failed just now (for a process that does not
+ * live to report at its end), or the report at the end.
+ */
+export type ReportLine = { running: string } | { failure: string } | { report: FileReport };
 
 /** The file descriptor of the report pipe; 0 to 2 stay free for what the tests print. */
 export const REPORT_FD = 3;

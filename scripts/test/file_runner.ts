@@ -71,11 +71,16 @@ export async function runTestFile(file: string, options: FileRunOptions): Promis
   await Promise.race([closed, sleep(DRAIN_MS, drained.signal)]);
   drained.abort();
 
-  const { report, running } = parseLines(lines);
-  const result = report ?? { passed: 0, failed: 0, details: [], skipped: [] };
+  const { report, running, failures } = parseLines(lines);
+  // Who was killed could not report: what had failed until then is the reason, or a trace of it.
+  const early = { passed: 0, failed: failures.length, details: failures, skipped: [] };
+  const result: FileReport = report ?? early;
   if (timedOut) {
     result.failed += 1;
-    result.details.push(`hung: killed after ${options.timeoutMs / 1000} s, while: ${running}`);
+    result.details.push(
+      `hung: killed after ${options.timeoutMs / 1000} s, while: ${running}\n` +
+        "(that is how long a file may take; TEST_FILE_TIMEOUT_MS sets another limit)",
+    );
   } else if (report === undefined) {
     result.failed += 1;
     result.details.push(`its process died of ${signal ?? `exit code ${code}`}, while: ${running}`);
@@ -83,16 +88,32 @@ export async function runTestFile(file: string, options: FileRunOptions): Promis
   return { file, output, durationMs: performance.now() - started, ...result };
 }
 
-function parseLines(lines: string): { report: FileReport | undefined; running: string } {
+function parseLines(lines: string): {
+  report: FileReport | undefined;
+  running: string;
+  failures: string[];
+} {
   let report: FileReport | undefined;
+  const failures: string[] = [];
   let running = "starting";
   for (const text of lines.split("\n")) {
     if (text === "") continue;
-    const line = JSON.parse(text) as ReportLine;
+    const line = parseLine(text);
+    if (line === undefined) continue;
     if ("report" in line) report = line.report;
+    else if ("failure" in line) failures.push(line.failure);
     else running = line.running;
   }
-  return { report, running };
+  return { report, running, failures };
+}
+
+/** A line as it was written; undefined for the beginning of one, whose process was killed in the middle of it. */
+function parseLine(text: string): ReportLine | undefined {
+  try {
+    return JSON.parse(text) as ReportLine;
+  } catch {
+    return undefined;
+  }
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

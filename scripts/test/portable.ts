@@ -50,7 +50,7 @@ const RUNTIMES: Record<string, string[]> = {
   bun: [...npx("bun", BUN), "run", "--no-install"],
 };
 
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = Number(process.env["TEST_PORTABLE_TIMEOUT_MS"] ?? 1_200_000);
 
 interface Count {
   passed: number;
@@ -72,6 +72,10 @@ async function runOn([command = "", ...args]: string[], files: string[]): Promis
   const output = (await Promise.all([text(child.stdout), text(child.stderr), failedToStart])).join(
     "",
   );
+  if (child.signalCode === "SIGTERM") {
+    const limit = `after ${TIMEOUT_MS / 1_000} s (TEST_PORTABLE_TIMEOUT_MS sets another limit)`;
+    return { passed: 0, failed: 1, output: `${output}\nhung: killed ${limit}` };
+  }
   const count = /^(\d+) passed, (\d+) failed$/m.exec(output);
   if (count === null) return { passed: 0, failed: 1, output };
   return { passed: Number(count[1]), failed: Number(count[2]), output };

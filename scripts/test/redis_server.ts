@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 import { Redis } from "ioredis";
 
+import { inVain, PATIENCE_MS } from "./patience.ts";
+
 /** Why tests with a real Redis cannot run here; undefined where they can. */
 export const redisMissing: string | undefined =
   spawnSync("redis-server", ["--version"]).error === undefined
@@ -80,9 +82,6 @@ const freePort = async (): Promise<number> => {
   return port;
 };
 
-/** How long anything may take here; a test that waits so long has failed. */
-const PATIENCE_MS = 20_000;
-
 /** Asks again and again until the answer is yes. */
 export const until = async (
   what: string,
@@ -90,7 +89,7 @@ export const until = async (
 ): Promise<void> => {
   const deadline = performance.now() + PATIENCE_MS;
   while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
+    if (performance.now() > deadline) throw new Error(inVain(`never happened: ${what}`));
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 };

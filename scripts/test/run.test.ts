@@ -209,6 +209,30 @@ runner("kills a file that hangs, and names it and the test", async () => {
   failsWith(run, "0 passed, 2 failed", /hung: .*slow › awaits/, /hung: .*busy › loops/);
 });
 
+runner(
+  "tells why a test failed although its file was killed later, and which limit that was",
+  async () => {
+    const files = {
+      "x.test.ts": `${IMPORTS}const s = suite("file");
+      s("fails", () => assert.is(1, 2, "the true reason"));
+      s("compares", () => assert.equal({ n: 1 }, { n: 2 }));
+      s("hangs", () => { for (;;); }); s.run();`,
+      "y.test.ts": `${IMPORTS}const s = suite("file");
+      s("throws", () => { throw new Error("the reason before"); });
+      s("dies", () => process.kill(process.pid, "SIGKILL")); s.run();`,
+    };
+    const run = await runOn(files, { env: { TEST_FILE_TIMEOUT_MS: "3000" } });
+    failsWith(
+      run,
+      "0 passed, 5 failed",
+      /file › fails failed[^]*the true reason/,
+      /file › compares failed[^]*\+\+.*2[^]*--.*1|file › compares failed[^]*--.*1[^]*\+\+.*2/,
+      /hung: killed after 3 s, while: file › hangs[^]*TEST_FILE_TIMEOUT_MS/,
+      /file › throws failed[^]*the reason before/,
+    );
+  },
+);
+
 runner("fails when a test waits for a promise that nothing will settle", async () => {
   const run = await runOn({
     "x.test.ts": `${IMPORTS}test("waits", () => new Promise(() => {})); test.run();`,

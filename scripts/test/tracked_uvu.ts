@@ -21,11 +21,23 @@ interface TrackedSuite {
 const tracked: TrackedSuite[] = [];
 const thrown: { by: string; error: unknown }[] = [];
 let announce: (test: string) => void = () => {};
+let announceFailure: (reason: string) => void = () => {};
 
 /** Calls the listener with "suite › test" as each test starts. */
 export function onTestStart(listener: (test: string) => void): void {
   announce = listener;
 }
+
+/** Calls the listener with the reason as soon as a test or a hook has failed. */
+export function onFailure(listener: (reason: string) => void): void {
+  announceFailure = listener;
+}
+
+/** The comparison of expected and actual that uvu's assertions carry. */
+const diffOf = (error: unknown): string =>
+  error instanceof Error && "details" in error && typeof error.details === "string"
+    ? `\n${error.details}`
+    : "";
 
 /** What tests and hooks threw so far but uvu did not print: an error of a hook, a cause, a tag without a message. */
 export function droppedErrors(printed: string): string[] {
@@ -65,6 +77,7 @@ function track<T>(name: string, inner: uvu.Test<T>): uvu.Test<T> {
         await run(context);
       } catch (error) {
         thrown.push({ by: label, error });
+        announceFailure(`${label} failed\n${describeError(error)}${diffOf(error)}`);
         throw error;
       }
     };
