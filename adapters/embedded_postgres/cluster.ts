@@ -28,7 +28,23 @@ export async function ensureCluster(
     notice(`Making a new database in ${place}; this takes a second or two, once.`);
     await createCluster(place, options);
   }
-  return checkCluster(place, options);
+  const clusterDir = await checkCluster(place, options);
+  if ((await lstat(place)).isSymbolicLink()) {
+    notice(whereItLies(clusterDir, options));
+  }
+  return clusterDir;
+}
+
+/** Said at each start: whoever backs up or deletes the data folder has to know that the data is elsewhere. */
+function whereItLies(
+  clusterDir: string,
+  { dataDir, user }: Pick<ClusterOptions, "dataDir" | "user">,
+): string {
+  const why =
+    user === undefined
+      ? ""
+      : `: started as root, Postgres runs as ${user.name}, who could not reach ${dataDir}`;
+  return `The database is in ${clusterDir}, and a link in ${dataDir} leads there${why}.`;
 }
 
 async function checkCluster(

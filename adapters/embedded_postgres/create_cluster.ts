@@ -32,7 +32,7 @@ export interface ClusterOptions {
  * When root's unprivileged server could not reach it there, it lies in root's store and `place` is a link.
  */
 export async function createCluster(place: string, options: ClusterOptions): Promise<void> {
-  const { dataDir, nativeDir, user, storeDir, notice } = options;
+  const { dataDir, nativeDir, user, storeDir } = options;
   const random = draftRandom();
   const draft = draftPath(dataDir, random);
   let clusterDir = draft;
@@ -41,10 +41,6 @@ export async function createCluster(place: string, options: ClusterOptions): Pro
     clusterDir = storedClusterPath(store, random);
     // The link comes first, as a draft, so that whoever removes the draft finds what is behind it.
     await symlink(clusterDir, draft);
-    notice(
-      `The database lies in ${clusterDir}, with a link to it in ${dataDir}: ` +
-        `started as root, Postgres runs as ${user.name}, who cannot reach ${dataDir}.`,
-    );
   }
   await mkdir(clusterDir, { mode: 0o700 });
   await chmod(clusterDir, 0o700);

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { explainForbidden, makeDataFolder } from "./data_folder.ts";
 import { databaseUrl } from "./database.ts";
 import { DataDirInUse, EmbeddedPostgresFailed } from "./errors.ts";
 import { findRunning } from "./find_running.ts";
@@ -64,12 +64,13 @@ export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
-  const lock = await own(dataDir);
+  let lock: OwnerLock | undefined;
   try {
+    lock = await own(dataDir);
     return await startHolding(lock, dataDir, options);
   } catch (error) {
-    lock.release();
-    throw asFailure(error);
+    lock?.release();
+    throw await asFailure(error);
   }
 }
 
@@ -103,11 +104,7 @@ export async function connectEmbeddedPostgres(
 }
 
 async function own(dataDir: string): Promise<OwnerLock> {
-  await mkdir(dataDir, { recursive: true }).catch((cause: unknown) => {
-    throw new EmbeddedPostgresFailed(`Cannot make the data folder ${dataDir}: ${String(cause)}`, {
-      cause,
-    });
-  });
+  await makeDataFolder(dataDir);
   const lock = takeOwnerLock(dataDir);
   if (lock !== undefined) return lock;
   // An owner of this instant writes its pid right after it took the lock.
@@ -157,7 +154,9 @@ function attached({ url, pid }: { url: string; pid: number }): EmbeddedPostgres 
   return { url, pid, owned: false, stop: async () => {}, exited: new Promise(() => {}) };
 }
 
-function asFailure(error: unknown): Error {
-  if (error instanceof EmbeddedPostgresFailed) return error;
+async function asFailure(error: unknown): Promise<Error> {
+  if (error instanceof EmbeddedPostgresFailed || error instanceof DataDirInUse) return error;
+  const forbidden = await explainForbidden(error);
+  if (forbidden !== undefined) return forbidden;
   return new EmbeddedPostgresFailed(`Embedded Postgres: ${String(error)}`, { cause: error });
 }

@@ -38,7 +38,7 @@ export function takeOwnerLock(dataDir: string): OwnerLock | undefined {
     database?.close();
     if (isBusy(error)) return undefined;
     throw new EmbeddedPostgresFailed(
-      `Cannot lock the data folder ${dataDir}: ${String(error)}. ` +
+      `Cannot lock the data folder ${dataDir}: ${error instanceof Error ? error.message : String(error)}. ` +
         `It must be writable by this user (uid ${process.getuid?.() ?? "?"}), or set DATA_DIR to another folder.`,
       { cause: error },
     );

@@ -1,12 +1,17 @@
 /**
  * For tests, a process to kill: starts the embedded Postgres on the data folder given as the first
- * argument, prints one line of JSON, and stops when its standard input ends.
+ * argument, prints one line of JSON, and stops when its standard input ends. The others are root's store, and the uid
+ * of the user to become first.
  */
 import { once } from "node:events";
 
 import { startEmbeddedPostgres } from "./embedded_postgres.ts";
 
-const [dataDir = "", storeDir] = process.argv.slice(2);
+const [dataDir = "", storeDir, uid] = process.argv.slice(2);
+if (uid !== undefined) {
+  process.setgid?.(Number(uid));
+  process.setuid?.(Number(uid));
+}
 const notices: string[] = [];
 try {
   const postgres = await startEmbeddedPostgres({

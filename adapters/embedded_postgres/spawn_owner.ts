@@ -15,9 +15,14 @@ export interface OwnerReport {
 /** For tests: another Node process that owns, or tries to own, the database of a data folder. */
 export function spawnOwner(
   dataDir: string,
-  { script = fileURLToPath(import.meta.resolve("./owner_process.ts")), storeDir = "" } = {},
+  {
+    script = fileURLToPath(import.meta.resolve("./owner_process.ts")),
+    storeDir = "",
+    uid = "",
+  } = {},
 ) {
-  const args = [script, dataDir, ...(storeDir === "" ? [] : [storeDir])];
+  const options = storeDir === "" && uid !== "" ? ["/nonexistent", uid] : [storeDir, uid];
+  const args = [script, dataDir, ...options.filter((option) => option !== "")];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   const exit = once(child, "exit");
   const report = (async (): Promise<OwnerReport> => {
