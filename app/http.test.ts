@@ -1,4 +1,4 @@
-import { Cause, Context, Effect, Logger } from "effect";
+import { Cause, Context, Effect, Layer, Logger, References } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -103,6 +103,33 @@ test("a defect behind a request is logged where the service logs, with its cause
   assert.is(lines.length, 1);
   assert.match(String(lines[0]?.message), "A request failed");
   assert.match(lines[0]?.cause ?? "", "the disk is on fire");
+});
+
+test("what is logged about a request names it as its answer does, on the way and when it fails", async () => {
+  const named: unknown[] = [];
+  const logger = Logger.make(({ fiber }) => {
+    named.push(fiber.getRef(References.CurrentLogAnnotations)["request_id"]);
+  });
+  const { services } = makeMemoryServices();
+  const broken = Context.add(services, Queue, {
+    ...Context.get(services, Queue),
+    find: () => Effect.andThen(Effect.logWarning("odd"), Effect.die(new Error("on fire"))),
+  });
+  const asked = Effect.gen(function* () {
+    const http = yield* openHttp({ ...configuration, LOG_LEVEL: "debug" }, makeMeters());
+    http.serve(Context.merge(yield* Effect.context(), broken));
+    const headers = { "X-Request-Id": "mine" };
+    return yield* Effect.promise(() => fetch(`${http.url}/jobs/1`, { headers }));
+  });
+  const logging = Layer.merge(
+    Logger.layer([logger]),
+    Layer.succeed(References.MinimumLogLevel, "Debug"),
+  );
+  const answer = await Effect.runPromise(Effect.provide(Effect.scoped(asked), logging));
+  assert.is(answer.status, 500);
+  assert.is(answer.headers.get("x-request-id"), "mine");
+  // The warning, the failure, and that the request is over.
+  assert.equal(named, ["mine", "mine", "mine"]);
 });
 
 test.run();

@@ -206,7 +206,7 @@ export const problemIn = (
   answer: Answer | undefined,
   status: number,
   name: string,
-): Required<Pick<Problem, "errors">> & Problem => {
+): Required<Pick<Problem, "errors">> & Problem & { readonly request_id: string } => {
   assert.ok(answer, "the server closed the connection without an answer");
   assert.is(answer.status, status, answer.body);
   assert.is(answer.headers["content-type"], "application/problem+json");
@@ -215,7 +215,8 @@ export const problemIn = (
     assert.is(answer.headers[header.toLowerCase()], value, header);
   }
   for (const header of ["server", "x-powered-by"]) assert.is(answer.headers[header], undefined);
-  const problem = JSON.parse(answer.body) as Problem;
+  const problem = JSON.parse(answer.body) as Problem & { readonly request_id: string };
+  assert.is(problem.request_id, answer.headers["x-request-id"]);
   assert.is(problem.type, `urn:tidemark:problem:${name}`, answer.body);
   assert.is(problem.status, status);
   assert.ok(problem.title.length > 0 && problem.detail.length > 0, answer.body);

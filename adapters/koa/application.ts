@@ -16,6 +16,7 @@ import { observeAnswer, observeAnswers, type OnAnswered, UNMATCHED } from "./obs
 import { addDocumentRoutes } from "./openapi/document_routes.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
+import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
 import { sendProblem } from "./respond.ts";
 import { addApiRoutes, type ApiServices, type OnTurn, type RouteLimits } from "./routes.ts";
 import { setSecurityHeaders } from "./security_headers.ts";
@@ -54,6 +55,8 @@ export interface ApplicationOptions extends HealthOptions {
 export interface FailedRequest {
   readonly method: string;
   readonly path: string;
+  /** As in its answer's `X-Request-Id`. */
+  readonly request_id: string;
   /** Names its trace, if it is traced. */
   readonly trace_id?: string;
 }
@@ -69,6 +72,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   const { services, limits, corsOrigins, onDefect, onAnswered, access, tracing } = options;
   const router = new Router();
   const koa = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
+  koa.use(nameRequest);
   koa.use(refuseMalformed(onAnswered));
   // Ahead of the gate: a browser asks without a key what it may send.
   if (corsOrigins.size > 0) koa.use(makeCors(corsOrigins));
@@ -124,6 +128,12 @@ const beside =
     spanOfRequest(ctx)?.attribute("tidemark.cache.tier", "lru");
     return undefined;
   };
+
+/** Every answer says which request it is of. */
+const nameRequest: Middleware = (ctx, next) => {
+  ctx.set(REQUEST_ID_HEADER, requestIdOf(ctx.req));
+  return next();
+};
 
 const refuseMalformed =
   (onAnswered: OnAnswered) =>
@@ -202,7 +212,7 @@ const answerThrown =
 
 const failedRequest = (ctx: Context): FailedRequest => {
   const span = spanOfRequest(ctx);
-  const request = { method: ctx.method, path: ctx.path };
+  const request = { method: ctx.method, path: ctx.path, request_id: requestIdOf(ctx.req) };
   return span === undefined ? request : { ...request, trace_id: span.traceId };
 };
 

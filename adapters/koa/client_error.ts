@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import { headersOf, problemOf, type RequestFault } from "./problem.ts";
+import { newRequestId, REQUEST_ID_HEADER } from "./request_id.ts";
 
 /** How long a refused client may take to read why, and to go. */
 const LINGER_MS = 1_000;
@@ -35,9 +36,12 @@ export const answerClientError = (
 /** Answers with a problem on a bare connection, and ends it; returns the status. */
 export const refuseRaw = (socket: Socket, fault: RequestFault): number => {
   const problem = problemOf(fault);
-  const body = JSON.stringify(problem);
+  // What could not be read as a request cannot have said how it is called.
+  const id = newRequestId();
+  const body = JSON.stringify({ ...problem, request_id: id });
   const headers = {
     ...headersOf(problem),
+    [REQUEST_ID_HEADER]: id,
     "Content-Length": String(Buffer.byteLength(body)),
     Connection: "close",
   };

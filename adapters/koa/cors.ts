@@ -15,7 +15,7 @@ export const makeCors = (origins: ReadonlySet<string>): Middleware =>
       return origins.has(origin) ? origin : "";
     },
     allowMethods: ["GET", "HEAD", "POST"],
-    allowHeaders: ["Authorization", "Content-Type", "If-None-Match"],
+    allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],
     exposeHeaders: [
       "ETag",
       "Location",
@@ -24,6 +24,7 @@ export const makeCors = (origins: ReadonlySet<string>): Middleware =>
       "RateLimit-Reset",
       "Retry-After",
       "Server-Timing",
+      "X-Request-Id",
     ],
     maxAge: PREFLIGHT_KEPT_SECONDS,
   });

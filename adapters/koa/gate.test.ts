@@ -210,7 +210,8 @@ test("whether an account exists makes no difference to who may not read it", asy
     ["exists", "not"].map((account) => ask(api, "GET /accounts/:id/summary", "read@acme", account)),
   );
   assert.is(one?.status, 403);
-  assert.is(one?.body, two?.body);
+  const nameless = (body = ""): unknown => ({ ...JSON.parse(body), request_id: "" });
+  assert.equal(nameless(one?.body), nameless(two?.body));
 });
 
 test("one event of another account refuses the whole batch", async ({ api }) => {

@@ -19,7 +19,8 @@ for (const [path, readiness] of [
   test(`${path} says the same as its route, ${readiness.ready ? "ready" : "not ready"}`, async () => {
     const ahead = await startApi({ readiness });
     const routed = await startApi({ readiness, ...BY_ROUTE });
-    const answers = [await get(ahead, path), await get(routed, path)].map(
+    const named = requestBytes(`GET ${path}`, "", { "X-Request-Id": "probe" });
+    const answers = [await send(ahead, named), await send(routed, named)].map(
       ({ status, headers, body }) => {
         const { date: _, vary: __, ...rest } = headers;
         return { status, headers: rest, body };

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { HealthOptions, Readiness } from "./health.ts";
 import type { OnAnswered } from "./observe.ts";
+import { givenRequestId, REQUEST_ID_HEADER } from "./request_id.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
 const HEADERS = Object.entries({
@@ -34,11 +35,13 @@ export const makeHealthAnswers =
       const text = JSON.stringify(body);
       const own = ["Content-Length", String(Buffer.byteLength(text))];
       if (retryAfter !== undefined) own.push("Retry-After", retryAfter);
+      const id = givenRequestId(request);
+      if (id !== undefined) own.push(REQUEST_ID_HEADER, id);
       // A list of names and values goes out as it is.
       response.writeHead(status, [...HEADERS, ...own]);
       response.end(text);
       const seconds = (performance.now() - since) / 1_000;
-      onAnswered({ route: url, method, status, seconds });
+      onAnswered({ route: url, method, status, seconds, request_id: id });
     };
     if (url === "/healthz") {
       send(200, HEALTHY);

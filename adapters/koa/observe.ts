@@ -2,6 +2,7 @@ import type Router from "@koa/router";
 import type { Context, Middleware } from "koa";
 
 import { nameOf, type Problem } from "./problem.ts";
+import { requestIdOf } from "./request_id.ts";
 
 /** A request that is over. */
 export interface Answered {
@@ -13,6 +14,8 @@ export interface Answered {
   readonly status: number;
   /** From when its headers were read until the answer was handed to the connection. */
   readonly seconds: number;
+  /** As in its answer's `X-Request-Id`; undefined for a kept answer or a probe that nobody named. */
+  readonly request_id: string | undefined;
   /** Which problem it was answered with, such as `queue-full`. */
   readonly problem?: string | undefined;
 }
@@ -60,6 +63,7 @@ export const observeAnswer = (ctx: Context, onAnswered: OnAnswered, route: () =>
       method: methodOf(ctx),
       status: ctx.res.writableFinished ? ctx.res.statusCode : STATUS_CLIENT_LEFT,
       seconds: (performance.now() - since) / 1_000,
+      request_id: requestIdOf(ctx.req),
       problem: ctx.state["problem"] as string | undefined,
     });
   });

@@ -1,4 +1,4 @@
-import { Cause, type Context as Services, Effect, Exit, Result } from "effect";
+import { Cause, type Context as Services, Effect, Exit, References, Result } from "effect";
 import type { Context } from "koa";
 
 import { Client } from "../../core/access/client.ts";
@@ -6,6 +6,7 @@ import { inside } from "../../core/trace.ts";
 import { noteProblem } from "./observe.ts";
 import { clientOf } from "./principal.ts";
 import { type Failure, headersOf, type Problem, problemOf } from "./problem.ts";
+import { requestIdOf } from "./request_id.ts";
 import { spanOfRequest } from "./trace_requests.ts";
 
 /**
@@ -30,7 +31,11 @@ export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number)
     const { res } = ctx;
     // Nobody could be told: while the gate found out who asks, the client has left.
     if (res.destroyed) return;
-    const fiber = run(Effect.provideService(inTime, Client, clientOf(ctx)));
+    // Whatever is logged on the way names the request.
+    const named = Effect.provideService(inTime, References.CurrentLogAnnotations, {
+      request_id: requestIdOf(ctx.req),
+    });
+    const fiber = run(Effect.provideService(named, Client, clientOf(ctx)));
     const leave = (): void => fiber.interruptUnsafe();
     res.once("close", leave);
     const exit = await new Promise<Parameters<Parameters<typeof fiber.addObserver>[0]>[0]>(
@@ -52,7 +57,7 @@ export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number)
 export const sendProblem = (ctx: Context, problem: Problem): void => {
   noteProblem(ctx, problem);
   ctx.status = problem.status;
-  ctx.body = problem;
+  ctx.body = { ...problem, request_id: requestIdOf(ctx.req) };
   // Behind the body, which sets a content type of its own.
   ctx.set(headersOf(problem));
 };

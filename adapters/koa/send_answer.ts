@@ -5,6 +5,7 @@ import type { Context } from "koa";
 
 import type { Answer } from "../../core/query/answer.ts";
 import type { Answered } from "../../core/query/summary_cache.ts";
+import { REQUEST_ID_HEADER } from "./request_id.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
@@ -47,17 +48,18 @@ const tagOf = (answer: Answer): string => {
  */
 export const sendAnswer = (ctx: Context, answered: Answered, tookMs: number): void => {
   ctx.respond = false;
-  write(ctx.res, answered, tookMs, (tag) => hasIt(ctx, tag));
+  write(ctx.res, answered, tookMs, undefined, (tag) => hasIt(ctx, tag));
 };
 
-/** The same beside all of koa, to a request that names no tag, or one and no list. */
+/** The same beside all of koa, to a request, with the id that it was given, that names no tag, or one and no list. */
 export const sendKept = (
   request: IncomingMessage,
   response: ServerResponse,
   answered: Answered,
   tookMs: number,
+  requestId: string | undefined,
 ): void => {
-  write(response, answered, tookMs, (tag) => request.headers["if-none-match"] === tag);
+  write(response, answered, tookMs, requestId, (tag) => request.headers["if-none-match"] === tag);
 };
 
 /** Writes an answer, or that the client has what its tag is of. */
@@ -65,11 +67,13 @@ const write = (
   response: ServerResponse,
   { answer, tier }: Answered,
   tookMs: number,
+  requestId: string | undefined,
   has: (tag: string) => boolean,
 ): void => {
   const tag = tagOf(answer);
   const timing = `cache;desc="${tier}";dur=${tookMs.toFixed(2)}`;
   const own = ["ETag", tag, "Server-Timing", timing];
+  if (requestId !== undefined) own.push(REQUEST_ID_HEADER, requestId);
   // A list of names and values goes out as it is, as long as no header was set one by one.
   if (has(tag)) {
     response.writeHead(304, [...REVALIDATION_HEADERS, ...own]);

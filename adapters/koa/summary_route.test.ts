@@ -73,6 +73,21 @@ const conditional = (api: Api, tag: string, method = "GET") =>
 const tierOf = (headers: Readonly<Record<string, string>>): string | undefined =>
   /^cache;desc="(\w+)";dur=\d+\.\d+$/.exec(headers["server-timing"] ?? "")?.[1];
 
+test("a kept answer names a request that has a name, and so does a 304", async ({ api }) => {
+  const named = (id: string, tag = "") =>
+    send(
+      api,
+      requestBytes(`GET ${PATH}`, "", { "X-Request-Id": id, ...(tag && { "If-None-Match": tag }) }),
+    );
+  assert.is((await named("first")).headers["x-request-id"], "first");
+  const kept = await named("second");
+  assert.is(tierOf(kept.headers), "lru");
+  assert.is(kept.headers["x-request-id"], "second");
+  const unchanged = await named("third", kept.headers["etag"]);
+  assert.is(unchanged.status, 304);
+  assert.is(unchanged.headers["x-request-id"], "third");
+});
+
 test("it says who answered and how long that took, and a kept answer is the same to the byte", async ({
   api,
 }) => {

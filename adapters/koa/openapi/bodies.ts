@@ -174,6 +174,10 @@ const problem = z
       type: "integer",
       description: "When to come again, in seconds. The same as `Retry-After`.",
     }),
+    request_id: z.string().min(1).meta({
+      description:
+        "Names the request, as `X-Request-Id` does; the service's log lines about it have it.",
+    }),
   })
   .meta({ description: "A problem document (RFC 9457)." });
 

@@ -8,7 +8,12 @@ import { eventOperations } from "./event_operations.ts";
 import { eventSchemas } from "./event_schema.ts";
 import { exampleBodies } from "./examples.ts";
 import { type FailureName, problemExamples, problemResponses } from "./failures.ts";
-import { type Headers, RATE_LIMIT_HEADERS, SHARED_HEADERS } from "./headers.ts";
+import {
+  EVERY_ANSWER_HEADERS,
+  type Headers,
+  RATE_LIMIT_HEADERS,
+  SHARED_HEADERS,
+} from "./headers.ts";
 import { queryParametersOf, schemasOf } from "./json_schema.ts";
 import { type Operation, type OperationAnswer, TAGS } from "./operation.ts";
 import { SERVICE_OPERATIONS } from "./service_operations.ts";
@@ -17,9 +22,10 @@ import { SERVICE_OPERATIONS } from "./service_operations.ts";
  * What the service can be asked and what it answers, as an OpenAPI document: made from what reads and
  * makes the requests and answers, under the rules in force.
  *
+ * @param now when the examples happen, in Unix milliseconds
  * @see https://spec.openapis.org/oas/v3.1.1
  */
-export const openApiDocument = (rules: EventRules) => ({
+export const openApiDocument = (rules: EventRules, now = Date.now()) => ({
   openapi: "3.1.1",
   info: {
     title: "Tidemark",
@@ -31,7 +37,7 @@ export const openApiDocument = (rules: EventRules) => ({
   // Relative to where the document came from, whatever the client called that.
   servers: [{ url: "/", description: "The service that this document is from." }],
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
-  paths: pathsOf(operationsUnder(rules)),
+  paths: pathsOf(operationsUnder(rules, now)),
   components: {
     securitySchemes: {
       bearer: { type: "http", scheme: "bearer", description: "An API key: `tm_…`." },
@@ -88,8 +94,8 @@ const GATE: ReadonlyArray<FailureName> = [
 /** While it is starting a process has these alone. */
 const FROM_THE_START: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 
-const operationsUnder = ({ types }: EventRules): ReadonlyArray<Operation> => {
-  const examples = exampleBodies(types);
+const operationsUnder = ({ types }: EventRules, now: number): ReadonlyArray<Operation> => {
+  const examples = exampleBodies(types, now);
   return [
     ...eventOperations(examples),
     ...accountOperations(examples),
@@ -116,7 +122,10 @@ const shown = (operation: Operation): object => {
     ...operation.failures,
     ...(FROM_THE_START.has(path) ? [] : (["Starting"] as const)),
   ];
-  const headers = scopes === "public" ? {} : RATE_LIMIT_HEADERS;
+  const headers = {
+    ...EVERY_ANSWER_HEADERS,
+    ...(scopes === "public" ? {} : RATE_LIMIT_HEADERS),
+  };
   return {
     operationId,
     tags: [tag],

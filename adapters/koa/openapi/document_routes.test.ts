@@ -19,10 +19,17 @@ test.after(async ({ api }) => {
 const document = openApiDocument(EVENT_RULES_DEFAULT);
 const { operations, holds } = makeContract(document);
 
+/** Examples happen when the document is made, which is at another time here and there. */
+const withoutExamples = (name: string, value: unknown): unknown =>
+  name === "example" ? undefined : value;
+
 test("the document is served as it is, whatever Host is asked", async ({ api }) => {
   for (const host of ["tidemark", "evil.example"]) {
     const answer = await send(api, requestBytes("GET /openapi.json", "", { Host: host }));
-    assert.equal(JSON.parse(answer.body), JSON.parse(JSON.stringify(document)));
+    assert.equal(
+      JSON.parse(answer.body, withoutExamples),
+      JSON.parse(JSON.stringify(document), withoutExamples),
+    );
     assert.not.match(answer.body, "evil");
   }
 });

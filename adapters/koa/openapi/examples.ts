@@ -13,27 +13,33 @@ import type { Body } from "./bodies.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const NOW = Date.UTC(2026, 10, 22, 8, 16, 7, 727);
-const OCCURRED_AT = Date.UTC(2026, 10, 22, 8, 16, 7);
 const JOB_ID = "01a20253-aa0c-79c1-b28a-b136a2df5001";
 
-/** Bodies as they are really sent: by the same functions, of the accepted types. */
-export const exampleBodies = (types: EventTypes) => {
+/**
+ * Bodies as they are really sent: by the same functions, of the accepted types.
+ *
+ * @param now Unix milliseconds of what they tell. The batch happened a moment before, with ids that no other time has, so
+ *   that whoever sends it finds it in the summary of the last 24 hours, and in no conflict with an earlier one.
+ */
+export const exampleBodies = (types: EventTypes, now: number) => {
+  const occurredAt = now - (now % 1_000);
+  const hour = now - (now % HOUR_MS);
+  const id = (n: number): string => `${now.toString(36)}-${n}`;
   const [first = "login", second = first] = types === "*" ? ["login", "custom"] : [...types];
   const event: RecordedEvent = {
     accountId: "acme",
-    eventId: "e2",
+    eventId: id(2),
     userId: "bob",
     type: second,
-    occurredAt: OCCURRED_AT,
+    occurredAt: occurredAt,
     metadata: '{"plan":"pro"}',
     fingerprint: 0,
     shard: 0,
     position: 2,
-    recordedAt: NOW,
+    recordedAt: now,
   };
-  const range = { from: NOW - DAY_MS, to: NOW };
-  const asOf = NOW + 3;
+  const range = { from: now - DAY_MS, to: now };
+  const asOf = now + 3;
   const counts = new Map(
     first === second
       ? [[first, 2]]
@@ -47,8 +53,8 @@ export const exampleBodies = (types: EventTypes) => {
     events: 1,
     retries: 30,
     failure: "the log cannot be reached",
-    queuedAt: NOW,
-    diedAt: NOW + 2 * HOUR_MS,
+    queuedAt: now,
+    diedAt: now + 2 * HOUR_MS,
   };
   const batch = { events: [event], duplicates: 0, conflicts: 0 };
   const accepted: Body<"Accepted"> = { statusCode: 202, jobId: JOB_ID, queued: 2 };
@@ -58,18 +64,18 @@ export const exampleBodies = (types: EventTypes) => {
     batch: {
       events: [
         {
-          event_id: "e1",
+          event_id: id(1),
           account_id: "acme",
           user_id: "ada",
           type: first,
-          timestamp: "2026-11-22T08:16:07Z",
+          timestamp: `${new Date(occurredAt).toISOString().slice(0, -".000Z".length)}Z`,
         },
         {
-          event_id: "e2",
+          event_id: id(2),
           account_id: "acme",
           user_id: "bob",
           type: second,
-          timestamp: "2026-11-22T09:16:07+01:00",
+          timestamp: `${new Date(occurredAt + HOUR_MS).toISOString().slice(0, -".000Z".length)}+01:00`,
           metadata: { plan: "pro" },
         },
       ],
@@ -84,8 +90,8 @@ export const exampleBodies = (types: EventTypes) => {
       duplicates: 0,
       conflicts: 0,
       retries: 0,
-      queuedAt: NOW,
-      endedAt: NOW + 23,
+      queuedAt: now,
+      endedAt: now + 23,
       failure: null,
     }),
     accounts,
@@ -109,13 +115,13 @@ export const exampleBodies = (types: EventTypes) => {
     timeseries: timeseriesBody({
       accountId: "acme",
       interval: "hour",
-      range: { from: OCCURRED_AT - 967_000 - HOUR_MS, to: OCCURRED_AT - 967_000 + HOUR_MS },
+      range: { from: hour - HOUR_MS, to: hour + HOUR_MS },
       points: [
         {
-          start: OCCURRED_AT - 967_000 - HOUR_MS,
+          start: hour - HOUR_MS,
           totals: new Map(Array.from(counts.keys(), (type) => [type, 0])),
         },
-        { start: OCCURRED_AT - 967_000, totals: counts },
+        { start: hour, totals: counts },
       ],
       asOf,
     }),
@@ -123,7 +129,7 @@ export const exampleBodies = (types: EventTypes) => {
       accountId: "acme",
       events: [event],
       next: {
-        before: { occurredAt: OCCURRED_AT, position: 2 },
+        before: { occurredAt: occurredAt, position: 2 },
         upTo: 2,
         asOf,
         filter: { from: null, to: null, type: null },

@@ -18,7 +18,7 @@ import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
 import { SummariesUnavailable } from "../../../core/summary/summaries.ts";
 import { TurnRefused } from "../../../core/turns.ts";
 import { type Failure, headersOf, INTERNAL_PROBLEM, type Problem, problemOf } from "../problem.ts";
-import type { Headers } from "./headers.ts";
+import { type Headers, REQUEST_ID_EXAMPLE } from "./headers.ts";
 import { schemaRef } from "./json_schema.ts";
 
 /** Names what a route can fail with; "Internal" is a fault of the service itself. */
@@ -104,7 +104,10 @@ export const problemExamples = (): Readonly<Record<string, object>> => {
   return Object.fromEntries(
     [...byName]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, value]) => [name, { summary: value.title, value }]),
+      .map(([name, problem]) => [
+        name,
+        { summary: problem.title, value: { ...problem, request_id: REQUEST_ID_EXAMPLE } },
+      ]),
   );
 };
 

@@ -1,3 +1,4 @@
+import { REQUEST_ID_CHARACTERS_MAX } from "../request_id.ts";
 import type { JsonSchema } from "./json_schema.ts";
 
 /** Headers of a response, by name. */
@@ -12,8 +13,10 @@ interface Header {
 
 const integer = (minimum: number): JsonSchema => ({ type: "integer", minimum });
 
-/** Headers that come with answers of many kinds. */
-export const SHARED_HEADERS: Readonly<Record<string, Header>> = {
+export const REQUEST_ID_EXAMPLE = "5f0c8d3b6a1e4f27-42";
+
+/** Headers that count requests. */
+const COUNTS: Readonly<Record<string, Header>> = {
   "RateLimit-Limit": {
     description: "How many requests a minute there are; where requests are counted.",
     schema: integer(1),
@@ -28,10 +31,28 @@ export const SHARED_HEADERS: Readonly<Record<string, Header>> = {
   },
 };
 
+const REQUEST_ID: Readonly<Record<string, Header>> = {
+  "X-Request-Id": {
+    description:
+      "Names the request: what the client sent in `X-Request-Id`, else the trace id of its `traceparent`, else a new one. " +
+      "A summary that was kept, and the answer to a probe, have one only if the client sent it.",
+    schema: { type: "string", minLength: 1, maxLength: REQUEST_ID_CHARACTERS_MAX },
+  },
+};
+
+/** Headers that come with answers of many kinds. */
+export const SHARED_HEADERS: Readonly<Record<string, Header>> = { ...COUNTS, ...REQUEST_ID };
+
+const references = (headers: Readonly<Record<string, Header>>): Headers =>
+  Object.fromEntries(
+    Object.keys(headers).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+
+/** What goes with every answer. */
+export const EVERY_ANSWER_HEADERS: Headers = references(REQUEST_ID);
+
 /** What goes with every answer to a request that may be counted. */
-export const RATE_LIMIT_HEADERS: Headers = Object.fromEntries(
-  Object.keys(SHARED_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-);
+export const RATE_LIMIT_HEADERS: Headers = references(COUNTS);
 
 export const NO_STORE: Headers = {
   "Cache-Control": {
