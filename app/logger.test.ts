@@ -45,6 +45,15 @@ test("JSON is one line that a collector can read, with what belongs to it", asyn
   assert.equal(line["annotations"], { port: 1 });
 });
 
+test("an entry has no field that is empty", async () => {
+  const plain = Effect.logInfo("Redis is there");
+  const line = JSON.parse(await printed("json", plain)) as Record<string, unknown>;
+  assert.equal(Object.keys(line), ["timestamp", "level", "message"]);
+  const unset = Effect.annotateLogs(plain, { problem: undefined });
+  assert.not.match(await printed("json", unset), "annotations");
+  assert.not.match(await printed("pretty", unset), "problem");
+});
+
 const FORGED = "[00:00:00.000] INFO: all is well";
 const HOSTILE = `a\r\n${FORGED}\u2028${FORGED}\u0085\u001b[2J\u009b31m\u202e\u0000%s%c`;
 

@@ -13,8 +13,19 @@ const LEVELS: Readonly<Record<Configuration["LOG_LEVEL"], LogLevel.LogLevel>> = 
 };
 
 /** Which format logs have: what is set, else pretty for a person at a terminal and JSON for a collector. */
-const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
+export const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
   LOG_FORMAT ?? (process.stdout.isTTY ? "pretty" : "json");
+
+/** How to log when the configuration as a whole cannot be read: as far as the two variables are valid. */
+export const logSettingsIn = (
+  environment: Readonly<Record<string, string | undefined>>,
+): LogSettings => {
+  const { LOG_FORMAT: format, LOG_LEVEL: level } = environment;
+  return {
+    LOG_FORMAT: format === "json" || format === "pretty" ? format : undefined,
+    LOG_LEVEL: level === "debug" || level === "warn" || level === "error" ? level : "info",
+  };
+};
 
 /** Structured logs on stdout, one line each in JSON. */
 export const loggerLayer = (settings: LogSettings): Layer.Layer<never> =>
@@ -27,8 +38,22 @@ export const loggerLayer = (settings: LogSettings): Layer.Layer<never> =>
 // was sent. So that nobody can write lines of their own into a log, or have a terminal do something, only
 // what is written here breaks a line or colours it.
 
-/** JSON escapes line breaks by itself, and leaves much that terminals obey. */
-const json = Logger.map(Logger.formatJson, printable);
+/** An entry has the fields that say something, and no others. JSON escapes line breaks, and leaves much that terminals obey. */
+const json = Logger.map(
+  Logger.formatStructured,
+  ({ timestamp, level, message, cause, annotations }) => {
+    const belonging = Object.fromEntries(said(annotations));
+    return printable(
+      Formatter.formatJson({
+        timestamp,
+        level,
+        message,
+        ...(cause === undefined ? {} : { cause }),
+        ...(Object.keys(belonging).length === 0 ? {} : { annotations: belonging }),
+      }),
+    );
+  },
+);
 
 /** A line for the message, and indented ones for all that belongs to it. */
 const pretty = Logger.map(
@@ -37,11 +62,15 @@ const pretty = Logger.map(
     const time = timestamp.slice(TIME_AT, -1);
     const details = [
       ...(cause?.split("\n") ?? []).map(printable),
-      ...Object.entries(annotations).map(([name, value]) => `${printable(name)}: ${shown(value)}`),
+      ...said(annotations).map(([name, value]) => `${printable(name)}: ${shown(value)}`),
     ];
     return [`[${time}] ${coloured(level)}: ${shown(message)}`, ...details].join("\n  ");
   },
 );
+
+/** The annotations that have a value. */
+const said = (annotations: Readonly<Record<string, unknown>>): ReadonlyArray<[string, unknown]> =>
+  Object.entries(annotations).filter(([, value]) => value !== undefined);
 
 /** Where in a timestamp the time of day begins. */
 const TIME_AT = "2026-01-31T".length;

@@ -1,16 +1,14 @@
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
-import { accept, anEvent, completedJob, totalsOf, untilLogins } from "./api_client.fixture.ts";
+import { accept, anEvent, totalsOf, untilLogins } from "./api_client.fixture.ts";
 import { killServices, startService } from "./service_process.fixture.ts";
 
 interface Context {
@@ -31,7 +29,8 @@ test.after(async ({ folder, dataDir }) => {
   await removeScratch(folder, dataDir);
 });
 
-const shell = promisify(execFile);
+/** As on a terminal, where a person reads. */
+const PRETTY = { LOG_FORMAT: "pretty" };
 
 test("--help explains itself, and anything else that is no variable is refused", async () => {
   const help = startService({}, ["--help"]);
@@ -45,7 +44,7 @@ test("--help explains itself, and anything else that is no variable is refused",
 test("a bad configuration is told variable by variable, before anything is started", async ({
   dataDir,
 }) => {
-  const service = startService({ DATA_DIR: dataDir, PORT: "http", SHARDS: "0" });
+  const service = startService({ ...PRETTY, DATA_DIR: dataDir, PORT: "http", SHARDS: "0" });
   assert.is(await service.ended, 1);
   const [, ...lines] = service.output().trimEnd().split("\n");
   assert.match(lines[0] ?? "", /^ {2}PORT must be a whole number from 0 to 65535$/);
@@ -58,7 +57,7 @@ test("a port that is taken is told in one line, before a database is made", asyn
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
-  const service = startService({ DATA_DIR: dataDir, PORT: String(port) });
+  const service = startService({ ...PRETTY, DATA_DIR: dataDir, PORT: String(port) });
   assert.is(await service.ended, 1);
   taken.close();
   assert.match(
@@ -68,28 +67,80 @@ test("a port that is taken is told in one line, before a database is made", asyn
   assert.not.ok(existsSync(dataDir));
 });
 
-test("it prints where it listens, and two commands that work as they are printed", async ({
-  dataDir,
-}) => {
-  const service = startService({ DATA_DIR: dataDir });
+test("a person reads sentences, and no entry of a log in JSON among them", async ({ dataDir }) => {
+  const service = startService({ ...PRETTY, DATA_DIR: dataDir });
   const url = await service.url();
-  const commands = service.output().match(/^ *curl .*$/gm) ?? [];
-  assert.is(commands.length, 2);
-  const [post = "", get = ""] = commands;
-  const posted = await shell("sh", ["-c", `${post} --silent`]);
-  const { statusCode, jobId } = JSON.parse(posted.stdout) as { statusCode: number; jobId: string };
-  assert.is(statusCode, 202);
-  await completedJob(url, jobId);
+  await accept(url, anEvent());
   await untilLogins(url, 1);
-  const got = await shell("sh", ["-c", `${get} --silent`]);
-  assert.equal((JSON.parse(got.stdout) as { totals: unknown }).totals, { login: 1 });
   assert.is(await service.stop(), 0);
+  assert.match(service.output(), /^Tidemark listens on /m);
+  assert.not.match(service.output(), /^\{/m);
 });
 
 test("what was counted is there after a restart", async ({ dataDir }) => {
   const service = startService({ DATA_DIR: dataDir });
   assert.equal(await totalsOf(await service.url()), { login: 1 });
   assert.is(await service.stop(), 0);
+});
+
+/** What was printed, line by line, each of which has to be an entry of the log. */
+const entriesIn = (output: string): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  output
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+const emptyFieldsIn = (value: unknown): boolean =>
+  typeof value === "object" && value !== null
+    ? Object.keys(value).length === 0 || Object.values(value).some(emptyFieldsIn)
+    : value === "" || value === null;
+
+test("from its start to its end it prints one entry a line, warns of nothing and says that it stopped", async ({
+  dataDir,
+}) => {
+  const service = startService({ DATA_DIR: dataDir, LOG_LEVEL: "debug" });
+  const url = await service.url();
+  await accept(url, anEvent());
+  await untilLogins(url, 2);
+  service.kill("SIGTERM");
+  assert.is(await service.ended, 0);
+  const entries = entriesIn(service.output());
+  for (const entry of entries) {
+    assert.match(String(entry["level"]), /^(DEBUG|INFO)$/, JSON.stringify(entry));
+    assert.not.ok(emptyFieldsIn(entry), JSON.stringify(entry));
+  }
+  const messages = entries.map(({ message }) => String(message));
+  assert.is(messages.filter((message) => message.includes("SIGTERM")).length, 1);
+  assert.is(messages.at(-1), "Tidemark stopped");
+});
+
+test("why it does not start, or fails, is an entry as well", async ({ dataDir }) => {
+  const json = { LOG_FORMAT: "json", DATA_DIR: dataDir };
+  const invalid = startService({ ...json, PORT: "http" });
+  assert.is(await invalid.ended, 1);
+  assert.equal(entriesIn(invalid.output()).at(-1)?.["annotations"], {
+    problems: ["PORT must be a whole number from 0 to 65535"],
+  });
+  // As soon as somebody listens for it.
+  const program = `process.on("newListener", (name) => {
+    if (name !== "uncaughtException") return;
+    process.emitWarning("careful");
+    setTimeout(() => { throw new Error("boom"); });
+  });`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(program)}`;
+  const failing = startService({ ...json, NODE_OPTIONS });
+  assert.is(await failing.ended, 1);
+  const entries = entriesIn(failing.output());
+  assert.ok(entries.some(({ message }) => message === "careful"));
+  assert.match(String(entries.at(-1)?.["cause"]), "boom");
+});
+
+test("a mistyped setting is a warning that names the one that was meant", async ({ dataDir }) => {
+  const service = startService({ DATA_DIR: dataDir, PORT: "http", AUHT: "required" });
+  assert.is(await service.ended, 1);
+  const [warning] = entriesIn(service.output());
+  assert.is(warning?.["level"], "WARN");
+  assert.match(String(warning?.["message"]), /^AUHT is not a setting .* did you mean AUTH\?$/);
 });
 
 const postgresPid = async (dataDir: string): Promise<number> =>
@@ -108,7 +159,7 @@ test("what was accepted survives a kill -9 of the service and its database at on
   assert.is(await killed.ended, "SIGKILL");
 
   const next = startService({ DATA_DIR: dataDir });
-  await untilLogins(await next.url(), 3);
+  await untilLogins(await next.url(), 4);
   assert.is(await next.stop(), 0);
 });
 
@@ -122,7 +173,7 @@ test("a second service on the same folder says who has it, and leaves the first 
   assert.match(second.output(), `in use by another process (pid ${first.pid})`);
   assert.match(second.output(), /set DATA_DIR/);
   await accept(url, anEvent());
-  await untilLogins(url, 4);
+  await untilLogins(url, 5);
   assert.is(await first.stop(), 0);
 });
 
@@ -137,7 +188,7 @@ test("a service whose database dies says so and ends, and the next one begins wh
   assert.match(await readFile(log, "utf8"), "database system is ready");
 
   const next = startService({ DATA_DIR: dataDir });
-  assert.equal(await totalsOf(await next.url()), { login: 4 });
+  assert.equal(await totalsOf(await next.url()), { login: 5 });
   assert.is(await next.stop(), 0);
 });
 

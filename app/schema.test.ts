@@ -91,7 +91,7 @@ test("a password that is wrong ends the service, with the setting to mend and no
 }) => {
   const url = new URL(database.url);
   url.password = "wrong-secret";
-  const service = startService({ DATABASE_URL: url.href });
+  const service = startService({ DATABASE_URL: url.href, LOG_FORMAT: "pretty" });
   assert.is(await service.ended, 1);
   assert.match(service.output(), /^The database .* password .*Check DATABASE_URL\.\n$/);
   assert.not.match(service.output(), "wrong-secret");

@@ -49,6 +49,7 @@ import { makeMeters } from "./metrics/meters.ts";
 import { watchProcess } from "./metrics/process.ts";
 import { makeMetrics, type MetricSources } from "./metrics/scrape.ts";
 import { observed, type Ports } from "./observed.ts";
+import type { QuickStart } from "./quick_start.ts";
 import { reachabilityOf } from "./readiness.ts";
 import { prepareSchema, untilDatabaseReady } from "./schema.ts";
 import { openTracing, tracingContext } from "./tracing/open_tracing.ts";
@@ -58,12 +59,12 @@ import { openTracing, tracingContext } from "./tracing/open_tracing.ts";
  * the reverse order: no new requests, the worker and the projector finish what they have in hand, the
  * connections and an embedded database close last.
  *
- * @param onListening is told where, once requests can be sent
+ * @param onListening is told where, and whether requests need an API key, once they can be sent
  * @errors `ListenFailed`, `EmbeddedDatabaseFailed`, `DatabaseUnusable`
  */
 export const runService = Effect.fnUntraced(function* (
   configuration: Configuration,
-  onListening: (url: string) => Effect.Effect<void>,
+  onListening: (listening: Pick<QuickStart, "url" | "needsKey">) => Effect.Effect<void>,
 ) {
   const meters = makeMeters();
   // Before all else, so that it is closed behind all else.
@@ -78,8 +79,9 @@ export const runService = Effect.fnUntraced(function* (
   };
   http.expose(makeMetrics(sources));
   const { url, ended } = yield* databaseUrl(configuration);
-  const served = Effect.andThen(start(configuration, url, http, { sources, tracing }), (loops) =>
-    Effect.andThen(onListening(http.url), loops),
+  const started = start(configuration, url, http, { sources, tracing });
+  const served = Effect.flatMap(started, ({ loops, needsKey }) =>
+    Effect.andThen(onListening({ url: http.url, needsKey }), loops),
   );
   return yield* Effect.raceFirst(served, ended);
 }, Effect.scoped);
@@ -90,7 +92,10 @@ interface Observation {
   readonly tracing: RequestTracing | undefined;
 }
 
-/** Starts everything on the database, and returns the effect that runs for as long as the roles do. */
+/**
+ * Starts everything on the database, and returns the effect that runs for as long as the roles do, and whether requests
+ * need a key.
+ */
 const start = Effect.fnUntraced(function* (
   configuration: Configuration,
   url: string,
@@ -264,7 +269,8 @@ const start = Effect.fnUntraced(function* (
   http.expose(makeMetrics({ ...sources, cache, redis, readsWaiting, pools, projection, queue }));
   const reachable = reachabilityOf(databaseOf(controlPool));
   http.enter({ _tag: "Running", roles: ROLES, reachable, redis });
-  return Effect.raceAllFirst([projector, worker, watch, follow]);
+  const isOpen = yield* Effect.isSuccess(access.authenticate(undefined));
+  return { loops: Effect.raceAllFirst([projector, worker, watch, follow]), needsKey: !isOpen };
 });
 
 type Loops = Signals | Queue | EventLog | Projection | Invalidations;
@@ -312,6 +318,7 @@ const acquirePool = (
 ) =>
   Effect.gen(function* () {
     const services = yield* Effect.context();
+    let closing = false;
     return yield* Effect.acquireRelease(
       Effect.sync(() =>
         createPool({
@@ -320,10 +327,17 @@ const acquirePool = (
           ...options,
           url,
           connectTimeoutMs: configuration.DATABASE_CONNECT_TIMEOUT_MS,
-          onIdleError: tellBroken(services),
+          // The pool has ended before its connections have: an embedded database that stops next breaks them off.
+          onIdleError: (error) => {
+            if (!closing) tellBroken(services)(error);
+          },
         }),
       ),
-      (pool) => Effect.promise(() => pool.close()),
+      (pool) =>
+        Effect.promise(() => {
+          closing = true;
+          return pool.close();
+        }),
     );
   });
 

@@ -1,50 +1,39 @@
 import { Effect } from "effect";
 
 import type { Configuration } from "./configuration.ts";
+import { logFormat } from "./logger.ts";
+import { type QuickStart, quickStart } from "./quick_start.ts";
 
-/** Says where the service listens and, if it has the API, how to try it. */
-export const welcome = (configuration: Configuration, url: string): Effect.Effect<void> => {
-  const { ROLES, DATABASE_URL, DATA_DIR, LOG_FORMAT } = configuration;
+/** Says where the service listens and, if it has the API, which commands to try. */
+export const welcome = (
+  configuration: Configuration,
+  { url, needsKey }: Pick<QuickStart, "url" | "needsKey">,
+): Effect.Effect<void> => {
+  const { ROLES, DATABASE_URL, DATA_DIR, EVENT_TYPES } = configuration;
   const roles = [...ROLES].join(", ");
-  const database = DATABASE_URL === undefined ? `embedded, under ${DATA_DIR}` : "DATABASE_URL";
-  const commands = examples(configuration, url);
-  if (LOG_FORMAT === "json") {
+  const database = DATABASE_URL === undefined ? `embedded, in ${DATA_DIR}` : "DATABASE_URL";
+  const type = exampleType(EVENT_TYPES);
+  const commands = ROLES.has("api") ? quickStart({ url, type, needsKey }) : [];
+  if (logFormat(configuration) === "json") {
     return Effect.annotateLogs(Effect.logInfo(`Tidemark listens on ${url}`), {
       url,
       roles,
       database,
-      try: commands,
+      try: commands.length === 0 ? undefined : commands,
     });
   }
-  // For a person, who copies it: unless JSON alone was asked for, it is no log line.
+  // For a person, who copies it.
+  const invitation = commands.length === 0 ? [] : ["Try it in another terminal:", "", ...commands];
   return Effect.sync(() => {
     process.stdout.write(
       `\nTidemark listens on ${url} (roles: ${roles}; database: ${database})\n\n` +
-        commands.map((command) => `  ${command}\n`).join("") +
-        "\n",
+        invitation.map((line) => (line === "" ? "\n" : `  ${line}\n`)).join("") +
+        (invitation.length === 0 ? "" : "\n"),
     );
   });
 };
 
-const examples = (
-  { ROLES, EVENT_TYPES, AUTH }: Configuration,
-  url: string,
-): ReadonlyArray<string> => {
-  if (!ROLES.has("api")) return [];
-  const hasType = EVENT_TYPES === "*" || EVENT_TYPES.has(TYPE);
-  const event = {
-    event_id: "e1",
-    account_id: "acme",
-    user_id: "ada",
-    type: hasType ? TYPE : [...EVENT_TYPES][0],
-    timestamp: new Date().toISOString(),
-  };
-  const key = AUTH === "required" ? ' -H "Authorization: Bearer $KEY"' : "";
-  const body = JSON.stringify({ events: [event] });
-  return [
-    `curl -X POST '${url}/events' -H 'Content-Type: application/json'${key} -d '${body}'`,
-    `curl '${url}/accounts/acme/summary?window=last_24h'${key}`,
-  ];
-};
+const EXAMPLE_TYPE = "login";
 
-const TYPE = "login";
+const exampleType = (types: Configuration["EVENT_TYPES"]): string =>
+  types === "*" || types.has(EXAMPLE_TYPE) ? EXAMPLE_TYPE : ([...types][0] ?? EXAMPLE_TYPE);

@@ -35,10 +35,44 @@ const send = async (form) => {
   const since = performance.now();
   const response = await fetch(url, { method, body, headers: headersOf(body) });
   const text = await response.text();
+  if (response.status === 202 && body !== undefined) {
+    follow(text);
+    bodies.forEach(renew);
+  }
   const took = (performance.now() - since).toFixed(1);
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
   const answer = shown(text, response.headers.get("content-type") ?? "");
   return `${method} ${url.pathname}${url.search}\n${response.status} in ${took} ms\n${headers}\n\n${answer}`;
+};
+
+/** The events of an example with ids of their own and the time of this moment: another send is no conflict with the last. */
+const renewed = (text) => {
+  const { events } = JSON.parse(text);
+  const now = Date.now();
+  const timestamp = new Date(now).toISOString();
+  const fresh = events.map((event, n) => ({
+    ...event,
+    event_id: `try-${now.toString(36)}-${n + 1}`,
+    timestamp,
+  }));
+  return JSON.stringify({ events: fresh }, null, 2);
+};
+
+/** What the page has put into a body; what somebody has changed since stays as they want it. */
+const renew = (body) => {
+  if (body.value !== (body.dataset.shown ?? body.value)) return;
+  body.value = renewed(body.value);
+  body.dataset.shown = body.value;
+};
+
+const bodies = [...document.querySelectorAll('textarea[data-in="body"]')];
+bodies.forEach(renew);
+
+/** A job that was accepted is the one to follow. */
+const follow = (answer) => {
+  const { jobId } = JSON.parse(answer);
+  const id = document.querySelector('form[data-path="/jobs/{id}"] [name="id"]');
+  if (id !== null) id.value = jobId;
 };
 
 for (const form of document.querySelectorAll("form")) {
