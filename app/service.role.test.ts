@@ -163,7 +163,7 @@ test("its role only reads keys, unless it is let administer them", async (contex
   const misused = await command("db/main.ts", owner, "status", "--administer-keys");
   assert.equal(
     [misused.code, misused.err.split("\n")[0]],
-    [2, "--administer-keys goes with grant ROLE"],
+    [2, "--administer-keys goes with grant ROLE."],
   );
 });
 
