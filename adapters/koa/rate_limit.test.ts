@@ -97,6 +97,35 @@ test("who asks is believed of a proxy only, and then each client is counted for 
   await behind.close();
 });
 
+test("a client without a key is counted once, however the proxy spells its address", async () => {
+  for (const spellings of [
+    [
+      "2001:db8:0:a::1",
+      "2001:DB8:0:A::1",
+      "2001:0db8:0000:000a:0000:0000:0000:0001",
+      "2001:db8:0:a:0:0:192.0.2.1",
+      "[2001:DB8::a:0:0:0:7]:4711",
+      "2001:db8:0:a::1%eth0",
+    ],
+    [
+      "203.0.113.9",
+      "::ffff:203.0.113.9",
+      "::FFFF:CB00:7109",
+      "0:0:0:0:0:FFFF:203.0.113.9",
+      "[::ffff:cb00:7109]:4711",
+      "203.0.113.9:80",
+    ],
+  ]) {
+    const behind = await startApi({ ...limits(spellings.length - 1), proxies: 1 });
+    const statuses: number[] = [];
+    for (const address of spellings) {
+      statuses.push((await ask(behind, { "X-Forwarded-For": `198.51.100.1, ${address}` })).status);
+    }
+    assert.equal(statuses, [...spellings.slice(1).map(() => 200), 429]);
+    await behind.close();
+  }
+});
+
 /** Keys that are spelt as their limit, such as `7`, or `none`. */
 const access: Access["Service"] = {
   known: () => undefined,
