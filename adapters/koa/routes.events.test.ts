@@ -146,6 +146,20 @@ refuses(
   LOSSY,
   "metadata.a.b",
 );
+refuses(
+  "with a zero that loses its sign",
+  "metadata",
+  { "-0": '{"a":[-0]}', "-0.0": '{"a":[-0.0]}', "-0e5": '{"a":[-0e5]}' },
+  /is the number -0.*, which would lose its sign; send 0 or a string/,
+  "metadata.a[0]",
+);
+refuses(
+  "with a repeated key",
+  "metadata",
+  { plain: '{"a":[{"b":1,"b":1}]}', escaped: '{"a":[{"b":{},"\\u0062":[]}]}' },
+  /must be given once/,
+  "metadata.a[0].b",
+);
 for (const [what, key] of Object.entries({ "U+0000": "\\u0000", "half a pair": "\\ud83d" })) {
   test(`metadata with ${what} in a key is refused`, async ({ api }) => {
     const bytes = postBytes(withField("metadata", `{"a":{"${key}":1}}`));
@@ -193,6 +207,22 @@ test("a field that no event has is refused by name, __proto__ and constructor to
     const { errors } = await refusal(api, bytes, 400, "event-invalid");
     assert.is(errors[0]?.path, field);
     assert.match(errors[0]?.message ?? "", /is not a field of an event; the fields are event_id, /);
+  }
+});
+
+test("a field that an event has twice is refused by name, whatever the first value was", async ({
+  api,
+}) => {
+  for (const [field, first] of [
+    ["user_id", '"user_id":"eve"'],
+    ["user_id", '"user_id":7'],
+    ["timestamp", '"timest\\u0061mp":"2026-01-31T09:30:00Z"'],
+    ["metadata", '"metadata":{"n":1e400}'],
+  ] as const) {
+    const event = JSON.stringify(validEvent({ metadata: {} })).replace("{", () => `{${first},`);
+    const bytes = postBytes(batchOf(validEvent(), "PLACE").replace('"PLACE"', () => event));
+    const { errors } = await refusal(api, bytes, 400, "event-invalid");
+    assert.equal(errors, [{ index: 1, path: field, message: "must be given once" }]);
   }
 });
 

@@ -84,16 +84,6 @@ test("timestamps up to the edges of what is allowed are taken, with any offset",
   assert.is(await api.settle(), 3);
 });
 
-test("of a field that an event has twice the last one counts, as everywhere in JSON", async ({
-  api,
-}) => {
-  const body = batchOf(validEvent()).replace('"user_id":', '"user_id":"bob","user_id":');
-  assert.is((await post(api, body)).status, 202);
-  await api.settle();
-  const { top_users } = await json(api, "/accounts/acme/summary");
-  assert.equal(top_users, [{ user_id: "ada", events: 1 }]);
-});
-
 for (const [what, body, path] of [
   ["null", "null", ""],
   ["a list of events", "[]", ""],

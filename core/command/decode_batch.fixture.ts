@@ -1,8 +1,14 @@
 import type { Result } from "effect";
 
 import { type Batch, collapse } from "../event/batch.ts";
-import { decodeEvent, type Issue } from "../event/decode.ts";
+import { decodeEvent, type Issue, type SentTexts } from "../event/decode.ts";
 import type { EventRules } from "../event/rules.ts";
+import {
+  countExactly,
+  ExactObject,
+  readExactly,
+  writeExactly,
+} from "../json/exact_json.fixture.ts";
 import { parseMarked } from "../json/parse.fixture.ts";
 import { decodeStrictly } from "../json/utf8_text.fixture.ts";
 import { batchDecoding } from "./decode_batch.ts";
@@ -25,8 +31,9 @@ export const decodeWhole = (bytes: Uint8Array, rules: EventRules, now: number): 
   const { events } = input as { readonly events?: unknown };
   if (!Array.isArray(events) || Object.keys(input).length > 1) return "BatchMalformed";
   if (events.length === 0) return "BatchEmpty";
+  const sent = sentTexts(text);
   const issues: Issue[] = [];
-  const decoded = events.map((event, i) => decodeEvent(event, i, rules, now, issues));
+  const decoded = events.map((event, i) => decodeEvent(event, i, rules, now, issues, sent));
   if (issues.length > 0) {
     return issues
       .slice(0, 100)
@@ -34,6 +41,16 @@ export const decodeWhole = (bytes: Uint8Array, rules: EventRules, now: number): 
       .join("\n");
   }
   return collapse(decoded.filter((event) => event !== undefined));
+};
+
+/** The texts of the events of a body, with what they hold counted by another reader than the service's. */
+const sentTexts = (text: string): SentTexts => {
+  const root = readExactly(text);
+  const events = root instanceof ExactObject ? root.all("events").flat() : [];
+  return {
+    tokensOf: (index) => countExactly(events[index] ?? null),
+    textOf: (index) => writeExactly(events[index] ?? null),
+  };
 };
 
 /** What the service makes of a body, in the same words, and in how many steps. */

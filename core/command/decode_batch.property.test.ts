@@ -23,6 +23,7 @@ const inSteps = (bytes: Uint8Array): Batch | string => {
 const SPELLINGS = [
   "0",
   "-0",
+  "-0.0e5",
   "1.50",
   "1e3",
   "-1E+2",
@@ -43,6 +44,7 @@ const SPELLINGS = [
   '{"__proto__":1}',
   '{"\\u005f_proto__":1}',
   '{"a":1,"a":2}',
+  '[{"a":{"b":1,"\\u0062":[]}}]',
   '{"b":1,"a":{"d":1,"c":[{"z":1,"y":2}]}}',
   "[[[[1]]]]",
 ];

@@ -203,6 +203,54 @@ test("events that are given twice are refused, for one of them would be dropped"
   }
 });
 
+test("a key that is repeated refuses its event, at its place, for one value would be dropped", () => {
+  const event = JSON.stringify(sentEvent({ metadata: { plan: { name: "pro" }, tags: [0, "@"] } }));
+  for (const [from, to, path] of [
+    ['"type"', '"type":"login","type"', "type"],
+    ['"type"', '"\\u0074ype":"call_made","type"', "type"],
+    ['"type"', '"metadata":{},"type"', "metadata"],
+    ['"type"', '"metadata":{"n":1e400},"type"', "metadata"],
+    ['"plan"', '"tags":[],"plan"', "metadata.tags"],
+    ['"name"', '"name":"pro","name"', "metadata.plan.name"],
+    ['"@"', '{"a":1,"b":{"":2,"":2}}', "metadata.tags[1].b."],
+    ['"@"', '[[],[{"1":0},{"1":0,"2":0,"\\u0031":0}]]', "metadata.tags[1][1][1].1"],
+    ['"@"', '{"constructor":1,"constructor":1}', "metadata.tags[1].constructor"],
+  ] as const) {
+    const text = `{"events":[${event},${event.replace(from, to)}]}`;
+    assert.equal(issuesOf(rejectedText(text)), [{ index: 1, path, message: "must be given once" }]);
+  }
+  const distinct = event.replace('"@"', '[{"a":{"a":"a"},"A":"a"},{"a":"a","":":"}]');
+  assert.is(acceptedText(`{"events":[${distinct}]}`).events.length, 1);
+});
+
+test("the largest event with a repeated key is refused as soon as it was read", () => {
+  // Spaces and escapes make it as long as an event may be, and nothing in it is read twice.
+  const escapes = "\\u0041".repeat(20_000);
+  for (const filling of [
+    `"${escapes}"`,
+    " ".repeat(200_000) + "1",
+    "[".repeat(9_000) + "]".repeat(9_000),
+  ]) {
+    const metadata = `{"a":1,"b":${filling},"a":1}`;
+    const event = JSON.stringify(sentEvent({ metadata: "@" })).replace('"@"', () => metadata);
+    const [issue] = issuesOf(rejectedText(`{"events":[${event}]}`));
+    assert.is(issue?.index, 0);
+    if (!filling.startsWith("[")) assert.is(issue?.path, "metadata.a");
+  }
+});
+
+test("a zero with a sign is refused wherever it stands in metadata", () => {
+  const event = JSON.stringify(sentEvent({ metadata: { a: [1, "@"] } }));
+  for (const zero of ["-0", "-0.0", "-0e5", "-0.00000000000000000000E+1"]) {
+    const [issue] = issuesOf(rejectedText(`{"events":[${event.replace('"@"', zero)}]}`));
+    assert.equal([issue?.index, issue?.path], [0, "metadata.a[1]"], zero);
+    assert.match(issue?.message ?? "", /lose its sign; send 0 or a string/);
+  }
+  for (const kept of ["0", "0.0e-5", "-0.01", "-1e-2", '"-0"']) {
+    assert.is(acceptedText(`{"events":[${event.replace('"@"', kept)}]}`).events.length, 1, kept);
+  }
+});
+
 test("a body of too many values and keys is refused", () => {
   const wide = JSON.stringify(sentEvent({ metadata: { a: "@" } }));
   const withValues = (count: number): string => wide.replace('"@"', `[${"1,".repeat(count)}1]`);

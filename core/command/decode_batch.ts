@@ -2,7 +2,13 @@ import { Effect, Result } from "effect";
 
 import { Client } from "../access/client.ts";
 import { type Batch, collapse } from "../event/batch.ts";
-import { decodeEvent, EVENT_TOO_LARGE, type Issue } from "../event/decode.ts";
+import {
+  decodeEvent,
+  EVENT_TOO_LARGE,
+  type Issue,
+  REPEATED,
+  type SentTexts,
+} from "../event/decode.ts";
 import type { Event } from "../event/event.ts";
 import { EVENT_BYTES_MAX, type EventRules } from "../event/rules.ts";
 import { makeElementScanner, type Scanned } from "../json/element_scanner.ts";
@@ -77,6 +83,10 @@ export const batchDecoding = (
   let scanned: Scanned | undefined;
   const issues: Issue[] = [];
   const events: Event[] = [];
+  const sent: SentTexts = {
+    tokensOf: (index) => scanned?.tokens[index] ?? 0,
+    textOf: (index) => decodeUtf8(bytes, scanned?.starts[index] ?? 0, scanned?.ends[index] ?? 0),
+  };
   let next = 0;
 
   return () => {
@@ -92,7 +102,7 @@ export const batchDecoding = (
     const inputs = parseElements(bytes, scanned, next, end);
     for (const input of inputs) {
       if (issues.length >= ISSUES_MAX) break;
-      const event = decodeEvent(input, next++, rules, now, issues);
+      const event = decodeEvent(input, next++, rules, now, issues, sent);
       if (event !== undefined) events.push(event);
     }
     if (next < ends.length && issues.length < ISSUES_MAX) return undefined;
@@ -116,7 +126,7 @@ const envelopeIssues = ({ root, field, otherFields, exceeded }: Scanned): Readon
   const issue = (path: string, message: string): Issue => ({ index: null, path, message });
   if (root === "other") return [issue("", 'must be an object such as { "events": [ … ] }')];
   const issues: Issue[] = [];
-  if (field === "repeated") issues.push(issue("events", "must be given once"));
+  if (field === "repeated") issues.push(issue("events", REPEATED));
   else if (field === "other") issues.push(issue("events", "must be an array of events"));
   // Behind a limit nothing was looked at.
   else if (field === "missing" && exceeded === undefined)

@@ -73,6 +73,24 @@ test("a text that is no timestamp with an offset is refused with an example of o
   }
 });
 
+test("an hour 24, a leap second and an offset without minutes are refused, and it is said that they are", () => {
+  for (const timestamp of [
+    "2026-01-30T24:00:00Z",
+    "2016-12-31T23:59:60Z",
+    "2026-01-31T09:30:00+01",
+    "2026-02-30T09:30:00Z",
+  ]) {
+    const message = /of a day and time that exist \(no hour 24, no second 60\)$/;
+    assertRefused(sentEvent({ timestamp }), "timestamp", message);
+  }
+});
+
+test("events that differ in digits beyond the millisecond only are duplicates", () => {
+  const one = accepted(sentEvent({ timestamp: "2026-01-31T09:30:00.000001Z" }));
+  const other = accepted(sentEvent({ timestamp: "2026-01-31t10:30:00,000999999+0100" }));
+  assert.equal(one, other);
+});
+
 test("an event is accepted exactly when its instant is within the bounds", () => {
   const earliest = NOW - EVENT_RULES_DEFAULT.ageMaxMs;
   const latest = NOW + EVENT_RULES_DEFAULT.futureMaxMs;

@@ -1,7 +1,8 @@
 import { Predicate } from "effect";
 
 import { canonicalJson } from "../json/canonical.ts";
-import { storableProblem } from "../json/storable.ts";
+import { repeatedKey } from "../json/repeated_key.ts";
+import { countStorable } from "../json/storable.ts";
 import type { Event } from "./event.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { accountIdProblem, identifierProblem } from "./identifier.ts";
@@ -19,6 +20,14 @@ export interface Issue {
   readonly message: string;
 }
 
+/** The JSON texts that the events of a batch were parsed from, to find what `JSON.parse` leaves out of them. */
+export interface SentTexts {
+  /** How many values and keys the text of an event holds. */
+  readonly tokensOf: (index: number) => number;
+  /** The text itself; it is asked for only when the event is refused. */
+  readonly textOf: (index: number) => string;
+}
+
 const FIELDS = ["event_id", "account_id", "user_id", "type", "timestamp", "metadata"] as const;
 const KNOWN_FIELDS: ReadonlySet<string> = new Set(FIELDS);
 
@@ -27,6 +36,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set(FIELDS);
  * wrong with it to `issues` and returns undefined.
  *
  * @param now the service's clock, in milliseconds since the Unix epoch
+ * @param sent the texts of the batch; without them a repeated key is not noticed
  */
 export const decodeEvent = (
   input: unknown,
@@ -34,6 +44,7 @@ export const decodeEvent = (
   rules: EventRules,
   now: number,
   issues: Issue[],
+  sent?: SentTexts,
 ): Event | undefined => {
   if (!Predicate.isObject(input) || Array.isArray(input)) {
     issues.push({ index, path: "", message: "must be an object" });
@@ -50,12 +61,19 @@ export const decodeEvent = (
   const userId = readIdentifier(raw, "user_id", identifierProblem, report);
   const type = readType(raw, rules, report);
   const occurredAt = readTimestamp(raw, rules, now, report);
-  const metadata = readMetadata(raw, report);
+  const metadata = raw["metadata"];
+  const metadataTokens = metadata === undefined ? 0 : readMetadata(metadata, report);
   // Of an event that has every field it must have, the number of its fields tells whether it has others.
   const isWhole = issues.length === issuesBefore;
   if (!isWhole || fieldsOf(raw) !== REQUIRED_FIELDS + (metadata === undefined ? 0 : 1)) {
     reportUnknownFields(raw, report);
     if (issues.length > issuesBefore) return undefined;
+  }
+  // Of a key that is repeated `JSON.parse` keeps the last value only, and so there are fewer values than were sent.
+  const tokens = REQUIRED_TOKENS + (metadata === undefined ? 0 : 1 + metadataTokens);
+  if (sent !== undefined && sent.tokensOf(index) !== tokens) {
+    report(shortened(repeatedKey(sent.textOf(index)) ?? ""), REPEATED);
+    return undefined;
   }
 
   const metadataText = metadata === undefined ? null : JSON.stringify(metadata);
@@ -73,6 +91,9 @@ type Report = (path: string, message: string) => void;
 
 /** All fields but `metadata`. */
 const REQUIRED_FIELDS = FIELDS.length - 1;
+
+/** The event itself, and a key and a text for each of these fields. */
+const REQUIRED_TOKENS = 1 + 2 * REQUIRED_FIELDS;
 
 const fieldsOf = (raw: Raw): number => {
   let fields = 0;
@@ -127,22 +148,26 @@ const readTimestamp = (raw: Raw, rules: EventRules, now: number, report: Report)
   return occurredAt;
 };
 
-const readMetadata = (raw: Raw, report: Report): object | undefined => {
-  const value = raw["metadata"];
-  if (value === undefined) return undefined;
+/** Returns how many values and keys the metadata hold. */
+const readMetadata = (value: unknown, report: Report): number => {
   if (!Predicate.isObject(value) || Array.isArray(value)) {
     report("metadata", "must be an object (leave it out when there is none)");
-    return undefined;
+    return 0;
   }
-  const problem = storableProblem(value, "metadata");
-  if (problem === undefined) return value;
-  report(shortened(problem.path), problem.message);
-  return undefined;
+  const found = countStorable(value, "metadata");
+  if (typeof found === "number") return found;
+  report(shortened(found.path), found.message);
+  return 0;
 };
 
 const MISSING = "is missing";
+
+/** Said of a key that an object has more than once. */
+export const REPEATED = "must be given once";
+
 const NOT_A_TIMESTAMP =
-  "must be an ISO 8601 timestamp with an offset, such as 2026-01-31T09:30:00.000Z or 2026-01-31T10:30:00+01:00";
+  "must be an ISO 8601 timestamp with an offset, such as 2026-01-31T09:30:00.000Z or 2026-01-31T10:30:00+01:00, " +
+  "of a day and time that exist (no hour 24, no second 60)";
 
 /** A path holds the sender's own keys, which can be long; an error message should not be. */
 const PATH_LENGTH_MAX = 200;

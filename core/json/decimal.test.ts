@@ -28,13 +28,30 @@ test("too large, too small or too many digits loses value", () => {
   }
 });
 
+test("a zero with a sign loses it, however it is spelled", () => {
+  for (const token of [
+    "-0",
+    "-0.0",
+    "-0e5",
+    "-0E-5",
+    "-0.000E-9",
+    "-0.0000000000000000",
+    "-0e999999999999999999999999",
+  ]) {
+    assert.is(losesValue(token), true, token);
+    assert.is(losesValue(token.slice(1)), false, token);
+  }
+});
+
 test("another spelling of the same value loses nothing", () => {
   for (const token of [
     "0",
-    "-0",
     "0.0",
     "0e5",
-    "-0.000E-9",
+    "0.000E-9",
+    "-0.5",
+    "-0.10",
+    "-10e-2",
     "0e999999999999999999999999",
     "1.50",
     "1e3",

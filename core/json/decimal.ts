@@ -1,8 +1,8 @@
 /**
  * Whether a JSON number, as written, changes when it is read as a JavaScript number and printed again:
- * true for `1e400`, `1e-400`, `9007199254740993` and `0.1234567890123456789`; false for `1.50` and
- * `1e3`, whose value survives although their spelling does not, and for `0.10000000000000001`, which is
- * how some languages print the number that others print as `0.1`.
+ * true for `1e400`, `1e-400`, `9007199254740993`, `0.1234567890123456789` and `-0`, whose sign would be
+ * lost; false for `1.50` and `1e3`, whose value survives although their spelling does not, and for
+ * `0.10000000000000001`, which is how some languages print the number that others print as `0.1`.
  */
 export const losesValue = (token: string): boolean => {
   const value = Number(token);
@@ -26,7 +26,7 @@ const canonical = (token: string): string => {
   const [whole = "", fraction = ""] = (negative ? mantissa.slice(1) : mantissa).split(".");
   const digits = (whole + fraction).replace(/^0+/, "");
   const significant = withoutTrailingZeros(digits);
-  if (significant === "") return "0";
+  if (significant === "") return negative ? "-0" : "0";
   const power = Number(exponent) - fraction.length + (digits.length - significant.length);
   return `${negative ? "-" : ""}${significant}e${power}`;
 };

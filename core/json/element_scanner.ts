@@ -1,4 +1,5 @@
 import { losesValue } from "./decimal.ts";
+import { endOfEscape } from "./escape.ts";
 import { decodeUtf8, endOfUtf8Sequence } from "./utf8_text.ts";
 
 /** What a scan stops at. */
@@ -62,6 +63,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
 const NINE = 0x39;
+const POINT = 0x2e;
 
 /** A number of fewer characters before its exponent, and at most two digits in it, survives as a double. */
 const MANTISSA_LENGTH_SAFE = 15;
@@ -271,11 +273,13 @@ class Scan implements Scanned {
     const mantissa = at;
     if (at < end && bytes[at] === ZERO) at++;
     else if ((at = afterDigits(bytes, at)) === mantissa) return this.#noNumber(begin, at);
-    if (at < end && bytes[at] === 0x2e) {
+    if (at < end && bytes[at] === POINT) {
       const digits = at + 1;
       if ((at = afterDigits(bytes, digits)) === digits) return this.#noNumber(begin, at);
     }
     let isSafe = at - mantissa <= MANTISSA_LENGTH_SAFE;
+    // A zero loses its sign.
+    if (mantissa > begin && isZero(bytes, mantissa, at)) isSafe = false;
     if (at < end && ((bytes[at] as number) | 0x20) === 0x65) {
       at++;
       if (at < end && (bytes[at] === 0x2b || bytes[at] === 0x2d)) at++;
@@ -379,18 +383,9 @@ const afterDigits = (bytes: Uint8Array, begin: number): number => {
   return at;
 };
 
-/** The end of an escape that begins at a backslash, or -1 if JSON does not have it. */
-const endOfEscape = (bytes: Uint8Array, at: number): number => {
-  const kind = bytes[at + 1];
-  if (kind === undefined) return bytes.length;
-  if (kind !== 0x75) return ESCAPES.includes(String.fromCharCode(kind)) ? at + 2 : -1;
-  for (let i = at + 2; i < at + 6; i++) {
-    const digit = bytes[i];
-    if (digit === undefined) return bytes.length;
-    const letter = digit | 0x20;
-    if (!isDigit(digit) && !(letter >= 0x61 && letter <= 0x66)) return -1;
-  }
-  return at + 6;
+/** Whether the digits of a mantissa are zeros, all of them. */
+const isZero = (bytes: Uint8Array, begin: number, end: number): boolean => {
+  let at = begin;
+  while (at < end && (bytes[at] === ZERO || bytes[at] === POINT)) at++;
+  return at === end;
 };
-
-const ESCAPES = '"\\/bfnrt';

@@ -4,9 +4,14 @@ import * as assert from "uvu/assert";
 
 import { unicodeText } from "../event/text.fixture.ts";
 import { LOSSY_NUMBER_MARK } from "./lossy_number.ts";
-import { JSON_DEPTH_MAX, storableProblem } from "./storable.ts";
+import { countStorable, JSON_DEPTH_MAX, type StorableProblem } from "./storable.ts";
 
-const test = suite("storableProblem");
+const test = suite("countStorable");
+
+const storableProblem = (value: unknown, path: string): StorableProblem | undefined => {
+  const found = countStorable(value, path);
+  return typeof found === "number" ? undefined : found;
+};
 
 const assertProblem = (value: unknown, path: string, message: RegExp): void => {
   const problem = storableProblem(value, "metadata");
@@ -31,6 +36,29 @@ test("any value without NUL, lone surrogates and __proto__ can be stored", () =>
     }),
     { numRuns: 500 },
   );
+});
+
+test("what can be stored is counted: every value and every key", () => {
+  for (const [json, count] of [
+    ["0", 1],
+    ['"text"', 1],
+    ["null", 1],
+    ["[]", 1],
+    ["{}", 1],
+    ["[1,[true,null],{}]", 6],
+    ['{"a":1,"b":{"c":[]}}', 7],
+  ] as const) {
+    assert.is(countStorable(JSON.parse(json), "metadata"), count, json);
+  }
+});
+
+test("a zero with a sign is refused with what to send for it", () => {
+  for (const zero of ["-0", "-0.00", "-0e5"]) {
+    const message = `is the number ${zero}, which would lose its sign; send 0 or a string`;
+    assertProblem({ a: [LOSSY_NUMBER_MARK + zero] }, "metadata.a[0]", new RegExp(message));
+  }
+  assertProblem([`${LOSSY_NUMBER_MARK}-0e-400`], "metadata[0]", /lose its sign/);
+  assertProblem([`${LOSSY_NUMBER_MARK}-0.1e-400`], "metadata[0]", /lose value/);
 });
 
 test("one string that cannot be stored is found in any value, at its path", () => {

@@ -12,41 +12,46 @@ export interface StorableProblem {
 }
 
 /**
- * Finds the first thing in a parsed JSON value that Postgres text or jsonb could not hold unchanged,
- * or that would be dangerous to merge: U+0000, lone surrogates, numbers that lose value, `__proto__`
- * keys, and nesting deeper than `JSON_DEPTH_MAX` (which also bounds this walk and every later one).
+ * Counts the values and keys that a parsed JSON value holds, itself included; or finds the first thing in it that Postgres
+ * text or jsonb could not hold unchanged, or that would be dangerous to merge: U+0000, lone surrogates, numbers that lose
+ * value, `__proto__` keys, and nesting deeper than `JSON_DEPTH_MAX` (which also bounds this walk and every later one).
+ *
+ * @param path where the value stands, such as `metadata`
  */
-export const storableProblem = (value: unknown, path: string): StorableProblem | undefined => {
-  const problem = problemIn(value, 1);
-  return problem && { path: path + problem.path, message: problem.message };
+export const countStorable = (value: unknown, path: string): number | StorableProblem => {
+  const found = countFrom(value, 1);
+  return typeof found === "number" ? found : within(path, found);
 };
 
 // The path is put together on the way back from a problem: nearly no value has one, and a text for each element of
 // a wide array costs more than all the rest.
-const problemIn = (value: unknown, depth: number): StorableProblem | undefined => {
+const countFrom = (value: unknown, depth: number): number | StorableProblem => {
   if (typeof value === "string") {
     const message = stringProblem(value);
-    return message === undefined ? undefined : { path: "", message };
+    return message === undefined ? 1 : { path: "", message };
   }
-  if (typeof value !== "object" || value === null) return undefined;
+  if (typeof value !== "object" || value === null) return 1;
   if (depth > JSON_DEPTH_MAX) {
     return { path: "", message: `must not nest deeper than ${JSON_DEPTH_MAX} levels` };
   }
+  let count = 1;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
-      const problem = problemIn(value[i], depth + 1);
-      if (problem !== undefined) return within(`[${i}]`, problem);
+      const found = countFrom(value[i], depth + 1);
+      if (typeof found !== "number") return within(`[${i}]`, found);
+      count += found;
     }
-    return undefined;
+    return count;
   }
   const object = value as Readonly<Record<string, unknown>>;
   for (const key of Object.keys(object)) {
     const keyProblem = key === "__proto__" ? PROTO_KEY : stringProblem(key);
     if (keyProblem !== undefined) return { path: "", message: `has a key that ${keyProblem}` };
-    const problem = problemIn(object[key], depth + 1);
-    if (problem !== undefined) return within(`.${key}`, problem);
+    const found = countFrom(object[key], depth + 1);
+    if (typeof found !== "number") return within(`.${key}`, found);
+    count += 1 + found;
   }
-  return undefined;
+  return count;
 };
 
 const within = (step: string, { path, message }: StorableProblem): StorableProblem => ({
@@ -60,10 +65,15 @@ const stringProblem = (text: string): string | undefined => {
   if (text.includes("\u0000")) {
     const number = lossyNumber(text);
     if (number === undefined) return "must not contain \\u0000";
-    return `is the number ${number.slice(0, NUMBER_SHOWN_MAX)}, which would lose value; send it as a string`;
+    const shown = number.slice(0, NUMBER_SHOWN_MAX);
+    return NEGATIVE_ZERO.test(number)
+      ? `is the number ${shown}, which would lose its sign; send 0 or a string`
+      : `is the number ${shown}, which would lose value; send it as a string`;
   }
   return text.isWellFormed() ? undefined : LONE_SURROGATE;
 };
+
+const NEGATIVE_ZERO = /^-[0.]+(?:e|$)/i;
 
 /** A number can be a megabyte long; an error message should not be. */
 const NUMBER_SHOWN_MAX = 40;

@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { decodeBatch } from "../../../core/command/decode_batch.ts";
+import { sentBody } from "../../../core/command/sent_body.fixture.ts";
 import { rulesWith } from "../../../core/event/decode.fixture.ts";
 import { EVENT_RULES_DEFAULT, type EventRules } from "../../../core/event/rules.ts";
 import { fitting, mutate, mutation } from "./arbitrary.fixture.ts";
@@ -39,7 +40,9 @@ const IN_WORDS = [
   /^ must be at most 32768 bytes as JSON$/,
   // An open object allows anything at any level of it.
   /^metadata[^]* must not nest deeper than 32 levels$/,
-  /^metadata[^]* is the number .*, which would lose value/,
+  /^metadata[^]* is the number .*, which would lose (?:value|its sign)/,
+  // A schema judges what was parsed, of which only the last value is left.
+  /^(?:event_id|account_id|user_id|type|timestamp|metadata[^]*) must be given once$/,
   /^metadata[^]* (?:has a key that )?must not contain (?:\\u0000|a lone surrogate)/,
   /^metadata[^]* has a key that must not be "__proto__"$/,
 ];
@@ -115,5 +118,28 @@ for (const rules of RULES) {
     assert.ok(outcomes.accepted > 100 && outcomes.refused > 500, JSON.stringify(outcomes));
   });
 }
+
+test("of bodies with any spelling, too, what fits the schema is accepted but for what it says in words", () => {
+  const { misfit } = makeContract(openApiDocument(EVENT_RULES_DEFAULT));
+  const batch = eventSchemas(EVENT_RULES_DEFAULT)["Batch"] ?? {};
+  const reasonsSeen = new Set<string>();
+  fc.assert(
+    fc.property(sentBody(NOW, 4), (text) => {
+      const reasons = refusal(text, EVENT_RULES_DEFAULT);
+      const body = JSON.parse(text) as unknown;
+      const wrong = misfit(batch, body);
+      if (reasons.length === 0) assert.is(wrong, undefined, text);
+      else if (wrong === undefined) {
+        const inWords = reasons.find((reason) => isInWords(reason, body));
+        assert.ok(inWords, `fits the schema and is refused: ${reasons.join(", ")}: ${text}`);
+        for (const what of ["once", "its sign", "value;"]) {
+          if (reasons.some((reason) => reason.includes(what))) reasonsSeen.add(what);
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.is(reasonsSeen.size, 3, [...reasonsSeen].join());
+});
 
 test.run();

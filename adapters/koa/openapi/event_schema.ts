@@ -55,8 +55,9 @@ const timestampSchema = ({ futureMaxMs, ageMaxMs }: EventRules): JsonSchema => (
   format: "date-time",
   pattern: TIMESTAMP_PATTERN,
   description:
-    `When it happened: ISO 8601 with an offset, of a day that there is. At most ${futureMaxMs / 1_000} seconds ahead ` +
-    `of the service's clock and ${ageMaxMs / DAY_MS} days behind it. Digits beyond the millisecond are dropped.`,
+    `When it happened: ISO 8601 with an offset, of a day that there is. It is kept in UTC and to the millisecond: digits ` +
+    `beyond that are dropped. At most ${futureMaxMs / 1_000} seconds ahead ` +
+    `of the service's clock and ${ageMaxMs / DAY_MS} days behind it.`,
 });
 
 /** The schemas of what `POST /events` takes, by name, under the rules in force. */
@@ -76,7 +77,7 @@ export const eventSchemas = (rules: EventRules): Readonly<Record<string, JsonSch
   },
   Event: {
     type: "object",
-    description: `One thing that a user of an account did; at most ${EVENT_BYTES_MAX} bytes as JSON.`,
+    description: `One thing that a user of an account did; at most ${EVENT_BYTES_MAX} bytes as JSON, and each field once.`,
     additionalProperties: false,
     required: ["event_id", "account_id", "user_id", "type", "timestamp"],
     properties: {
@@ -97,7 +98,7 @@ export const eventSchemas = (rules: EventRules): Readonly<Record<string, JsonSch
         description:
           `Whatever else there is to say, nested at most ${JSON_DEPTH_MAX} levels deep. At every level it must be such as ` +
           "can be stored unchanged: no `\\u0000` and no half of a surrogate pair in a key or a text, no number that loses " +
-          "value, and no key `__proto__`.",
+          "value (`1e400`, `9007199254740993`) or its sign (`-0`), no key `__proto__`, and no key twice in an object.",
       },
     },
   },
