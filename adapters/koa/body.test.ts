@@ -227,6 +227,31 @@ test("a body that is not what its encoding says is refused, cut off or not", asy
   }
 });
 
+test("a compressed body with something behind its end is refused, which the engine would leave out", async ({
+  api,
+}) => {
+  for (const [encoding, compress] of [
+    ["gzip", zlib.gzipSync],
+    ["deflate", zlib.deflateSync],
+    ["deflate", zlib.deflateRawSync],
+    ["br", zlib.brotliCompressSync],
+  ] as const) {
+    const body = compress(batchOf(validEvent()));
+    // Gzip has files of several members, which are one text together. Here that would be two batches.
+    const other = encoding === "gzip" ? [] : [compress(batchOf(validEvent()))];
+    for (const behind of [Buffer.alloc(1), Buffer.alloc(40_000), ...other]) {
+      const bytes = postBytes(Buffer.concat([body, behind]), { "Content-Encoding": encoding });
+      const { detail } = await refusal(api, bytes, 400, "body-not-inflatable");
+      assert.match(detail, `${behind.length} bytes come after the end of what is compressed`);
+    }
+  }
+  const twice = Buffer.concat(
+    Array.from({ length: 2 }, () => zlib.gzipSync(batchOf(validEvent()))),
+  );
+  const bytes = postBytes(twice, { "Content-Encoding": "gzip" });
+  await refusal(api, bytes, 400, "json-malformed");
+});
+
 for (const encoding of [
   "gzip, gzip",
   "gzip, identity",

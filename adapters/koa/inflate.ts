@@ -55,7 +55,13 @@ export const inflate = (
   engine.on("data", (piece: Buffer) => {
     if (!isOver) onPiece(piece);
   });
-  engine.once("end", () => end(undefined));
+  // An engine stops where its stream ends and says nothing of what comes after it, such as a second stream.
+  engine.once("end", () => {
+    const left = body.length - engine.bytesWritten;
+    end(
+      left === 0 ? undefined : new Error(`${left} bytes come after the end of what is compressed`),
+    );
+  });
   engine.on("error", end);
   engine.end(body);
   return {
