@@ -23,7 +23,7 @@ export interface Http {
   readonly connections: () => number;
   /** How many bytes of memory request bodies hold. */
   readonly bodiesHeld: () => number;
-  /** What readiness tells from now on. */
+  /** What readiness tells from now on. A service that is stopping closes each connection with its next answer. */
   readonly enter: (phase: Phase) => void;
   /** What the metrics tell from now on. */
   readonly expose: (metrics: Effect.Effect<string>) => void;
@@ -42,6 +42,12 @@ export interface Entrance {
 
 /** The most requests a minute from an address without a key, unless set. */
 const RATE_LIMIT_ANONYMOUS_DEFAULT = 500;
+
+/**
+ * How long idle connections stay open after a stopping service accepts no more, at most: longer than a request takes from a proxy
+ * that has just heard of it.
+ */
+const IDLE_GRACE_MS = 1_000;
 
 /** Opens the listener; the API answers that the service is starting. */
 export const openHttp = (
@@ -105,7 +111,7 @@ export const openHttp = (
         tracing,
       }).listener;
 
-    const { HOST, PORT, CONNECTIONS_MAX, SHUTDOWN_TIMEOUT_MS } = configuration;
+    const { HOST, PORT, CONNECTIONS_MAX, SHUTDOWN_DELAY_MS, SHUTDOWN_TIMEOUT_MS } = configuration;
     const server = yield* Effect.tryPromise({
       try: () =>
         startServer({
@@ -122,7 +128,9 @@ export const openHttp = (
       catch: (error) => listenFailed(error, configuration),
     });
     // Half of the time that a shutdown has: the rest is for the loops and the database behind.
-    const close = Effect.promise(() => server.close(SHUTDOWN_TIMEOUT_MS / 2));
+    // A service that gives nobody time to notice keeps no idle connection open either.
+    const idleMs = Math.min(SHUTDOWN_DELAY_MS, IDLE_GRACE_MS);
+    const close = Effect.promise(() => server.close(SHUTDOWN_TIMEOUT_MS / 2, idleMs));
     yield* Effect.addFinalizer(() => close);
     return {
       url: server.url,
@@ -130,6 +138,7 @@ export const openHttp = (
       bodiesHeld: bodies.held,
       enter: (next) => {
         phase = next;
+        if (next._tag === "Stopping") server.drain();
       },
       expose: (next) => {
         // Scrapes that come together are one look at the database.

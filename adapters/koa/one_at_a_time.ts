@@ -9,13 +9,15 @@ import { PIPELINED_MAX, PIPELINED_OF_ALL_MAX } from "./limits.ts";
 export interface OneAtATime {
   /** Takes what Node emits for each request, and answers it when its turn has come. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The last request of a connection that is being answered, or was; undefined before its first. */
+  readonly currentOf: (socket: Socket) => ServerResponse | undefined;
   /** What the last request that was read on a connection is or will be answered with. */
   readonly lastOf: (socket: Socket) => ServerResponse | undefined;
 }
 
 export interface OneAtATimeOptions {
-  /** Answers a request; `isLast` if no other one waits on its connection. */
-  readonly answer: (request: IncomingMessage, response: ServerResponse, isLast: boolean) => void;
+  /** Answers a request. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
   /** Called when a connection is closed because too many requests wait on it. */
   readonly onTooMany: () => void;
 }
@@ -55,7 +57,7 @@ export const makeOneAtATime = ({ answer, onTooMany }: OneAtATimeOptions): OneAtA
     shares.giveBack(client, 1);
     line.current = next.response;
     if (waiting.length > 0) startNextAfter(socket, line);
-    answer(next.request, next.response, waiting.length === 0);
+    answer(next.request, next.response);
   };
 
   const startNextAfter = (socket: Socket, line: Line): void => {
@@ -100,8 +102,10 @@ export const makeOneAtATime = ({ answer, onTooMany }: OneAtATimeOptions): OneAtA
       } else {
         line.current = response;
       }
-      answer(request, response, true);
+      answer(request, response);
     },
+
+    currentOf: (socket) => lines.get(socket)?.current,
 
     lastOf: (socket) => {
       const line = lines.get(socket);

@@ -76,18 +76,24 @@ test("a close answers what is under way, tells the client to go, and accepts no 
   await connection.closed();
 });
 
-test("a request that comes on an open connection while closing is answered as its last", async (context) => {
+test("a request that was read while draining, before the answer ahead of it began, is answered as the last", async (context) => {
   const { server, connection, owed } = context;
+  const other = await openConnection(server.url);
   connection.write(GET);
   await until(() => owed.length === 1);
-  const closing = closeInTime(server);
+  server.drain();
   connection.write(GET);
+  other.write(GET);
+  // What was sent later was read.
+  await until(() => owed.length === 2);
+  owed.pop();
+  other.reset();
   owed[0]?.end("done");
-  await connection.answer();
+  assert.is((await connection.answer())?.headers["connection"], "keep-alive");
   await until(() => owed.length === 2);
   owed[1]?.end("done");
   assert.is((await connection.answer())?.headers["connection"], "close");
-  await closing;
+  await closeInTime(server);
 });
 
 test("a close answers all requests that were sent one behind the other", async (context) => {
@@ -119,6 +125,74 @@ test("a close does not wait for connections that are idle, new or used", async (
   const unused = await openConnection(server.url);
   await closeInTime(server);
   await Promise.all([connection.closed(), unused.closed()]);
+});
+
+test("a draining server answers as the last on each connection, also what it was asked before, and still accepts", async (context) => {
+  const { server, connection, owed } = context;
+  connection.write(GET);
+  await until(() => owed.length === 1);
+  server.drain();
+  owed[0]?.writeHead(200, ["X-Own", "1"]).end("done");
+  const { headers } = (await connection.answer()) ?? {};
+  assert.equal([headers?.["x-own"], headers?.["connection"]], ["1", "close"]);
+  await connection.closed();
+  const other = await openConnection(server.url);
+  other.write(GET);
+  await until(() => owed.length === 2);
+  owed[1]?.end("done");
+  assert.is((await other.answer())?.headers["connection"], "close");
+  await other.closed();
+});
+
+test("a close leaves idle connections open for its grace, and answers what still comes on them", async (context) => {
+  const { server, connection, owed } = context;
+  const used = connection;
+  used.write(GET);
+  await until(() => owed.length === 1);
+  owed[0]?.end("done");
+  await used.answer();
+  const unused = await openConnection(server.url);
+  await until(() => server.connections() === 2);
+  const closing = server.close(CUT_OFF_MS, CUT_OFF_MS / 2);
+  assert.ok(await isRefused(server.url));
+  for (const [i, each] of [used, unused].entries()) {
+    each.write(GET);
+    await until(() => owed.length === i + 2);
+    owed[i + 1]?.end("late");
+    assert.is((await each.answer())?.body, "late");
+    await each.closed();
+  }
+  const since = performance.now();
+  await closing;
+  assert.ok(performance.now() - since < CUT_OFF_MS / 2, "it waited for nobody");
+});
+
+test("a close ends idle connections after its grace, and half of its time at most", async (context) => {
+  const { server, connection } = context;
+  await until(() => server.connections() === 1);
+  const since = performance.now();
+  await server.close(400, CUT_OFF_MS);
+  const tookMs = performance.now() - since;
+  assert.ok(tookMs >= 190, `${tookMs} ms`);
+  await connection.closed();
+});
+
+test("an answer that had begun before the drain is ended, and its connection closed after the grace", async (context) => {
+  const { server, connection, owed } = context;
+  connection.write(GET);
+  await until(() => owed.length === 1);
+  owed[0]?.writeHead(200, { "Content-Length": "5" });
+  owed[0]?.write("be");
+  const closing = server.close(CUT_OFF_MS, 200);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  owed[0]?.end("gun");
+  assert.is((await connection.answer())?.headers["connection"], "keep-alive");
+  // Its client was told that it may go on.
+  connection.write(GET);
+  await until(() => owed.length === 2);
+  owed[1]?.end("done");
+  assert.is((await connection.answer())?.headers["connection"], "close");
+  await closing;
 });
 
 test("a close cuts off who has not sent a whole request within its bound", async (context) => {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 
 import { makeShares } from "../../core/fair/shares.ts";
 import { clientAddress } from "./client_address.ts";
@@ -57,10 +57,18 @@ export interface Server {
   /** How many connections are open. */
   readonly connections: () => number;
   /**
-   * Accepts no more connections, and returns when the last request was answered. Who has not sent a
-   * whole request, or read its answer, within `withinMs` is cut off.
+   * From now on every answer ends its connection, those included that are under way: clients go elsewhere before the server
+   * closes. New connections are accepted all the same.
    */
-  readonly close: (withinMs: number) => Promise<void>;
+  readonly drain: () => void;
+  /**
+   * Accepts no more connections, and returns when the last request was answered. Drains, too. A client that has not sent a
+   * whole request, or read its answer, within `withinMs` is cut off.
+   *
+   * @param idleMs how long connections without a request stay open, so that a request which is on its way is answered; at most half
+   * of `withinMs`
+   */
+  readonly close: (withinMs: number, idleMs?: number) => Promise<void>;
 }
 
 /** How often the timeouts are looked at. */
@@ -91,16 +99,39 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     onRefused = () => {},
   } = options;
   let current = options.listener;
-  let closing = false;
+  let isDraining = false;
+  /** Answers that had said before the drain that their connection stays open. */
+  let staying = 0;
   const oneAtATime = makeOneAtATime({
-    answer: (request, response, isLast) => {
-      if (closing && isLast) response.setHeader("Connection", "close");
+    answer: (request, response) => {
+      if (isDraining) closeBehind(request.socket, response);
       current(request, response);
     },
     onTooMany: () => {
       onRefused("pipelined");
     },
   });
+  /** Makes an answer end its connection, unless more requests wait there when its head is written. */
+  const closeBehind = (socket: Socket, response: ServerResponse): void => {
+    const { writeHead } = response;
+    // Not at once: until then more requests may be read. Node adds the header, whatever way the others are given.
+    response.writeHead = (...head: ReadonlyArray<unknown>) => {
+      if (oneAtATime.lastOf(socket) === response) response.shouldKeepAlive = false;
+      return Reflect.apply(writeHead, response, head) as ServerResponse;
+    };
+  };
+  const drain = (): void => {
+    if (isDraining) return;
+    isDraining = true;
+    for (const socket of sockets) {
+      const response = oneAtATime.currentOf(socket);
+      if (response === undefined || response.writableFinished) continue;
+      if (response.headersSent) {
+        staying++;
+        response.once("close", () => staying--);
+      } else closeBehind(socket, response);
+    }
+  };
   const handle: RequestListener = (request, response) => {
     onArrival(request, response);
     oneAtATime.handle(request, response);
@@ -172,22 +203,32 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       current = next;
     },
     connections: () => sockets.size,
-    close: (withinMs) =>
+    drain,
+    close: (withinMs, idleMs = 0) =>
       new Promise((resolve) => {
-        closing = true;
-        // Node ends connections that are idle now; those that become so would wait for a next request.
+        drain();
+        const graceMs = Math.min(idleMs, withinMs / 2);
+        let idleUntil = performance.now() + graceMs;
+        // Connections that have become idle would wait for a next request.
         const sweep = setInterval(() => {
-          server.closeIdleConnections();
+          // A client that was told it may stay may be sending its next request.
+          if (staying > 0) idleUntil = performance.now() + graceMs;
+          else if (performance.now() >= idleUntil) server.closeIdleConnections();
         }, CLOSE_CHECK_MS);
         const cutOff = setTimeout(() => {
           server.closeAllConnections();
         }, withinMs);
-        server.close(() => {
-          endUnread();
-          clearInterval(sweep);
-          clearTimeout(cutOff);
-          resolve();
-        });
+        // Not as an HTTP server closes, which also ends at once the connections that are idle now.
+        Reflect.apply(NetServer.prototype.close, server, [
+          () => {
+            // What Node runs beside an HTTP server ends only so; it has nothing left to close.
+            server.close();
+            endUnread();
+            clearInterval(sweep);
+            clearTimeout(cutOff);
+            resolve();
+          },
+        ]);
       }),
   };
 };

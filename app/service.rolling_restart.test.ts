@@ -1,0 +1,180 @@
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { anEvent } from "./api_client.fixture.ts";
+import { killServices, startService, until } from "./service_process.fixture.ts";
+import { startTcpBalancer } from "./tcp_balancer.fixture.ts";
+
+const test = suite<{ database: TestDatabase }>("a rolling restart");
+
+test.before(async (context) => {
+  context.database = await createTestDatabase();
+});
+test.after.each(killServices);
+test.after(async ({ database }) => {
+  await database.drop();
+});
+
+const CLIENTS = 40;
+
+/** How long a client rests between two requests, at most: some connections are idle whenever a process closes them. */
+const REST_MAX_MS = 60;
+
+/** Much longer than the balancer takes to notice, on a busy machine, too. */
+const SHUTDOWN_DELAY_MS = "2000";
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+};
+
+/** A client that keeps its one connection for as long as it may, and sends nothing twice. */
+const startClient = (url: string, number: number) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const failures: string[] = [];
+  let sent = 0;
+  let lastClosing = 0;
+  const stopping = new AbortController();
+
+  const send = (): Promise<void> => {
+    const writes = number % 2 === 0;
+    const body = writes ? JSON.stringify({ events: [anEvent()] }) : "";
+    return new Promise((resolve) => {
+      const fail = (why: string): void => {
+        failures.push(`client ${number}, request ${sent}: ${why}`);
+        resolve();
+      };
+      const asked = request(`${url}${writes ? "/events" : `/accounts/a${number}/summary`}`, {
+        agent,
+        method: writes ? "POST" : "GET",
+        headers: writes
+          ? { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }
+          : {},
+      });
+      asked.on("error", (error) => fail(error.message));
+      asked.on("response", (answer: IncomingMessage) => {
+        answer.on("error", (error) => fail(error.message));
+        answer.resume();
+        answer.on("end", () => {
+          if (answer.headers.connection === "close") lastClosing++;
+          if (answer.statusCode === (writes ? 202 : 200)) resolve();
+          else fail(`status ${answer.statusCode}`);
+        });
+      });
+      asked.end(body);
+    });
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await send();
+      sent++;
+      // Spread without chance: each client has a rhythm of its own.
+      await sleep((number * 7 + sent * 13) % REST_MAX_MS);
+    }
+    agent.destroy();
+  };
+  const ended = run();
+  return {
+    failures,
+    sent: () => sent,
+    closings: () => lastClosing,
+    stop: async (): Promise<void> => {
+      stopping.abort();
+      await ended;
+    },
+  };
+};
+
+test("40 clients with kept connections see no reset and no refusal while one of two processes behind a proxy is restarted", async ({
+  database,
+}) => {
+  const ports = [await freePort(), await freePort()];
+  const start = (port: number) =>
+    startService({
+      DATABASE_URL: database.url,
+      PORT: String(port),
+      SHUTDOWN_DELAY_MS,
+      DATABASE_CONNECTIONS_MAX: "20",
+      // Whoever asks so much from this machine is no attacker.
+      RATE_LIMIT_ANONYMOUS: "1000000",
+    });
+  const [first = 0, second = 0] = ports;
+  // One after the other, so that only the first migrates.
+  let restarted = start(first);
+  await restarted.url();
+  const other = start(second);
+  await other.url();
+  const balancer = await startTcpBalancer(ports);
+  const clients = Array.from({ length: CLIENTS }, (_, number) => startClient(balancer.url, number));
+  const allHaveSent = (count: number): Promise<void> => {
+    const before = clients.map((client) => client.sent());
+    return until(
+      async () => clients.every((client, i) => client.sent() >= (before[i] ?? 0) + count),
+      `not all clients went on`,
+    );
+  };
+  try {
+    assert.is(balancer.ready().size, 2);
+    await allHaveSent(5);
+    restarted.kill("SIGTERM");
+    assert.is(await restarted.ended, 0, restarted.output());
+    restarted = start(first);
+    await restarted.url();
+    await until(async () => balancer.ready().size === 2, "it is not taken in again");
+    await allHaveSent(5);
+  } finally {
+    await Promise.all(clients.map((client) => client.stop()));
+    balancer.close();
+  }
+  assert.equal(
+    clients.flatMap((client) => client.failures),
+    [],
+  );
+  // Half of the clients were connected to the process that ended, and each was told so by an answer.
+  const closings = clients.reduce((sum, client) => sum + client.closings(), 0);
+  assert.ok(closings >= CLIENTS / 2, `${closings} answers closed their connection`);
+  assert.is(await restarted.stop(), 0);
+  assert.is(await other.stop(), 0);
+});
+
+test("from the moment of stopping an answer that was asked for before closes its connection, too", async ({
+  database,
+}) => {
+  const service = startService({ DATABASE_URL: database.url, SHUTDOWN_DELAY_MS });
+  const url = await service.url();
+  const agent = new Agent({ keepAlive: true });
+  const body = JSON.stringify({ events: [anEvent()] });
+  const begun = request(`${url}/events`, {
+    agent,
+    method: "POST",
+    headers: { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) },
+  });
+  begun.write(body.slice(0, 10));
+  await until(async () => (begun.socket?.bytesWritten ?? 0) > 10, "nothing was sent");
+  // What came on another connection later was answered: the head of this one was read.
+  await (await fetch(`${url}/healthz`)).arrayBuffer();
+  service.kill("SIGTERM");
+  await service.prints(/stopping/);
+  const notReady = async () => (await fetch(`${url}/readyz`)).status === 503;
+  await until(notReady, "it is ready");
+  begun.end(body.slice(10));
+  const [answer] = (await once(begun, "response")) as [IncomingMessage];
+  answer.resume();
+  assert.is(answer.statusCode, 202);
+  assert.is(answer.headers.connection, "close");
+  assert.is(await service.ended, 0);
+  agent.destroy();
+});
+
+test.run();
