@@ -5,10 +5,23 @@ import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { withClient } from "../db/client.ts";
+import {
+  copyTestDatabase,
+  createTestDatabase,
+  createTestRole,
+  type TestDatabase,
+} from "../scripts/test/database.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
-import { accept, anEvent, getJson, totalsOf, untilLogins } from "./api_client.fixture.ts";
+import {
+  accept,
+  anEvent,
+  getJson,
+  postEvents,
+  totalsOf,
+  untilLogins,
+} from "./api_client.fixture.ts";
 import {
   killServices,
   type ServiceProcess,
@@ -208,6 +221,70 @@ else {
       assert.equal(exits, [0, 0, 0]);
       for (const service of deployment.services) {
         assert.not.match(service.output(), /ERROR|Unhandled|stack/i);
+      }
+    },
+  );
+
+  withRedis(
+    "a restored copy beside its original shares its Redis, and neither its answers nor its limits",
+    async ({ database, redis }) => {
+      const first = startService({ DATABASE_URL: database.url });
+      await accept(await first.url(), anEvent());
+      await untilLogins(await first.url(), 1);
+      assert.is(await first.stop(), 0);
+      const restored = await copyTestDatabase(database);
+      try {
+        const settings = { REDIS_URL: redis.url, ACCOUNT_EVENTS_PER_MINUTE: "10" };
+        const original = startService({ ...settings, DATABASE_URL: database.url });
+        const copy = startService({ ...settings, DATABASE_URL: restored.url });
+        const urls = [await original.url(), await copy.url()] as const;
+        for (const url of urls) {
+          await until(async () => (await redisOf(url)) === "ok", "Redis is not used");
+        }
+        await accept(urls[0], anEvent(), anEvent());
+        await untilLogins(urls[0], 3);
+        await until(
+          async () => Number(await redis.run("DBSIZE")) > 0,
+          "nothing is kept in Redis, so the test could not fail",
+        );
+        assert.is((await totalsOf(urls[1]))["login"], 1);
+
+        const limited = Array.from({ length: 10 }, () => anEvent({ account_id: "limited" }));
+        await accept(urls[0], ...limited);
+        const more = Array.from({ length: 10 }, () => anEvent({ account_id: "limited" }));
+        assert.is((await postEvents(urls[0], more)).status, 429);
+        await accept(urls[1], ...limited);
+      } finally {
+        await killServices();
+        await restored.drop();
+      }
+    },
+  );
+
+  withRedis(
+    "a database that does not tell which one it is shares nothing in Redis, and the service says so",
+    async ({ database, redis }) => {
+      await withClient(database.url, (client) =>
+        client.query("revoke execute on function pg_control_system() from public"),
+      );
+      const role = await createTestRole();
+      const service = startService({
+        DATABASE_URL: role.on(database),
+        MIGRATION_DATABASE_URL: database.url,
+        REDIS_URL: redis.url,
+      });
+      try {
+        const url = await service.url();
+        await accept(url, anEvent());
+        await untilLogins(url, 1);
+        assert.match((await redisOf(url)) ?? "", /pg_control_system/);
+        assert.is(await redis.run("DBSIZE"), 0);
+        assert.is(await service.stop(), 0);
+        assert.match(service.output(), /Redis is not used.*pg_control_system/s);
+      } finally {
+        await killServices();
+        await withClient(database.url, (client) => client.query(`drop owned by ${role.name}`));
+        await role.drop();
       }
     },
   );

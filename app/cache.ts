@@ -4,7 +4,7 @@ import { summaryText } from "../adapters/koa/present.ts";
 import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
 import { makeAnswerMemory, noAnswerStore } from "../adapters/memory/answers.ts";
 import { makeMemoryInvalidations } from "../adapters/memory/invalidations.ts";
-import type { Database, Statement } from "../adapters/postgres/pool.ts";
+import type { Database } from "../adapters/postgres/pool.ts";
 import { makeRedisAnswerStore } from "../adapters/redis/answers.ts";
 import type { BreakerState } from "../adapters/redis/breaker.ts";
 import { openConnection } from "../adapters/redis/connection.ts";
@@ -17,6 +17,7 @@ import { makeHorizon } from "../core/query/horizon.ts";
 import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache.ts";
 import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
 import type { Configuration } from "./configuration.ts";
+import { readIncarnation, redisIdentityOf } from "./incarnation.ts";
 
 /** What processes share, if anything. */
 export interface Shared {
@@ -30,43 +31,44 @@ export interface Shared {
   readonly redis: (() => BreakerState) | undefined;
 }
 
-const LOG_IDENTITY: Statement = {
-  name: "log_identity",
-  text: "select id, secret from tidemark.log_identity",
-};
+/** What a process has that shares nothing. */
+const sharesNothing = (redis: Shared["redis"]): Shared => ({
+  answers: noAnswerStore,
+  invalidations: makeMemoryInvalidations(),
+  makeTokenBuckets: (own) => own,
+  counters: undefined,
+  redis,
+});
 
-interface LogIdentity {
-  readonly id: string;
-  readonly secret: Buffer;
-}
+/** Why Redis is done without when nobody can tell this database from a copy of it. */
+const UNTOLD =
+  "the database does not tell which one it is (pg_control_system, pg_walfile_name), and a copy of it might share this Redis";
 
-/** Connects to Redis, if there is one, until the scope closes. Does not wait for it. */
+/**
+ * Connects to Redis, if there is one, until the scope closes. Does not wait for it. Only processes on the same database share
+ * anything there: what keys and signatures are made of does not come along with a dump.
+ */
 export const openShared = Effect.fnUntraced(function* (
   { REDIS_URL }: Pick<Configuration, "REDIS_URL">,
   database: Database,
 ) {
-  if (REDIS_URL === undefined) {
-    const invalidations = makeMemoryInvalidations();
-    return {
-      answers: noAnswerStore,
-      invalidations,
-      makeTokenBuckets: (own) => own,
-      counters: undefined,
-      redis: undefined,
-    } satisfies Shared;
-  }
-  const [log] = yield* Effect.tryPromise({
-    try: () => database.query<LogIdentity>(LOG_IDENTITY, []),
+  if (REDIS_URL === undefined) return sharesNothing(undefined);
+  const incarnation = yield* Effect.tryPromise({
+    try: () => readIncarnation(database),
     catch: (error) => error,
   });
-  if (log === undefined) return yield* Effect.die(new Error("the log has no identity"));
+  if (incarnation === undefined) {
+    yield* Effect.annotateLogs(Effect.logError("Redis is not used"), { reason: UNTOLD });
+    return sharesNothing(() => `away: ${UNTOLD}`);
+  }
+  const { namespace, secret } = redisIdentityOf(incarnation);
   const tell = Effect.runForkWith(yield* Effect.context());
   const connection = yield* Effect.acquireRelease(
     Effect.sync(() =>
       openConnection({
         url: REDIS_URL,
-        namespace: log.id,
-        secret: log.secret,
+        namespace,
+        secret,
         onChange: (state) => tell(logState(state)),
       }),
     ),

@@ -7,7 +7,7 @@ import { makeSignature, type Signature } from "./signature.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
-  /** Whose Redis this is: processes on the same log share everything, and others nothing. */
+  /** Whose Redis this is: processes on the same database share everything, and others nothing. */
   readonly namespace: string;
   /** What the processes of this log sign with. */
   readonly secret: Uint8Array;

@@ -21,13 +21,26 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       "TEST_DATABASE_URL is not set: run the tests with npm test, which starts a server",
     );
   }
-  const name = `test_${randomUUID().replaceAll("-", "")}`;
   // template0, because template1 cannot be copied while anyone is connected to it.
-  await run(server, `CREATE DATABASE ${name} TEMPLATE template0`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => run(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return createFrom(server, "template0");
 }
+
+/** Creates a database as a restored dump of another one would be, with all that is in it; nobody may be connected to that. */
+export const copyTestDatabase = ({ url }: TestDatabase): Promise<TestDatabase> =>
+  createFrom(url, new URL(url).pathname.slice(1));
+
+const createFrom = async (server: string, template: string): Promise<TestDatabase> => {
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  const url = new URL(server);
+  url.pathname = "/postgres";
+  const maintenance = url.href;
+  await run(maintenance, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: () => run(maintenance, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+};
 
 /** A role of a test's own that can log in, and may nothing. */
 export interface TestRole {
