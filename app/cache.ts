@@ -18,6 +18,8 @@ import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache
 import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
 import type { Configuration } from "./configuration.ts";
 import { readIncarnation, redisIdentityOf } from "./incarnation.ts";
+import { REDIS_CHANGES } from "./metrics/families.ts";
+import type { Meters } from "./metrics/meters.ts";
 
 /** What processes share, if anything. */
 export interface Shared {
@@ -51,6 +53,7 @@ const UNTOLD =
 export const openShared = Effect.fnUntraced(function* (
   { REDIS_URL }: Pick<Configuration, "REDIS_URL">,
   database: Database,
+  meters: Meters,
 ) {
   if (REDIS_URL === undefined) return sharesNothing(undefined);
   const incarnation = yield* Effect.tryPromise({
@@ -69,7 +72,10 @@ export const openShared = Effect.fnUntraced(function* (
         url: REDIS_URL,
         namespace,
         secret,
-        onChange: (state) => tell(logState(state)),
+        onChange: (state) => {
+          meters.counter(REDIS_CHANGES, { to: state === "ok" ? "ok" : "away" })();
+          tell(logState(state));
+        },
       }),
     ),
     ({ close }) => Effect.sync(close),
@@ -81,7 +87,7 @@ export const openShared = Effect.fnUntraced(function* (
     counters: {
       redis: connection.redis,
       prefix: connection.prefix,
-      call: connection.breaker.call,
+      call: (run) => connection.breaker.call("count", run),
     },
     redis: connection.breaker.state,
   } satisfies Shared;

@@ -167,7 +167,7 @@ const start = Effect.fnUntraced(function* (
     onWait,
   );
 
-  const shared = yield* untilDatabaseReady(openShared(configuration, control), onWait);
+  const shared = yield* untilDatabaseReady(openShared(configuration, control, meters), onWait);
 
   const access = yield* untilDatabaseReady(openAccess(configuration, control), onWait);
   const quotas = yield* openQuotas(configuration, control, shared);

@@ -24,7 +24,7 @@ export const makeRedisAnswerStore = ({
   get: (key) =>
     Effect.promise(async () => {
       const place = `${prefix}answer:${key}`;
-      const kept = await breaker.call(() => redis.getrange(place, 0, ANSWER_BYTES_MAX - 1));
+      const kept = await breaker.call("read", () => redis.getrange(place, 0, ANSWER_BYTES_MAX - 1));
       const text = kept === undefined ? undefined : signature.verify(place, kept);
       return text === undefined ? undefined : readAnswer(text);
     }),
@@ -35,6 +35,6 @@ export const makeRedisAnswerStore = ({
       const place = `${prefix}answer:${key}`;
       const signed = signature.sign(place, writeAnswer(answer));
       if (Buffer.byteLength(signed) > ANSWER_BYTES_MAX) return;
-      await breaker.call(() => redis.set(place, signed, "PX", ms));
+      await breaker.call("write", () => redis.set(place, signed, "PX", ms));
     }),
 });

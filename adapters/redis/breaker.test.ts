@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { until } from "../../scripts/test/redis_server.ts";
-import { type Breaker, makeBreaker } from "./breaker.ts";
+import { type Breaker, type CallKind, makeBreaker } from "./breaker.ts";
 
 interface Context {
   breaker: Breaker;
@@ -23,7 +23,8 @@ test.before.each((context) => {
     },
     reasonOf: (error) => (error as Error).message,
     onChange: (state) => told.push(state),
-    restMs: 10,
+    restMinMs: 10,
+    restMaxMs: 40,
   });
   Object.assign(context, { breaker, dependency, told });
 });
@@ -32,7 +33,7 @@ test.after.each(({ breaker }) => {
 });
 
 const call = ({ breaker, dependency }: Context): Promise<string | undefined> =>
-  breaker.call(async () => {
+  breaker.call("read", async () => {
     dependency.calls++;
     if (dependency.away !== undefined) throw new Error(dependency.away);
     return "answer";
@@ -75,7 +76,8 @@ test("what goes away while nobody calls it is noticed, and when it is back, too"
     },
     reasonOf: (error) => (error as Error).message,
     onChange: (state) => told.push(state),
-    restMs: 1,
+    restMinMs: 1,
+    restMaxMs: 4,
     idleMs: 5,
   });
   await until("it closes", () => breaker.state() === "ok");
@@ -97,6 +99,76 @@ test("many calls that fail at once are one failure", async (context) => {
   dependency.away = undefined;
   await until("it closes", () => breaker.state() === "ok");
   assert.equal(told, ["ok", "away: gone", "ok"]);
+});
+
+/** A breaker before something whose probe succeeds and of whose calls only some kinds do. */
+const makePartial = (restMaxMs: number) => {
+  const refused = new Set<CallKind>();
+  const told: string[] = [];
+  const made: CallKind[] = [];
+  const breaker = makeBreaker({
+    probe: async () => {},
+    reasonOf: (error) => (error as Error).message,
+    onChange: (state) => told.push(state),
+    restMinMs: 5,
+    restMaxMs,
+  });
+  const attempt = (kind: CallKind) =>
+    breaker.call(kind, async () => {
+      made.push(kind);
+      if (refused.has(kind)) throw new Error(`no right to ${kind}`);
+      return kind;
+    });
+  return { refused, told, made, breaker, attempt };
+};
+
+test("what the probe does not show does not make it flap: the call that failed is tried, ever less often", async () => {
+  const { refused, told, made, breaker, attempt } = makePartial(40);
+  await until("it closes", () => breaker.state() === "ok");
+  refused.add("publish");
+  const since = performance.now();
+  while (performance.now() - since < 400) {
+    for (const kind of ["read", "publish", "count"] as const) await attempt(kind);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.equal(told, ["ok", "away: no right to publish"]);
+  const tried = made.filter((kind) => kind === "publish").length;
+  // Rests of 5, 10, 20 and then 40 ms.
+  assert.ok(tried >= 2 && tried <= 15, `${tried} tries`);
+  assert.ok(made.length - tried <= 4, "other calls were made while it was open");
+  refused.clear();
+  await until("it closes", async () => {
+    await attempt("publish");
+    return breaker.state() === "ok";
+  });
+  assert.is(await attempt("read"), "read");
+  assert.equal(told, ["ok", "away: no right to publish", "ok"]);
+  breaker.close();
+});
+
+test("of calls that come together while it is half-open one is made", async () => {
+  const { refused, made, breaker, attempt } = makePartial(10);
+  await until("it closes", () => breaker.state() === "ok");
+  refused.add("charge");
+  await attempt("charge");
+  made.length = 0;
+  await until("one is tried", async () => {
+    await Promise.all(Array.from({ length: 20 }, () => attempt("charge")));
+    return made.length > 0;
+  });
+  assert.is(made.length, 1);
+  breaker.close();
+});
+
+test("a breaker whose failed call nobody repeats closes after another rest", async () => {
+  const { refused, told, breaker, attempt } = makePartial(40);
+  await until("it closes", () => breaker.state() === "ok");
+  refused.add("write");
+  await attempt("write");
+  await until("it closes", () => breaker.state() === "ok");
+  assert.is(await attempt("read"), "read");
+  assert.equal(told, ["ok", "away: no right to write", "ok"]);
+  breaker.close();
 });
 
 test("when it is closed for good it neither calls nor probes", async (context) => {

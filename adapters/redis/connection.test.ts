@@ -2,6 +2,7 @@ import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import type { TokenBuckets } from "../../core/access/quotas.ts";
 import type { Answer } from "../../core/query/answer.ts";
 import {
   redisMissing,
@@ -11,10 +12,11 @@ import {
 } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
 import { makeRedisAnswerStore } from "./answers.ts";
-import { PROBE_REST_MS } from "./breaker.ts";
+import { REST_MIN_MS } from "./breaker.ts";
 import { COMMAND_TIMEOUT_MS } from "./client.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
+import { makeRedisTokenBuckets } from "./token_buckets.ts";
 
 const SECRET = Buffer.alloc(32, 7);
 
@@ -115,7 +117,7 @@ else {
     assert.is(first.slow.length, 1, "somebody had to find out");
     assert.match(connection.breaker.state(), /timed out/);
     // Through two probes and more: they are in the background.
-    const until_ = performance.now() + 2.5 * PROBE_REST_MS;
+    const until_ = performance.now() + 2.5 * REST_MIN_MS;
     const slowest: number[] = [];
     while (performance.now() < until_) slowest.push((await use(connection)).slowest);
     // A busy machine may hold up some; if they waited for Redis, all would be as slow.
@@ -181,6 +183,54 @@ else {
     await isThere(connection);
   });
 
+  const UNCOUNTED: TokenBuckets = {
+    take: () => Effect.succeed(undefined),
+    giveBack: () => Effect.void,
+  };
+
+  /** What a user may not do, and what gives the right back. */
+  const PARTIAL = [
+    ["a user without channels", ["resetchannels"], ["allchannels"]],
+    ["a user who may not read", ["-getrange"], ["+getrange"]],
+    ["a user who may not run scripts", ["-eval"], ["+eval"]],
+  ] as const;
+  for (const [who, taken, given] of PARTIAL) {
+    test(`with ${who} it is done without, which is told once, and used again when the right is there`, async ({
+      server,
+    }) => {
+      const told: string[] = [];
+      const connection = openConnection({
+        url: server.url,
+        namespace: "log:1",
+        secret: SECRET,
+        onChange: (state) => told.push(state.replace(/:.*/, "")),
+      });
+      const buckets = makeRedisTokenBuckets(connection, UNCOUNTED);
+      const work = async () => {
+        await use(connection, 1);
+        await Effect.runPromise(
+          buckets.take([{ name: "a", events: 1, perMinute: 60_000 }], Date.now()),
+        );
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      };
+      await isThere(connection);
+      await work();
+      await server.run("ACL", "SETUSER", "default", ...taken);
+      const end = performance.now() + 5_000;
+      while (performance.now() < end) await work();
+      assert.equal(told, ["ok", "away"]);
+      assert.match(connection.breaker.state(), /^away: NOPERM/);
+      await server.run("ACL", "SETUSER", "default", ...given);
+      await until("it is used again", async () => {
+        await work();
+        return connection.breaker.state() === "ok";
+      });
+      for (let i = 0; i < 100; i++) await work();
+      assert.equal(told, ["ok", "away", "ok"]);
+      connection.close();
+    });
+  }
+
   test("with a wrong password it is away, and neither the state nor the log holds a secret", async (context) => {
     const { server } = context;
     await server.run("CONFIG", "SET", "requirepass", "right-secret");
@@ -209,7 +259,7 @@ else {
     await isThere(connection);
     await server.kill();
     await use(connection);
-    await new Promise((resolve) => setTimeout(resolve, 2 * PROBE_REST_MS));
+    await new Promise((resolve) => setTimeout(resolve, 2 * REST_MIN_MS));
     await server.start();
     await isThere(connection);
     connection.close();

@@ -50,7 +50,7 @@ export const makeRedisInvalidations = ({
         // This process waits neither for the way to Redis and back, nor for Redis to be there.
         tell(invalidation);
         const message = signature.sign(channel, writeInvalidation({ sender: self, invalidation }));
-        void breaker.call(() => redis.publish(channel, message));
+        void breaker.call("publish", () => redis.publish(channel, message));
       }),
 
     subscribe: (listener) =>

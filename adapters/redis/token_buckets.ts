@@ -60,7 +60,7 @@ export const makeRedisTokenBuckets = (
   const run = (script: string, charges: ReadonlyArray<Charge>, now: number) => {
     const keys = charges.map(({ name }) => `${prefix}quota:${name}`);
     const values = charges.flatMap(({ perMinute, events }) => [perMinute, events]);
-    return breaker.call(() => redis.eval(script, keys.length, ...keys, now, ...values));
+    return breaker.call("charge", () => redis.eval(script, keys.length, ...keys, now, ...values));
   };
   const take = async (charges: ReadonlyArray<Charge>, now: number) =>
     (await run(TAKE, charges, now)) as ReadonlyArray<string> | undefined;

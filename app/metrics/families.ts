@@ -101,6 +101,11 @@ export const DATABASE_RETRIES: Family = {
   help: "Statements that were tried again because a connection or a transaction broke",
 };
 
+export const REDIS_CHANGES: Family = {
+  name: "tidemark_redis_changes_total",
+  help: "Times that the process began to do without Redis (to: away), or to use it (to: ok)",
+};
+
 export const GC_DURATION: Distribution = {
   name: "nodejs_gc_duration_seconds",
   help: "Time of garbage collections, by kind",
