@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { withClient } from "../db/client.ts";
+import { createTestDatabase, createTestRole, type TestDatabase } from "../scripts/test/database.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { anEvent } from "./api_client.fixture.ts";
@@ -55,6 +56,49 @@ test("on a public interface without keys it does not start, and says what to do"
   const keyed = startService(settings);
   assert.is(await statusOf(await keyed.url()), 401);
   assert.is(await keyed.stop(), 0);
+});
+
+test("quotas that can no longer be read stay in force, which is told once, and without any it does not start", async ({
+  database,
+}) => {
+  const role = await createTestRole();
+  const asOwner = (sql: string) =>
+    withClient(database.url, async (client) => void (await client.query(sql)));
+  const settings = { DATABASE_URL: role.on(database), MIGRATION_DATABASE_URL: database.url };
+  try {
+    const service = startService(settings);
+    const url = await service.url();
+    await asOwner("insert into tidemark.account_quotas values ('limited', 5)");
+    const isLimited = async () => {
+      const events = Array.from({ length: 10 }, () => anEvent({ account_id: "limited" }));
+      return (await post(url, undefined, events)).status === 429;
+    };
+    await until(isLimited, "the quota is not enforced");
+    await asOwner(`revoke select on tidemark.account_quotas from ${role.name}`);
+    await service.prints(/The quotas of accounts cannot be read.*permission denied/s);
+    await until(async () => {
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      return /tidemark_background_failures_total\{task="quotas"\} [2-9]/.test(metrics);
+    }, "it is not counted");
+    assert.is(service.output().split("The quotas of accounts cannot be read").length, 2);
+    await until(isLimited, "the quota is not enforced any more");
+    await asOwner(`grant select on tidemark.account_quotas to ${role.name}`);
+    await service.prints(/The quotas of accounts are read again/);
+    assert.is(await service.stop(), 0);
+
+    await asOwner(`revoke select on tidemark.account_quotas from ${role.name}`);
+    const refused = startService({ ...settings, MIGRATE_ON_START: "false" });
+    assert.is(await refused.ended, 1, refused.output());
+    assert.match(refused.output(), /permission denied for table account_quotas/);
+    // It accepts nothing that a quota would be for.
+    const worker = startService({ ...settings, MIGRATE_ON_START: "false", ROLES: "worker" });
+    await worker.url();
+    assert.is(await worker.stop(), 0);
+  } finally {
+    await killServices();
+    await asOwner(`drop owned by ${role.name}`);
+    await role.drop();
+  }
 });
 
 test("behind a proxy it does not start unless every request needs a key", async ({ database }) => {

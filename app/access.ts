@@ -10,6 +10,7 @@ import type { Database } from "../adapters/postgres/pool.ts";
 import { isSecretOf } from "../adapters/postgres/secret_hash.ts";
 import { makeAccess } from "../core/access/access.ts";
 import { makeQuotas } from "../core/access/quotas.ts";
+import { makeFaultReport } from "../core/report_faults.ts";
 import type { Shared } from "./cache.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -57,9 +58,13 @@ export const openAccess = Effect.fnUntraced(function* (
 /** How often quotas of accounts are looked up. */
 const QUOTAS_EVERY = "2 seconds";
 
-/** Opens the quotas of accounts and keys, and keeps them up to date until the scope closes. */
+/**
+ * Opens the quotas of accounts and keys, and keeps them up to date until the scope closes.
+ *
+ * @errors `QuotasUnavailable` when they cannot be read now: what was never read would never be enforced
+ */
 export const openQuotas = Effect.fnUntraced(function* (
-  { ACCOUNT_EVENTS_PER_MINUTE }: Pick<Configuration, "ACCOUNT_EVENTS_PER_MINUTE">,
+  { ACCOUNT_EVENTS_PER_MINUTE, ROLES }: Pick<Configuration, "ACCOUNT_EVENTS_PER_MINUTE" | "ROLES">,
   database: Database,
   { makeTokenBuckets }: Pick<Shared, "makeTokenBuckets">,
 ) {
@@ -69,8 +74,16 @@ export const openQuotas = Effect.fnUntraced(function* (
       quotas = read;
     }),
   );
-  // While they cannot be looked up, those go on that are known.
-  yield* Effect.forkScoped(Effect.repeat(Effect.ignore(look), Schedule.spaced(QUOTAS_EVERY)));
+  // Only who answers requests accepts events.
+  if (ROLES.has("api")) {
+    const report = yield* makeFaultReport({
+      task: "quotas",
+      failing: "The quotas of accounts cannot be read: the last known ones stay in force",
+      working: "The quotas of accounts are read again",
+    });
+    yield* look;
+    yield* Effect.forkScoped(Effect.repeat(report.watch(look), Schedule.spaced(QUOTAS_EVERY)));
+  }
   return makeQuotas(
     makeTokenBuckets(makeMemoryTokenBuckets()),
     (accountId) => quotas.get(accountId) ?? ACCOUNT_EVENTS_PER_MINUTE,

@@ -16,6 +16,7 @@ import type { AnswerStore } from "../core/query/answer_store.ts";
 import { makeHorizon } from "../core/query/horizon.ts";
 import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache.ts";
 import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
+import { makeFaultReport } from "../core/report_faults.ts";
 import type { Configuration } from "./configuration.ts";
 import { readIncarnation, redisIdentityOf } from "./incarnation.ts";
 import { REDIS_CHANGES } from "./metrics/families.ts";
@@ -66,6 +67,12 @@ export const openShared = Effect.fnUntraced(function* (
   }
   const { namespace, secret } = redisIdentityOf(incarnation);
   const tell = Effect.runForkWith(yield* Effect.context());
+  const subscription = yield* makeFaultReport({
+    task: "subscription",
+    failing:
+      "Redis does not let this process subscribe: it sees what others commit a third of a second late",
+    working: "This process is subscribed in Redis",
+  });
   const connection = yield* Effect.acquireRelease(
     Effect.sync(() =>
       openConnection({
@@ -75,6 +82,9 @@ export const openShared = Effect.fnUntraced(function* (
         onChange: (state) => {
           meters.counter(REDIS_CHANGES, { to: state === "ok" ? "ok" : "away" })();
           tell(logState(state));
+        },
+        onSubscribed: (refused) => {
+          tell(refused === undefined ? subscription.worked : subscription.failed(refused));
         },
       }),
     ),

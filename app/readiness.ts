@@ -18,6 +18,8 @@ export type Phase =
       readonly reachable: () => Promise<string>;
       /** "ok" or what is wrong; undefined in a service without Redis. */
       readonly redis?: (() => string) | undefined;
+      /** Why what runs in the background fails that a promise depends on, by its name. */
+      readonly faults?: () => Readonly<Record<string, string>>;
     }
   | { readonly _tag: "Stopping" };
 
@@ -32,9 +34,16 @@ export const checkReadiness = async (phase: Phase): Promise<Readiness> => {
   const roles = [...phase.roles].map((role) => [role, "ok"] as const);
   // Told, but no reason to be taken out of service: everything goes on without it.
   const redis = phase.redis === undefined ? {} : { redis: phase.redis() };
+  const faults = phase.faults?.() ?? {};
   return {
-    ready: answer === "ok",
-    checks: { database: answer, migrations: "ok", ...redis, ...Object.fromEntries(roles) },
+    ready: answer === "ok" && Object.keys(faults).length === 0,
+    checks: {
+      database: answer,
+      migrations: "ok",
+      ...redis,
+      ...Object.fromEntries(roles),
+      ...faults,
+    },
   };
 };
 

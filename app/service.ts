@@ -33,6 +33,7 @@ import { SummaryCache } from "../core/query/summary_cache.ts";
 import { DeadLetters } from "../core/queue/dead_letters.ts";
 import { Queue } from "../core/queue/queue.ts";
 import { runWorker } from "../core/queue/worker.ts";
+import { FaultObserver } from "../core/report_faults.ts";
 import { makeSignals, Signals } from "../core/signal.ts";
 import { Activity } from "../core/summary/activity.ts";
 import { Summaries } from "../core/summary/summaries.ts";
@@ -43,6 +44,7 @@ import type { Configuration, Role } from "./configuration.ts";
 import { allowedConnections, shareConnections } from "./connections.ts";
 import { databaseUrl } from "./database_url.ts";
 import { fairDeadLetters, fairQueue, fairReads, readLimits } from "./fair_reads.ts";
+import { type Faults, makeFaults } from "./faults.ts";
 import { type Http, openHttp } from "./http.ts";
 import { DATABASE_RETRIES, LOAD_READ_FAILURES, VISIBLE_AFTER } from "./metrics/families.ts";
 import { makeMeters } from "./metrics/meters.ts";
@@ -79,9 +81,11 @@ export const runService = Effect.fnUntraced(function* (
   };
   http.expose(makeMetrics(sources));
   const { url, ended } = yield* databaseUrl(configuration);
-  const started = start(configuration, url, http, { sources, tracing });
-  const served = Effect.flatMap(started, ({ loops, needsKey }) =>
-    Effect.andThen(onListening({ url: http.url, needsKey }), loops),
+  const faults = makeFaults(meters);
+  const started = start(configuration, url, http, { sources, tracing, faults });
+  const served = Effect.flatMap(
+    Effect.provideService(started, FaultObserver, faults.observe),
+    ({ loops, needsKey }) => Effect.andThen(onListening({ url: http.url, needsKey }), loops),
   );
   return yield* Effect.raceFirst(served, ended);
 }, Effect.scoped);
@@ -90,6 +94,7 @@ interface Observation {
   readonly sources: MetricSources;
   /** Undefined when nothing is traced. */
   readonly tracing: RequestTracing | undefined;
+  readonly faults: Faults;
 }
 
 /**
@@ -100,7 +105,7 @@ const start = Effect.fnUntraced(function* (
   configuration: Configuration,
   url: string,
   http: Http,
-  { sources, tracing }: Observation,
+  { sources, tracing, faults }: Observation,
 ) {
   const { ROLES, SHARDS } = configuration;
   const { meters } = sources;
@@ -170,7 +175,7 @@ const start = Effect.fnUntraced(function* (
   const shared = yield* untilDatabaseReady(openShared(configuration, control, meters), onWait);
 
   const access = yield* untilDatabaseReady(openAccess(configuration, control), onWait);
-  const quotas = yield* openQuotas(configuration, control, shared);
+  const quotas = yield* untilDatabaseReady(openQuotas(configuration, control, shared), onWait);
 
   const capacity = makeCapacity({
     queuedMax: configuration.QUEUE_DEPTH_MAX,
@@ -268,7 +273,7 @@ const start = Effect.fnUntraced(function* (
   const readsWaiting = ROLES.has("api") ? readSemaphore.waiting : undefined;
   http.expose(makeMetrics({ ...sources, cache, redis, readsWaiting, pools, projection, queue }));
   const reachable = reachabilityOf(databaseOf(controlPool));
-  http.enter({ _tag: "Running", roles: ROLES, reachable, redis });
+  http.enter({ _tag: "Running", roles: ROLES, reachable, redis, faults: faults.lasting });
   const isOpen = yield* Effect.isSuccess(access.authenticate(undefined));
   return { loops: Effect.raceAllFirst([projector, worker, watch, follow]), needsKey: !isOpen };
 });

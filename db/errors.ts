@@ -151,6 +151,10 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(messageOf).join(", ");
   }
+  // Errors of a port have no words of their own, but a cause.
+  if (error instanceof Error && error.message === "" && error.cause !== undefined) {
+    return messageOf(error.cause);
+  }
   const message = error instanceof Error ? error.message : String(error);
   return printable(message.replaceAll(/\s*\n\s*/g, " "));
 }

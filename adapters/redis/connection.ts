@@ -13,6 +13,8 @@ export interface ConnectionOptions {
   readonly secret: Uint8Array;
   /** Is told when Redis comes and goes. */
   readonly onChange: (state: BreakerState) => void;
+  /** Called after each attempt to subscribe: with why Redis refused it, or undefined if it did not. */
+  readonly onSubscribed?: (refused: Error | undefined) => void;
 }
 
 /** What the ports of this folder are built on. */
@@ -24,6 +26,7 @@ export interface Connection {
   readonly prefix: string;
   /** Of what is believed because a process of this log wrote it. */
   readonly signature: Signature;
+  readonly onSubscribed: (refused: Error | undefined) => void;
   /** Opens one more connection, which is closed with this one. */
   readonly connect: (onReady: (redis: Redis) => void) => Redis;
   readonly close: () => void;
@@ -34,7 +37,7 @@ const PROBE_KEY_MS = 1_000;
 
 /** Connects to Redis in the background; nothing waits for it. */
 export const openConnection = (options: ConnectionOptions): Connection => {
-  const { url, namespace, secret, onChange } = options;
+  const { url, namespace, secret, onChange, onSubscribed = () => {} } = options;
   const prefix = `tidemark:${namespace}:${ANSWER_FORMAT}:`;
   const opened: Redis[] = [];
 
@@ -52,6 +55,7 @@ export const openConnection = (options: ConnectionOptions): Connection => {
     breaker,
     prefix,
     signature: makeSignature(secret),
+    onSubscribed,
     connect: (onReady) => {
       const client = connectClient(url, onReady);
       opened.push(client.redis);

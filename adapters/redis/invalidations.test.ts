@@ -97,6 +97,28 @@ else {
     listener.close();
   });
 
+  test("a refusal to subscribe is reported, and it is tried again until the user has the right", async ({
+    server,
+  }) => {
+    await server.run("ACL", "SETUSER", "default", "resetchannels");
+    const reported: string[] = [];
+    const listener = openConnection({
+      url: server.url,
+      namespace: "log:1",
+      secret: SECRET,
+      onChange: () => {},
+      onSubscribed: (refused) => reported.push(refused?.message ?? "subscribed"),
+    });
+    const { stop } = await listen(listener);
+    await until("it is reported", () => reported.length > 0);
+    assert.match(reported[0] ?? "", /^NOPERM/);
+    await server.run("ACL", "SETUSER", "default", "allchannels");
+    await until("it is subscribed", async () => (await subscribers(server)) === 1);
+    await until("that is reported", () => reported.at(-1) === "subscribed");
+    await stop();
+    listener.close();
+  });
+
   test("what is no invalidation is passed over", async ({ server }) => {
     const listener = await open(server);
     const { heard, stop } = await listen(listener);

@@ -101,6 +101,11 @@ export const DATABASE_RETRIES: Family = {
   help: "Statements that were tried again because a connection or a transaction broke",
 };
 
+export const BACKGROUND_FAILURES: Family = {
+  name: "tidemark_background_failures_total",
+  help: "Failures of what runs in the background and nobody waits for, by task",
+};
+
 export const REDIS_CHANGES: Family = {
   name: "tidemark_redis_changes_total",
   help: "Times that the process began to do without Redis (to: away), or to use it (to: ok)",

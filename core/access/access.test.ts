@@ -159,6 +159,29 @@ test("while keys cannot be looked up those go on that are known, for a while, an
     }),
   ));
 
+test("keys that cannot be looked up are reported when that begins and when it ends", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { keys, outcome } = yield* setUp();
+      const { text, id } = keys.add();
+      yield* outcome(text);
+      keys.state.away = true;
+      for (let i = 0; i < 3; i++) {
+        yield* TestClock.adjust(KEPT_MS);
+        assert.is(yield* outcome(text), id);
+      }
+      assert.is(logged.length, 1, logged.join());
+      assert.match(logged[0] ?? "", /^Warn: API keys cannot be looked up/);
+      keys.state.away = false;
+      yield* TestClock.adjust(KEPT_MS);
+      assert.is(yield* outcome(text), id);
+      assert.equal(logged.slice(1), ["Info: API keys are looked up again"]);
+    }),
+    logged,
+  );
+});
+
 test("who asks often does not wait for a look each time while keys cannot be looked up", () =>
   simulate(
     Effect.gen(function* () {

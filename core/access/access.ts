@@ -1,5 +1,6 @@
 import { Clock, Context, Data, Deferred, Effect } from "effect";
 
+import { makeFaultReport } from "../report_faults.ts";
 import { parseApiKey, type StoredApiKey } from "./api_key.ts";
 import { ANYONE, type Principal } from "./principal.ts";
 
@@ -88,6 +89,12 @@ export const makeAccess = Effect.fnUntraced(function* ({
   openWithoutKeys,
 }: AccessOptions): Effect.fn.Return<Access["Service"]> {
   const clock = yield* Clock.Clock;
+  const lookUps = yield* makeFaultReport({
+    task: "keys",
+    failing:
+      "API keys cannot be looked up: those looked up in the last minute stay good, and no others are",
+    working: "API keys are looked up again",
+  });
   const kept = new Map<string, Kept<StoredApiKey | undefined>>();
   /** Looks that are under way, by the id of the key: whoever comes with it meanwhile waits for the same one. */
   const looks: Looks<StoredApiKey | undefined> = new Map();
@@ -116,10 +123,14 @@ export const makeAccess = Effect.fnUntraced(function* ({
           orElse: () => Effect.fail(new ApiKeysUnavailable({ cause: "no answer in time" })),
         }),
         // As of the begin of the look: what is revoked meanwhile may not have been seen.
-        Effect.tap((value) => Effect.sync(() => keep({ value, at: since }))),
-        Effect.tapError(() =>
-          Effect.sync(() => (awayUntil = clock.currentTimeMillisUnsafe() + KEPT_MS)),
-        ),
+        Effect.tap((value) => {
+          keep({ value, at: since });
+          return lookUps.worked;
+        }),
+        Effect.tapError((error) => {
+          awayUntil = clock.currentTimeMillisUnsafe() + KEPT_MS;
+          return lookUps.failed(error);
+        }),
       );
       const found = lookOnce(running, id, look);
       return last !== undefined && since - last.at < KEPT_WHILE_AWAY_MS

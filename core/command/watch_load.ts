@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect";
 import { EventLog, type LogUnavailable } from "../log/event_log.ts";
 import { Projection, type ProjectionUnavailable } from "../projection/projection.ts";
 import { Queue, type QueueUnavailable } from "../queue/queue.ts";
+import { makeTransitions } from "../report_faults.ts";
 import { type Capacity, DRAIN_CREDIT_MAX_MS, type Load, UNKNOWN_MAX_MS } from "./capacity.ts";
 
 /** How long the watch rests between two reads, at least: meanwhile a process knows what it let in, and not what others did. */
@@ -41,15 +42,15 @@ export const readLoad = Effect.fnUntraced(function* (capacity: Capacity) {
  * @param onFailed is told of each read that failed
  */
 export const watchLoad = Effect.fnUntraced(function* (capacity: Capacity, onFailed: () => void) {
-  let told: "nothing" | "failed" | "closed" = "nothing";
+  const reading = makeTransitions<"read" | "failed" | "closed">("read");
 
   const tellFailed = Effect.fnUntraced(function* (error: LoadUnread) {
     onFailed();
     const isClosed = capacity.isUnknown(yield* Clock.currentTimeMillis);
-    if (told === "closed" || (told === "failed" && !isClosed)) return;
-    told = isClosed ? "closed" : "failed";
+    // Once nothing is accepted, only a read that succeeds is news.
+    if (reading.state() === "closed") return;
     const cause = error instanceof LoadTimedOut ? error.message : String(error.cause);
-    yield* Effect.annotateLogs(
+    const line = Effect.annotateLogs(
       isClosed
         ? Effect.logError(
             `No events are accepted: the backlog has not been read for ${UNKNOWN_MAX_MS / 1_000} s`,
@@ -57,13 +58,10 @@ export const watchLoad = Effect.fnUntraced(function* (capacity: Capacity, onFail
         : Effect.logWarning("The backlog cannot be read: the last known one stands in for it"),
       { reason: error.name, cause },
     );
+    yield* reading.to(isClosed ? "closed" : "failed", line);
   });
 
-  const tellRead = Effect.suspend(() => {
-    if (told === "nothing") return Effect.void;
-    told = "nothing";
-    return Effect.logInfo("The backlog is read again");
-  });
+  const tellRead = reading.to("read", Effect.logInfo("The backlog is read again"));
 
   const once = Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis;

@@ -199,4 +199,33 @@ test("a log that is away is not waited for", () =>
     }),
   ));
 
+test("heads and checkpoints that cannot be read are reported when that begins and when it ends", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { heads, log, projection, follow } = yield* setUp();
+      heads[1] = 7;
+      yield* follow(aJob(0, [accountOn(1)]));
+      projection.away = true;
+      for (let i = 0; i < 5; i++) yield* TestClock.adjust(2 * LOOK_REST_MS);
+      assert.is(logged.length, 1, logged.join());
+      assert.match(logged[0] ?? "", /^Warn: The checkpoints cannot be read/);
+      projection.away = false;
+      for (let i = 0; i < 5; i++) yield* TestClock.adjust(2 * LOOK_REST_MS);
+      assert.match(logged.slice(1).join(), /^Info: The checkpoints are read again[^;]*$/);
+      log.away = true;
+      for (let i = 0; i < 3; i++) {
+        yield* TestClock.adjust(FOLLOW_REST_MS);
+        yield* follow(aJob(0, [accountOn(1)]));
+      }
+      assert.match(logged.slice(2).join(";"), /^Warn: The heads of the log cannot be read[^;]*$/);
+      log.away = false;
+      yield* TestClock.adjust(FOLLOW_REST_MS);
+      yield* follow(aJob(0, [accountOn(1)]));
+      assert.equal(logged.slice(3), ["Info: The heads of the log are read again"]);
+    }),
+    logged,
+  );
+});
+
 test.run();

@@ -4,6 +4,7 @@ import { shardOf } from "../event/shard.ts";
 import { EventLog } from "../log/event_log.ts";
 import type { Job } from "../queue/queue.ts";
 import { type TracedJob, tracedOf } from "../queue/trace_jobs.ts";
+import { makeFaultReport } from "../report_faults.ts";
 import { makeSignal } from "../signal.ts";
 import { recordSpan, type TraceContext } from "../trace.ts";
 import { Projection } from "./projection.ts";
@@ -66,6 +67,16 @@ export const makeVisibility = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Visibility> {
   const clock = yield* Clock.Clock;
   const tracer = yield* Tracer.Tracer;
+  const headsRead = yield* makeFaultReport({
+    task: "visibility-heads",
+    failing: "The heads of the log cannot be read: how soon events are visible is not measured",
+    working: "The heads of the log are read again",
+  });
+  const checkpointsRead = yield* makeFaultReport({
+    task: "visibility-checkpoints",
+    failing: "The checkpoints cannot be read: times until events are visible are measured too long",
+    working: "The checkpoints are read again, to measure when events are visible",
+  });
   const begun = makeSignal();
   const lastMoved = new Map<number, Moved>();
   const followed = new Set<Followed>();
@@ -127,7 +138,7 @@ export const makeVisibility = Effect.fnUntraced(function* (
     const late = clock.currentTimeMillisUnsafe() - VISIBLE_WITHIN_MS;
     for (const one of followed) if (one.since < late) end(one);
     for (const { shard, position } of yield* projection.checkpoints) moved(shard, position);
-  }).pipe(Effect.ignore);
+  }).pipe(checkpointsRead.watch);
 
   const watch = Effect.gen(function* () {
     if (followed.size === 0) return yield* begun.wait("1 minute");
@@ -136,7 +147,7 @@ export const makeVisibility = Effect.fnUntraced(function* (
     if (followed.size > 0) yield* look;
   });
 
-  return { follow: (jobs) => Effect.ignore(follow(jobs)), moved, watch: Effect.forever(watch) };
+  return { follow: (jobs) => headsRead.watch(follow(jobs)), moved, watch: Effect.forever(watch) };
 });
 
 interface Part {

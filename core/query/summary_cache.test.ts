@@ -268,6 +268,25 @@ test(
   ),
 );
 
+test("reads that fail behind kept answers are reported when that begins and when it ends", () => {
+  const logged: string[] = [];
+  const body = Effect.gen(function* () {
+    const { models, ask, memory } = yield* open(true);
+    yield* ask();
+    models.away = true;
+    yield* TestClock.adjust(FRESH_MS);
+    for (let i = 0; i < 3; i++) assert.is(yield* ask(), "1 lru");
+    memory.clear();
+    assert.is(yield* ask(), "1 redis");
+    assert.equal(logged.length, 1, logged.join());
+    assert.match(logged[0] ?? "", /^Warn: Kept answers cannot be read anew/);
+    models.away = false;
+    yield* ask();
+    assert.equal(logged.slice(1), ["Info: Kept answers are read anew again"]);
+  });
+  return simulate(Effect.andThen(TestClock.setTime(1_000_000), body), logged);
+});
+
 test(
   "the bound is on what the answer knows of, not on when it was read",
   run(({ models, ask, memory, shared }) =>

@@ -3,6 +3,7 @@ import { Clock, Context, Deferred, Effect, type Fiber } from "effect";
 import { Client } from "../access/client.ts";
 import { shardOf } from "../event/shard.ts";
 import type { ReadRefused } from "../fair/client_semaphore.ts";
+import { makeFaultReport } from "../report_faults.ts";
 import type { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
 import { inSpan } from "../trace.ts";
 import { type Answer, keyOf, type Question } from "./answer.ts";
@@ -89,6 +90,11 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
   present,
 }: SummaryCacheOptions): Effect.fn.Return<SummaryCache["Service"]> {
   const clock = yield* Clock.Clock;
+  const refreshes = yield* makeFaultReport({
+    task: "refresh",
+    failing: "Kept answers cannot be read anew: they are given until they are too old",
+    working: "Kept answers are read anew again",
+  });
   const counts = { lru: 0, redis: 0, miss: 0 };
   const loads = new Map<string, Load>();
 
@@ -102,10 +108,15 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
 
   const count = (answered: Answered): void => void counts[answered.tier]++;
 
+  /** Reports that what is kept could not be read anew. To be refused, as any client may be, is no fault. */
+  const reportUnread = (failure: SummariesUnavailable | ReadRefused) =>
+    failure._tag === "SummariesUnavailable" ? refreshes.failed(failure) : Effect.void;
+
   const read = Effect.fnUntraced(function* (question: Question, key: string) {
     const readAt = clock.currentTimeMillisUnsafe();
     const asked = summariseAccount(question.accountId, question.period, question.top);
     const summary = yield* inSpan("summary")(asked);
+    yield* refreshes.worked;
     const { checkpoint, generation, asOf } = summary;
     const shard = shardOf(question.accountId, shards);
     const answer: Answer = { text: present(summary), shard, checkpoint, generation, asOf, readAt };
@@ -130,7 +141,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
       return yield* read(question, key).pipe(
         Effect.catch((failure) =>
           isUsable(shared, question.accountId, clock.currentTimeMillisUnsafe())
-            ? Effect.succeed(answered)
+            ? Effect.as(reportUnread(failure), answered)
             : Effect.fail(failure),
         ),
       );
@@ -215,7 +226,10 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
         // A refresh that fails leaves what is kept, until its bound.
         return isFresh(kept, now)
           ? answered
-          : Effect.andThen(Effect.forkDetach(Effect.ignore(loadOnce(question, key))), answered);
+          : Effect.andThen(
+              Effect.forkDetach(loadOnce(question, key).pipe(Effect.catch(reportUnread))),
+              answered,
+            );
       }).pipe(
         Effect.tap((answered) => Effect.sync(() => count(answered))),
         inSpan("query"),

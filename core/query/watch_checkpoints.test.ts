@@ -99,4 +99,22 @@ test("while the database is away the watch goes on, and it knows what happened o
     }),
   ));
 
+test("checkpoints that cannot be read are reported when that begins and when it ends", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { database, pass, end } = yield* startWatch;
+      database.away = true;
+      for (let i = 0; i < 10; i++) yield* pass(PERIOD_MS);
+      assert.is(logged.length, 1, logged.join());
+      assert.match(logged[0] ?? "", /^Warn: The checkpoints cannot be read/);
+      database.away = false;
+      for (let i = 0; i < 10; i++) yield* pass(PERIOD_MS);
+      assert.equal(logged.slice(1), ["Info: The checkpoints are read again"]);
+      yield* end;
+    }),
+    logged,
+  );
+});
+
 test.run();

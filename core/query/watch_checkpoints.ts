@@ -1,6 +1,7 @@
 import { Effect } from "effect";
 
 import { Projection } from "../projection/projection.ts";
+import { makeFaultReport } from "../report_faults.ts";
 import type { Horizon } from "./horizon.ts";
 
 /** How long the watch rests between two looks. */
@@ -24,6 +25,12 @@ export const UNANNOUNCED_KNOWN_MS = WATCH_REST_MS + 2 * ANNOUNCEMENT_PATIENCE_MS
 export const watchCheckpoints = (horizon: Horizon): Effect.Effect<never, never, Projection> =>
   Effect.gen(function* () {
     const projection = yield* Projection;
+    const report = yield* makeFaultReport({
+      task: "checkpoints",
+      failing:
+        "The checkpoints cannot be read: what other processes commit is seen late, and kept answers may be old",
+      working: "The checkpoints are read again",
+    });
     const look = Effect.gen(function* () {
       const checkpoints = yield* projection.checkpoints;
       // Nobody announces it: there is nothing to wait for.
@@ -31,5 +38,5 @@ export const watchCheckpoints = (horizon: Horizon): Effect.Effect<never, never, 
       yield* Effect.sleep(ANNOUNCEMENT_PATIENCE_MS);
       for (const { shard, position } of checkpoints) horizon.observe(shard, position);
     });
-    return yield* Effect.forever(Effect.andThen(Effect.ignore(look), Effect.sleep(WATCH_REST_MS)));
+    return yield* Effect.forever(Effect.andThen(report.watch(look), Effect.sleep(WATCH_REST_MS)));
   });

@@ -22,6 +22,7 @@ export interface FakeQueue {
   /** While true, takes or settles fail. */
   takeAway: () => boolean;
   settleAway: () => boolean;
+  keepAway: () => boolean;
   /** Runs before each settling. */
   onSettle: () => Effect.Effect<void>;
 }
@@ -58,6 +59,7 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
     eventsMax: 0,
     takeAway: () => false,
     settleAway: () => false,
+    keepAway: () => false,
     onSettle: () => Effect.void,
     add: (events) => {
       const id = `job-${entries.size + fake.settled.size + 1}`;
@@ -76,6 +78,7 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
         return take(yield* Clock.currentTimeMillis);
       }),
       keep: Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+        if (fake.keepAway()) return yield* away;
         fake.kept.push(jobs.map(({ id }) => id));
         const dueAt = (yield* Clock.currentTimeMillis) + leaseMs;
         for (const { id, retries } of jobs) {

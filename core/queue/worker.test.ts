@@ -344,4 +344,32 @@ test("while an append takes long, the queue is told that its jobs are in hand, a
     }),
   ));
 
+test("a queue that does not hear that jobs are in hand is reported when that begins and when it ends", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      const gate = yield* Deferred.make<void>();
+      log.onAppend = () => Deferred.await(gate);
+      queue.add(newEvents(3));
+      const work = Effect.gen(function* () {
+        for (let i = 0; i < 12; i++) {
+          yield* TestClock.adjust(POLL_MAX_MS);
+          yield* settled;
+        }
+      });
+      queue.keepAway = () => true;
+      for (let i = 0; i < 3; i++) yield* work;
+      assert.is(logged.length, 1, logged.join());
+      assert.match(logged[0] ?? "", /^Warn: The queue does not hear that jobs are worked on/);
+      queue.keepAway = () => false;
+      for (let i = 0; i < 3; i++) yield* work;
+      assert.equal(logged.slice(1), ["Info: The queue hears again that jobs are worked on"]);
+      yield* Deferred.succeed(gate, undefined);
+      yield* settled;
+    }),
+    logged,
+  );
+});
+
 test.run();

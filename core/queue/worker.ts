@@ -4,6 +4,7 @@ import { bytesIn, eventsIn } from "../event/batch.ts";
 import { appendJobs, MANY_EVENTS } from "../log/append_jobs.ts";
 import type { LogUnavailable } from "../log/event_log.ts";
 import { AWAY_DELAY, poll } from "../poll.ts";
+import { type FaultReport, makeFaultReport } from "../report_faults.ts";
 import { Signals } from "../signal.ts";
 import { inSpan } from "../trace.ts";
 import {
@@ -38,6 +39,11 @@ export const runWorker = Effect.gen(function* () {
   const signals = yield* Signals;
   const hands = yield* Semaphore.make(TAKES_AT_ONCE);
   const inHand = yield* FiberSet.make<void, never>();
+  const heartbeats = yield* makeFaultReport({
+    task: "heartbeat",
+    failing: "The queue does not hear that jobs are worked on: it may hand them out again",
+    working: "The queue hears again that jobs are worked on",
+  });
 
   // One generator function for all takes: to V8 each is a class of its own, so that one made for a take would
   // live, and with it the jobs that it closes over, until the old generation is collected.
@@ -50,7 +56,7 @@ export const runWorker = Effect.gen(function* () {
   });
 
   const work = (jobs: ReadonlyArray<Job>) =>
-    whileKeeping(jobs, traceJobs(jobs, appendAndSettle(jobs))).pipe(
+    whileKeeping(jobs, heartbeats, traceJobs(jobs, appendAndSettle(jobs))).pipe(
       Effect.flatMap(logFailures),
       // With its hand full: when all are, nothing more is taken.
       Effect.catch((error) => Effect.andThen(tellAway(error), Effect.sleep(AWAY_DELAY))),
@@ -99,10 +105,14 @@ const WHILE_AWAY = Schedule.exponential("100 millis").pipe(
 const KEEP_EVERY = "3 seconds";
 
 /** Works on jobs, and tells the queue so for as long as it takes. */
-const whileKeeping = <A, E, R>(jobs: ReadonlyArray<Job>, work: Effect.Effect<A, E, R>) =>
+const whileKeeping = <A, E, R>(
+  jobs: ReadonlyArray<Job>,
+  heartbeats: FaultReport,
+  work: Effect.Effect<A, E, R>,
+) =>
   Effect.flatMap(Queue, (queue) => {
     const keeping = Effect.forever(
-      Effect.andThen(Effect.sleep(KEEP_EVERY), Effect.ignore(queue.keep(jobs))),
+      Effect.andThen(Effect.sleep(KEEP_EVERY), heartbeats.watch(queue.keep(jobs))),
     );
     // Detached: what is in hand cannot be interrupted, and what keeps must be.
     return Effect.acquireUseRelease(Effect.forkDetach(keeping), () => work, Fiber.interrupt);

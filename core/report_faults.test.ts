@@ -1,0 +1,84 @@
+import { Data, Effect, Exit } from "effect";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { FaultObserver, makeFaultReport, makeTransitions } from "./report_faults.ts";
+import { simulate } from "./simulate.fixture.ts";
+
+class TaskUnavailable extends Data.TaggedError("TaskUnavailable")<{ readonly cause: unknown }> {}
+
+const test = suite("a report of faults");
+
+/** A report, and what its observer heard. */
+const observed = Effect.fnUntraced(function* () {
+  const heard: string[] = [];
+  const observer = (task: string) => ({
+    failed: (reason: string) => void heard.push(`${task} failed: ${reason}`),
+    recovered: () => void heard.push(`${task} recovered`),
+  });
+  const report = yield* makeFaultReport({
+    task: "look",
+    failing: "It cannot look",
+    working: "It looks again",
+  }).pipe(Effect.provideService(FaultObserver, observer));
+  return { heard, report };
+});
+
+test("each failure is counted with its root cause, and logged once when failures begin and once when they end", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { heard, report } = yield* observed();
+      const denied = new TaskUnavailable({
+        cause: new Error("query failed", { cause: new Error("permission denied") }),
+      });
+      assert.is(yield* report.watch(Effect.succeed(1)), 1);
+      for (let i = 0; i < 3; i++) assert.is(yield* report.watch(Effect.fail(denied)), undefined);
+      assert.equal(logged, ["Warn: It cannot look"]);
+      for (let i = 0; i < 3; i++) assert.is(yield* report.watch(Effect.succeed(2)), 2);
+      yield* report.failed(new AggregateError([new Error("one"), new Error("two")]));
+      assert.equal(logged, [
+        "Warn: It cannot look",
+        "Info: It looks again",
+        "Warn: It cannot look",
+      ]);
+      assert.equal(heard, [
+        "look failed: Error: permission denied",
+        "look failed: Error: permission denied",
+        "look failed: Error: permission denied",
+        "look recovered",
+        "look failed: Error: one, Error: two",
+      ]);
+    }),
+    logged,
+  );
+});
+
+test("a defect of the task is no fault of what it depends on: it passes", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { heard, report } = yield* observed();
+      const exit = yield* Effect.exit(report.watch(Effect.die(new Error("a defect"))));
+      assert.ok(Exit.isFailure(exit));
+      assert.equal(heard, []);
+    }),
+  ));
+
+test("a change of state is logged once, whatever the states are", () => {
+  const lines: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { state, to } = makeTransitions<"read" | "failed" | "closed">("read");
+      for (const next of ["read", "failed", "failed", "closed", "closed", "read"] as const) {
+        yield* to(
+          next,
+          Effect.sync(() => void lines.push(next)),
+        );
+        assert.is(state(), next);
+      }
+      assert.equal(lines, ["failed", "closed", "read"]);
+    }),
+  );
+});
+
+test.run();

@@ -1,0 +1,97 @@
+import { Context, Effect } from "effect";
+
+/** Remembers which state something is in, and logs each change of it once. */
+export interface Transitions<State extends string> {
+  readonly state: () => State;
+  /** Runs `line`, which logs the change, unless the state is that one already. */
+  readonly to: (next: State, line: Effect.Effect<void>) => Effect.Effect<void>;
+}
+
+export const makeTransitions = <State extends string>(initial: State): Transitions<State> => {
+  let state = initial;
+  return {
+    state: () => state,
+    to: (next, line) =>
+      Effect.suspend(() => {
+        if (next === state) return Effect.void;
+        state = next;
+        return line;
+      }),
+  };
+};
+
+/** Hears of each failure of a task, and of each recovery. */
+export interface TaskObserver {
+  readonly failed: (reason: string) => void;
+  readonly recovered: () => void;
+}
+
+/** Observes tasks whose failures no caller sees, by their names. */
+export const FaultObserver = Context.Reference<(task: string) => TaskObserver>(
+  "tidemark/FaultObserver",
+  { defaultValue: () => () => ({ failed: () => {}, recovered: () => {} }) },
+);
+
+export interface FaultReport {
+  /** Counts a failure, and logs it if the task worked until then. */
+  readonly failed: (error: unknown) => Effect.Effect<void>;
+  /** Logs that the task works again, if it had failed. */
+  readonly worked: Effect.Effect<void>;
+  /** Runs the task once, and reports how it went; undefined if it failed. Defects and interrupts pass. */
+  readonly watch: <A, E, R>(task: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, never, R>;
+}
+
+export interface FaultReportOptions {
+  /** What metrics and logs call it. */
+  readonly task: string;
+  /** What is logged, with the cause, when it begins to fail: what fails, and what follows from it. */
+  readonly failing: string;
+  /** What is logged when it works again. */
+  readonly working: string;
+}
+
+/**
+ * Reports on a task that runs beside everything else, and whose errors nobody waits for. It replaces ignoring them: each failure is
+ * counted, and the log has one line when failures begin and one when they end, however often the task fails in between.
+ */
+export const makeFaultReport = Effect.fnUntraced(function* ({
+  task,
+  failing,
+  working,
+}: FaultReportOptions): Effect.fn.Return<FaultReport> {
+  // Of those who made it: a request that runs the task later may log somewhere else.
+  const services = yield* Effect.context();
+  const observer = (yield* FaultObserver)(task);
+  const transitions = makeTransitions<"working" | "failing">("working");
+
+  const failed: FaultReport["failed"] = (error) =>
+    Effect.suspend(() => {
+      const reason = rootCauseOf(error);
+      observer.failed(reason);
+      const line = Effect.annotateLogs(Effect.logWarning(failing), { task, reason });
+      return Effect.provideContext(transitions.to("failing", line), services);
+    });
+  const worked = Effect.suspend(() => {
+    if (transitions.state() === "working") return Effect.void;
+    observer.recovered();
+    const line = Effect.annotateLogs(Effect.logInfo(working), { task });
+    return Effect.provideContext(transitions.to("working", line), services);
+  });
+  return {
+    failed,
+    worked,
+    watch: (effect) =>
+      effect.pipe(
+        Effect.tap(() => worked),
+        Effect.catch((error) => Effect.as(failed(error), undefined)),
+      ),
+  };
+});
+
+/** What an error comes from: our own say what could not be done, and their causes why. */
+const rootCauseOf = (error: unknown): string => {
+  if (error instanceof AggregateError) return error.errors.map(rootCauseOf).join(", ");
+  return error instanceof Error && error.cause !== undefined
+    ? rootCauseOf(error.cause)
+    : String(error);
+};
