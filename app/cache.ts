@@ -67,6 +67,10 @@ export const openShared = Effect.fnUntraced(function* (
   }
   const { namespace, secret } = redisIdentityOf(incarnation);
   const tell = Effect.runForkWith(yield* Effect.context());
+  const changed = {
+    ok: meters.counter(REDIS_CHANGES, { to: "ok" }),
+    away: meters.counter(REDIS_CHANGES, { to: "away" }),
+  };
   const subscription = yield* makeFaultReport({
     task: "subscription",
     failing:
@@ -80,7 +84,7 @@ export const openShared = Effect.fnUntraced(function* (
         namespace,
         secret,
         onChange: (state) => {
-          meters.counter(REDIS_CHANGES, { to: state === "ok" ? "ok" : "away" })();
+          changed[state === "ok" ? "ok" : "away"]();
           tell(logState(state));
         },
         onSubscribed: (refused) => {
