@@ -1,4 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 
 import { makeShares } from "../../core/fair/shares.ts";
@@ -6,11 +11,11 @@ import { clientAddress } from "./client_address.ts";
 import { answerClientError, refuseRaw } from "./client_error.ts";
 import {
   HEADERS_TIMEOUT_MS,
-  LISTEN_BACKLOG,
   RECEIVE_TIMEOUT_MS,
   SILENCE_TIMEOUT_MS,
   UNREAD_BYTES_MAX,
 } from "./limits.ts";
+import { LISTENERS, listenTogether } from "./listen.ts";
 import { makeOneAtATime } from "./one_at_a_time.ts";
 import { boundUnreadAnswers } from "./unread_answers.ts";
 
@@ -92,7 +97,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     headersTimeoutMs = HEADERS_TIMEOUT_MS,
     requestTimeoutMs = RECEIVE_TIMEOUT_MS,
     silenceTimeoutMs = SILENCE_TIMEOUT_MS,
-    connectionsMax,
+    connectionsMax = Number.POSITIVE_INFINITY,
     isFairByAddress = false,
     unreadBytesMax = UNREAD_BYTES_MAX,
     onArrival = () => {},
@@ -137,30 +142,54 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     oneAtATime.handle(request, response);
   };
 
-  const server = createServer({
-    headersTimeout: headersTimeoutMs,
-    requestTimeout: requestTimeoutMs,
-    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    // Node's own answer would say nothing; the application refuses it.
-    requireHostHeader: false,
-  });
-  if (connectionsMax !== undefined) server.maxConnections = connectionsMax;
-  // Who reads too slowly would hold the answer in memory for ever.
-  server.setTimeout(silenceTimeoutMs, (socket) => {
-    socket.destroy();
-  });
-  server.on("request", handle);
-  // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.
-  server.on("checkExpectation", handle);
-  server.on("connect", (_, socket: Socket) => {
-    onRefused(refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." }));
-  });
-  server.on("clientError", (error, socket: Socket) => {
-    const status = answerClientError(error, socket, oneAtATime.lastOf(socket));
-    if (status !== undefined) onRefused(status);
-  });
   const sockets = new Set<Socket>();
+  const shares =
+    isFairByAddress && Number.isFinite(connectionsMax) ? makeShares(connectionsMax) : undefined;
+  const makeServer = (): HttpServer => {
+    const server = createServer({
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      // Node's own answer would say nothing; the application refuses it.
+      requireHostHeader: false,
+    });
+    // Who reads too slowly would hold the answer in memory for ever.
+    server.setTimeout(silenceTimeoutMs, (socket) => {
+      socket.destroy();
+    });
+    server.on("request", handle);
+    // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.
+    server.on("checkExpectation", handle);
+    server.on("connect", (_, socket: Socket) => {
+      onRefused(refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." }));
+    });
+    server.on("clientError", (error, socket: Socket) => {
+      const status = answerClientError(error, socket, oneAtATime.lastOf(socket));
+      if (status !== undefined) onRefused(status);
+    });
+    server.on("connection", (socket) => {
+      if (sockets.size >= connectionsMax) {
+        onRefused("connection");
+        socket.destroy();
+        return;
+      }
+      const address = clientAddress(socket.remoteAddress ?? "");
+      if (shares?.take(address, 1) !== undefined) {
+        onRefused("address");
+        socket.destroy();
+        return;
+      }
+      sockets.add(socket);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        shares?.giveBack(address, 1);
+      });
+    });
+    return server;
+  };
+  const servers = Array.from({ length: LISTENERS }, makeServer);
+  await listenTogether(servers, { host, port });
   const endUnread = boundUnreadAnswers({
     sockets,
     bytesMax: unreadBytesMax,
@@ -171,67 +200,49 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       onRefused("unread");
     },
   });
-  const shares =
-    isFairByAddress && connectionsMax !== undefined ? makeShares(connectionsMax) : undefined;
-  server.on("connection", (socket) => {
-    const address = clientAddress(socket.remoteAddress ?? "");
-    if (shares?.take(address, 1) !== undefined) {
-      onRefused("address");
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once("close", () => {
-      sockets.delete(socket);
-      shares?.giveBack(address, 1);
-    });
-  });
-  server.on("drop", () => {
-    onRefused("connection");
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port, host, backlog: LISTEN_BACKLOG }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 
   return {
-    url: urlOf(server.address() as AddressInfo),
+    url: urlOf(servers[0]?.address() as AddressInfo),
     use: (next) => {
       current = next;
     },
     connections: () => sockets.size,
     drain,
-    close: (withinMs, idleMs = 0) =>
-      new Promise((resolve) => {
-        drain();
-        const graceMs = Math.min(idleMs, withinMs / 2);
-        let idleUntil = performance.now() + graceMs;
-        // Connections that have become idle would wait for a next request.
-        const sweep = setInterval(() => {
-          // A client that was told it may stay may be sending its next request.
-          if (staying > 0) idleUntil = performance.now() + graceMs;
-          else if (performance.now() >= idleUntil) server.closeIdleConnections();
-        }, CLOSE_CHECK_MS);
-        const cutOff = setTimeout(() => {
-          server.closeAllConnections();
-        }, withinMs);
-        // Not as an HTTP server closes, which also ends at once the connections that are idle now.
-        Reflect.apply(NetServer.prototype.close, server, [
-          () => {
-            // What Node runs beside an HTTP server ends only so; it has nothing left to close.
-            server.close();
-            endUnread();
-            clearInterval(sweep);
-            clearTimeout(cutOff);
-            resolve();
-          },
-        ]);
-      }),
+    close: async (withinMs, idleMs = 0) => {
+      drain();
+      const graceMs = Math.min(idleMs, withinMs / 2);
+      let idleUntil = performance.now() + graceMs;
+      // Connections that have become idle would wait for a next request.
+      const sweep = setInterval(() => {
+        // A client that was told it may stay may be sending its next request.
+        if (staying > 0) idleUntil = performance.now() + graceMs;
+        else if (performance.now() >= idleUntil) {
+          for (const server of servers) server.closeIdleConnections();
+        }
+      }, CLOSE_CHECK_MS);
+      const cutOff = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections();
+      }, withinMs);
+      await Promise.all(servers.map(closed));
+      endUnread();
+      clearInterval(sweep);
+      clearTimeout(cutOff);
+    },
   };
 };
+
+/** Accepts no more connections, and returns when the last one has ended. */
+const closed = (server: HttpServer): Promise<void> =>
+  new Promise((resolve) => {
+    // Not as an HTTP server closes, which also ends at once the connections that are idle now.
+    Reflect.apply(NetServer.prototype.close, server, [
+      () => {
+        // What Node runs beside an HTTP server ends only so; it has nothing left to close.
+        server.close();
+        resolve();
+      },
+    ]);
+  });
 
 const urlOf = ({ address, family, port }: AddressInfo): string => {
   const any = address === "::" || address === "0.0.0.0";
