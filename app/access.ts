@@ -13,6 +13,7 @@ import { makeQuotas } from "../core/access/quotas.ts";
 import { makeFaultReport } from "../core/report_faults.ts";
 import type { Shared } from "./cache.ts";
 import type { Configuration } from "./configuration.ts";
+import type { DatabaseFaults } from "./database_faults.ts";
 
 /** Without any key the service would be open to whoever reaches it. */
 class OpenToAll extends Data.TaggedError("OpenToAll")<{ readonly message: string }> {}
@@ -30,8 +31,9 @@ const listensOnLoopback = ({ HOST }: AccessConfiguration): boolean =>
 export const openAccess = Effect.fnUntraced(function* (
   configuration: AccessConfiguration,
   database: Database,
+  faults: Pick<DatabaseFaults, "watched">,
 ) {
-  const keys = makeApiKeys(database);
+  const keys = faults.watched("api_keys", makeApiKeys(database));
   const { AUTH, HOST, ROLES } = configuration;
   const isLocal = listensOnLoopback(configuration);
   const exist = yield* keys.exist;
@@ -67,9 +69,11 @@ export const openQuotas = Effect.fnUntraced(function* (
   { ACCOUNT_EVENTS_PER_MINUTE, ROLES }: Pick<Configuration, "ACCOUNT_EVENTS_PER_MINUTE" | "ROLES">,
   database: Database,
   { makeTokenBuckets }: Pick<Shared, "makeTokenBuckets">,
+  faults: Pick<DatabaseFaults, "watched">,
 ) {
   let quotas: ReadonlyMap<string, number> = new Map();
-  const look = Effect.tap(readAccountQuotas(database), (read) =>
+  const { all } = faults.watched("account_quotas", { all: readAccountQuotas(database) });
+  const look = Effect.tap(all, (read) =>
     Effect.sync(() => {
       quotas = read;
     }),

@@ -19,6 +19,7 @@ const saying = (settings: Readonly<Record<string, string>>): Database => ({
       synchronous_commit: "on",
       server_version_num: "180004",
       server_version: "18.4",
+      server_encoding: "UTF8",
       ...settings,
     }).map(([name, setting]) => ({ name, setting }) as Row),
 });
@@ -47,6 +48,31 @@ test("a server that is too old is refused, whatever is allowed", async () => {
   assert.is(await refused({ server_version_num: "150000" }), undefined);
   const message = await refused({ server_version_num: "140012", server_version: "14.12" }, true);
   assert.match(message ?? "", "is Postgres 14.12; Tidemark needs 15 or newer");
+});
+
+test("any encoding but UTF8 is refused, whatever is allowed", async () => {
+  for (const server_encoding of ["SQL_ASCII", "LATIN1", "WIN1252", "EUC_JP"]) {
+    const message = await refused({ server_encoding }, true);
+    assert.match(message ?? "", `has the encoding ${server_encoding}, which cannot hold`);
+  }
+});
+
+test("sessions that lost a setting of ours are refused, and the setting is named", async () => {
+  const message = await refused({ standard_conforming_strings: "off", statement_timeout: "5" });
+  assert.match(message ?? "", "(standard_conforming_strings, statement_timeout)");
+  assert.match(message ?? "", "Connect to Postgres itself");
+});
+
+test("the service does not start on a database that is not in UTF8, and changes nothing there", async () => {
+  const { url, drop } = await createTestDatabase("ENCODING 'LATIN1' LOCALE 'C'");
+  const service = startService({ DATABASE_URL: url });
+  assert.is(await service.ended, 1);
+  assert.match(service.output(), "has the encoding LATIN1");
+  const made = await withClient(url, (client) =>
+    client.query("select from pg_namespace where nspname = 'tidemark'"),
+  );
+  assert.is(made.rowCount, 0);
+  await drop();
 });
 
 test("the service does not start on one, and says why; it does where that is allowed", async () => {

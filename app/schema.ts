@@ -14,6 +14,7 @@ import type { Configuration } from "./configuration.ts";
 import { explain, reasonToWait } from "./database_away.ts";
 import { checkSafety } from "./database_safety.ts";
 import { DatabaseUnusable } from "./database_unusable.ts";
+import { checkOwnSessions } from "./shared_sessions.ts";
 
 /** The schema is not what this build needs. It may become so: somebody may migrate. */
 class SchemaBehind extends Data.TaggedError("SchemaBehind")<{
@@ -36,7 +37,10 @@ export const prepareSchema = async (
   >,
 ): Promise<ReadonlyArray<string>> => {
   const { MIGRATE_ON_START, SHARDS, ALLOW_UNSAFE_DATABASE } = settings;
-  await withClient(url, (client) => checkSafety(databaseOf(client), ALLOW_UNSAFE_DATABASE));
+  await withClient(url, async (client) => {
+    await checkSafety(databaseOf(client), ALLOW_UNSAFE_DATABASE);
+    await withClient(url, (other) => checkOwnSessions(databaseOf(client), databaseOf(other)));
+  });
   const excess = MIGRATE_ON_START
     ? await migrateAll(url, settings.MIGRATION_DATABASE_URL ?? url, SHARDS)
     : await checkMigrations(url);

@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -12,6 +9,7 @@ import {
   type TestRole,
 } from "../scripts/test/database.ts";
 import { anEvent } from "./api_client.fixture.ts";
+import { command } from "./command.fixture.ts";
 import { killServices, startService, until } from "./service_process.fixture.ts";
 
 interface Context {
@@ -44,16 +42,6 @@ const settingsOf = ({ database, owner, role }: Context) => ({
   DATABASE_URL: role.on(database),
   MIGRATION_DATABASE_URL: owner.on(database),
 });
-
-/** Runs a command of the project, as npm would. */
-const command = (path: string, env: Readonly<Record<string, string>>, ...args: string[]) =>
-  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
-    const main = fileURLToPath(new URL(`../${path}`, import.meta.url));
-    const options = { env: { ...process.env, ...env } };
-    const child = execFile(process.execPath, [main, ...args], options, (_, out, err) => {
-      resolve({ code: child.exitCode ?? -1, out, err });
-    });
-  });
 
 /** Sends events with a key that whoever migrates has made, and waits until they are counted. */
 const useIt = async (url: string, settings: ReturnType<typeof settingsOf>): Promise<void> => {

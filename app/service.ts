@@ -6,6 +6,7 @@ import { makeDeadLetters } from "../adapters/pg_boss/dead_letters.ts";
 import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";
 import { makeAccountEvents } from "../adapters/postgres/account_events.ts";
 import { makeActivity } from "../adapters/postgres/activity.ts";
+import { diagnose } from "../adapters/postgres/errors.ts";
 import { makeEventLog } from "../adapters/postgres/event_log.ts";
 import {
   createPool,
@@ -42,6 +43,7 @@ import { openAccess, openQuotas } from "./access.ts";
 import { openShared, openSummaryCache } from "./cache.ts";
 import type { Configuration, Role } from "./configuration.ts";
 import { allowedConnections, shareConnections } from "./connections.ts";
+import { makeDatabaseFaults } from "./database_faults.ts";
 import { databaseUrl } from "./database_url.ts";
 import { fairDeadLetters, fairQueue, fairReads, readLimits } from "./fair_reads.ts";
 import { type Faults, makeFaults } from "./faults.ts";
@@ -167,6 +169,8 @@ const start = Effect.fnUntraced(function* (
       { rights: excess.join("; ") },
     );
   }
+  const tell = Effect.runForkWith(yield* Effect.context());
+  const databaseFaults = makeDatabaseFaults({ meters, log: (line) => void tell(line) });
   const boss = yield* untilDatabaseReady(
     acquireBoss(executorOf(queuePool, retrying), ROLES),
     onWait,
@@ -174,8 +178,14 @@ const start = Effect.fnUntraced(function* (
 
   const shared = yield* untilDatabaseReady(openShared(configuration, control, meters), onWait);
 
-  const access = yield* untilDatabaseReady(openAccess(configuration, control), onWait);
-  const quotas = yield* untilDatabaseReady(openQuotas(configuration, control, shared), onWait);
+  const access = yield* untilDatabaseReady(
+    openAccess(configuration, control, databaseFaults),
+    onWait,
+  );
+  const quotas = yield* untilDatabaseReady(
+    openQuotas(configuration, control, shared, databaseFaults),
+    onWait,
+  );
 
   const capacity = makeCapacity({
     queuedMax: configuration.QUEUE_DEPTH_MAX,
@@ -189,35 +199,46 @@ const start = Effect.fnUntraced(function* (
   const traced = tracing === undefined ? Context.empty() : tracingContext(tracing);
   const visibility = yield* Effect.provideContext(makeVisibility(observe), traced);
   const ports: Ports = {
-    queue: makePgBossQueue({
-      boss,
-      execute: executorOf(queuePool, retrying),
-      executeRead: executorOf(readPool, retrying),
-      executeControl: executorOf(controlPool, retrying),
-      queued: signals.queued,
-      bufferBytesMax: configuration.ENQUEUE_BUFFER_BYTES_MAX,
-    }),
-    log: makeEventLog(database, SHARDS, control),
-    projection: makeProjection(database, {
-      control,
-      ...(ROLES.has("projector")
-        ? { patient: yield* patiently(url, configuration, shares.build, controlPool) }
-        : {}),
-    }),
+    queue: databaseFaults.watched(
+      "queue",
+      makePgBossQueue({
+        boss,
+        diagnose,
+        execute: executorOf(queuePool, retrying),
+        executeRead: executorOf(readPool, retrying),
+        executeControl: executorOf(controlPool, retrying),
+        queued: signals.queued,
+        bufferBytesMax: configuration.ENQUEUE_BUFFER_BYTES_MAX,
+      }),
+    ),
+    log: databaseFaults.watched("log", makeEventLog(database, SHARDS, control)),
+    projection: databaseFaults.watched(
+      "projection",
+      makeProjection(database, {
+        control,
+        ...(ROLES.has("projector")
+          ? { patient: yield* patiently(url, configuration, shares.build, controlPool) }
+          : {}),
+      }),
+    ),
     reads: {
-      summaries: makeSummaries(reads, SHARDS),
-      activity: makeActivity(reads, SHARDS),
-      accountEvents: makeAccountEvents(reads, SHARDS),
+      summaries: databaseFaults.watched("summaries", makeSummaries(reads, SHARDS)),
+      activity: databaseFaults.watched("activity", makeActivity(reads, SHARDS)),
+      accountEvents: databaseFaults.watched("account_events", makeAccountEvents(reads, SHARDS)),
     },
   };
   const readSemaphore = makeClientSemaphore(readLimits(shares.read));
   const observers = { meters, visibility, tracing: tracing !== undefined };
   const { queue, log, projection, reads: measured } = observed(ports, observers);
   const queries = fairReads(measured, readSemaphore);
-  const deadLetters = makeDeadLetters(
-    boss,
-    executorOf(queuePool, retrying),
-    executorOf(readPool, retrying),
+  const deadLetters = databaseFaults.watched(
+    "dead_letters",
+    makeDeadLetters(
+      boss,
+      executorOf(queuePool, retrying),
+      diagnose,
+      executorOf(readPool, retrying),
+    ),
   );
   // On top of what runs this, so that a request's logs go where the service's do.
   const stations = Context.merge(yield* Effect.context(), traced).pipe(
@@ -272,7 +293,10 @@ const start = Effect.fnUntraced(function* (
   const pools = { control: controlPool, queue: queuePool, log: logPool, read: readPool };
   const readsWaiting = ROLES.has("api") ? readSemaphore.waiting : undefined;
   http.expose(makeMetrics({ ...sources, cache, redis, readsWaiting, pools, projection, queue }));
-  const reachable = reachabilityOf(databaseOf(controlPool));
+  const reachable = reachabilityOf(databaseOf(controlPool), {
+    pools: { queue: queuePool, log: logPool, reads: readPool },
+    faults: databaseFaults.ongoing,
+  });
   http.enter({ _tag: "Running", roles: ROLES, reachable, redis, faults: faults.lasting });
   const isOpen = yield* Effect.isSuccess(access.authenticate(undefined));
   return { loops: Effect.raceAllFirst([projector, worker, watch, follow]), needsKey: !isOpen };

@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Db, PgBoss } from "pg-boss";
 
 import { QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
-import { APPLICATION_NAME } from "./client.ts";
+import { openBuilderPool } from "../adapters/postgres/builder_pool.ts";
+import { executorOf } from "../adapters/postgres/pool.ts";
 import { messageOf, QueueSchemaFailed } from "./errors.ts";
 import { queueSchemaStatus } from "./queue_schema_status.ts";
 
@@ -37,12 +38,19 @@ export async function installQueueSchema(
   database: string | Db,
   options: InstallQueueSchemaOptions = {},
 ): Promise<{ readonly from: number | null; readonly to: number }> {
+  if (typeof database === "string") {
+    // On a pool of ours, so that its sessions are as ours are.
+    const pool = openBuilderPool(database, 1);
+    try {
+      return await installQueueSchema({ executeSql: executorOf(pool) }, options);
+    } finally {
+      await pool.close();
+    }
+  }
   const schema = options.schema ?? QUEUE_SCHEMA;
   const errors: unknown[] = [];
   const boss = new PgBoss({
-    ...(typeof database === "string" ? { connectionString: database } : { db: database }),
-    application_name: APPLICATION_NAME,
-    max: 2,
+    db: database,
     schema,
     createSchema: true,
     migrate: true,

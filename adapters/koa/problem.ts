@@ -70,10 +70,16 @@ export interface DeadlineExceeded {
   readonly _tag: "DeadlineExceeded";
 }
 
+/** The database answers, but waiting does not mend what it answers: what a `StoreFailure` with a fault is shown as. */
+export interface DatabaseFault {
+  readonly _tag: "DatabaseFault";
+}
+
 /** Everything that a route can fail with. */
 export type Failure =
   | RequestFault
   | DeadlineExceeded
+  | DatabaseFault
   | Unauthenticated
   | ApiKeysUnavailable
   | QuotaExceeded
@@ -298,8 +304,21 @@ export const problemOf = (failure: Failure): Problem => {
     case "QueueUnavailable":
     case "LogUnavailable":
     case "SummariesUnavailable":
-      return later("unavailable", "The database cannot be reached", RETRY_AFTER_AWAY_SECONDS);
+      return failure.fault === undefined
+        ? later("unavailable", "The database cannot be reached", RETRY_AFTER_AWAY_SECONDS)
+        : DATABASE_FAULT;
+    case "DatabaseFault":
+      return DATABASE_FAULT;
   }
+};
+
+/** What waiting does not mend. Nothing of the cause is told to the client, who can do nothing about it. */
+const DATABASE_FAULT: Problem = {
+  type: "urn:tidemark:problem:database-fault",
+  title: "The database refuses what the service asks of it",
+  status: 500,
+  detail:
+    "Nothing of this request was accepted as far as is known. Somebody has to mend the service: its log says what is wrong.",
 };
 
 /** For what must not happen: nothing of the cause is told to the client. */

@@ -18,6 +18,7 @@ const open = async () => {
   const boss = await startBoss({ execute, supervise: false, onError: () => {} });
   await boss.updateQueue(EVENTS_QUEUE, { retryLimit: 0 });
   const queue = makePgBossQueue({
+    diagnose: () => "away",
     boss,
     execute,
     executeRead: execute,
@@ -50,7 +51,7 @@ const open = async () => {
   const forgetEnded = () =>
     execute(`delete from ${QUEUE_SCHEMA}.job where name = '${EVENTS_QUEUE}' and state > 'active'`);
   return {
-    letters: makeDeadLetters(boss, execute),
+    letters: makeDeadLetters(boss, execute, () => "away"),
     queue,
     boss,
     enqueue,

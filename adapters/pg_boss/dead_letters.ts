@@ -3,6 +3,7 @@ import type { PgBoss } from "pg-boss";
 
 import type { DeadLetter, DeadLetterContent, DeadLetters } from "../../core/queue/dead_letters.ts";
 import { type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
+import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
 import type { ExecuteSql } from "./boss.ts";
 import { isRowOrJobId, partId, rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
@@ -64,13 +65,17 @@ const jobsIn = async ({ id, data }: Row): Promise<DeadLetterContent["jobs"]> => 
 /**
  * The dead letters in Postgres. A row is one letter, with the jobs that share it.
  *
+ * @param diagnose tells why what `execute` runs failed
  * @param executeRead runs reads that clients ask for
  */
 export const makeDeadLetters = (
   boss: PgBoss,
   execute: ExecuteSql,
+  diagnose: Diagnose,
   executeRead: ExecuteSql = execute,
 ): DeadLetters["Service"] => {
+  const unavailable = makeAskStore(diagnose)(QueueUnavailable);
+
   /** Does something about a letter; false if there is none. */
   const deal = (id: string, act: (found: Found) => Promise<void>) =>
     isRowOrJobId(id)
@@ -117,8 +122,3 @@ export const makeDeadLetters = (
       }),
   };
 };
-
-const unavailable = <A>(
-  call: (signal: AbortSignal) => Promise<A>,
-): Effect.Effect<A, QueueUnavailable> =>
-  Effect.tryPromise({ try: call, catch: (cause) => new QueueUnavailable({ cause }) });

@@ -27,6 +27,7 @@ const controlled = (bytesMax = 1_000, changed: Partial<Changed> = {}) => {
           },
         });
       }),
+    diagnose: () => "away",
     bytesOf: (item) => item,
     bytesMax,
     clientOf: () => "the only one",

@@ -1,10 +1,13 @@
 import { Effect } from "effect";
 
 import { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
+import { type Diagnose, failed } from "../../core/store_failure.ts";
 
 export interface GroupCommitOptions<Item, Receipt> {
   /** Commits items together; the receipts line up with the items. */
   readonly commit: (items: ReadonlyArray<Item>) => Promise<ReadonlyArray<Receipt>>;
+  /** Tells why a commit failed. */
+  readonly diagnose: Diagnose;
   /** How many bytes of memory an item takes. */
   readonly bytesOf: (item: Item) => number;
   /** The most bytes that may wait in memory or be under way; past it a new item is refused. */
@@ -106,7 +109,7 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
         resume(Effect.succeed(receipts[i] as Receipt));
       });
     } catch (cause) {
-      for (const { resume } of group) resume(Effect.fail(new QueueUnavailable({ cause })));
+      for (const { resume } of group) resume(failed(QueueUnavailable, options.diagnose, cause));
     }
     commits--;
     lastTookMs = performance.now() - begun;

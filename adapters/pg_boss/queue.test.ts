@@ -26,6 +26,7 @@ queueConformance("pg-boss", async () => {
   };
   return {
     queue: makePgBossQueue({
+      diagnose: () => "away",
       boss,
       execute,
       executeRead: execute,

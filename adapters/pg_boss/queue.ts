@@ -6,6 +6,7 @@ import { type Batch, bytesIn, eventsIn } from "../../core/event/batch.ts";
 import type { Queue } from "../../core/queue/queue.ts";
 import { type Job, type JobId, type Priority, QueueUnavailable } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
+import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { readBacklog } from "./backlog.ts";
 import type { ExecuteSql } from "./boss.ts";
@@ -25,6 +26,8 @@ export interface PgBossQueueOptions {
   readonly executeRead: ExecuteSql;
   /** Runs the cheap polls that the service depends on, whatever clients read. */
   readonly executeControl: ExecuteSql;
+  /** Tells why a statement failed. */
+  readonly diagnose: Diagnose;
   /** Raised when jobs were committed. */
   readonly queued: Signal;
   /** Runs the statements of pg-boss's tables that are our own. */
@@ -52,7 +55,8 @@ const UNREADABLE = { message: "the payload cannot be read by this build" };
 
 /** The durable queue in Postgres, by pg-boss. Batches that are accepted together share a row. */
 export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] => {
-  const { boss } = options;
+  const { boss, diagnose } = options;
+  const unavailable = makeAskStore(diagnose)(QueueUnavailable);
 
   const insert = async (items: ReadonlyArray<Enqueued>): Promise<ReadonlyArray<JobId>> => {
     const rows = packRows(items).map((packed) => ({ ...packed, id: newRowId(Date.now()) }));
@@ -70,6 +74,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
 
   const submit = makeGroupCommit<Enqueued, JobId>({
     commit: insert,
+    diagnose,
     bytesOf: ({ bytes }) => bytes,
     bytesMax: options.bufferBytesMax,
     clientOf: ({ client }) => client,
@@ -167,8 +172,3 @@ const rowsFor = (wanted: number): number => {
   const bounded = Math.min(Math.max(wanted, 1), ROWS_MAX);
   return 2 ** Math.floor(Math.log2(bounded));
 };
-
-const unavailable = <A>(
-  call: (signal: AbortSignal) => Promise<A>,
-): Effect.Effect<A, QueueUnavailable> =>
-  Effect.tryPromise({ try: call, catch: (cause) => new QueueUnavailable({ cause }) });

@@ -16,6 +16,7 @@ test("a row of an unknown version or without sense is retried on its own, and de
   const boss = await startBoss({ execute, supervise: false, onError: () => {} });
   try {
     const queue = makePgBossQueue({
+      diagnose: () => "away",
       boss,
       execute,
       executeRead: execute,

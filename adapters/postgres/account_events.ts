@@ -1,12 +1,13 @@
-import { Effect } from "effect";
-
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import type { AccountEvents, AccountEventsPage } from "../../core/log/account_events.ts";
 import { LogUnavailable } from "../../core/log/event_log.ts";
 import type { EventKey } from "../../core/log/events_page.ts";
+import { asking } from "./ask.ts";
 import type { Database } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
+
+const unavailable = asking(LogUnavailable);
 
 const ACCOUNT_EVENTS = sqlFile(new URL("account_events.sql", import.meta.url));
 
@@ -16,23 +17,20 @@ export const makeAccountEvents = (
   shards: number,
 ): AccountEvents["Service"] => ({
   page: (accountId, { before, from, type, upTo, eventsMax, bytesMax, scannedMax }) =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const values = [
-          shardOf(accountId, shards),
-          accountId,
-          timestamp(from),
-          timestamp(before.occurredAt),
-          before.position,
-          type,
-          upTo,
-          eventsMax,
-          bytesMax,
-          scannedMax,
-        ];
-        return pageIn(await database.query<Row>(ACCOUNT_EVENTS, values, signal));
-      },
-      catch: (cause) => new LogUnavailable({ cause }),
+    unavailable(async (signal) => {
+      const values = [
+        shardOf(accountId, shards),
+        accountId,
+        timestamp(from),
+        timestamp(before.occurredAt),
+        before.position,
+        type,
+        upTo,
+        eventsMax,
+        bytesMax,
+        scannedMax,
+      ];
+      return pageIn(await database.query<Row>(ACCOUNT_EVENTS, values, signal));
     }),
 });
 

@@ -1,5 +1,7 @@
-import { Data, Effect } from "effect";
+import { Data, type Effect } from "effect";
 
+import type { StoreFailure } from "../../core/store_failure.ts";
+import { asking } from "./ask.ts";
 import type { Database, Statement } from "./pool.ts";
 
 const ALL: Statement = {
@@ -9,22 +11,19 @@ const ALL: Statement = {
     from tidemark.account_quotas`,
 };
 
-class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<{
-  readonly cause: unknown;
-}> {}
+export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<StoreFailure> {}
+
+const unavailable = asking(QuotasUnavailable);
 
 /** The accounts that have a quota of their own, in events a minute. They are few. */
 export const readAccountQuotas = (
   database: Database,
 ): Effect.Effect<ReadonlyMap<string, number>, QuotasUnavailable> =>
-  Effect.tryPromise({
-    try: async (signal) => {
-      const rows = await database.query<{ accountId: string; eventsPerMinute: number }>(
-        ALL,
-        [],
-        signal,
-      );
-      return new Map(rows.map(({ accountId, eventsPerMinute }) => [accountId, eventsPerMinute]));
-    },
-    catch: (cause) => new QuotasUnavailable({ cause }),
+  unavailable(async (signal) => {
+    const rows = await database.query<{ accountId: string; eventsPerMinute: number }>(
+      ALL,
+      [],
+      signal,
+    );
+    return new Map(rows.map(({ accountId, eventsPerMinute }) => [accountId, eventsPerMinute]));
   });

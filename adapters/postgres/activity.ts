@@ -1,13 +1,14 @@
-import { Effect } from "effect";
-
 import { shardOf } from "../../core/event/shard.ts";
 import type { Activity } from "../../core/summary/activity.ts";
 import type { Interval } from "../../core/summary/bucket.ts";
 import { cutAtHours } from "../../core/summary/hours.ts";
 import { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import type { BucketCount } from "../../core/summary/timeseries.ts";
+import { asking } from "./ask.ts";
 import type { Database } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
+
+const unavailable = asking(SummariesUnavailable);
 
 const ACTIVITY = sqlFile(new URL("activity.sql", import.meta.url));
 
@@ -16,27 +17,24 @@ const INTERVAL_SQL: Readonly<Record<Interval, string>> = { hour: "1 hour", day: 
 /** The activity of accounts from the hourly read model and the log in Postgres. */
 export const makeActivity = (database: Database, shards: number): Activity["Service"] => ({
   counts: (accountId, { range, interval, type, countsMax }) =>
-    Effect.tryPromise({
-      try: async (signal) => {
-        const { head, hours, tail } = cutAtHours(range);
-        const instants = [head.from, hours.from, hours.to, tail.to].map((ms) =>
-          new Date(ms).toISOString(),
-        );
-        const values = [
-          shardOf(accountId, shards),
-          accountId,
-          ...instants,
-          INTERVAL_SQL[interval],
-          type,
-          countsMax,
-        ];
-        const rows = await database.query<Row>(ACTIVITY, values, signal);
-        return {
-          counts: rows.filter(isCount),
-          asOf: rows.find((row) => row.start === null)?.events ?? 0,
-        };
-      },
-      catch: (cause) => new SummariesUnavailable({ cause }),
+    unavailable(async (signal) => {
+      const { head, hours, tail } = cutAtHours(range);
+      const instants = [head.from, hours.from, hours.to, tail.to].map((ms) =>
+        new Date(ms).toISOString(),
+      );
+      const values = [
+        shardOf(accountId, shards),
+        accountId,
+        ...instants,
+        INTERVAL_SQL[interval],
+        type,
+        countsMax,
+      ];
+      const rows = await database.query<Row>(ACTIVITY, values, signal);
+      return {
+        counts: rows.filter(isCount),
+        asOf: rows.find((row) => row.start === null)?.events ?? 0,
+      };
     }),
 });
 

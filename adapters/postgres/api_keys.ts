@@ -1,9 +1,10 @@
-import { Effect } from "effect";
-
 import { type ApiKeys, ApiKeysUnavailable } from "../../core/access/access.ts";
 import type { StoredApiKey } from "../../core/access/api_key.ts";
 import type { AccountBinding, Scope } from "../../core/access/principal.ts";
+import { asking } from "./ask.ts";
 import type { Database, Statement } from "./pool.ts";
+
+const unavailable = asking(ApiKeysUnavailable);
 
 const FIND: Statement = {
   name: "find_api_key",
@@ -60,6 +61,3 @@ const bindingOf = ({ accountId, accountPrefix }: Row): AccountBinding => {
   if (accountPrefix !== null) return { _tag: "Prefix", prefix: accountPrefix };
   return { _tag: "All" };
 };
-
-const unavailable = <A>(query: (signal: AbortSignal) => Promise<A>) =>
-  Effect.tryPromise({ try: query, catch: (cause) => new ApiKeysUnavailable({ cause }) });

@@ -1,6 +1,6 @@
-import type pg from "pg";
-
-import { createPool, type SessionSettings } from "./pool.ts";
+import { createPool } from "./pool.ts";
+import type { SessionSettings } from "./session.ts";
+import type { StatementPool } from "./statement_pool.ts";
 
 /**
  * For sessions that read the log at large: enough memory to count a fold's groups without a file, and no
@@ -18,7 +18,7 @@ const STATEMENT_TIMEOUT_MS = 86_400_000;
  *
  * @param shardsAtOnce how many shards are worked on at the same time, each on a connection
  */
-export const openBuilderPool = (url: string, shardsAtOnce: number): pg.Pool =>
+export const openBuilderPool = (url: string, shardsAtOnce: number): StatementPool =>
   createPool({
     url,
     // One holds the lock, and one is for the words between, such as to cancel what runs.

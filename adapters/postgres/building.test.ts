@@ -19,15 +19,10 @@ import {
 import { openBuilderPool } from "./builder_pool.ts";
 import { makeEventLog } from "./event_log.ts";
 import { makeGenerations } from "./generations.ts";
-import {
-  createPool,
-  type Database,
-  databaseOf,
-  READ_SESSION,
-  type SessionSettings,
-} from "./pool.ts";
+import { createPool, type Database, databaseOf, READ_SESSION } from "./pool.ts";
 import { makeProjection } from "./projection.ts";
 import { readRows } from "./read_rows.fixture.ts";
+import type { SessionSettings } from "./session.ts";
 import { makeSummaries } from "./summaries.ts";
 
 interface Context {

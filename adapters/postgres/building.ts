@@ -16,6 +16,7 @@ import {
 import { STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
 import type { ReadModel } from "../../core/projection/read_model.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { asking } from "./ask.ts";
 import { compileCompare } from "./compile_compare.ts";
 import { compileFold } from "./compile_fold.ts";
 import { compileStep } from "./compile_step.ts";
@@ -24,6 +25,8 @@ import { inGeneration, schemaOf } from "./in_generation.ts";
 import type { Database, Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 import { transact } from "./transaction.ts";
+
+const unavailable = asking(ProjectionUnavailable);
 
 const BUILD_WINDOW = sqlFile(new URL("build_window.sql", import.meta.url));
 const FORGET_WINDOW = sqlFile(new URL("forget_window.sql", import.meta.url));
@@ -157,13 +160,10 @@ export const makeBuilding = (
     lag: unavailable(() => database.query<Lag>(here(LAG), [])),
 
     fold: (shard, limit) =>
-      Effect.tryPromise({
-        try: (signal) => transact(pool, signal, (on) => fold(on, shard, limit)),
-        catch: (cause) =>
-          isDataFault(cause)
-            ? new ProjectionRefused({ shard, cause })
-            : new ProjectionUnavailable({ cause }),
-      }),
+      unavailable(
+        (signal) => transact(pool, signal, (on) => fold(on, shard, limit)),
+        (cause) => (isDataFault(cause) ? new ProjectionRefused({ shard, cause }) : undefined),
+      ),
 
     prepare: Effect.gen(function* () {
       const built = yield* unavailable((signal) => transact(pool, signal, prepare));
@@ -174,13 +174,11 @@ export const makeBuilding = (
 
     compare: (shard) => unavailable((signal) => transact(pool, signal, (on) => compare(on, shard))),
 
-    flip: Effect.tryPromise({
-      try: (signal) => transact(pool, signal, flip),
-      catch: (cause) =>
-        isLockTimeout(cause) || isDataFault(cause)
-          ? new FlipDelayed({ cause })
-          : new ProjectionUnavailable({ cause }),
-    }),
+    flip: unavailable(
+      (signal) => transact(pool, signal, flip),
+      (cause) =>
+        isLockTimeout(cause) || isDataFault(cause) ? new FlipDelayed({ cause }) : undefined,
+    ),
   };
 };
 
@@ -212,8 +210,3 @@ const vacuum = async (database: Database, generation: number): Promise<void> => 
     await database.query({ name: "", text }, []);
   }
 };
-
-const unavailable = <A>(
-  query: (signal: AbortSignal) => Promise<A>,
-): Effect.Effect<A, ProjectionUnavailable> =>
-  Effect.tryPromise({ try: query, catch: (cause) => new ProjectionUnavailable({ cause }) });

@@ -1,5 +1,3 @@
-import { Effect } from "effect";
-
 import type { Event, RecordedEvent } from "../../core/event/event.ts";
 import type { EventLog } from "../../core/log/event_log.ts";
 import {
@@ -8,10 +6,13 @@ import {
   LogUnavailable,
   ShardBusy,
 } from "../../core/log/event_log.ts";
+import { asking } from "./ask.ts";
 import { bigintArray, float8Array, textArray } from "./binary_array.ts";
 import { isDataFault, isLockTimeout } from "./errors.ts";
 import type { Database, Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
+
+const unavailable = asking(LogUnavailable);
 
 const APPEND: Statement = {
   name: "append",
@@ -36,27 +37,23 @@ export const makeEventLog = (
   shards,
 
   append: (shard, events) =>
-    Effect.tryPromise({
-      try: async (): Promise<Appended> => {
+    unavailable(
+      async (): Promise<Appended> => {
         const [row] = await database.query<AppendRow>(APPEND, appendParameters(shard, events));
         return { duplicates: row?.duplicates ?? [], conflicts: row?.conflicts ?? [] };
       },
-      catch: (cause) => {
+      (cause) => {
         if (isDataFault(cause)) return new AppendRefused({ shard, cause });
-        return isLockTimeout(cause) ? new ShardBusy({ shard }) : new LogUnavailable({ cause });
+        return isLockTimeout(cause) ? new ShardBusy({ shard }) : undefined;
       },
-    }),
+    ),
 
-  heads: Effect.tryPromise({
-    try: (signal) => control.query<{ shard: number; position: number }>(HEADS, [], signal),
-    catch: (cause) => new LogUnavailable({ cause }),
-  }),
+  heads: unavailable((signal) =>
+    control.query<{ shard: number; position: number }>(HEADS, [], signal),
+  ),
 
   read: (shard, after, limit) =>
-    Effect.tryPromise({
-      try: () => database.query<RecordedEvent>(READ, [shard, after, limit]),
-      catch: (cause) => new LogUnavailable({ cause }),
-    }),
+    unavailable(() => database.query<RecordedEvent>(READ, [shard, after, limit])),
 });
 
 interface AppendRow {

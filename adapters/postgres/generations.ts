@@ -8,10 +8,13 @@ import {
 } from "../../core/projection/generations.ts";
 import { type Lag, ProjectionUnavailable } from "../../core/projection/projection.ts";
 import { READ_MODEL_VERSIONS, READ_MODELS } from "../../core/projection/read_models.ts";
+import { asking } from "./ask.ts";
 import { makeBuilding } from "./building.ts";
 import { inGeneration } from "./in_generation.ts";
 import { type Database, databaseOf, type Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
+
+const unavailable = asking(ProjectionUnavailable);
 
 const LAG = sqlFile(new URL("lag.sql", import.meta.url));
 const LIST: Statement = {
@@ -122,6 +125,3 @@ const unlock = (client: pg.PoolClient): Promise<void> =>
     () => client.release(),
     () => client.release(true),
   );
-
-const unavailable = <A>(query: () => Promise<A>): Effect.Effect<A, ProjectionUnavailable> =>
-  Effect.tryPromise({ try: query, catch: (cause) => new ProjectionUnavailable({ cause }) });

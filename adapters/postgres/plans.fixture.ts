@@ -1,12 +1,7 @@
 import pg from "pg";
 
-import {
-  type Database,
-  databaseOf,
-  sessionOptions,
-  type SessionSettings,
-  type Statement,
-} from "./pool.ts";
+import { type Database, databaseOf, type Statement } from "./pool.ts";
+import { type SessionSettings, withSession } from "./session.ts";
 
 /** A session that tells the plan of every statement that it runs, those inside of functions too. */
 export interface ExplainingSession {
@@ -22,7 +17,7 @@ export const openExplainingSession = async (
   url: string,
   settings: SessionSettings = {},
 ): Promise<ExplainingSession> => {
-  const client = new pg.Client({ connectionString: url, options: sessionOptions(settings) });
+  const client = new pg.Client({ connectionString: withSession(url, settings) });
   await client.connect();
   let text = "";
   client.on("notice", ({ message }) => {

@@ -2,6 +2,7 @@ import pg from "pg";
 
 import { type Ask, askAlone, makeBackends } from "./backends.ts";
 import type { Retrying } from "./retry.ts";
+import { type SessionSettings, withSession } from "./session.ts";
 import { StatementPool } from "./statement_pool.ts";
 
 /** What the adapters of this folder need of `pg`: run one prepared statement on some connection. */
@@ -44,8 +45,8 @@ export interface PoolOptions {
   readonly control?: StatementPool;
 }
 
-/** Settings of a database session, by their names. */
-export type SessionSettings = Readonly<Record<string, string>>;
+/** Nothing that the service runs is worth compiling: its statements take milliseconds, or are planned as if they did. */
+const NO_COMPILING: SessionSettings = { jit: "off" };
 
 /**
  * For sessions that answer reads. Every read has one good plan, whatever its parameters, and the tests of
@@ -60,12 +61,6 @@ export const READ_SESSION: SessionSettings = {
   synchronous_commit: "off",
 };
 
-/** Session settings as an option of the connection, so that they cost no round trip. */
-export const sessionOptions = (settings: SessionSettings): string =>
-  Object.entries(settings)
-    .map(([name, value]) => `-c ${name}=${value}`)
-    .join(" ");
-
 /** Counts and positions are bigint in the database and stay below 2^53: read them as numbers. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
@@ -79,13 +74,12 @@ const ANSWER_GRACE_MS = 1_000;
 export const createPool = (options: PoolOptions): StatementPool => {
   const { control } = options;
   const config: pg.ClientConfig = {
-    connectionString: options.url,
+    connectionString: withSession(options.url, { ...NO_COMPILING, ...options.session }),
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     application_name: "tidemark",
     keepAlive: true,
     types,
-    ...(options.session === undefined ? {} : { options: sessionOptions(options.session) }),
   };
   const asks = [...(control === undefined ? [] : [askOn(control)]), askAlone(config)];
   const pool = new StatementPool({

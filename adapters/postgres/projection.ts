@@ -1,5 +1,3 @@
-import { Effect } from "effect";
-
 import type { Projection } from "../../core/projection/projection.ts";
 import {
   type Checkpoint,
@@ -9,10 +7,13 @@ import {
   type Step,
 } from "../../core/projection/projection.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { asking } from "./ask.ts";
 import { compileStep } from "./compile_step.ts";
 import { isDataFault } from "./errors.ts";
 import type { Database, Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
+
+const unavailable = asking(ProjectionUnavailable);
 
 const STEP = compileStep(READ_MODELS);
 const SKIP = sqlFile(new URL("skip_poisoned.sql", import.meta.url));
@@ -67,13 +68,10 @@ export const makeProjection = (
   }),
 
   step: (shard, limit) =>
-    Effect.tryPromise({
-      try: async () => stepOf(await database.query<Folded>(STEP, [shard, limit])),
-      catch: (cause) =>
-        isDataFault(cause)
-          ? new ProjectionRefused({ shard, cause })
-          : new ProjectionUnavailable({ cause }),
-    }),
+    unavailable(
+      async () => stepOf(await database.query<Folded>(STEP, [shard, limit])),
+      (cause) => (isDataFault(cause) ? new ProjectionRefused({ shard, cause }) : undefined),
+    ),
 
   skip: (shard, position, reason) =>
     unavailable(async () => stepOf(await database.query<Folded>(SKIP, [shard, position, reason]))),
@@ -116,8 +114,3 @@ const stepOf = ([folded]: ReadonlyArray<Folded>): Step =>
   folded === undefined
     ? NOTHING
     : { projected: folded.hi - folded.lo, checkpoint: folded.hi, accounts: folded.accounts };
-
-const unavailable = <A>(
-  query: (signal: AbortSignal) => Promise<A>,
-): Effect.Effect<A, ProjectionUnavailable> =>
-  Effect.tryPromise({ try: query, catch: (cause) => new ProjectionUnavailable({ cause }) });

@@ -9,6 +9,7 @@ import {
   createTestRole,
   type TestDatabase,
 } from "../../scripts/test/database.ts";
+import { DatabaseReadOnly } from "./errors.ts";
 import { createPool, type PoolOptions } from "./pool.ts";
 import type { StatementPool } from "./statement_pool.ts";
 
@@ -178,6 +179,92 @@ test("a role that may have fewer connections than its pool has them take turns",
   context.pools.length = 0;
   await until(async () => (await backends(context)).length === 0, "still connected");
   await role.drop();
+});
+
+test("a commit that hangs is known to hang, whatever else is answered, until the server lets go of it", async (context) => {
+  const commits = await hangCommits(context);
+  const pool = context.open({ connectionsMax: 2, statementTimeoutMs: 100 });
+  await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
+  await until(async () => pool.hungCount === 1, "it is not known to hang");
+  await pool.run({ text: "select 1", values: [] });
+  assert.is(pool.hungCount, 1);
+  await commits.end();
+  await until(async () => pool.hungCount === 0, "it still hangs");
+  // What a client gave up is cancelled, and is no sign of anything.
+  const gone = new AbortController();
+  const asked = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
+  await delay(50);
+  gone.abort(new Error("the client left"));
+  await asked;
+  await until(async () => pool.givenUpCount === 0, "it is not cancelled");
+  assert.is(pool.hungCount, 0);
+});
+
+test("an error of the server is an answer, and one that waits for a connection has none", async (context) => {
+  const pool = context.open({});
+  await failureOf(pool.run({ text: "select 1 / 0", values: [] }));
+  assert.is(pool.silentMs(), 0);
+  const client = await pool.connect();
+  const waiting = pool.run({ text: "select 1", values: [] });
+  await delay(50);
+  assert.ok(pool.silentMs() >= 45, `${pool.silentMs()} ms`);
+  client.release();
+  await waiting;
+  assert.is(pool.silentMs(), 0);
+});
+
+const READ_ONLY = /default_transaction_read_only is on/;
+
+test("no session of a database that takes no writes is used, for reads neither", async (context) => {
+  const { database, client, open } = context;
+  const role = await createTestRole();
+  await client.query(`alter role ${role.name} set default_transaction_read_only = on`);
+  const pool = open({ url: role.on(database), connectionsMax: 2 });
+  for (const text of ["select 1", "select 2"]) {
+    const error = await failureOf(pool.run({ text, values: [] }));
+    assert.instance(error, DatabaseReadOnly);
+    assert.match(error.message, READ_ONLY);
+  }
+  assert.match((await failureOf(pool.connect())).message, READ_ONLY);
+  assert.match((await failureOf(pool.query("select 1"))).message, READ_ONLY);
+  await client.query(`alter role ${role.name} reset default_transaction_read_only`);
+  await until(
+    () =>
+      pool.run({ text: "select 1", values: [] }).then(
+        () => true,
+        () => false,
+      ),
+    "it is not used again",
+  );
+  await pool.close();
+  context.pools.length = 0;
+  await until(async () => (await backends(context)).length === 0, "still connected");
+  await role.drop();
+});
+
+test("a session that becomes read-only while it is open is not used again", async (context) => {
+  const { client, open } = context;
+  const pool = open({ connectionsMax: 1 });
+  // As a reload of the server's configuration does: it is told with the answer that comes next.
+  await pool.run({ text: "set default_transaction_read_only = on", values: [] });
+  const [before] = await backends(context);
+  const { rows } = await pool.run<{ pid: number; set: string }>({
+    text: "select pg_backend_pid() as pid, current_setting('transaction_read_only') as set",
+    values: [],
+  });
+  assert.is(rows[0]?.set, "off");
+  assert.is.not(rows[0]?.pid, before?.pid);
+  assert.is((await client.query("select 1")).rowCount, 1);
+});
+
+test("connections end within a minute, each at a time of its own", (context) => {
+  const { options } = context.open({});
+  const lifetimes = Array.from({ length: 100 }, () => options.maxLifetimeSeconds ?? 0);
+  assert.ok(
+    lifetimes.every((seconds) => seconds >= 40 && seconds <= 60),
+    lifetimes.join(),
+  );
+  assert.ok(Math.max(...lifetimes) - Math.min(...lifetimes) > 10, lifetimes.join());
 });
 
 test.run();

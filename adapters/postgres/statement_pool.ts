@@ -3,7 +3,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 
 import type { Backends } from "./backends.ts";
-import { isLockTimeout, isStatementTimeout, isTooManyConnections } from "./errors.ts";
+import {
+  DatabaseReadOnly,
+  isLockTimeout,
+  isStatementTimeout,
+  isTooManyConnections,
+} from "./errors.ts";
+import { settingsOnConnect } from "./session.ts";
+import { SessionClient } from "./session_client.ts";
 
 export interface StatementPoolOptions extends pg.PoolConfig {
   /** The most connections open at once. */
@@ -21,11 +28,22 @@ const LET_GO_MS_MAX = 5_000;
 /** A backend that was seen idle so often in a row has answered, and the answer was lost on the way. */
 const IDLE_LOOKS = 2;
 
+/**
+ * How long a connection lives, in seconds: after a failover one may still lead to the server that was, and nothing older
+ * than a minute is ever given. Each ends at a time of its own between the two, so that they are not opened anew together.
+ */
+const LIFETIME_SECONDS_MIN = 40;
+const LIFETIME_SECONDS_MAX = 60;
+
+/** How long no new connection is opened after one that takes no writes: each costs a server a log-in. */
+const WRITABLE_AGAIN_MS = 250;
+
 /** How long a pool makes do with the connections that it has, after the server refused it another one. */
 const GROW_AGAIN_MS = 5_000;
 
 /**
- * A pool of connections that counts what it gave up: a connection whose statement nobody waits for any more stays
+ * A pool of connections, none of which leads to a database that takes no writes: reads would be of the past there, and
+ * be given as of now. It counts what it gave up: a connection whose statement nobody waits for any more stays
  * taken until the server has let go of the statement. Otherwise each timeout would leave a backend behind that still
  * runs (say, one that waits for a hung commit) and open another one, beyond every bound.
  *
@@ -37,9 +55,18 @@ export class StatementPool extends pg.Pool {
   readonly #backends: Backends;
   readonly #closing = new AbortController();
   #givenUp = 0;
+  #hung = 0;
+  /** When each statement that somebody waits for was asked, in this order. */
+  readonly #asked = new Set<{ readonly at: number }>();
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #readOnly: { readonly error: DatabaseReadOnly; readonly until: number } | undefined;
 
   constructor({ answerTimeoutMs, backends, ...config }: StatementPoolOptions) {
-    super(config);
+    // The types of `pg-pool` do not know these two.
+    const unknown = { Client: SessionClient, verify: prepareSession } as object;
+    super({ ...config, ...unknown });
+    // Read whenever a connection was opened.
+    Object.defineProperty(this.options, "maxLifetimeSeconds", { get: lifetimeSeconds });
     this.#connectionsMax = config.max;
     this.#answerTimeoutMs = answerTimeoutMs;
     this.#backends = backends;
@@ -51,12 +78,89 @@ export class StatementPool extends pg.Pool {
   }
 
   /**
+   * How many statements were not answered in time although the server still works on them: commits that hang, since
+   * it ends by itself what else takes too long.
+   */
+  get hungCount(): number {
+    return this.#hung;
+  }
+
+  /** How long a statement may take to be answered, in milliseconds. */
+  get answerTimeoutMs(): number {
+    return this.#answerTimeoutMs;
+  }
+
+  /**
+   * How long nothing was answered although something was asked, in milliseconds; 0 while nothing is asked. An error of
+   * the server is an answer.
+   */
+  silentMs(): number {
+    const [oldest] = this.#asked;
+    if (oldest === undefined) return 0;
+    return performance.now() - Math.max(oldest.at, this.#answeredAt);
+  }
+
+  /**
+   * A connection of a database that takes writes.
+   *
+   * @throws DatabaseReadOnly
+   */
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: ConnectCallback): void;
+  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
+    if (callback === undefined) return this.#connectWritable();
+    void this.#connectFor(callback);
+  }
+
+  async #connectFor(callback: ConnectCallback): Promise<void> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.#connectWritable();
+    } catch (error) {
+      callback(error as Error, undefined, ignore);
+      return;
+    }
+    callback(undefined, client, (destroy) => client.release(destroy));
+  }
+
+  async #connectWritable(): Promise<pg.PoolClient> {
+    const refused = this.#readOnly;
+    if (refused !== undefined && performance.now() < refused.until) throw refused.error;
+    for (;;) {
+      try {
+        const client = await super.connect();
+        // It may have become so since it was opened: the server told with its last answer.
+        if (!(client instanceof SessionClient) || client.readOnly === undefined) return client;
+        client.release(true);
+      } catch (error) {
+        if (error instanceof DatabaseReadOnly) {
+          this.#readOnly = { error, until: performance.now() + WRITABLE_AGAIN_MS };
+        }
+        throw error;
+      }
+    }
+  }
+
+  /**
    * Runs one statement on a connection of its own.
    *
    * @param signal is aborted when nobody waits any more: then the statement is cancelled on the server, too
    * @throws the error of the server; "… timeout …" when it does not answer in time; the reason of the signal
    */
   async run<Row extends pg.QueryResultRow>(
+    config: pg.QueryConfig<unknown[]>,
+    signal?: AbortSignal,
+  ): Promise<pg.QueryResult<Row>> {
+    const asked = { at: performance.now() };
+    this.#asked.add(asked);
+    try {
+      return await this.#run<Row>(config, signal);
+    } finally {
+      this.#asked.delete(asked);
+    }
+  }
+
+  async #run<Row extends pg.QueryResultRow>(
     config: pg.QueryConfig<unknown[]>,
     signal?: AbortSignal,
   ): Promise<pg.QueryResult<Row>> {
@@ -75,6 +179,7 @@ export class StatementPool extends pg.Pool {
       let waits = true;
       const settled = client.query<Row>(config).then(
         (result) => {
+          this.#answeredAt = performance.now();
           if (!end()) return false;
           giveBack(false);
           resolve(result);
@@ -82,6 +187,7 @@ export class StatementPool extends pg.Pool {
         },
         (error: unknown) => {
           const destroy = !isIntact(error, config);
+          if (error instanceof pg.DatabaseError) this.#answeredAt = performance.now();
           if (!end()) return destroy;
           giveBack(destroy);
           reject(error);
@@ -145,6 +251,7 @@ export class StatementPool extends pg.Pool {
     const { signal } = this.#closing;
     const pid = pidOf(client);
     this.#givenUp++;
+    let isHung = false;
     try {
       let idleLooks = 0;
       for (let waitMs = LET_GO_MS_MIN; !signal.aborted; waitMs = doubled(waitMs)) {
@@ -154,17 +261,48 @@ export class StatementPool extends pg.Pool {
         if (destroy !== undefined) return destroy;
         const state = await this.#backends.stateOf(pid);
         if (state === "gone") return true;
+        if (state === "busy" && !cancel && !isHung) {
+          isHung = true;
+          this.#hung++;
+        }
         idleLooks = state === "idle" ? idleLooks + 1 : 0;
         if (idleLooks >= IDLE_LOOKS) await this.#backends.terminate(pid);
       }
       return true;
     } finally {
       this.#givenUp--;
+      if (isHung) this.#hung--;
     }
   }
 }
 
 const ignore = (): void => {};
+
+type ConnectCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (release?: boolean | Error) => void,
+) => void;
+
+const lifetimeSeconds = (): number =>
+  LIFETIME_SECONDS_MIN + Math.random() * (LIFETIME_SECONDS_MAX - LIFETIME_SECONDS_MIN);
+
+/** Refuses a new connection whose session cannot write, and sets what could not be named on connecting. */
+const prepareSession = async (
+  client: SessionClient,
+  done: (error?: Error) => void,
+): Promise<void> => {
+  let failure: Error | undefined = client.readOnly;
+  const settings = settingsOnConnect(client.reported("server_version"));
+  if (failure === undefined && settings !== undefined) {
+    try {
+      await client.query(settings);
+    } catch (error) {
+      failure = error as Error;
+    }
+  }
+  done(failure);
+};
 
 /** Whether a connection can go on after an error: its statement was broken off, and no transaction is open. */
 const isIntact = (error: unknown, { values }: pg.QueryConfig<unknown[]>): boolean =>

@@ -1,14 +1,15 @@
-import { Effect } from "effect";
-
 import { shardOf } from "../../core/event/shard.ts";
 import { HOUR_MS } from "../../core/projection/read_model.ts";
 import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
 import type { Range } from "../../core/summary/window.ts";
+import { asking } from "./ask.ts";
 import { isStatementTimeout } from "./errors.ts";
 import type { Database } from "./pool.ts";
 import { requestWindows, WINDOW_HOURS } from "./request_windows.ts";
 import { sqlFile } from "./sql_file.ts";
+
+const unavailable = asking(SummariesUnavailable);
 
 const SUMMARY = sqlFile(new URL("summary.sql", import.meta.url));
 const SAMPLE_ACCOUNTS = sqlFile(new URL("sample_accounts.sql", import.meta.url));
@@ -100,8 +101,3 @@ const readRows = (rows: ReadonlyArray<SummaryRow>) => {
   };
   return { summary, corrected };
 };
-
-const unavailable = <A>(
-  query: (signal: AbortSignal) => Promise<A>,
-): Effect.Effect<A, SummariesUnavailable> =>
-  Effect.tryPromise({ try: query, catch: (cause) => new SummariesUnavailable({ cause }) });

@@ -96,6 +96,10 @@ export const QUERY_DURATION = duration(
   "tidemark_query_duration_seconds",
   "Time of a read of the database that answers a query",
 );
+export const DATABASE_FAILURES: Family = {
+  name: "tidemark_database_failures_total",
+  help: "Calls of the database that failed, by operation and kind; away: it passes by itself. The other kinds need a person",
+};
 export const DATABASE_RETRIES: Family = {
   name: "tidemark_database_retries_total",
   help: "Statements that were tried again because a connection or a transaction broke",

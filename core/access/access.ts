@@ -1,6 +1,7 @@
 import { Clock, Context, Data, Deferred, Effect } from "effect";
 
 import { makeFaultReport } from "../report_faults.ts";
+import type { StoreFailure } from "../store_failure.ts";
 import { parseApiKey, type StoredApiKey } from "./api_key.ts";
 import { ANYONE, type Principal } from "./principal.ts";
 
@@ -10,9 +11,7 @@ export class Unauthenticated extends Data.TaggedError("Unauthenticated")<{
 }> {}
 
 /** The keys cannot be looked up. */
-export class ApiKeysUnavailable extends Data.TaggedError("ApiKeysUnavailable")<{
-  readonly cause: unknown;
-}> {}
+export class ApiKeysUnavailable extends Data.TaggedError("ApiKeysUnavailable")<StoreFailure> {}
 
 /** Where keys are stored. */
 export class ApiKeys extends Context.Service<

@@ -1,6 +1,7 @@
 import { Context, Data, type Effect } from "effect";
 
 import type { Event, RecordedEvent } from "../event/event.ts";
+import type { StoreFailure } from "../store_failure.ts";
 
 /** Which of the events given to `append` were not new; all others were appended, in their order. */
 export interface Appended {
@@ -11,9 +12,7 @@ export interface Appended {
 }
 
 /** The log cannot be reached, or gave up for a reason that passes; the same append may be tried again. */
-export class LogUnavailable extends Data.TaggedError("LogUnavailable")<{
-  readonly cause: unknown;
-}> {}
+export class LogUnavailable extends Data.TaggedError("LogUnavailable")<StoreFailure> {}
 
 /** Somebody else has held the shard for longer than an append waits; the other shards are not concerned. */
 export class ShardBusy extends Data.TaggedError("ShardBusy")<{ readonly shard: number }> {}

@@ -1,9 +1,11 @@
 import { Context, Data, type Effect } from "effect";
 
+import type { StoreFailure } from "../store_failure.ts";
+
 /** The store of the read models cannot be reached, or gave up for a reason that passes. */
-export class ProjectionUnavailable extends Data.TaggedError("ProjectionUnavailable")<{
-  readonly cause: unknown;
-}> {}
+export class ProjectionUnavailable extends Data.TaggedError(
+  "ProjectionUnavailable",
+)<StoreFailure> {}
 
 /** A range of events cannot be folded, and could not be the next time either: one of them is poison. */
 export class ProjectionRefused extends Data.TaggedError("ProjectionRefused")<{

@@ -302,7 +302,7 @@ test("a projector whose shard another one has leased looks on without a hurry", 
     }),
   ));
 
-test("a projector waits while the database is away, says so, and then loses nothing", () => {
+test("a projector waits while the database is away, says so once, and then loses nothing", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
@@ -311,11 +311,13 @@ test("a projector waits while the database is away, says so, and then loses noth
       yield* startProjector(fake);
       yield* TestClock.adjust("1 minute");
       assert.is(fake.checkpoints[0], 0);
-      assert.is(logged[0], "Warn: The projector waits: the database is away");
+      assert.equal(logged, ["Warn: The projector waits: the database is away or refuses"]);
       assert.ok(fake.looks <= 121, `${fake.looks} looks in a minute`);
       fake.away = false;
       yield* TestClock.adjust("1 second");
       assert.equal(fake.folded, [upTo(5)]);
+      yield* TestClock.adjust("10 seconds");
+      assert.equal(logged.slice(1), ["Info: The projector goes on"]);
     }),
     logged,
   );

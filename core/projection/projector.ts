@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect";
 
+import { type AwayLog, makeAwayLog } from "../away_log.ts";
 import { poll, POLL_PACE_MS } from "../poll.ts";
 import { Signals } from "../signal.ts";
 import { inNewTrace } from "../trace.ts";
@@ -24,6 +25,7 @@ export const runProjector = Effect.gen(function* () {
   const signals = yield* Signals;
   const invalidations = yield* Invalidations;
 
+  const away = makeAwayLog("The projector");
   const take = makeStepping();
 
   const stepOn = (shard: number) =>
@@ -37,6 +39,7 @@ export const runProjector = Effect.gen(function* () {
   const look = Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis;
     const shards = yield* projection.lagging;
+    if (shards.length === 0) yield* away.worked;
     const steps = yield* Effect.forEach(shards, stepOn, { concurrency: late ? LATE_AT_ONCE : 1 });
     late = (yield* Clock.currentTimeMillis) - since > POLL_PACE_MS;
     if (steps.some(({ step, limit }) => step.projected >= limit)) return "more";
@@ -44,14 +47,9 @@ export const runProjector = Effect.gen(function* () {
   });
 
   // Always woken: what a worker has appended at its pace is folded then, and does not wait for a pace of its own.
-  const steps = poll(look, signals.appended, tellAway, "always");
-  return yield* Effect.raceFirst(steps, keepUp);
+  const steps = poll(look, signals.appended, away.failed, "always");
+  return yield* Effect.raceFirst(steps, keepUp(away));
 });
-
-const tellAway = (error: ProjectionUnavailable): Effect.Effect<void> =>
-  Effect.logWarning("The projector waits: the database is away").pipe(
-    Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
-  );
 
 /** How long to wait before asking again whether there is upkeep to do. */
 const UPKEEP_EVERY = "250 millis";
@@ -60,14 +58,16 @@ const UPKEEP_EVERY = "250 millis";
 const UPKEEP_AWAY = "5 seconds";
 
 /** Does what upkeep is due, beside the steps: freshness does not wait for it. */
-const keepUp: Effect.Effect<never, never, Projection> = Effect.gen(function* () {
+const keepUp = Effect.fnUntraced(function* (
+  away: AwayLog,
+): Effect.fn.Return<never, never, Projection> {
   const projection = yield* Projection;
   const once = Effect.gen(function* () {
     const kept = yield* projection.upkeep;
     if (!kept) yield* Effect.sleep(UPKEEP_EVERY);
   });
   const orWait = once.pipe(
-    Effect.catch((error) => Effect.andThen(tellAway(error), Effect.sleep(UPKEEP_AWAY))),
+    Effect.catch((error) => Effect.andThen(away.failed(error), Effect.sleep(UPKEEP_AWAY))),
   );
   return yield* Effect.forever(orWait);
 });

@@ -2,6 +2,7 @@ import { Context, Data, type Effect, type Option } from "effect";
 
 import type { Batch } from "../event/batch.ts";
 import type { ReadRefused } from "../fair/client_semaphore.ts";
+import type { StoreFailure } from "../store_failure.ts";
 import type { TraceContext } from "../trace.ts";
 
 /** Names one accepted batch: a UUID. */
@@ -81,9 +82,7 @@ export class QueueFull extends Data.TaggedError("QueueFull")<{
 }> {}
 
 /** The queue cannot be reached, or its backlog is not known. Nothing was accepted as far as is known; the same events may be sent again. */
-export class QueueUnavailable extends Data.TaggedError("QueueUnavailable")<{
-  readonly cause: unknown;
-}> {}
+export class QueueUnavailable extends Data.TaggedError("QueueUnavailable")<StoreFailure> {}
 
 /**
  * The durable queue between accepting and appending: at least once. A job that was handed out and not

@@ -162,7 +162,7 @@ test("a log that stays away makes the worker let go of its jobs; they come back,
       yield* TestClock.adjust("9 seconds");
       assert.equal(queue.takes, [ids]);
       assert.is(queue.settled.size, 0);
-      assert.ok(logged.includes("Warn: The worker waits: a dependency is away"));
+      assert.ok(logged.includes("Warn: The worker waits: the database is away or refuses"));
       yield* TestClock.adjust("1 minute");
       assert.is(queue.settled.size, 0);
       log.away = () => false;
@@ -223,7 +223,7 @@ test("a job whose settling fails for good comes back, and its events are not app
     }),
   ));
 
-test("a queue that is away is waited for, and is told", () => {
+test("a queue that is away is waited for, and that is logged once, until it is over", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
@@ -232,10 +232,12 @@ test("a queue that is away is waited for, and is told", () => {
       const id = queue.add(newEvents(1));
       yield* TestClock.adjust("1 minute");
       assert.is(queue.settled.size, 0);
-      assert.is(logged[0], "Warn: The worker waits: a dependency is away");
+      assert.equal(logged, ["Warn: The worker waits: the database is away or refuses"]);
       queue.takeAway = () => false;
       yield* TestClock.adjust("1 second");
       assert.ok(queue.settled.has(id));
+      yield* TestClock.adjust("10 seconds");
+      assert.equal(logged.slice(1), ["Info: The worker goes on"]);
     }),
     logged,
   );

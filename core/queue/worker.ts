@@ -1,19 +1,13 @@
 import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
+import { makeAwayLog } from "../away_log.ts";
 import { bytesIn, eventsIn } from "../event/batch.ts";
 import { appendJobs, MANY_EVENTS } from "../log/append_jobs.ts";
-import type { LogUnavailable } from "../log/event_log.ts";
 import { AWAY_DELAY, poll } from "../poll.ts";
 import { type FaultReport, makeFaultReport } from "../report_faults.ts";
 import { Signals } from "../signal.ts";
 import { inSpan } from "../trace.ts";
-import {
-  type Job,
-  Queue,
-  type QueueUnavailable,
-  type Settlement,
-  TAKE_BYTES_MAX,
-} from "./queue.ts";
+import { type Job, Queue, type Settlement, TAKE_BYTES_MAX } from "./queue.ts";
 import { traceJobs } from "./trace_jobs.ts";
 
 /**
@@ -37,6 +31,7 @@ const TAKES_AT_ONCE = 3;
 export const runWorker = Effect.gen(function* () {
   const queue = yield* Queue;
   const signals = yield* Signals;
+  const away = makeAwayLog("The worker");
   const hands = yield* Semaphore.make(TAKES_AT_ONCE);
   const inHand = yield* FiberSet.make<void, never>();
   const heartbeats = yield* makeFaultReport({
@@ -58,8 +53,9 @@ export const runWorker = Effect.gen(function* () {
   const work = (jobs: ReadonlyArray<Job>) =>
     whileKeeping(jobs, heartbeats, traceJobs(jobs, appendAndSettle(jobs))).pipe(
       Effect.flatMap(logFailures),
+      Effect.andThen(away.worked),
       // With its hand full: when all are, nothing more is taken.
-      Effect.catch((error) => Effect.andThen(tellAway(error), Effect.sleep(AWAY_DELAY))),
+      Effect.catch((error) => Effect.andThen(away.failed(error), Effect.sleep(AWAY_DELAY))),
       Effect.ensuring(hands.release(1)),
       Effect.uninterruptible,
     );
@@ -69,6 +65,7 @@ export const runWorker = Effect.gen(function* () {
     yield* hands.take(1);
     const jobs = yield* Effect.onError(queue.take(TAKE_EVENTS_MAX), () => hands.release(1));
     if (jobs.length === 0) {
+      yield* away.worked;
       yield* hands.release(1);
       return "none" as const;
     }
@@ -77,7 +74,7 @@ export const runWorker = Effect.gen(function* () {
   });
 
   return yield* Effect.raceFirst(
-    poll(look, signals.queued, tellAway),
+    poll(look, signals.queued, away.failed),
     // Of what is in hand only a defect comes through.
     Effect.andThen(FiberSet.join(inHand), Effect.never),
   ).pipe(Effect.ensuring(FiberSet.awaitEmpty(inHand)));
@@ -87,11 +84,6 @@ export const runWorker = Effect.gen(function* () {
 const isMuch = (jobs: ReadonlyArray<Job>): boolean =>
   eventsIn(jobs) >= MANY_EVENTS ||
   jobs.reduce((sum, { batch }) => sum + bytesIn(batch.events), 0) >= TAKE_BYTES_MAX / 2;
-
-const tellAway = (error: QueueUnavailable | LogUnavailable) =>
-  Effect.logWarning("The worker waits: a dependency is away").pipe(
-    Effect.annotateLogs({ reason: error._tag, cause: String(error.cause) }),
-  );
 
 // The jobs in hand are appended or settled again rather than dropped: they would only come back later,
 // when the queue misses this worker's heartbeat. About six seconds: longer than a database takes to

@@ -1,13 +1,12 @@
 import { Context, Data, type Effect } from "effect";
 
 import type { ReadRefused } from "../fair/client_semaphore.ts";
+import type { StoreFailure } from "../store_failure.ts";
 import type { Summary } from "./summary.ts";
 import type { Range } from "./window.ts";
 
 /** Summaries cannot be read now. */
-export class SummariesUnavailable extends Data.TaggedError("SummariesUnavailable")<{
-  readonly cause: unknown;
-}> {}
+export class SummariesUnavailable extends Data.TaggedError("SummariesUnavailable")<StoreFailure> {}
 
 /** Reads what the projector has folded. */
 export class Summaries extends Context.Service<

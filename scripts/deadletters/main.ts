@@ -1,5 +1,6 @@
 import { startBoss } from "../../adapters/pg_boss/boss.ts";
 import { makeDeadLetters } from "../../adapters/pg_boss/dead_letters.ts";
+import { diagnose } from "../../adapters/postgres/errors.ts";
 import { createPool, executorOf } from "../../adapters/postgres/pool.ts";
 import {
   type OptionValues,
@@ -97,7 +98,7 @@ const run = (command: Command): Promise<number> =>
     try {
       const boss = await startBoss({ execute, supervise: false, onError: () => {} });
       try {
-        return await command(makeDeadLetters(boss, execute));
+        return await command(makeDeadLetters(boss, execute, diagnose));
       } finally {
         await boss.stop({ graceful: false });
       }

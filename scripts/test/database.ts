@@ -12,9 +12,10 @@ export interface TestDatabase {
 /**
  * Creates an empty database with a unique name on the server that `TEST_DATABASE_URL` names.
  *
+ * @param options of `create database`
  * @throws when the variable is unset: the test runner starts a server and sets it
  */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export async function createTestDatabase(options = ""): Promise<TestDatabase> {
   const server = process.env["TEST_DATABASE_URL"];
   if (server === undefined || server === "") {
     throw new Error(
@@ -22,7 +23,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     );
   }
   // template0, because template1 cannot be copied while anyone is connected to it.
-  return createFrom(server, "template0");
+  return createFrom(server, `template0 ${options}`);
 }
 
 /** Creates a database as a restored dump of another one would be, with all that is in it; nobody may be connected to that. */

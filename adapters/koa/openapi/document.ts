@@ -89,6 +89,7 @@ const GATE: ReadonlyArray<FailureName> = [
   "ProxyForbidden",
   "RateLimited",
   "ApiKeysUnavailable",
+  "DatabaseFault",
 ];
 
 /** While it is starting a process has these alone. */

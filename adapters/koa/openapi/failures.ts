@@ -37,6 +37,7 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   MethodNotAllowed: { _tag: "MethodNotAllowed", method: "PUT", allowed: "GET, HEAD" },
   Starting: { _tag: "Starting" },
   DeadlineExceeded: { _tag: "DeadlineExceeded" },
+  DatabaseFault: { _tag: "DatabaseFault" },
   Unauthenticated: new Unauthenticated({ credential: "missing" }),
   ApiKeysUnavailable: new ApiKeysUnavailable({ cause }),
   ScopeMissing: { _tag: "ScopeMissing", scope: "read" },

@@ -1,0 +1,126 @@
+import { Cause, Effect, Exit } from "effect";
+import { DatabaseError } from "pg";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { asking } from "../adapters/postgres/ask.ts";
+import { QueueUnavailable } from "../core/queue/queue.ts";
+import type { FaultKind } from "../core/store_failure.ts";
+import { makeDatabaseFaults } from "./database_faults.ts";
+
+const unavailable = asking(QueueUnavailable);
+
+const sqlError = (code: string, message = "it says so"): DatabaseError =>
+  Object.assign(new DatabaseError(message, 0, "error"), { code });
+
+/** A port whose calls end as `outcome` says, on a clock of the test's. */
+const open = () => {
+  const state = { now: 0, outcome: undefined as Error | undefined };
+  const lines: string[] = [];
+  const counted = new Map<string, number>();
+  const faults = makeDatabaseFaults({
+    meters: {
+      counter: (_, labels = {}) => {
+        const name = Object.values(labels).join(" ");
+        return (by = 1) => void counted.set(name, (counted.get(name) ?? 0) + by);
+      },
+    },
+    // Nothing is run that would print: what a line says is what it is annotated with.
+    log: (line) => {
+      lines.push(line.toString());
+    },
+    now: () => state.now,
+  });
+  const call = unavailable(async () => {
+    if (state.outcome !== undefined) throw state.outcome;
+    return "done";
+  });
+  const port = faults.watched("queue", {
+    take: (_eventsMax: number) => call,
+    backlog: call,
+    shards: 8,
+  });
+  return { state, lines, counted, faults, port };
+};
+
+const run = (effect: Effect.Effect<unknown, unknown>) => Effect.runPromise(Effect.exit(effect));
+
+const test = suite("faults of the database");
+
+test("what a person must mend has a kind, what passes has none, and a bug is a defect", async () => {
+  const kinds: ReadonlyArray<readonly [Error, FaultKind | undefined]> = [
+    [sqlError("42501"), "rights"],
+    [sqlError("42P01"), "schema"],
+    [sqlError("26000"), "session"],
+    [sqlError("22021"), "data"],
+    [sqlError("XX001"), "server"],
+    [sqlError("25006"), undefined],
+    [sqlError("57014"), undefined],
+    [Object.assign(new Error("refused"), { code: "ECONNREFUSED" }), undefined],
+  ];
+  for (const [error, kind] of kinds) {
+    const failure = await Effect.runPromise(
+      Effect.flip(
+        unavailable(async () => {
+          throw error;
+        }),
+      ),
+    );
+    assert.instance(failure, QueueUnavailable);
+    assert.is(failure.fault, kind, error.message);
+    assert.is(failure.cause, error);
+  }
+  const exit = await run(
+    unavailable(async () => (undefined as unknown as { rows: string[] }).rows.length),
+  );
+  assert.ok(Exit.isFailure(exit) && Cause.hasDies(exit.cause), "a TypeError is no database");
+});
+
+test("a fault is told when it begins and when it is over, and counted each time", async () => {
+  const { state, lines, counted, faults, port } = open();
+  assert.is(port.shards, 8);
+  await run(port.take(1));
+  state.outcome = sqlError("42501", "permission denied for table job");
+  for (let i = 0; i < 100; i++) await run(port.take(1));
+  assert.is(lines.length, 1, "it is told once");
+  assert.is(counted.get("queue.take rights"), 100);
+  assert.equal(faults.ongoing(), ["queue.take: permission denied for table job"]);
+  state.outcome = undefined;
+  await run(port.take(1));
+  assert.equal(faults.ongoing(), [], "it succeeds");
+  assert.is(lines.length, 1, "it may begin anew with the next call");
+  state.now += 10_000;
+  await run(port.take(1));
+  assert.is(lines.length, 2);
+  await run(port.take(1));
+  assert.is(lines.length, 2);
+});
+
+test("what fails for one request and not for the next is told once, and takes nobody out of service", async () => {
+  const { state, lines, faults, port } = open();
+  for (let i = 0; i < 100; i++) {
+    state.now += 50;
+    state.outcome = i % 2 === 0 ? sqlError("XX001") : undefined;
+    await run(port.take(1));
+    assert.equal(faults.ongoing(), []);
+  }
+  assert.is(lines.length, 1);
+  state.outcome = sqlError("22021");
+  for (let i = 0; i < 10; i++) await run(port.backlog);
+  assert.equal(faults.ongoing(), [], "data is of a request");
+});
+
+test("what is away is counted and no fault; what nobody calls any more is forgotten", async () => {
+  const { state, lines, counted, faults, port } = open();
+  state.outcome = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  for (let i = 0; i < 10; i++) await run(port.backlog);
+  assert.is(counted.get("queue.backlog away"), 10);
+  assert.equal([lines, faults.ongoing()], [[], []]);
+  state.outcome = sqlError("42P01", 'relation "job" does not exist');
+  for (let i = 0; i < 3; i++) await run(port.backlog);
+  assert.is(faults.ongoing().length, 1);
+  state.now += 10_000;
+  assert.equal(faults.ongoing(), []);
+});
+
+test.run();

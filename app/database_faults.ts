@@ -1,0 +1,137 @@
+import { Effect } from "effect";
+
+import { FAULT_KINDS, type FaultKind, type StoreFailure } from "../core/store_failure.ts";
+import { messageOf } from "../db/errors.ts";
+import { DATABASE_FAILURES } from "./metrics/families.ts";
+import type { Meters } from "./metrics/meters.ts";
+
+/** Watches how calls of the database end, so that a fault is told, counted, and known to readiness. */
+export interface DatabaseFaults {
+  /** The same port, each of whose operations is watched under `<name>.<operation>`. */
+  readonly watched: <Port extends object>(name: string, port: Port) => Port;
+  /** Operations that fail for what waiting does not mend, and do nothing else, each with its cause. */
+  readonly ongoing: () => ReadonlyArray<string>;
+}
+
+export interface DatabaseFaultsOptions {
+  readonly meters: Pick<Meters, "counter">;
+  readonly log: (line: Effect.Effect<void>) => void;
+  /** In milliseconds. */
+  readonly now?: () => number;
+}
+
+/**
+ * How long an operation must have gone without a fault, in milliseconds, before it counts as over: one that fails for one
+ * account and succeeds for the next is told once and not each time.
+ */
+const OVER_AFTER_MS = 10_000;
+
+/** How many calls in a row must fail before the operation counts as one that cannot succeed. */
+const FAILURES_IN_A_ROW = 3;
+
+/**
+ * How long it counts as that when nobody calls it any more: only a call can show that it is over, and none may come to a
+ * process that is not ready.
+ */
+const ONGOING_MS = 10_000;
+
+interface Fault {
+  readonly kind: FaultKind;
+  readonly reason: string;
+  readonly since: number;
+  lastAt: number;
+  failures: number;
+  /** Failures since the last success. */
+  inARow: number;
+}
+
+export const makeDatabaseFaults = ({
+  meters,
+  log,
+  now = () => performance.now(),
+}: DatabaseFaultsOptions): DatabaseFaults => {
+  const faults = new Map<string, Fault>();
+
+  const fail = (operation: string, { cause, fault }: StoreFailure): void => {
+    meters.counter(DATABASE_FAILURES, { operation, kind: fault ?? "away" })();
+    if (fault === undefined) return;
+    const at = now();
+    const known = faults.get(operation);
+    if (known !== undefined && known.kind === fault) {
+      known.lastAt = at;
+      known.failures++;
+      known.inARow++;
+      return;
+    }
+    const reason = messageOf(cause);
+    faults.set(operation, { kind: fault, reason, since: at, lastAt: at, failures: 1, inARow: 1 });
+    const line = Effect.logError("The database refuses an operation, and waiting does not help");
+    log(Effect.annotateLogs(line, { operation, kind: fault, reason }));
+  };
+
+  const succeed = (operation: string): void => {
+    const fault = faults.get(operation);
+    if (fault === undefined) return;
+    fault.inARow = 0;
+    const at = now();
+    if (at - fault.lastAt < OVER_AFTER_MS) return;
+    faults.delete(operation);
+    const seconds = Math.round((at - fault.since) / 1_000);
+    const line = Effect.logInfo("The database takes an operation again");
+    log(
+      Effect.annotateLogs(line, {
+        operation,
+        kind: fault.kind,
+        failures: fault.failures,
+        seconds,
+      }),
+    );
+  };
+
+  const watch = (operation: string, effect: Effect.Effect<unknown, unknown>) =>
+    Effect.tapError(
+      Effect.tap(effect, () => (faults.size > 0 ? Effect.sync(() => succeed(operation)) : NOTHING)),
+      (error) => (isFailure(error) ? Effect.sync(() => fail(operation, error)) : NOTHING),
+    );
+
+  return {
+    watched: (name, port) => {
+      const watchedEntry = ([key, value]: [string, unknown]): [string, unknown] => {
+        const operation = `${name}.${key}`;
+        // There from the start, with zeros: the first failure is an increase.
+        if (Effect.isEffect(value) || typeof value === "function") {
+          for (const kind of ["away", ...FAULT_KINDS]) {
+            meters.counter(DATABASE_FAILURES, { operation, kind })(0);
+          }
+        }
+        if (Effect.isEffect(value)) return [key, watch(operation, value as typeof NOTHING)];
+        if (typeof value !== "function") return [key, value];
+        return [
+          key,
+          (...values: unknown[]): unknown => {
+            const result: unknown = value(...values);
+            return Effect.isEffect(result) ? watch(operation, result as typeof NOTHING) : result;
+          },
+        ];
+      };
+      return Object.fromEntries(Object.entries(port).map(watchedEntry)) as typeof port;
+    },
+
+    ongoing: () => {
+      const at = now();
+      return [...faults]
+        .filter(
+          ([, { kind, inARow, lastAt }]) =>
+            // Data is of one request, however often that is sent.
+            kind !== "data" && inARow >= FAILURES_IN_A_ROW && at - lastAt < ONGOING_MS,
+        )
+        .map(([operation, { reason }]) => `${operation}: ${reason}`);
+    },
+  };
+};
+
+const NOTHING: Effect.Effect<void> = Effect.void;
+
+/** Whether an error of a port tells of its store. */
+const isFailure = (error: unknown): error is StoreFailure =>
+  error instanceof Error && "_tag" in error && String(error._tag).endsWith("Unavailable");

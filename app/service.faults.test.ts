@@ -1,0 +1,192 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { withClient } from "../db/client.ts";
+import {
+  createTestDatabase,
+  createTestRole,
+  type TestDatabase,
+  type TestRole,
+} from "../scripts/test/database.ts";
+import { accept, anEvent, postEvents, untilLogins, untilReady } from "./api_client.fixture.ts";
+import { killServices, startService, until } from "./service_process.fixture.ts";
+
+interface Context {
+  database: TestDatabase;
+  role: TestRole;
+  /** Runs SQL as who may do everything. */
+  admin: (sql: string) => Promise<void>;
+  url: string;
+  service: ReturnType<typeof startService>;
+}
+
+const test = suite<Context>("faults of a database that is there");
+
+test.before.each(async (context) => {
+  const database = (context.database = await createTestDatabase());
+  const role = (context.role = await createTestRole());
+  context.admin = (sql) =>
+    withClient(database.url, async (client) => void (await client.query(sql)));
+  context.service = startService({
+    DATABASE_URL: role.on(database),
+    MIGRATION_DATABASE_URL: database.url,
+  });
+  context.url = await context.service.url();
+  await untilReady(context.url);
+});
+test.after.each(killServices);
+test.after.each(async ({ database, role }) => {
+  await database.drop();
+  await role.drop();
+});
+
+/** Runs SQL in another database of the same server. */
+const onServer = (sql: string): Promise<void> =>
+  withClient(
+    process.env["TEST_DATABASE_URL"] ?? "",
+    async (client) => void (await client.query(sql)),
+  );
+
+const readiness = async (url: string): Promise<{ status: number; database: string }> => {
+  const answer = await fetch(`${url}/readyz`);
+  const { checks } = (await answer.json()) as { checks: Record<string, string> };
+  return { status: answer.status, database: checks["database"] ?? "" };
+};
+
+/** Returns once readiness says no for this reason. */
+const untilNotReady = (url: string, reason: RegExp): Promise<void> =>
+  until(async () => {
+    const { status, database } = await readiness(url);
+    return status === 503 && reason.test(database);
+  }, `it is not unready for ${reason}`);
+
+const typeOf = async (answer: Response): Promise<readonly [number, string]> => {
+  const { type } = (await answer.json()) as { type: string };
+  return [answer.status, type.replace("urn:tidemark:problem:", "")];
+};
+
+const linesWith = (output: string, text: string): ReadonlyArray<string> =>
+  output.split("\n").filter((line) => line.includes(text));
+
+test("a right that is taken away is a fault: 500, told once, counted, not ready, and over when it is back", async ({
+  admin,
+  role,
+  service,
+  url,
+}) => {
+  await admin(`revoke insert on tidemark_queue.job_common, tidemark_queue.job from ${role.name}`);
+  for (let i = 0; i < 5; i++) {
+    assert.equal(await typeOf(await postEvents(url, [anEvent()])), [500, "database-fault"]);
+  }
+  await untilNotReady(url, /the role lacks rights on tidemark_queue\.job/);
+  const told = linesWith(service.output(), "permission denied");
+  assert.is(told.filter((line) => line.includes("queue.enqueue")).length, 1, told.join("\n"));
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  assert.match(
+    metrics,
+    /^tidemark_database_failures_total\{(kind="rights",operation="queue\.enqueue"|operation="queue\.enqueue",kind="rights")\} 5$/m,
+  );
+  await admin(`grant insert on tidemark_queue.job_common, tidemark_queue.job to ${role.name}`);
+  await untilReady(url);
+  await accept(url, anEvent());
+  await untilLogins(url, 1);
+});
+
+test("without the right to read quotas the service says so, and is not ready", async ({
+  admin,
+  role,
+  service,
+  url,
+}) => {
+  await admin(`revoke select on tidemark.account_quotas from ${role.name}`);
+  await service.prints(/account_quotas\.all/);
+  await untilNotReady(url, /account_quotas/);
+  await admin(`grant select on tidemark.account_quotas to ${role.name}`);
+  await untilReady(url);
+});
+
+test("a table that is gone is a fault of reads, told and not ready until it is back", async ({
+  admin,
+  service,
+  url,
+}) => {
+  await admin("alter table read_models.window_users rename to mislaid");
+  const read = () => fetch(`${url}/accounts/acme/summary?top=${Math.ceil(Math.random() * 100)}`);
+  assert.equal(await typeOf(await read()), [500, "database-fault"]);
+  await until(async () => {
+    const answer = await read();
+    await answer.body?.cancel();
+    const { status, database } = await readiness(url);
+    return status === 503 && /^failing: summaries\.summary: .*does not exist/.test(database);
+  }, "it is ready");
+  assert.is(linesWith(service.output(), "summaries.summary").length, 1);
+  await admin("alter table read_models.mislaid rename to window_users");
+  assert.is((await read()).status, 200);
+  await untilReady(url);
+});
+
+test("a database that takes no writes answers nothing, and makes the service not ready, until it takes them", async ({
+  database,
+  url,
+}) => {
+  await accept(url, anEvent());
+  await untilLogins(url, 1);
+  const name = new URL(database.url).pathname.slice(1);
+  // As after a failover: what is open breaks, and what is opened leads to a server that takes no writes.
+  await onServer(`
+    alter database ${name} set default_transaction_read_only = on;
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = '${name}' and application_name = 'tidemark'`);
+  await untilNotReady(url, /^read-only: .*default_transaction_read_only is on/);
+  assert.equal(await typeOf(await postEvents(url, [anEvent()])), [503, "unavailable"]);
+  // No read goes there, which would be of the past.
+  const read = await fetch(`${url}/accounts/other/summary`);
+  assert.equal(await typeOf(read), [503, "unavailable"]);
+  await onServer(`alter database ${name} reset default_transaction_read_only`);
+  await untilReady(url);
+  // Each pool finds out for itself, and how much waits has to be known again.
+  const event = anEvent();
+  await until(async () => (await postEvents(url, [event])).status === 202, "nothing is accepted");
+  await untilLogins(url, 2);
+});
+
+test("on a database that takes no writes a service waits at its start, and says for what", async ({
+  database,
+  role,
+}) => {
+  const name = new URL(database.url).pathname.slice(1);
+  await onServer(`alter database ${name} set default_transaction_read_only = on`);
+  const service = startService({ DATABASE_URL: role.on(database), MIGRATE_ON_START: "false" });
+  await service.prints(/The service waits.*default_transaction_read_only is on/s);
+  await onServer(`alter database ${name} reset default_transaction_read_only`);
+  await untilReady(await service.url());
+});
+
+test("while commits hang a service is not ready, though its database answers, and is again when they end", async ({
+  database,
+  role,
+}) => {
+  const service = startService({
+    DATABASE_URL: role.on(database),
+    DATABASE_STATEMENT_TIMEOUT_MS: "500",
+  });
+  const url = await service.url();
+  await untilReady(url);
+  await withClient(database.url, async (client) => {
+    await client.query(`
+      create function tidemark_queue.hang() returns trigger language plpgsql as $$
+        begin perform pg_advisory_xact_lock(1); return null; end $$;
+      create constraint trigger hang after insert on tidemark_queue.job_common
+        deferrable initially deferred for each row execute function tidemark_queue.hang();
+      select pg_advisory_lock(1)`);
+    const posted = await postEvents(url, [anEvent()]);
+    assert.equal(await typeOf(posted), [503, "unavailable"]);
+    await untilNotReady(url, /^hung: the server does not end 1 of the statements for the queue/);
+    assert.is((await fetch(`${url}/accounts/acme/summary`)).status, 200);
+    await client.query("select pg_advisory_unlock(1)");
+  });
+  await untilReady(url);
+  assert.is(await service.stop(), 0);
+});
+
+test.run();
