@@ -15,7 +15,7 @@ const sqlError = (code: string, message = "it says so"): DatabaseError =>
 
 /** A port whose calls end as `outcome` says, on a clock of the test's. */
 const open = () => {
-  const state = { now: 0, outcome: undefined as Error | undefined };
+  const state = { now: 0, outcome: undefined as (() => Error) | undefined };
   const lines: string[] = [];
   const counted = new Map<string, number>();
   const faults = makeDatabaseFaults({
@@ -32,7 +32,7 @@ const open = () => {
     now: () => state.now,
   });
   const call = unavailable(async () => {
-    if (state.outcome !== undefined) throw state.outcome;
+    if (state.outcome !== undefined) throw state.outcome();
     return "done";
   });
   const port = faults.watched("queue", {
@@ -80,7 +80,7 @@ test("a fault is told when it begins and when it is over, and counted each time"
   const { state, lines, counted, faults, port } = open();
   assert.is(port.shards, 8);
   await run(port.take(1));
-  state.outcome = sqlError("42501", "permission denied for table job");
+  state.outcome = () => sqlError("42501", "permission denied for table job");
   for (let i = 0; i < 100; i++) await run(port.take(1));
   assert.is(lines.length, 1, "it is told once");
   assert.is(counted.get("queue.take rights"), 100);
@@ -100,23 +100,31 @@ test("what fails for one request and not for the next is told once, and takes no
   const { state, lines, faults, port } = open();
   for (let i = 0; i < 100; i++) {
     state.now += 50;
-    state.outcome = i % 2 === 0 ? sqlError("XX001") : undefined;
+    state.outcome = i % 2 === 0 ? () => sqlError("XX001") : undefined;
     await run(port.take(1));
     assert.equal(faults.ongoing(), []);
   }
   assert.is(lines.length, 1);
-  state.outcome = sqlError("22021");
+  state.outcome = () => sqlError("22021");
   for (let i = 0; i < 10; i++) await run(port.backlog);
   assert.equal(faults.ongoing(), [], "data is of a request");
 });
 
+test("calls that fail together are one failure in a row", async () => {
+  const { state, faults, port } = open();
+  const shared = sqlError("XX000");
+  state.outcome = () => shared;
+  for (let i = 0; i < 10; i++) await run(port.take(1));
+  assert.equal(faults.ongoing(), []);
+});
+
 test("what is away is counted and no fault; what nobody calls any more is forgotten", async () => {
   const { state, lines, counted, faults, port } = open();
-  state.outcome = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  state.outcome = () => Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
   for (let i = 0; i < 10; i++) await run(port.backlog);
   assert.is(counted.get("queue.backlog away"), 10);
   assert.equal([lines, faults.ongoing()], [[], []]);
-  state.outcome = sqlError("42P01", 'relation "job" does not exist');
+  state.outcome = () => sqlError("42P01", 'relation "job" does not exist');
   for (let i = 0; i < 3; i++) await run(port.backlog);
   assert.is(faults.ongoing().length, 1);
   state.now += 10_000;

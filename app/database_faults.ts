@@ -40,6 +40,7 @@ interface Fault {
   readonly reason: string;
   readonly since: number;
   lastAt: number;
+  lastCause: unknown;
   failures: number;
   /** Failures since the last success. */
   inARow: number;
@@ -60,11 +61,21 @@ export const makeDatabaseFaults = ({
     if (known !== undefined && known.kind === fault) {
       known.lastAt = at;
       known.failures++;
-      known.inARow++;
+      // Calls that share a statement, such as a commit of many batches, fail together.
+      if (cause !== known.lastCause) known.inARow++;
+      known.lastCause = cause;
       return;
     }
     const reason = messageOf(cause);
-    faults.set(operation, { kind: fault, reason, since: at, lastAt: at, failures: 1, inARow: 1 });
+    faults.set(operation, {
+      kind: fault,
+      reason,
+      since: at,
+      lastAt: at,
+      lastCause: cause,
+      failures: 1,
+      inARow: 1,
+    });
     const line = Effect.logError("The database refuses an operation, and waiting does not help");
     log(Effect.annotateLogs(line, { operation, kind: fault, reason }));
   };

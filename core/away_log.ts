@@ -1,7 +1,10 @@
 import { Clock, Effect } from "effect";
 
-/** How long nothing must have failed before a dependency counts as back, in milliseconds. */
-const BACK_AFTER_MS = 5_000;
+/**
+ * How long nothing must have failed before a dependency counts as back, in milliseconds: longer than any part of a loop
+ * waits until it tries again.
+ */
+const BACK_AFTER_MS = 15_000;
 
 /** Logs that a dependency of a loop is away when that begins and when it is over, however often it fails between. */
 export interface AwayLog {

@@ -12,7 +12,7 @@ const withState = (code: string): DatabaseError =>
 for (const [remedy, states] of Object.entries({
   refuse: ["22P05", "22021", "23505", "21000", "54000"],
   retry: ["08006", "25P03", "25P04", "40001", "40P01", "53300", "57P01", "57P02", "57P03"],
-  wait: ["25006", "53100", "53200", "55P03", "57014", "58030"],
+  wait: ["25006", "53100", "53200", "55000", "55006", "55P03", "57014", "58030"],
   mend: ["08P01", "28P01", "3D000", "42P01", "42501", "XX000", "XX001"],
 } satisfies Record<Remedy, string[]>)) {
   test(`SQLSTATEs that say ${remedy}`, () => {
@@ -22,7 +22,16 @@ for (const [remedy, states] of Object.entries({
 
 test("the network and the driver", () => {
   const withCode = (code: string) => Object.assign(new Error("it says so"), { code });
-  for (const code of ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "EAI_AGAIN"]) {
+  for (const code of [
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "EPIPE",
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "EAI_FAIL",
+    "ERR_SOCKET_CONNECTION_TIMEOUT",
+    "ERR_STREAM_DESTROYED",
+  ]) {
     assert.is(remedyOf(withCode(code)), "retry", code);
   }
   assert.is(remedyOf(withCode("ERR_TLS_CERT_ALTNAME_INVALID")), "mend");
@@ -31,6 +40,7 @@ test("the network and the driver", () => {
     remedyOf(new Error("Client has encountered a connection error and is not queryable")),
     "retry",
   );
+  assert.is(remedyOf(new Error("There was an error establishing an SSL connection")), "retry");
   assert.is(remedyOf(new Error("timeout exceeded when trying to connect")), "wait");
   assert.is(remedyOf(new Error("Query read timeout")), "wait");
   assert.is(remedyOf(new TypeError("x is not a function")), "mend");
@@ -53,6 +63,16 @@ for (const [diagnosis, states] of Object.entries({
     for (const state of states) assert.is(diagnose(withState(state)), diagnosis, state);
   });
 }
+
+test("what passes by itself is no fault, though its code alone says so", () => {
+  const stalePlan = Object.assign(withState("0A000"), { routine: "RevalidateCachedQuery" });
+  assert.is(diagnose(stalePlan), "away");
+  const noQueues = Object.assign(new Error("Queue cache is not initialized"), {
+    name: "AssertionError",
+    code: "ERR_ASSERTION",
+  });
+  assert.is(diagnose(noQueues), "away");
+});
 
 test("a bug is a defect, and not the database that is away", () => {
   for (const bug of [new TypeError("x is not a function"), new RangeError(), new SyntaxError()]) {

@@ -24,7 +24,7 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   "53": "wait", // insufficient resources: disk full, out of memory
   "53300": "retry", // too many connections
   "54": "refuse", // program limit exceeded, such as an index row that is too large
-  "55P03": "wait", // lock not available
+  "55": "wait", // not in the state for it: no connections accepted just now, in use, a lock that is not available
   "57": "wait", // operator intervention: a statement timeout, a cancel
   "57P01": "retry", // the server shuts down, or somebody ended this session
   "57P02": "retry", // the server crashed
@@ -53,7 +53,7 @@ const FAULTS: Readonly<Record<string, FaultKind>> = {
 };
 
 // The errors of the driver itself carry no code.
-const BROKEN_MESSAGE = /terminated|not queryable/i;
+const BROKEN_MESSAGE = /terminated|not queryable|error establishing an SSL/i;
 const LATE_MESSAGE = /timeout/i;
 const ENDING_MESSAGE = /after calling end/i;
 
@@ -81,10 +81,14 @@ export const remedyOf = (error: unknown): Remedy => {
   if (error instanceof AggregateError && error.errors.length > 0) return remedyOf(error.errors[0]);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof DatabaseError) {
+    // A statement was prepared before a table changed: its connection is dropped, and a new one prepares it anew.
+    if (error.routine === "RevalidateCachedQuery") return "retry";
     return bySqlState(REMEDIES, code) ?? "mend";
   }
   // The network: refused, reset, unknown host. Other codes are TLS that does not suit, or bugs.
-  if (/^E[A-Z]+(_AGAIN)?$/.test(code)) return "retry";
+  if (/^(?:E[A-Z]+|EAI_[A-Z]+|ERR_SOCKET_[A-Z_]+|ERR_STREAM_[A-Z_]+)$/.test(code)) return "retry";
+  // pg-boss lost the database while it started, and reads its queues again by itself.
+  if (code === "ERR_ASSERTION" && /cache is not initialized/i.test(error.message)) return "wait";
   if (code !== "") return "mend";
   if (BROKEN_MESSAGE.test(error.message)) return "retry";
   // No connection, or no answer, in time: another try would only wait as long again.

@@ -99,7 +99,8 @@ const PARAMETERS_OF_SESSION = [
 export const withSession = (url: string, settings: SessionSettings = {}): string => {
   // Not a URL that anybody could connect to: whoever does says so better.
   if (!URL.canParse(url)) return url;
-  const own = new URL(url);
+  // `pg` takes a stray % as it is, and then encodes all of the URL a second time, our options too.
+  const own = new URL(url.replaceAll(/%(?![0-9a-f]{2})/gi, "%25"));
   for (const name of PARAMETERS_OF_SESSION) own.searchParams.delete(name);
   const options = sessionOptions({ ...SESSION, ...settings });
   const given = own.searchParams.get("options");
@@ -120,10 +121,16 @@ export const lostSettings = (settings: ReadonlyMap<string, string>): ReadonlyArr
 /** The first version of Postgres with `transaction_timeout`, which no older one lets a connection name. */
 const TRANSACTION_TIMEOUT_SINCE = 17;
 
+/** How long it may take to set what is left, in milliseconds. */
+const SET_TIMEOUT_MS = 2_000;
+
 /**
- * What is left to be set on a new connection, given the server's version as it tells it ("17.4"); undefined for nothing.
+ * The statement that sets what is left on a new connection, given the server's version as it tells it ("17.4"); undefined for
+ * nothing. It has a time limit of its own, because a pool has set none for a connection that it has not handed out yet.
  */
-export const settingsOnConnect = (serverVersion: string | undefined): string | undefined =>
+export const settingsOnConnect = (
+  serverVersion: string | undefined,
+): { text: string; query_timeout: number } | undefined =>
   Number.parseInt(serverVersion ?? "", 10) >= TRANSACTION_TIMEOUT_SINCE
-    ? "set transaction_timeout = 0"
+    ? { text: "set transaction_timeout = 0", query_timeout: SET_TIMEOUT_MS }
     : undefined;

@@ -292,6 +292,8 @@ const prepareSession = async (
   client: SessionClient,
   done: (error?: Error) => void,
 ): Promise<void> => {
+  // pg-pool has removed its listener by now, and without one a connection that breaks here would end the process.
+  client.on("error", ignore);
   let failure: Error | undefined = client.readOnly;
   const settings = settingsOnConnect(client.reported("server_version"));
   if (failure === undefined && settings !== undefined) {
@@ -301,6 +303,7 @@ const prepareSession = async (
       failure = error as Error;
     }
   }
+  client.off("error", ignore);
   done(failure);
 };
 

@@ -316,7 +316,7 @@ test("a projector waits while the database is away, says so once, and then loses
       fake.away = false;
       yield* TestClock.adjust("1 second");
       assert.equal(fake.folded, [upTo(5)]);
-      yield* TestClock.adjust("10 seconds");
+      yield* TestClock.adjust("20 seconds");
       assert.equal(logged.slice(1), ["Info: The projector goes on"]);
     }),
     logged,

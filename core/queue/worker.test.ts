@@ -236,7 +236,7 @@ test("a queue that is away is waited for, and that is logged once, until it is o
       queue.takeAway = () => false;
       yield* TestClock.adjust("1 second");
       assert.ok(queue.settled.has(id));
-      yield* TestClock.adjust("10 seconds");
+      yield* TestClock.adjust("20 seconds");
       assert.equal(logged.slice(1), ["Info: The worker goes on"]);
     }),
     logged,
