@@ -39,7 +39,7 @@ test("on a public interface without keys it does not start, and says what to do"
   const settings = { DATABASE_URL: database.url, HOST: "0.0.0.0" };
   const refused = startService(settings);
   assert.is(await refused.ended, 1);
-  for (const remedy of ["npm run keys", "AUTH=required", "HOST=127.0.0.1"]) {
+  for (const remedy of ["npm run -s keys", "AUTH=required", "HOST=127.0.0.1"]) {
     assert.match(refused.output(), remedy);
   }
   // A worker has nothing that is open.

@@ -41,14 +41,16 @@ export const openAccess = Effect.fnUntraced(function* (
     return yield* new OpenToAll({
       message:
         `HOST=${HOST} without any API key would be open to everybody. Create a key ` +
-        "(npm run keys -- create --scope write,read), or set AUTH=required and create one later, " +
+        "(npm run -s keys -- create --scope write,read), or set AUTH=required and create one later, " +
         "or listen on HOST=127.0.0.1.",
     });
   }
   if (!exist && ROLES.has("api")) {
     yield* AUTH === "optional"
       ? Effect.logInfo("There is no API key: everybody on this machine may ask")
-      : Effect.logWarning("There is no API key, so nobody may ask: npm run keys -- create");
+      : Effect.logWarning(
+          "There is no API key, so nobody may ask: npm run -s keys -- create --scope write,read",
+        );
   }
   return yield* makeAccess({
     keys,

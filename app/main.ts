@@ -13,8 +13,8 @@ import { welcome } from "./welcome.ts";
 
 const USAGE = `Usage: npm start
 
-Starts Tidemark with the roles in ROLES (default: api, worker and projector) and runs until SIGTERM or
-SIGINT; a second signal does not wait for what is under way. Settings are environment variables, which
+Starts Tidemark with the roles in ROLES (default: api, worker and projector) and runs until SIGTERM, SIGINT or
+SIGHUP; a second signal does not wait for what is under way. Settings are environment variables, which
 may also be in .env: see .env.example.
 `;
 
@@ -87,6 +87,8 @@ const stopOnSignal = (fiber: Fiber.Fiber<never, unknown>, timeoutMs: number): vo
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  // The terminal was closed.
+  process.on("SIGHUP", onSignal);
 };
 
 /** Node would write its warnings, and the stack of an error that nobody caught, to stderr in a format of its own. */

@@ -162,12 +162,13 @@ test("bodies that hardly come in are given up when others find no memory, and on
       response.end();
     },
   });
-  const stalled = await Promise.all(
-    ["a", "b", "c", "d", "e"].map((client) =>
-      send({ ...context, server }, bodyOf(60 * KIB, client).subarray(0, 55 * KIB)),
-    ),
-  );
-  await until(() => bodies.held() === 300 * KIB);
+  const stalled: Connection[] = [];
+  // One after the other, so that the oldest is known.
+  for (const client of ["a", "b", "c", "d", "e"]) {
+    const body = bodyOf(60 * KIB, client).subarray(0, 55 * KIB);
+    stalled.push(await send({ ...context, server }, body));
+    await until(() => bodies.held() === stalled.length * 60 * KIB);
+  }
   assert.equal(read, []);
   while (!read.includes("newcomer: read")) {
     const newcomer = await send({ ...context, server }, bodyOf(60 * KIB, "newcomer"));

@@ -1,11 +1,11 @@
 import type Router from "@koa/router";
-import { type Context as Services, Effect, Option, Result } from "effect";
+import { type Context as Services, Effect, Option } from "effect";
 import type { Context } from "koa";
 
 import { DeadLetters } from "../../core/queue/dead_letters.ts";
 import { readDeadLettersParameters } from "./parameters.ts";
 import { deadLetterBody, deadLettersBody } from "./present.ts";
-import { authorise } from "./principal.ts";
+import { authoriseForAll } from "./principal.ts";
 import type { RequestFault } from "./problem.ts";
 import { makeRespond } from "./respond.ts";
 
@@ -40,7 +40,7 @@ export const addDeadLetterRoutes = (
 };
 
 const list = Effect.fnUntraced(function* (ctx: Context) {
-  yield* Effect.fromResult(authoriseForAll(ctx));
+  yield* Effect.fromResult(authoriseForAll(ctx, "admin"));
   const { limit } = yield* Effect.fromResult(readDeadLettersParameters(ctx.querystring));
   const letters = yield* DeadLetters;
   // One more than asked for, to know whether there are more.
@@ -49,7 +49,7 @@ const list = Effect.fnUntraced(function* (ctx: Context) {
 });
 
 const find = Effect.fnUntraced(function* (ctx: Context) {
-  yield* Effect.fromResult(authoriseForAll(ctx));
+  yield* Effect.fromResult(authoriseForAll(ctx, "admin"));
   const letters = yield* DeadLetters;
   const id = idIn(ctx);
   const found = yield* letters.find(id);
@@ -58,17 +58,11 @@ const find = Effect.fnUntraced(function* (ctx: Context) {
 
 /** Redrives or drops one, and returns its id. */
 const deal = Effect.fnUntraced(function* (ctx: Context, command: "redrive" | "drop") {
-  yield* Effect.fromResult(authoriseForAll(ctx));
+  yield* Effect.fromResult(authoriseForAll(ctx, "admin"));
   const letters = yield* DeadLetters;
   const id = idIn(ctx);
   return (yield* letters[command](id)) ? id : yield* Effect.fail(unknown(id));
 });
-
-/** A letter can hold events of any account, so a key for some accounts is not enough. */
-const authoriseForAll = (ctx: Context): Result.Result<void, RequestFault> =>
-  Result.flatMap(authorise(ctx, "admin"), ({ accounts }) =>
-    accounts._tag === "All" ? Result.succeed(undefined) : Result.fail({ _tag: "AccountForbidden" }),
-  );
 
 const idIn = (ctx: Context): string => (ctx["params"] as { readonly id?: string }).id ?? "";
 

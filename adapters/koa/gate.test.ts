@@ -124,7 +124,7 @@ const RIGHTS: Readonly<Record<string, Rights | "public">> = {
   "GET /accounts/:id/events": { scopes: ["read", "admin"], own: 200, other: 403 },
   // These name no account that the key is not for.
   "GET /accounts/sample": { scopes: ["read", "admin"], own: 200, other: 200 },
-  "GET /metrics": { scopes: ["admin"], own: 200, other: 200 },
+  "GET /metrics": { scopes: ["admin"], own: 200, other: 403, bound: 403 },
   // Of any account.
   "GET /dead-letters": { scopes: ["admin"], own: 200, other: 403, bound: 403 },
   "GET /dead-letters/:id": { scopes: ["admin"], own: 404, other: 403, bound: 403 },

@@ -2,7 +2,7 @@ import type Router from "@koa/router";
 import { Result } from "effect";
 
 import { readinessAnswer } from "./health_answers.ts";
-import { authorise } from "./principal.ts";
+import { authoriseForAll } from "./principal.ts";
 import { problemOf } from "./problem.ts";
 import { sendProblem } from "./respond.ts";
 
@@ -36,7 +36,7 @@ export const addHealthRoutes = (router: Router, { readiness, metrics }: HealthOp
     ctx.body = body;
   });
   router.get("/metrics", async (ctx) => {
-    const may = authorise(ctx, "admin");
+    const may = authoriseForAll(ctx, "admin");
     if (Result.isFailure(may)) return sendProblem(ctx, problemOf(may.failure));
     ctx.body = await metrics();
     ctx.set("Cache-Control", "no-store");

@@ -40,3 +40,14 @@ export const authorise = (
     ? Result.succeed(principal)
     : Result.fail({ _tag: "AccountForbidden" });
 };
+
+/** Whether a client may do a thing that concerns all accounts: a key for some of them is not enough. */
+export const authoriseForAll = (
+  ctx: Context,
+  scope: Scope,
+): Result.Result<Principal, RequestFault> =>
+  Result.flatMap(authorise(ctx, scope), (principal) =>
+    principal.accounts._tag === "All"
+      ? Result.succeed(principal)
+      : Result.fail({ _tag: "AccountForbidden" }),
+  );

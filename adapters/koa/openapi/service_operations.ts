@@ -84,7 +84,7 @@ export const SERVICE_OPERATIONS: ReadonlyArray<Operation> = [
         content: { type: "text/plain", schema: { type: "string" }, example: METRICS },
       },
     },
-    failures: [],
+    failures: ["AccountForbidden"],
   },
   {
     method: "get",
