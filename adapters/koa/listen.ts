@@ -49,7 +49,10 @@ const listen = (
   });
 
 const checkFree = async (host: string, port: number): Promise<void> => {
-  const probe = createServer();
+  // A client that tries to connect just now is turned away: it would keep the probe, and so the start, waiting.
+  const probe = createServer((socket) => {
+    socket.destroy();
+  });
   await listen(probe, { host, port, backlog: 1 });
   await new Promise((resolve) => probe.close(resolve));
 };
