@@ -1,8 +1,9 @@
+import { makeTable } from "../terminal/table.ts";
 import type { Phases } from "./judge.ts";
 import type { Result } from "./play.ts";
 import { describeTally } from "./tally.ts";
 
-const COLUMNS = [
+const table = makeTable([
   ["attack", 16],
   ["posts", 11],
   ["p95 ms before / during / after", 30],
@@ -13,21 +14,10 @@ const COLUMNS = [
   ["revoked after", 13],
   ["memory", 15],
   ["", 4],
-] as const;
-
-const line = (cells: ReadonlyArray<string>): string =>
-  `| ${cells
-    .map((cell, i) =>
-      i === 0 ? cell.padEnd(COLUMNS[i]?.[1] ?? 0) : cell.padStart(COLUMNS[i]?.[1] ?? 0),
-    )
-    .join(" | ")} |`;
+]);
 
 /** The first two lines of the table, which is Markdown: it can be pasted as it is printed. */
-export const tableHead = (): string =>
-  [
-    line(COLUMNS.map(([name]) => name)),
-    `| ${COLUMNS.map(([, width], i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`,
-  ].join("\n");
+export const tableHead = table.head;
 
 const okOf = ({ during }: Phases): string => `${during.ok}/${during.sent}`;
 
@@ -38,7 +28,7 @@ const p95Of = ({ before, during, after }: Phases): string =>
 
 export const tableRow = ({ name, figures, failures, busy }: Result): string => {
   const { posts, reads, readyz, healthz, revokedAfterMs, processes } = figures;
-  return line([
+  return table.row([
     name,
     okOf(posts),
     p95Of(posts),

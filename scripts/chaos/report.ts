@@ -1,6 +1,7 @@
+import { makeTable } from "../terminal/table.ts";
 import type { Result } from "./play.ts";
 
-const COLUMNS = [
+const table = makeTable([
   ["promise", 32],
   ["kills", 5],
   ["faults", 6],
@@ -11,26 +12,15 @@ const COLUMNS = [
   ["longest outage", 14],
   ["recovery", 8],
   ["", 4],
-] as const;
-
-const line = (cells: ReadonlyArray<string>): string =>
-  `| ${cells
-    .map((cell, i) =>
-      i === 0 ? cell.padEnd(COLUMNS[i]?.[1] ?? 0) : cell.padStart(COLUMNS[i]?.[1] ?? 0),
-    )
-    .join(" | ")} |`;
+]);
 
 /** The first two lines of the table, which is Markdown: it can be pasted as it is printed. */
-export const tableHead = (): string =>
-  [
-    line(COLUMNS.map(([name]) => name)),
-    `| ${COLUMNS.map(([, width], i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`,
-  ].join("\n");
+export const tableHead = table.head;
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
 export const tableRow = (result: Result): string =>
-  line([
+  table.row([
     result.name,
     String(result.kills),
     String(result.faults),
