@@ -223,6 +223,18 @@ test("a client that was refused and does not close its side is not waited for", 
   socket.destroy();
 });
 
+test("who waits for an answer may be silent for longer than who sends or reads one", async () => {
+  const server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    silenceTimeoutMs: 50,
+    listener: (_, response) => setTimeout(() => response.end("late"), 300),
+  });
+  const response = await fetch(server.url);
+  assert.is(await response.text(), "late");
+  await server.close(0);
+});
+
 test("another listener answers from the next request on", async ({ server, connection }) => {
   server.use((_, response) => response.writeHead(204).end());
   connection.write(GET);

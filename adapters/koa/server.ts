@@ -35,7 +35,10 @@ export interface ServerOptions {
   readonly headersTimeoutMs?: number;
   /** How long a client may take to send a whole request. */
   readonly requestTimeoutMs?: number;
-  /** How long a client may neither send nor read anything in the middle of a request. */
+  /**
+   * How long a client may neither send nor read anything in the middle of a request or of its answer. While it waits for an
+   * answer it may.
+   */
   readonly silenceTimeoutMs?: number;
   /** How many connections may be open; those beyond are closed at once. */
   readonly connectionsMax?: number;
@@ -154,9 +157,10 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       // Node's own answer would say nothing; the application refuses it.
       requireHostHeader: false,
     });
-    // Who reads too slowly would hold the answer in memory for ever.
+    // Who reads too slowly would hold the answer in memory for ever. Who waits for one is not to blame for the silence.
     server.setTimeout(silenceTimeoutMs, (socket) => {
-      socket.destroy();
+      const response = oneAtATime.currentOf(socket);
+      if (response === undefined || !isAwaited(response)) socket.destroy();
     });
     server.on("request", handle);
     // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.
@@ -230,6 +234,10 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     },
   };
 };
+
+/** Whether a client has sent a whole request, and nothing of the answer is there yet. */
+const isAwaited = (response: ServerResponse): boolean =>
+  response.req.complete && response.socket !== null && !response.headersSent;
 
 /** Accepts no more connections, and returns when the last one has ended. */
 const closed = (server: HttpServer): Promise<void> =>
