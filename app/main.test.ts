@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 
 import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
 import { accept, anEvent, totalsOf, untilLogins } from "./api_client.fixture.ts";
-import { killServices, startService } from "./service_process.fixture.ts";
+import { killServices, startService, until } from "./service_process.fixture.ts";
 
 interface Context {
   folder: string;
@@ -142,6 +142,36 @@ test("a mistyped setting is a warning that names the one that was meant", async 
   assert.is(warning?.["level"], "WARN");
   assert.match(String(warning?.["message"]), /^AUHT is not a setting .* did you mean AUTH\?$/);
 });
+
+test("Ctrl-C while the first database is made stops the service quietly, and the next start works", async ({
+  folder,
+}) => {
+  const dataDir = join(folder, "interrupted");
+  const service = startService({ ...PRETTY, DATA_DIR: dataDir }, [], { leadsGroup: true });
+  await until(async () => existsSync(dataDir) && (await isMakingDatabase(dataDir)), "no initdb");
+  service.pressCtrlC();
+  assert.is(await service.ended, 0);
+  const [making = "", stopping = "", stopped = "", ...more] = service
+    .output()
+    .trimEnd()
+    .split("\n");
+  assert.match(making, `Making a new database in ${dataDir}/postgres`);
+  assert.match(stopping, "SIGINT: stopping.");
+  assert.match(stopped, "Tidemark stopped");
+  assert.equal(more, []);
+
+  const next = startService({ DATA_DIR: dataDir });
+  assert.equal(await totalsOf(await next.url()), {});
+  assert.is(await next.stop(), 0);
+});
+
+/** Whether initdb runs statements, which are in its way when a signal breaks them off. */
+const isMakingDatabase = async (dataDir: string): Promise<boolean> =>
+  (await readdir(dataDir)).some(
+    (name) =>
+      name.startsWith("postgres.draft-") &&
+      existsSync(join(dataDir, name, "base/1/pg_filenode.map")),
+  );
 
 const postgresPid = async (dataDir: string): Promise<number> =>
   Number.parseInt(await readFile(join(dataDir, "postgres/postmaster.pid"), "utf8"), 10);

@@ -17,6 +17,8 @@ export interface ServiceProcess {
   /** Returns once it has printed something that matches, and fails if it ends instead. */
   readonly prints: (pattern: RegExp) => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** Sends SIGINT to its process group, as Ctrl-C in a terminal does. It has to lead one. */
+  readonly pressCtrlC: () => void;
   /** How it ended: an exit code, or a signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
   /** Asks it to end, and returns how it did. */
@@ -37,15 +39,21 @@ export const killServices = async (): Promise<void> => {
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
-/** Starts the service with these variables set and no others, on a free port unless told. */
+/**
+ * Starts the service with these variables set and no others, on a free port unless told.
+ *
+ * @param options.leadsGroup whether it has a process group of its own, as what a terminal runs has
+ */
 export const startService = (
   environment: Environment,
   args: ReadonlyArray<string> = [],
+  { leadsGroup = false } = {},
 ): ServiceProcess => {
   const inherited = Object.entries(process.env).filter(([name]) => !VARIABLES.includes(name));
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { ...Object.fromEntries(inherited), PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: leadsGroup,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -78,6 +86,9 @@ export const startService = (
       return LISTENS.exec(output)?.[1] ?? "";
     },
     kill: (signal) => void child.kill(signal),
+    pressCtrlC: () => {
+      if (leadsGroup && child.pid !== undefined) process.kill(-child.pid, "SIGINT");
+    },
     ended,
     stop: () => {
       child.kill("SIGTERM");

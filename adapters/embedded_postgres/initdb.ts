@@ -1,11 +1,13 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 import { EmbeddedPostgresFailed } from "./errors.ts";
 import { databaseUser, writePasswordFile, writePrivateFile } from "./password_file.ts";
-import { programOptions } from "./program.ts";
+import { cannotRun, programOptions, stopWithProcess } from "./program.ts";
 import type { ServerUser } from "./server_user.ts";
 
 /**
@@ -54,11 +56,23 @@ export async function initdb({
 }
 
 async function run(program: string, user: ServerUser | undefined, flags: string[]): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    execFile(program, flags, programOptions(user), (error, stdout, stderr) => {
-      if (error === null) return resolve();
-      const reason = `initdb could not make the database (${error.code ?? error.signal ?? error.message}).`;
-      reject(new EmbeddedPostgresFailed(reason, { logTail: stderr || stdout, cause: error }));
-    });
+  const child = spawn(program, flags, {
+    ...programOptions(user),
+    // A session of its own: Ctrl-C in a terminal signals the whole group of the service, which stops once the
+    // database is made; an initdb that is broken off would look like a failure.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  stopWithProcess(child);
+  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  const [out, err, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    ended,
+  ]).catch((cause: unknown) => {
+    throw cannotRun(program, cause);
+  });
+  if (code === 0) return;
+  const reason = `initdb could not make the database (${signal ?? code}).`;
+  throw new EmbeddedPostgresFailed(reason, { logTail: err || out });
 }

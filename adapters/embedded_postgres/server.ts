@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { EmbeddedPostgresFailed } from "./errors.ts";
 import type { LogFile } from "./log_file.ts";
 import { readPostmasterPid } from "./postmaster_pid.ts";
-import { programOptions } from "./program.ts";
+import { cannotRun, programOptions, stopWithProcess } from "./program.ts";
 import type { ServerUser } from "./server_user.ts";
 import { settingFlags, type Settings } from "./settings.ts";
 import { until } from "./until.ts";
@@ -73,11 +73,7 @@ export async function launchServer({
   try {
     await once(child, "spawn");
   } catch (cause) {
-    throw new EmbeddedPostgresFailed(
-      `Cannot run ${program}: ${String(cause)}. ` +
-        "The programs need a system with glibc (not Alpine's musl). Set DATABASE_URL to use another Postgres.",
-      { cause },
-    );
+    throw cannotRun(program, cause);
   }
   // A signal that may not be sent is reported as an event, which would end the process if unheard.
   child.on("error", () => undefined);
@@ -118,15 +114,4 @@ export async function whenReady(
     `Postgres did not become ready within ${READY_MS_MAX / 60_000} minutes.`,
     { logTail: await server.logTail() },
   );
-}
-
-/**
- * When this process ends without having stopped its server (process.exit, an uncaught exception),
- * the server is at least asked to end. The `exit` event fires at the very end, so this does
- * not cut off any draining, as a hook on SIGTERM would.
- */
-function stopWithProcess(child: ChildProcess): void {
-  const ask = (): void => void child.kill("SIGINT");
-  process.once("exit", ask);
-  child.once("exit", () => process.off("exit", ask));
 }
