@@ -43,6 +43,8 @@ export interface PoolOptions {
    * is left when it fails.
    */
   readonly control?: StatementPool;
+  /** A clock that is never set, in milliseconds. */
+  readonly now?: () => number;
 }
 
 /** Nothing that the service runs is worth compiling: its statements take milliseconds, or are planned as if they did. */
@@ -88,6 +90,7 @@ export const createPool = (options: PoolOptions): StatementPool => {
     min: options.connectionsMin ?? 0,
     answerTimeoutMs: options.statementTimeoutMs + ANSWER_GRACE_MS,
     backends: makeBackends(asks),
+    ...(options.now === undefined ? {} : { now: options.now }),
   });
   pool.on("error", options.onIdleError);
   return pool;

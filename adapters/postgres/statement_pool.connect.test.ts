@@ -19,32 +19,35 @@ const message = (type: string, content: Buffer): Buffer => {
 const status = (name: string, value: string): Buffer =>
   message("S", Buffer.from(`${name}\0${value}\0`));
 
-/** What a Postgres 17 says when it lets a client in. */
-const LOGGED_IN = Buffer.concat([
-  message("R", Buffer.alloc(4)),
-  status("server_version", "17.4"),
-  status("in_hot_standby", "off"),
-  status("default_transaction_read_only", "off"),
-  message("K", Buffer.alloc(8)),
-  message("Z", Buffer.from("I")),
-]);
+/** What a Postgres says when it lets a client in. A 17 is asked something then, before the client is given. */
+const loggedIn = (version: string): Buffer =>
+  Buffer.concat([
+    message("R", Buffer.alloc(4)),
+    status("server_version", version),
+    status("in_hot_standby", "off"),
+    status("default_transaction_read_only", "off"),
+    message("K", Buffer.alloc(8)),
+    message("Z", Buffer.from("I")),
+  ]);
 
-/** Connects a pool to a server that lets it in, and does something else when it is asked the first thing. */
-const failureOf = async (onAsked: (socket: Socket) => void): Promise<unknown> => {
+/** Runs something with a pool of one connection, whose server does with its sockets what is given. */
+const withPool = async <A>(
+  onConnect: (socket: Socket) => void,
+  run: (pool: StatementPool) => Promise<A>,
+  now?: () => number,
+): Promise<A> => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
-    socket.once("data", () => {
-      socket.write(LOGGED_IN);
-      socket.once("data", () => onAsked(socket));
-    });
+    socket.once("data", () => onConnect(socket));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const pool = new StatementPool({
     connectionString: `postgres://a:b@127.0.0.1:${port}/c`,
+    min: 1,
     max: 1,
     answerTimeoutMs: 60_000,
     backends: {
@@ -52,13 +55,11 @@ const failureOf = async (onAsked: (socket: Socket) => void): Promise<unknown> =>
       terminate: async () => {},
       stateOf: async () => "gone",
     },
+    ...(now === undefined ? {} : { now }),
   });
   pool.on("error", () => {});
   try {
-    await pool.connect();
-    return undefined;
-  } catch (error) {
-    return error;
+    return await run(pool);
   } finally {
     await pool.close();
     for (const socket of sockets) socket.destroy();
@@ -66,13 +67,60 @@ const failureOf = async (onAsked: (socket: Socket) => void): Promise<unknown> =>
   }
 };
 
-test("may break, which is an error like any other and not the end of the process", async () => {
+/** Connects to a server that lets a client in, and does something else when it is asked the first thing. */
+const failureOf = (onAsked: (socket: Socket) => void): Promise<unknown> =>
+  withPool(
+    (socket) => {
+      socket.write(loggedIn("17.4"));
+      socket.once("data", () => onAsked(socket));
+    },
+    (pool) =>
+      pool.connect().then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+  );
+
+/** What would have ended the process while something ran. */
+const uncaughtDuring = async (run: () => Promise<void>): Promise<ReadonlyArray<unknown>> => {
   const uncaught: unknown[] = [];
   const catchOne = (error: unknown): void => void uncaught.push(error);
   process.on("uncaughtException", catchOne);
-  const failure = await failureOf((socket) => socket.resetAndDestroy());
+  await run();
   process.off("uncaughtException", catchOne);
-  assert.is(remedyOf(failure), "retry", String(failure));
+  return uncaught;
+};
+
+test("may break, which is an error like any other and not the end of the process", async () => {
+  const uncaught = await uncaughtDuring(async () => {
+    const failure = await failureOf((socket) => socket.resetAndDestroy());
+    assert.is(remedyOf(failure), "retry", String(failure));
+  });
+  assert.equal(uncaught, []);
+});
+
+test("is used although the old one, in whose place it is opened, breaks meanwhile", async () => {
+  const clock = { now: 0 };
+  const sockets: Socket[] = [];
+  const onConnect = (socket: Socket): void => {
+    const [old] = sockets;
+    sockets.push(socket);
+    if (old === undefined) {
+      socket.write(loggedIn("16.4"));
+      return;
+    }
+    old.once("close", () => setTimeout(() => socket.write(loggedIn("16.4")), 50));
+    old.resetAndDestroy();
+  };
+  const connectTwice = async (pool: StatementPool): Promise<void> => {
+    const old = await pool.connect();
+    old.release();
+    clock.now = 60_000;
+    const client = await pool.connect();
+    assert.is.not(client, old);
+    client.release();
+  };
+  const uncaught = await uncaughtDuring(() => withPool(onConnect, connectTwice, () => clock.now));
   assert.equal(uncaught, []);
 });
 

@@ -257,14 +257,63 @@ test("a session that becomes read-only while it is open is not used again", asyn
   assert.is((await client.query("select 1")).rowCount, 1);
 });
 
-test("connections end within a minute, each at a time of its own", (context) => {
-  const { options } = context.open({});
-  const lifetimes = Array.from({ length: 100 }, () => options.maxLifetimeSeconds ?? 0);
-  assert.ok(
-    lifetimes.every((seconds) => seconds >= 40 && seconds <= 60),
-    lifetimes.join(),
-  );
-  assert.ok(Math.max(...lifetimes) - Math.min(...lifetimes) > 10, lifetimes.join());
+const pidOf = async (pool: StatementPool): Promise<number | undefined> =>
+  (await pool.run<{ pid: number }>({ text: "select pg_backend_pid() as pid", values: [] })).rows[0]
+    ?.pid;
+
+test("no connection is used for longer than a minute, and they are not replaced together", async (context) => {
+  const clock = { now: 0 };
+  const pool = context.open({ connectionsMax: 16, now: () => clock.now });
+  /** The backends of as many connections as there may be. */
+  const pids = async (): Promise<ReadonlySet<number | undefined>> => {
+    const clients = await Promise.all(Array.from({ length: 16 }, () => pool.connect()));
+    for (const client of clients) client.release();
+    return new Set(clients.map((client) => (client as unknown as { processID: number }).processID));
+  };
+  const first = await pids();
+  const left: number[] = [];
+  for (clock.now = 39_999; clock.now <= 60_000; clock.now += 5_000) {
+    left.push([...(await pids())].filter((pid) => first.has(pid)).length);
+  }
+  clock.now = 60_000;
+  left.push([...(await pids())].filter((pid) => first.has(pid)).length);
+  assert.is(left[0], 16, "they are all replaced too early");
+  assert.is(left.at(-1), 0, "some are not replaced");
+  assert.ok(new Set(left).size > 2, left.join());
+});
+
+test("the last connection is kept until the server lets another one in, whoever wants its place", async (context) => {
+  const { database, client, open } = context;
+  const role = await createTestRole();
+  await client.query(`alter role ${role.name} connection limit 1`);
+  const clock = { now: 0 };
+  const pool = open({
+    url: role.on(database),
+    connectionsMax: 2,
+    connectionsMin: 1,
+    now: () => clock.now,
+  });
+  const first = await pidOf(pool);
+  const greedy = open({ url: role.on(database) });
+  assert.match((await failureOf(greedy.connect())).message, /too many connections/);
+  for (let i = 0; i < 3; i++) {
+    clock.now += 60_000;
+    assert.is(await pidOf(pool), first);
+    assert.match((await failureOf(greedy.connect())).message, /too many connections/);
+  }
+  await client.query(`alter role ${role.name} connection limit 2`);
+  assert.is(await pidOf(pool), first, "it asks again at once");
+  clock.now += 5_000;
+  const second = await pidOf(pool);
+  assert.is.not(second, first);
+  await until(async () => (await backends(context)).length === 1, "the old one is left open");
+  clock.now += 39_000;
+  assert.is(await pidOf(pool), second);
+  await pool.close();
+  await greedy.close();
+  context.pools.length = 0;
+  await until(async () => (await backends(context)).length === 0, "still connected");
+  await role.drop();
 });
 
 test.run();

@@ -19,6 +19,8 @@ export interface StatementPoolOptions extends pg.PoolConfig {
   readonly answerTimeoutMs: number;
   /** Asks the server about statements that were given up. */
   readonly backends: Backends;
+  /** A clock that is never set, in milliseconds. */
+  readonly now?: () => number;
 }
 
 /** How long to wait before the server is asked what became of a given up statement, at first and at most. */
@@ -29,16 +31,16 @@ const LET_GO_MS_MAX = 5_000;
 const IDLE_LOOKS = 2;
 
 /**
- * How long a connection lives, in seconds: after a failover one may still lead to the server that was, and nothing older
- * than a minute is ever given. Each ends at a time of its own between the two, so that they are not opened anew together.
+ * How long a connection is used: after a failover one may still lead to the server that was, and nothing older than a
+ * minute is ever given. Each has a lifetime of its own between the two, so that they are not opened anew together.
  */
-const LIFETIME_SECONDS_MIN = 40;
-const LIFETIME_SECONDS_MAX = 60;
+const LIFETIME_MS_MIN = 40_000;
+const LIFETIME_MS_MAX = 60_000;
 
 /** How long no new connection is opened after one that takes no writes: each costs a server a log-in. */
 const WRITABLE_AGAIN_MS = 250;
 
-/** How long a pool makes do with the connections that it has, after the server refused it another one. */
+/** How long a pool makes do with the connections that it has, old ones included, after the server refused it another one. */
 const GROW_AGAIN_MS = 5_000;
 
 /**
@@ -50,7 +52,15 @@ const GROW_AGAIN_MS = 5_000;
  * Use `run` for single statements. What is done on a client of `connect` has no timeout but the server's.
  */
 export class StatementPool extends pg.Pool {
+  readonly #now: () => number;
+  /** When each open connection is too old. */
+  readonly #oldAt = new Map<pg.PoolClient, number>();
+  readonly #connectionsMin: number;
   readonly #connectionsMax: number;
+  /** How many there may be now: fewer after the server refused one. */
+  #connectionsNow: number;
+  /** How many are being opened besides, in the place of old ones. */
+  #replacing = 0;
   readonly #answerTimeoutMs: number;
   readonly #backends: Backends;
   readonly #closing = new AbortController();
@@ -61,15 +71,22 @@ export class StatementPool extends pg.Pool {
   #answeredAt = Number.NEGATIVE_INFINITY;
   #readOnly: { readonly error: DatabaseReadOnly; readonly until: number } | undefined;
 
-  constructor({ answerTimeoutMs, backends, ...config }: StatementPoolOptions) {
+  constructor({ answerTimeoutMs, backends, now, ...config }: StatementPoolOptions) {
     // The types of `pg-pool` do not know these two.
     const unknown = { Client: SessionClient, verify: prepareSession } as object;
     super({ ...config, ...unknown });
-    // Read whenever a connection was opened.
-    Object.defineProperty(this.options, "maxLifetimeSeconds", { get: lifetimeSeconds });
-    this.#connectionsMax = config.max;
+    this.#now = now ?? (() => performance.now());
+    this.#connectionsMin = config.min ?? 0;
+    this.#connectionsMax = this.#connectionsNow = config.max;
     this.#answerTimeoutMs = answerTimeoutMs;
     this.#backends = backends;
+    Object.defineProperty(this.options, "max", {
+      get: () => this.#connectionsNow + this.#replacing,
+    });
+    this.on("connect", (client: pg.PoolClient) => {
+      this.#oldAt.set(client, this.#now() + lifetimeMs());
+      client.once("end", () => this.#oldAt.delete(client));
+    });
   }
 
   /** How many connections are taken by statements that nobody waits for any more. */
@@ -97,7 +114,7 @@ export class StatementPool extends pg.Pool {
   silentMs(): number {
     const [oldest] = this.#asked;
     if (oldest === undefined) return 0;
-    return performance.now() - Math.max(oldest.at, this.#answeredAt);
+    return this.#now() - Math.max(oldest.at, this.#answeredAt);
   }
 
   /**
@@ -125,19 +142,56 @@ export class StatementPool extends pg.Pool {
 
   async #connectWritable(): Promise<pg.PoolClient> {
     const refused = this.#readOnly;
-    if (refused !== undefined && performance.now() < refused.until) throw refused.error;
-    for (;;) {
-      try {
-        const client = await super.connect();
+    if (refused !== undefined && this.#now() < refused.until) throw refused.error;
+    try {
+      let client = await super.connect();
+      for (;;) {
         // It may have become so since it was opened: the server told with its last answer.
-        if (!(client instanceof SessionClient) || client.readOnly === undefined) return client;
-        client.release(true);
-      } catch (error) {
-        if (error instanceof DatabaseReadOnly) {
-          this.#readOnly = { error, until: performance.now() + WRITABLE_AGAIN_MS };
-        }
-        throw error;
+        const isReadOnly = client instanceof SessionClient && client.readOnly !== undefined;
+        const isOld = this.#now() >= (this.#oldAt.get(client) ?? Infinity);
+        if (!isReadOnly && !isOld) return client;
+        if (isReadOnly || this.#oldAt.size > this.#connectionsMin) {
+          this.#drop(client);
+          client = await super.connect();
+        } else client = await this.#replace(client);
       }
+    } catch (error) {
+      if (error instanceof DatabaseReadOnly) {
+        this.#readOnly = { error, until: this.#now() + WRITABLE_AGAIN_MS };
+      }
+      throw error;
+    }
+  }
+
+  /** Ends a connection that is checked out. */
+  #drop(client: pg.PoolClient): void {
+    this.#oldAt.delete(client);
+    client.release(true);
+  }
+
+  /**
+   * Another connection for an old one, which stays open until then: if it were closed first, somebody else could take its
+   * place on a server that has no other. The old one if the server refuses, to be replaced later.
+   */
+  async #replace(old: pg.PoolClient): Promise<pg.PoolClient> {
+    this.#replacing++;
+    // Nobody listens to it meanwhile, and an error that nobody hears would end the process.
+    old.on("error", ignore);
+    try {
+      const client = await super.connect();
+      this.#drop(old);
+      return client;
+    } catch (error) {
+      if (isTooManyConnections(error)) {
+        this.#oldAt.set(old, this.#now() + GROW_AGAIN_MS);
+        return old;
+      }
+      // It may lead to another server than the one that has just failed.
+      this.#drop(old);
+      throw error;
+    } finally {
+      old.off("error", ignore);
+      this.#replacing--;
     }
   }
 
@@ -151,7 +205,7 @@ export class StatementPool extends pg.Pool {
     config: pg.QueryConfig<unknown[]>,
     signal?: AbortSignal,
   ): Promise<pg.QueryResult<Row>> {
-    const asked = { at: performance.now() };
+    const asked = { at: this.#now() };
     this.#asked.add(asked);
     try {
       return await this.#run<Row>(config, signal);
@@ -179,7 +233,7 @@ export class StatementPool extends pg.Pool {
       let waits = true;
       const settled = client.query<Row>(config).then(
         (result) => {
-          this.#answeredAt = performance.now();
+          this.#answeredAt = this.#now();
           if (!end()) return false;
           giveBack(false);
           resolve(result);
@@ -187,7 +241,7 @@ export class StatementPool extends pg.Pool {
         },
         (error: unknown) => {
           const destroy = !isIntact(error, config);
-          if (error instanceof pg.DatabaseError) this.#answeredAt = performance.now();
+          if (error instanceof pg.DatabaseError) this.#answeredAt = this.#now();
           if (!end()) return destroy;
           giveBack(destroy);
           reject(error);
@@ -231,8 +285,8 @@ export class StatementPool extends pg.Pool {
         return await this.connect();
       } catch (error) {
         if (!isTooManyConnections(error) || this.totalCount === 0) throw error;
-        this.options.max = this.totalCount;
-        setTimeout(() => (this.options.max = this.#connectionsMax), GROW_AGAIN_MS).unref();
+        this.#connectionsNow = this.totalCount;
+        setTimeout(() => (this.#connectionsNow = this.#connectionsMax), GROW_AGAIN_MS).unref();
       }
     }
   }
@@ -284,8 +338,8 @@ type ConnectCallback = (
   done: (release?: boolean | Error) => void,
 ) => void;
 
-const lifetimeSeconds = (): number =>
-  LIFETIME_SECONDS_MIN + Math.random() * (LIFETIME_SECONDS_MAX - LIFETIME_SECONDS_MIN);
+const lifetimeMs = (): number =>
+  LIFETIME_MS_MIN + Math.random() * (LIFETIME_MS_MAX - LIFETIME_MS_MIN);
 
 /** Refuses a new connection whose session cannot write, and sets what could not be named on connecting. */
 const prepareSession = async (
