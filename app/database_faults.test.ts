@@ -96,6 +96,25 @@ test("a fault is told when it begins and when it is over, and counted each time"
   assert.is(lines.length, 2);
 });
 
+test("an operation that fails in two ways in turns is told twice when it begins and twice when it is over", async () => {
+  const { state, lines, counted, faults, port } = open();
+  for (let i = 0; i < 100; i++) {
+    state.outcome = () => sqlError(i % 2 === 0 ? "42501" : "42P01", `fault ${i % 2}`);
+    await run(port.take(1));
+  }
+  assert.is(lines.length, 2);
+  assert.is(counted.get("queue.take rights"), 50);
+  assert.is(counted.get("queue.take schema"), 50);
+  assert.equal(faults.ongoing(), ["queue.take: fault 0", "queue.take: fault 1"]);
+  state.outcome = undefined;
+  await run(port.take(1));
+  assert.equal(faults.ongoing(), []);
+  assert.is(lines.length, 2, "it may begin anew with the next call");
+  state.now += 10_000;
+  for (let i = 0; i < 10; i++) await run(port.take(1));
+  assert.is(lines.length, 4);
+});
+
 test("what fails for one request and not for the next is told once, and takes nobody out of service", async () => {
   const { state, lines, faults, port } = open();
   for (let i = 0; i < 100; i++) {

@@ -36,7 +36,6 @@ const FAILURES_IN_A_ROW = 3;
 const ONGOING_MS = 10_000;
 
 interface Fault {
-  readonly kind: FaultKind;
   readonly reason: string;
   readonly since: number;
   lastAt: number;
@@ -51,14 +50,19 @@ export const makeDatabaseFaults = ({
   log,
   now = () => performance.now(),
 }: DatabaseFaultsOptions): DatabaseFaults => {
-  const faults = new Map<string, Fault>();
+  /**
+   * By operation and kind: one that fails in two ways in turns, for two accounts or on two servers, has two faults, each with
+   * a beginning and an end.
+   */
+  const faults = new Map<string, Map<FaultKind, Fault>>();
 
   const fail = (operation: string, { cause, fault }: StoreFailure): void => {
     meters.counter(DATABASE_FAILURES, { operation, kind: fault ?? "away" })();
     if (fault === undefined) return;
     const at = now();
-    const known = faults.get(operation);
-    if (known !== undefined && known.kind === fault) {
+    const ofOperation = faults.get(operation) ?? new Map<FaultKind, Fault>();
+    const known = ofOperation.get(fault);
+    if (known !== undefined) {
       known.lastAt = at;
       known.failures++;
       // Calls that share a statement, such as a commit of many batches, fail together.
@@ -67,8 +71,8 @@ export const makeDatabaseFaults = ({
       return;
     }
     const reason = messageOf(cause);
-    faults.set(operation, {
-      kind: fault,
+    faults.set(operation, ofOperation);
+    ofOperation.set(fault, {
       reason,
       since: at,
       lastAt: at,
@@ -81,22 +85,19 @@ export const makeDatabaseFaults = ({
   };
 
   const succeed = (operation: string): void => {
-    const fault = faults.get(operation);
-    if (fault === undefined) return;
-    fault.inARow = 0;
+    const ofOperation = faults.get(operation);
+    if (ofOperation === undefined) return;
     const at = now();
-    if (at - fault.lastAt < OVER_AFTER_MS) return;
-    faults.delete(operation);
-    const seconds = Math.round((at - fault.since) / 1_000);
-    const line = Effect.logInfo("The database takes an operation again");
-    log(
-      Effect.annotateLogs(line, {
-        operation,
-        kind: fault.kind,
-        failures: fault.failures,
-        seconds,
-      }),
-    );
+    for (const [kind, fault] of ofOperation) {
+      fault.inARow = 0;
+      if (at - fault.lastAt < OVER_AFTER_MS) continue;
+      ofOperation.delete(kind);
+      const { failures, since } = fault;
+      const seconds = Math.round((at - since) / 1_000);
+      const line = Effect.logInfo("The database takes an operation again");
+      log(Effect.annotateLogs(line, { operation, kind, failures, seconds }));
+    }
+    if (ofOperation.size === 0) faults.delete(operation);
   };
 
   const watch = (operation: string, effect: Effect.Effect<unknown, unknown>) =>
@@ -130,13 +131,12 @@ export const makeDatabaseFaults = ({
 
     ongoing: () => {
       const at = now();
-      return [...faults]
-        .filter(
-          ([, { kind, inARow, lastAt }]) =>
-            // Data is of one request, however often that is sent.
-            kind !== "data" && inARow >= FAILURES_IN_A_ROW && at - lastAt < ONGOING_MS,
-        )
-        .map(([operation, { reason }]) => `${operation}: ${reason}`);
+      // Data is of one request, however often that is sent.
+      const isOngoing = ([kind, { inARow, lastAt }]: readonly [FaultKind, Fault]): boolean =>
+        kind !== "data" && inARow >= FAILURES_IN_A_ROW && at - lastAt < ONGOING_MS;
+      return [...faults].flatMap(([operation, ofOperation]) =>
+        [...ofOperation].filter(isOngoing).map(([, { reason }]) => `${operation}: ${reason}`),
+      );
     },
   };
 };
