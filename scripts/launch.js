@@ -1,4 +1,4 @@
-// Starts a program of this repository: `node scripts/launch.js [--dev] app/main.ts [arguments]`.
+// Starts a program of this repository: `node scripts/launch.js [--dev | --watch] app/main.ts [arguments]`.
 //
 // Every npm script goes through it. It is JavaScript that Node 18 can read, because the Node that npm found may be any:
 // without the one that package.json pins (npm was told to leave it out, or was never run) the machine's own would
@@ -6,12 +6,14 @@
 // PATH, or says in one sentence what to do.
 //
 // It also reads .env, so that every command knows the same settings; with --dev, for commands that bring a service and a
-// database of their own, it does not, and checks that the development dependencies are installed.
+// database of their own, it does not, and checks that the development dependencies are installed. With --watch it starts
+// the program again whenever the code changes.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, watch } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import * as util from "node:util";
 
 const EXIT_FAILED = 1;
 
@@ -61,17 +63,35 @@ const stop = (sentence) => {
 };
 
 /**
+ * Passes signals on to a child, for as long as there is one; without one they end this process.
+ * @param {() => import("node:child_process").ChildProcess | undefined} child
+ */
+const passSignalsTo = (child) => {
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+    process.on(signal, () => {
+      const running = child();
+      if (running === undefined) process.exit(exitCodeOf(null, signal));
+      // Ctrl-C in a terminal reaches the child by itself, and a second signal would not let it end cleanly.
+      if (signal !== "SIGINT" || !process.stdin.isTTY) running.kill(signal);
+    });
+  }
+};
+
+/**
+ * How a shell says that a process has ended.
+ * @param {number | null} code
+ * @param {NodeJS.Signals | null} signal
+ */
+const exitCodeOf = (code, signal) =>
+  code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+
+/**
  * Runs the same command on another Node, passes signals on and ends as it does.
  * @param {string} node
  */
 const runOn = (node) => {
   // Ahead of the child, which may be up before the next line here: a signal before then would end this process alone.
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-    process.on(signal, () => {
-      // Ctrl-C in a terminal reaches the child by itself, and a second signal would not let it end cleanly.
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
-    });
-  }
+  passSignalsTo(() => child);
   const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: "inherit",
     // So that what the program starts by name runs on the same Node.
@@ -81,8 +101,57 @@ const runOn = (node) => {
     stop(`The Node in ${node} cannot be run (${error.message}). ${HOW_TO_INSTALL}`);
   });
   child.on("exit", (code, signal) => {
-    process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    process.exit(exitCodeOf(code, signal));
   });
+};
+
+/** Where the code of the service is. */
+const CODE = ["core", "adapters", "app", "db"];
+
+/** An editor or git may write many files; the program is started once they have settled. */
+const SETTLE_MS = 100;
+
+/**
+ * Runs a program, and runs it anew whenever the code changes. Ends with the program, unless the program failed by
+ * itself: then the next change may mend it.
+ *
+ * Node's own --watch would wait for a change once the program was told to end, and go on when npm is gone.
+ * @param {ReadonlyArray<string>} args
+ */
+const runAndWatch = (args) => {
+  /** @type {import("node:child_process").ChildProcess | undefined} */
+  let child;
+  let changed = false;
+  let told = false;
+  /** @type {NodeJS.Timeout | undefined} */
+  let settling;
+  const start = () => {
+    changed = false;
+    const command = [...process.execArgv, fileURLToPath(import.meta.url), ...args];
+    child = spawn(process.execPath, command, { stdio: "inherit" });
+    child.on("exit", (code, signal) => {
+      child = undefined;
+      if (changed && !told) return start();
+      if (told || code === 0 || code === null) process.exit(exitCodeOf(code, signal));
+      process.stderr.write("The next change of the code starts it again.\n");
+    });
+  };
+  const restart = () => {
+    changed = true;
+    if (child === undefined) start();
+    else child.kill("SIGTERM");
+  };
+  passSignalsTo(() => {
+    told = true;
+    return child;
+  });
+  for (const folder of CODE) {
+    watch(join(root, folder), { recursive: true }, () => {
+      clearTimeout(settling);
+      settling = setTimeout(restart, SETTLE_MS);
+    });
+  }
+  start();
 };
 
 const HOW_TO_INSTALL =
@@ -94,12 +163,44 @@ const HOW_TO_INSTALL =
 const readDotEnv = () => {
   const path = resolve(".env");
   if (!existsSync(path)) return;
-  try {
-    process.loadEnvFile(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    stop(`${path} cannot be read: ${reason}. Make it readable for this user, or remove it.`);
+  const text = readText(path).replace(/^\uFEFF/, "");
+  const line = firstUnreadableLine(text);
+  if (line !== undefined) {
+    stop(
+      `Line ${line} of ${path} is not a setting. Write each setting on a line of its own as NAME=value, ` +
+        "such as PORT=3000, and begin comments with #.",
+    );
   }
+  for (const [name, value] of Object.entries(util.parseEnv(text))) process.env[name] ??= value;
+};
+
+/** @param {string} path */
+const readText = (path) => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EISDIR") {
+      return stop(
+        `${path} is a folder and must be a file with the settings, one NAME=value a line. Move the folder away.`,
+      );
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    return stop(`${path} cannot be read: ${reason}. Make it readable for this user, or remove it.`);
+  }
+};
+
+/** A setting with all of its lines: a value in quotes may have several. */
+const SETTING =
+  /^[ \t]*(?:export[ \t]+)?[A-Za-z_][\w.-]*[ \t]*=[ \t]*(?:(?:"[^"]*"|'[^']*'|`[^`]*`)[^\n]*|[^\n]*)/gm;
+
+/**
+ * The number of the first line that Node would pass over in silence.
+ * @param {string} text
+ */
+const firstUnreadableLine = (text) => {
+  const rest = text.replaceAll(SETTING, (setting) => setting.replaceAll(/[^\n]/g, ""));
+  const index = rest.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line));
+  return index === -1 ? undefined : index + 1;
 };
 
 /** Stops unless every package that developers need is there. */
@@ -157,6 +258,7 @@ const main = async () => {
       pinned === undefined ? "" : ", and npm did not install the Node that it comes with";
     return stop(`Tidemark cannot run on Node ${running}${which}. ${HOW_TO_INSTALL}`);
   }
+  if (process.argv[2] === "--watch") return runAndWatch(process.argv.slice(3));
   const isDevelopment = process.argv[2] === "--dev";
   const [program = "", ...rest] = process.argv.slice(isDevelopment ? 3 : 2);
   const path = resolve(root, program);

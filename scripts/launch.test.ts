@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { access, chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 
 import { suite } from "uvu";
@@ -120,12 +121,39 @@ test("a developer's command, which makes a service of its own, does not read .en
   assert.equal(argv.slice(1), ["core"]);
 });
 
-test("a .env that cannot be read is told in a sentence", async () => {
-  const { launch } = await makeCheckout({ ".env/oops": "" });
-  const { code, out, err } = await launch(["main.ts"]);
-  assert.is(code, 1);
-  assert.is(out, "");
-  assert.match(err, /^\S+\.env cannot be read: .*\. Make it readable .*\.\n$/);
+test("a .env that is a folder is told in a sentence", async () => {
+  const { root, launch } = await makeCheckout({ ".env/oops": "" });
+  assert.equal(await launch(["main.ts"]), {
+    code: 1,
+    out: "",
+    err: `${root}/.env is a folder and must be a file with the settings, one NAME=value a line. Move the folder away.\n`,
+  });
+});
+
+test("a line of .env that is no setting is named, without its text, which may be a secret", async () => {
+  for (const line of ["PORT: 3555", "PORT 3555", "PORT", "=3555", "my port=3555", "- PORT=3555"]) {
+    const { root, launch } = await makeCheckout({ ".env": `# comment\n\nHOST=::1\n${line}\n` });
+    const { code, out, err } = await launch(["main.ts"]);
+    assert.equal([code, out], [1, ""], line);
+    assert.match(err, `Line 4 of ${root}/.env is not a setting. Write each setting`);
+    assert.not.match(err, "3555");
+  }
+});
+
+test("every way to write a setting in .env is taken", async () => {
+  for (const content of [
+    "PORT=3555",
+    "\uFEFFPORT=3555\r\n# the end\r\n",
+    "  export PORT = 3555 # a comment",
+    "PORT='3555'  # a comment",
+    `KEY="-----BEGIN\nno setting: here\n-----END"\nPORT="3555"`,
+    "EMPTY=\nPORT=`3555`\nUNCLOSED='x\n\t# a comment",
+  ]) {
+    const { launch } = await makeCheckout({ ".env": content });
+    const { out, err } = await launch(["main.ts"]);
+    assert.is(err, "");
+    assert.is((JSON.parse(out) as { port: string }).port, "3555", content);
+  }
 });
 
 test("an older Node hands over to the pinned one, with its options, and ends as it does", async () => {
@@ -175,6 +203,91 @@ test("a program ends when the shell does that npm has started it in", async () =
   // Its output is closed once the program has ended, too.
   await once(shell, "close");
   assert.is(printed, "up\nbye\n");
+});
+
+/** Says when it is up, as what and below which process, and goodbye once it was asked to end. */
+const SERVICE = `import { readFileSync } from "node:fs";
+  const version = readFileSync("core/version", "utf8");
+  process.on("SIGTERM", () => { console.log("bye"); process.exit(version === "hard" ? 1 : 0); });
+  if (version === "broken") throw new Error("broken");
+  setInterval(() => {}, 1_000);
+  console.log("up", version, process.pid, process.ppid);`;
+
+interface Developing {
+  /** The shell that npm has started the command in. */
+  readonly shell: ChildProcess;
+  /** Changes the code. */
+  readonly write: (version: string) => Promise<void>;
+}
+
+/**
+ * Runs `npm run start:dev` as npm does, lets `act` answer to each line that it prints, and returns them once all that
+ * it has started is gone: only then is its output closed.
+ */
+const startDev = async (
+  act: (line: string, developing: Developing) => unknown,
+): Promise<ReadonlyArray<string>> => {
+  const { root } = await makeCheckout({
+    "app/main.ts": SERVICE,
+    "core/version": "1",
+    "adapters/a": "",
+    "db/a": "",
+  });
+  const manifest = await readFile(new URL("../package.json", import.meta.url), "utf8");
+  const { scripts } = JSON.parse(manifest) as { scripts: Readonly<Record<string, string>> };
+  // What follows keeps the shell from becoming the program.
+  const shell = spawn("sh", ["-c", `${scripts["start:dev"]} 2>&1; true`], {
+    cwd: root,
+    env: {
+      PATH: dirname(process.execPath) + delimiter + (process.env["PATH"] ?? ""),
+      npm_lifecycle_event: "start:dev",
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const write = (version: string) => writeFile(join(root, "core/version"), version);
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: shell.stdout })) {
+    lines.push(line);
+    await act(line, { shell, write });
+  }
+  return lines.filter((line) => /^(?:up|bye)/.test(line)).map((line) => line.slice(0, 4));
+};
+
+/** Sends SIGTERM to the program that said it is up, or to what watches the code for it. */
+const terminate = (line: string, which: "program" | "watcher"): void => {
+  const [, , pid, parent] = line.split(" ");
+  process.kill(Number(which === "program" ? pid : parent), "SIGTERM");
+};
+
+test("npm run start:dev ends cleanly when the shell does that npm has started it in", async () => {
+  const lines = await startDev((line, { shell }) => line.startsWith("up") && shell.kill("SIGTERM"));
+  assert.equal(lines, ["up 1", "bye"]);
+});
+
+test("npm run start:dev ends when it is told to, also where the program fails to end cleanly", async () => {
+  const lines = await startDev(async (line, { write }) => {
+    if (line.startsWith("up 1")) await write("hard");
+    else if (line.startsWith("up h")) terminate(line, "watcher");
+  });
+  assert.equal(lines, ["up 1", "bye", "up h", "bye"]);
+});
+
+for (const which of ["watcher", "program"] as const) {
+  test(`npm run start:dev ends cleanly when its ${which} is told to`, async () => {
+    const lines = await startDev((line) => {
+      if (line.startsWith("up")) terminate(line, which);
+    });
+    assert.equal(lines, ["up 1", "bye"]);
+  });
+}
+
+test("npm run start:dev runs the program anew when the code changes, also after it has failed", async () => {
+  const lines = await startDev(async (line, { write }) => {
+    if (line.startsWith("up 1")) await write("broken");
+    else if (line.includes("next change")) await write("2");
+    else if (line.startsWith("up 2")) terminate(line, "program");
+  });
+  assert.equal(lines, ["up 1", "bye", "up 2", "bye"]);
 });
 
 test("a pinned Node that cannot be run on this machine is told in a sentence", async () => {
