@@ -1,7 +1,17 @@
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 
-import { describeMachine } from "../bench/report.ts";
+import {
+  decimalNumber,
+  EXIT_FAILED,
+  EXIT_INTERRUPTED,
+  type OptionValues,
+  runCommandLine,
+  shown,
+  UsageError,
+  wholeNumber,
+} from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
+import { assertWritable, describeMachine } from "../bench/report.ts";
 import { makeCleanups } from "../chaos/cleanups.ts";
 import { hasRedis } from "../chaos/redis_server.ts";
 import { makeProgress } from "../terminal/progress.ts";
@@ -18,7 +28,7 @@ const CI_FACTOR = 2;
 
 const WHALE_EVENTS = 5_000_000;
 const WHALE_EVENTS_MAX = 100_000_000;
-const SECONDS_MAX = 3_600;
+const SECONDS = { min: 0.1, max: 3_600 };
 
 const USAGE = `Usage: npm run attack -- [ATTACK...] [options]
 
@@ -38,11 +48,20 @@ judge times: slow before anybody attacked. Without an ATTACK all are played.
                     and how much memory is used is judged as ever
   --json FILE       where the figures go as JSON
   --list            names the attacks
+  --help            show this text
 `;
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_INTERRUPTED = 130;
+const OPTIONS = {
+  seconds: { type: "string", default: "30" },
+  "calm-seconds": { type: "string", default: "5" },
+  "whale-events": { type: "string", default: String(WHALE_EVENTS) },
+  mix: { type: "boolean", default: false },
+  "roles-apart": { type: "boolean", default: false },
+  redis: { type: "boolean", default: false },
+  ci: { type: "boolean", default: false },
+  json: { type: "string" },
+  list: { type: "boolean", default: false },
+} as const;
 
 interface Options {
   readonly attacks: ReadonlyArray<Mix>;
@@ -55,37 +74,12 @@ interface Options {
   readonly json: string | undefined;
 }
 
-/** Why the arguments make no sense. */
-class UsageError extends Error {}
-
-const parse = () => {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        seconds: { type: "string", default: "30" },
-        "calm-seconds": { type: "string", default: "5" },
-        "whale-events": { type: "string", default: String(WHALE_EVENTS) },
-        mix: { type: "boolean", default: false },
-        "roles-apart": { type: "boolean", default: false },
-        redis: { type: "boolean", default: false },
-        ci: { type: "boolean", default: false },
-        json: { type: "string" },
-        list: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-};
-
 const NAMES: ReadonlyArray<string> = [...ATTACKS.map(({ name }) => name), MIX.name];
 
 const attacksOf = (named: ReadonlyArray<string>, mix: boolean): ReadonlyArray<Mix> => {
   const unknown = named.find((name) => !NAMES.includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(`There is no attack ${unknown}; --list names them`);
+    throw new UsageError(`There is no attack ${shown(unknown)}; --list names them`);
   }
   if (mix) {
     const parts = named.length === 0 ? MIX.parts : named.filter((name) => name !== MIX.name);
@@ -96,18 +90,10 @@ const attacksOf = (named: ReadonlyArray<string>, mix: boolean): ReadonlyArray<Mi
   return [...single, MIX].filter(({ name }) => named.length === 0 || named.includes(name));
 };
 
-const positive = (name: string, text: string, max: number): number => {
-  const value = Number(text);
-  if (value > 0 && value <= max) return value;
-  throw new UsageError(`--${name} is a number above 0 and at most ${max}`);
-};
-
-const main = async (): Promise<number> => {
-  const { values, positionals } = parse();
-  if (values.help) {
-    process.stdout.write(USAGE);
-    return 0;
-  }
+const main = async (
+  values: OptionValues<typeof OPTIONS>,
+  positionals: ReadonlyArray<string>,
+): Promise<number> => {
   if (values.list) {
     for (const { name, about } of [...ATTACKS, MIX]) {
       process.stdout.write(`${name.padEnd(18)} ${about}\n`);
@@ -116,9 +102,12 @@ const main = async (): Promise<number> => {
   }
   const options: Options = {
     attacks: attacksOf(positionals, values.mix),
-    seconds: positive("seconds", values.seconds, SECONDS_MAX),
-    calmSeconds: positive("calm-seconds", values["calm-seconds"], SECONDS_MAX),
-    whaleEvents: positive("whale-events", values["whale-events"], WHALE_EVENTS_MAX),
+    seconds: decimalNumber("--seconds", values.seconds, SECONDS),
+    calmSeconds: decimalNumber("--calm-seconds", values["calm-seconds"], SECONDS),
+    whaleEvents: wholeNumber("--whale-events", values["whale-events"], {
+      min: 1,
+      max: WHALE_EVENTS_MAX,
+    }),
     rolesApart: values["roles-apart"],
     redis: values.redis,
     factor: values.ci ? CI_FACTOR : 1,
@@ -127,6 +116,7 @@ const main = async (): Promise<number> => {
   if (options.redis && !hasRedis()) {
     throw new UsageError("--redis needs redis-server, which this machine does not have");
   }
+  if (options.json !== undefined) await assertWritable(options.json);
   return attack(options);
 };
 
@@ -213,15 +203,11 @@ const write = async (results: ReadonlyArray<Result>, path: string | undefined): 
   await writeFile(path, `${text}\n`);
 };
 
-const run = async (): Promise<number> => {
-  try {
-    return await main();
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${error.message}\n\n${USAGE}`);
-    return EXIT_USAGE;
-  }
-};
-
+const code = await runCommandLine({
+  usage: USAGE,
+  options: OPTIONS,
+  run: main,
+  explain: messageOf,
+});
 // What an attack has left open is nothing to wait for.
-process.exit(await run());
+process.exit(code);

@@ -1,5 +1,3 @@
-import { access, constants, writeFile } from "node:fs/promises";
-
 import {
   decimalNumber,
   type OptionValues,
@@ -17,7 +15,13 @@ import { ingestCases } from "./ingest.ts";
 import { limitCases } from "./limits.ts";
 import { readCases } from "./reads.ts";
 import { rebuildCases } from "./rebuild.ts";
-import { describeMachine, type Figure, printFigures, writeFigures } from "./report.ts";
+import {
+  assertWritable,
+  describeMachine,
+  type Figure,
+  printFigures,
+  writeFigures,
+} from "./report.ts";
 import { seedCases } from "./seed.ts";
 import { sizeCases } from "./size.ts";
 import { startCases } from "./start.ts";
@@ -73,19 +77,6 @@ const main = async (
   const chosen = CASES.filter(({ name }) => positionals.length === 0 || isAsked(name, positionals));
   await measure(chosen, options, values.json);
   return 0;
-};
-
-/** Before hours are spent on figures that then could not be kept. */
-const assertWritable = async (path: string): Promise<void> => {
-  try {
-    // An earlier run's figures stay until there are new ones.
-    await access(path, constants.W_OK).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-      await writeFile(path, "[]\n");
-    });
-  } catch (error) {
-    throw new UsageError(`--json names a file that cannot be written: ${messageOf(error)}`);
-  }
 };
 
 /** So that a case can ask what statements took. */

@@ -1,6 +1,8 @@
-import { writeFile } from "node:fs/promises";
+import { access, constants, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 
+import { UsageError } from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../db/errors.ts";
 import { median, shown } from "./statistics.ts";
 
 /** One measured figure: a value for each run. */
@@ -32,4 +34,21 @@ export const writeFigures = async (figures: ReadonlyArray<Figure>, path: string)
   const plain = figures.map(({ name, unit, runs }) => ({ name, unit, median: median(runs), runs }));
   const text = JSON.stringify({ machine: describeMachine(), figures: plain }, null, 2);
   await writeFile(path, `${text}\n`);
+};
+
+/**
+ * Makes sure that figures can be kept, before hours are spent on them.
+ *
+ * @throws UsageError when the file that `--json` names cannot be written
+ */
+export const assertWritable = async (path: string): Promise<void> => {
+  try {
+    // An earlier run's figures stay until there are new ones.
+    await access(path, constants.W_OK).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+      await writeFile(path, "[]\n");
+    });
+  } catch (error) {
+    throw new UsageError(`--json names a file that cannot be written: ${messageOf(error)}`);
+  }
 };
