@@ -1,7 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { databaseOf } from "../adapters/postgres/pool.ts";
 import { SESSION } from "../adapters/postgres/session.ts";
+import { turnedSettings } from "../adapters/postgres/turned_settings.fixture.ts";
 import { withClient } from "../db/client.ts";
 import {
   createTestDatabase,
@@ -13,14 +15,8 @@ import { anEvent } from "./api_client.fixture.ts";
 import { command } from "./command.fixture.ts";
 import { killServices, startService, until } from "./service_process.fixture.ts";
 
-/** Every setting that is ours, turned the other way, and some that belong to them. */
+/** What `turnedSettings` leaves out, or does not turn far enough. */
 const TURNED: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    Object.keys(SESSION).flatMap((name) => (SESSION[name] === "on" ? [[name, "off"]] : [])),
-  ),
-  ...Object.fromEntries(
-    Object.keys(SESSION).flatMap((name) => (SESSION[name] === "off" ? [[name, "on"]] : [])),
-  ),
   DateStyle: "SQL, DMY",
   IntervalStyle: "sql_standard",
   TimeZone: "Asia/Kathmandu",
@@ -60,6 +56,8 @@ interface Context {
   database: TestDatabase;
   owner: TestRole;
   role: TestRole;
+  /** What both roles are set to. */
+  settings: Readonly<Record<string, string>>;
 }
 
 const test = suite<Context>("the session is the service's own");
@@ -77,7 +75,8 @@ test.before.each(async (context) => {
       create function evil.now() returns timestamptz language sql as $$ select '-infinity'::timestamptz $$;
       create function evil.statement_timestamp() returns timestamptz language sql as $$ select null::timestamptz $$;
       create function evil.clock_timestamp() returns timestamptz language sql as $$ select null::timestamptz $$`);
-    for (const [setting, value] of Object.entries(TURNED)) {
+    context.settings = { ...(await turnedSettings(databaseOf(client))), ...TURNED };
+    for (const [setting, value] of Object.entries(context.settings)) {
       const list = value.includes(",") ? value : `'${value}'`;
       for (const who of [owner, role]) {
         await client.query(`alter role ${who.name} set ${setting} = ${list}`);
@@ -101,9 +100,9 @@ const turned = (role: TestRole, database: TestDatabase): string => {
   return url.href;
 };
 
-test("every setting of ours is turned by this test", () => {
+test("every setting of ours is turned by this test", ({ settings }) => {
   const forgotten = Object.entries(SESSION).filter(
-    ([name, value]) => (TURNED[name] ?? value) === value && !NOT_TURNED.includes(name),
+    ([name, value]) => (settings[name] ?? value) === value && !NOT_TURNED.includes(name),
   );
   assert.equal(forgotten, []);
 });

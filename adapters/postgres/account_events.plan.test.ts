@@ -37,7 +37,7 @@ test("a page costs the same wherever in the list it begins, among events of one 
   await Effect.runPromise(makeProjection(database).step(shard, 100_000));
   await database.query({ name: "vacuum", text: "vacuum analyze tidemark.events" }, []);
 
-  const session = await openExplainingSession(url);
+  const session = await openExplainingSession(url, "plain");
   await session.run({ name: "analyze plans", text: "set auto_explain.log_analyze = on" }, []);
   const accountEvents = makeAccountEvents(session.database, TEST_SHARDS);
   const last = await Effect.runPromise(makeEventLog(database, TEST_SHARDS).heads);

@@ -2,6 +2,7 @@ import pg from "pg";
 
 import { type Database, databaseOf, type Statement } from "./pool.ts";
 import { type SessionSettings, withSession } from "./session.ts";
+import { turnedSettings } from "./turned_settings.fixture.ts";
 
 /** A session that tells the plan of every statement that it runs, those inside of functions too. */
 export interface ExplainingSession {
@@ -13,11 +14,17 @@ export interface ExplainingSession {
   readonly close: () => Promise<void>;
 }
 
+/** Whose sessions hold to a plan: of a role as it comes, and of one with every setting turned the other way. */
+export const ROLES = ["plain", "turned"] as const;
+
 export const openExplainingSession = async (
   url: string,
+  role: (typeof ROLES)[number],
   settings: SessionSettings = {},
 ): Promise<ExplainingSession> => {
-  const client = new pg.Client({ connectionString: withSession(url, settings) });
+  const own = new URL(url);
+  if (role === "turned") own.searchParams.set("options", await turnedOptions(url));
+  const client = new pg.Client({ connectionString: withSession(own.href, settings) });
   await client.connect();
   let text = "";
   client.on("notice", ({ message }) => {
@@ -41,4 +48,13 @@ export const openExplainingSession = async (
     },
     close: () => client.end(),
   };
+};
+
+/** As if the role had these settings: ours come after them. */
+const turnedOptions = async (url: string): Promise<string> => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const turned = Object.entries(await turnedSettings(databaseOf(client)));
+  await client.end();
+  return turned.map(([name, value]) => `-c ${name}=${value}`).join(" ");
 };

@@ -25,7 +25,7 @@ const PLANNER_METHODS = [
 /**
  * What every session of ours is set to, whatever the role, the database, the server or the URL say: mostly Postgres's
  * defaults, for everything that changes an answer, a text that we read, a plan that the tests pin, or what a migration makes.
- * What is left to operators: memory (`work_mem`), durability (`synchronous_commit`, which is checked at start), logging,
+ * What is left to operators: memory (`work_mem`), parallel workers, durability (`synchronous_commit`, which is checked at start), logging,
  * and `default_transaction_read_only`, which some hosts set on a full disk and which is heeded (`DatabaseReadOnly`).
  */
 export const SESSION: SessionSettings = {
@@ -52,6 +52,8 @@ export const SESSION: SessionSettings = {
   // What migrations make.
   check_function_bodies: "on",
   default_table_access_method: "heap",
+  // Or every error would end its session.
+  exit_on_error: "off",
   // Whose time is up is for us to say: pools set a time-out for statements of their own.
   // Sessions of a hung client would hold back vacuum for ever: five minutes.
   idle_in_transaction_session_timeout: "300000",
@@ -64,13 +66,23 @@ export const SESSION: SessionSettings = {
   cpu_operator_cost: "0.0025",
   cpu_tuple_cost: "0.01",
   cursor_tuple_fraction: "0.1",
+  default_statistics_target: "100",
+  // 4 GiB, in blocks. With little the planner shuns the log's indexes.
+  effective_cache_size: "524288",
   enable_partitionwise_aggregate: "off",
   enable_partitionwise_join: "off",
   from_collapse_limit: "8",
+  geqo: "on",
+  geqo_threshold: "12",
   join_collapse_limit: "8",
+  min_parallel_index_scan_size: "64",
+  min_parallel_table_scan_size: "1024",
+  parallel_setup_cost: "1000",
+  parallel_tuple_cost: "0.1",
   plan_cache_mode: "auto",
   // The default of 4 makes the planner shun the log's indexes.
   random_page_cost: "1.1",
+  recursive_worktable_factor: "10",
   seq_page_cost: "1",
   ...Object.fromEntries(PLANNER_METHODS.map((method) => [`enable_${method}`, "on"])),
 };
