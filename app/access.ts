@@ -33,9 +33,10 @@ export const openAccess = Effect.fnUntraced(function* (
   database: Database,
   faults: Pick<DatabaseFaults, "watched">,
 ) {
-  const keys = faults.watched("api_keys", makeApiKeys(database));
+  const keys = makeApiKeys(database);
   const { AUTH, HOST, ROLES } = configuration;
   const isLocal = listensOnLoopback(configuration);
+  // Not watched yet: a fault that ends the start is told by what ends it.
   const exist = yield* keys.exist;
   if (!exist && AUTH === "optional" && !isLocal && ROLES.has("api")) {
     return yield* new OpenToAll({
@@ -53,7 +54,7 @@ export const openAccess = Effect.fnUntraced(function* (
         );
   }
   return yield* makeAccess({
-    keys,
+    keys: faults.watched("api_keys", keys),
     isSecretOf,
     openWithoutKeys: AUTH === "optional" && isLocal,
   });
@@ -74,12 +75,11 @@ export const openQuotas = Effect.fnUntraced(function* (
   faults: Pick<DatabaseFaults, "watched">,
 ) {
   let quotas: ReadonlyMap<string, number> = new Map();
-  const { all } = faults.watched("account_quotas", { all: readAccountQuotas(database) });
-  const look = Effect.tap(all, (read) =>
+  const all = readAccountQuotas(database);
+  const keep = (read: ReadonlyMap<string, number>) =>
     Effect.sync(() => {
       quotas = read;
-    }),
-  );
+    });
   // Only who answers requests accepts events.
   if (ROLES.has("api")) {
     const report = yield* makeFaultReport({
@@ -87,8 +87,11 @@ export const openQuotas = Effect.fnUntraced(function* (
       failing: "The quotas of accounts cannot be read: the last known ones stay in force",
       working: "The quotas of accounts are read again",
     });
-    yield* look;
-    yield* Effect.forkScoped(Effect.repeat(report.watch(look), Schedule.spaced(QUOTAS_EVERY)));
+    // Not watched yet: a fault that ends the start is told by what ends it.
+    yield* keep(yield* all);
+    const watched = faults.watched("account_quotas", { all });
+    const look = report.watch(Effect.flatMap(watched.all, keep));
+    yield* Effect.forkScoped(Effect.repeat(look, Schedule.spaced(QUOTAS_EVERY)));
   }
   return makeQuotas(
     makeTokenBuckets(makeMemoryTokenBuckets()),

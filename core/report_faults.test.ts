@@ -4,8 +4,9 @@ import * as assert from "uvu/assert";
 
 import { FaultObserver, makeFaultReport, makeTransitions } from "./report_faults.ts";
 import { simulate } from "./simulate.fixture.ts";
+import type { StoreFailure } from "./store_failure.ts";
 
-class TaskUnavailable extends Data.TaggedError("TaskUnavailable")<{ readonly cause: unknown }> {}
+class TaskUnavailable extends Data.TaggedError("TaskUnavailable")<StoreFailure> {}
 
 const test = suite("a report of faults");
 
@@ -48,6 +49,34 @@ test("each failure is counted with its root cause, and logged once when failures
         "look failed: Error: permission denied",
         "look recovered",
         "look failed: Error: one, Error: two",
+      ]);
+    }),
+    logged,
+  );
+});
+
+test("a fault of a store is counted and not logged: whoever watches the store has told it", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { heard, report } = yield* observed();
+      const fault = new TaskUnavailable({ cause: new Error("permission denied"), fault: "rights" });
+      const away = new TaskUnavailable({ cause: new Error("no answer") });
+      for (let i = 0; i < 2; i++) yield* report.watch(Effect.fail(fault));
+      yield* report.worked;
+      assert.equal(logged, []);
+      for (const error of [fault, away, fault]) yield* report.watch(Effect.fail(error));
+      assert.equal(logged, ["Warn: It cannot look"]);
+      yield* report.worked;
+      assert.equal(logged.slice(1), ["Info: It looks again"]);
+      assert.equal(heard, [
+        "look failed: Error: permission denied",
+        "look failed: Error: permission denied",
+        "look recovered",
+        "look failed: Error: permission denied",
+        "look failed: Error: no answer",
+        "look failed: Error: permission denied",
+        "look recovered",
       ]);
     }),
     logged,

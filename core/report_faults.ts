@@ -1,5 +1,7 @@
 import { Context, Effect } from "effect";
 
+import { faultOf } from "./store_failure.ts";
+
 /** Remembers which state something is in, and logs each change of it once. */
 export interface Transitions<State extends string> {
   readonly state: () => State;
@@ -33,9 +35,9 @@ export const FaultObserver = Context.Reference<(task: string) => TaskObserver>(
 );
 
 export interface FaultReport {
-  /** Counts a failure, and logs it if the task worked until then. */
+  /** Counts a failure, and logs it if the task worked until then, unless it is a fault of a store. */
   readonly failed: (error: unknown) => Effect.Effect<void>;
-  /** Logs that the task works again, if it had failed. */
+  /** Logs that the task works again, if the log says that it does not. */
   readonly worked: Effect.Effect<void>;
   /** Runs the task once, and reports how it went; undefined if it failed. Defects and interrupts pass. */
   readonly watch: <A, E, R>(task: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, never, R>;
@@ -53,6 +55,8 @@ export interface FaultReportOptions {
 /**
  * Reports on a task that runs beside everything else, and whose errors nobody waits for. It replaces ignoring them: each failure is
  * counted, and the log has one line when failures begin and one when they end, however often the task fails in between.
+ *
+ * A fault of a store (`StoreFailure`) is counted only: whoever watches the store logs it, with what has to be mended.
  */
 export const makeFaultReport = Effect.fnUntraced(function* ({
   task,
@@ -62,19 +66,26 @@ export const makeFaultReport = Effect.fnUntraced(function* ({
   // Of those who made it: a request that runs the task later may log somewhere else.
   const services = yield* Effect.context();
   const observer = (yield* FaultObserver)(task);
-  const transitions = makeTransitions<"working" | "failing">("working");
+  const transitions = makeTransitions<"working" | "faulty" | "failing">("working");
 
   const failed: FaultReport["failed"] = (error) =>
     Effect.suspend(() => {
       const reason = rootCauseOf(error);
       observer.failed(reason);
+      if (faultOf(error) !== undefined) {
+        return transitions.state() === "working"
+          ? transitions.to("faulty", Effect.void)
+          : Effect.void;
+      }
       const line = Effect.annotateLogs(Effect.logWarning(failing), { task, reason });
       return Effect.provideContext(transitions.to("failing", line), services);
     });
   const worked = Effect.suspend(() => {
-    if (transitions.state() === "working") return Effect.void;
+    const state = transitions.state();
+    if (state === "working") return Effect.void;
     observer.recovered();
-    const line = Effect.annotateLogs(Effect.logInfo(working), { task });
+    const line =
+      state === "faulty" ? Effect.void : Effect.annotateLogs(Effect.logInfo(working), { task });
     return Effect.provideContext(transitions.to("working", line), services);
   });
   return {

@@ -23,6 +23,10 @@ export interface StoreFailure {
   readonly fault?: FaultKind | undefined;
 }
 
+/** What has to be mended, if an error of a port says so. */
+export const faultOf = (error: unknown): FaultKind | undefined =>
+  error instanceof Error && "fault" in error ? (error as Partial<StoreFailure>).fault : undefined;
+
 /** What a failed call says about its store; a "defect" is a bug of ours and says nothing about the store. */
 export type Diagnosis = "away" | "defect" | FaultKind;
 

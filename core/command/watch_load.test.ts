@@ -141,4 +141,30 @@ for (const [how, failing] of [
   });
 }
 
+test("a fault, which whoever watches the database tells, is told here only when nothing is accepted for it", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      let backlog: Effect.Effect<Backlog, QueueUnavailable> = Effect.succeed(waiting(0));
+      const fiber = yield* startWatch(makeCapacity(LIMITS), {
+        backlog: Effect.suspend(() => backlog),
+      });
+      yield* settled;
+      const failing = Effect.fail(new QueueUnavailable({ cause: "denied", fault: "rights" }));
+      for (const ms of [2_000, 8_000]) {
+        backlog = failing;
+        for (let passed = 0; passed < ms; passed += 500) yield* pass(500);
+        backlog = Effect.succeed(waiting(0));
+        yield* pass(2_500);
+      }
+      assert.equal(logged, [
+        "Error: No events are accepted: the backlog has not been read for 5 s",
+        "Info: The backlog is read again",
+      ]);
+      yield* Fiber.interrupt(fiber);
+    }),
+    logged,
+  );
+});
+
 test.run();

@@ -4,6 +4,7 @@ import { EventLog, type LogUnavailable } from "../log/event_log.ts";
 import { Projection, type ProjectionUnavailable } from "../projection/projection.ts";
 import { Queue, type QueueUnavailable } from "../queue/queue.ts";
 import { makeTransitions } from "../report_faults.ts";
+import { faultOf } from "../store_failure.ts";
 import { type Capacity, DRAIN_CREDIT_MAX_MS, type Load, UNKNOWN_MAX_MS } from "./capacity.ts";
 
 /** How long the watch rests between two reads, at least: meanwhile a process knows what it let in, and not what others did. */
@@ -49,6 +50,8 @@ export const watchLoad = Effect.fnUntraced(function* (capacity: Capacity, onFail
     const isClosed = capacity.isUnknown(yield* Clock.currentTimeMillis);
     // Once nothing is accepted, only a read that succeeds is news.
     if (reading.state() === "closed") return;
+    // Whoever watches the database has told it.
+    if (faultOf(error) !== undefined && !isClosed) return;
     const cause = error instanceof LoadTimedOut ? error.message : String(error.cause);
     const line = Effect.annotateLogs(
       isClosed
