@@ -33,6 +33,12 @@ export type Wakes = "idle" | "always";
 export const AWAY_DELAY: Duration.Input = "500 millis";
 
 /**
+ * How long nothing must have failed before a loop counts as going on, in milliseconds: longer than any part of it waits
+ * until it tries again.
+ */
+export const BACK_AFTER_MS = 15_000;
+
+/**
  * Looks for work again and again: at once while there is more, `POLL_PACE_MS` after the last look while
  * there is some (a loop that is always woken: when `signal` is raised, or after `POLL_FOLLOW_MS`), then after waits
  * that double from `POLL_MIN_MS` to `POLL_MAX_MS`, or when `signal` is raised. A look runs to its end even when the

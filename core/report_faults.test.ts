@@ -1,8 +1,14 @@
 import { Data, Effect, Exit } from "effect";
+import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { FaultObserver, makeFaultReport, makeTransitions } from "./report_faults.ts";
+import {
+  FaultObserver,
+  type FaultReportOptions,
+  makeFaultReport,
+  makeTransitions,
+} from "./report_faults.ts";
 import { simulate } from "./simulate.fixture.ts";
 import type { StoreFailure } from "./store_failure.ts";
 
@@ -11,7 +17,7 @@ class TaskUnavailable extends Data.TaggedError("TaskUnavailable")<StoreFailure> 
 const test = suite("a report of faults");
 
 /** A report, and what its observer heard. */
-const observed = Effect.fnUntraced(function* () {
+const observed = Effect.fnUntraced(function* (options?: Pick<FaultReportOptions, "backAfterMs">) {
   const heard: string[] = [];
   const observer = (task: string) => ({
     failed: (reason: string) => void heard.push(`${task} failed: ${reason}`),
@@ -21,6 +27,7 @@ const observed = Effect.fnUntraced(function* () {
     task: "look",
     failing: "It cannot look",
     working: "It looks again",
+    ...options,
   }).pipe(Effect.provideService(FaultObserver, observer));
   return { heard, report };
 });
@@ -82,6 +89,38 @@ test("a fault of a store is counted and not logged: whoever watches the store ha
     logged,
   );
 });
+
+test("a task of several parts works again only when none has failed for as long as one may take", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { heard, report } = yield* observed({ backAfterMs: 15_000 });
+      for (let i = 0; i < 3; i++) {
+        yield* report.failed(new Error("a part"));
+        yield* TestClock.adjust("14999 millis");
+        yield* report.worked;
+      }
+      assert.equal(logged, ["Warn: It cannot look"]);
+      yield* TestClock.adjust("1 millis");
+      for (let i = 0; i < 3; i++) yield* report.worked;
+      assert.equal(logged.slice(1), ["Info: It looks again"]);
+      assert.equal(heard.slice(-2), ["look failed: Error: a part", "look recovered"]);
+    }),
+    logged,
+  );
+});
+
+test("a clock that is set back does not keep a task from working again", () =>
+  simulate(
+    Effect.gen(function* () {
+      const { heard, report } = yield* observed();
+      yield* TestClock.setTime(3_600_000);
+      yield* report.failed(new Error("once"));
+      yield* TestClock.setTime(0);
+      yield* report.worked;
+      assert.is(heard.at(-1), "look recovered");
+    }),
+  ));
 
 test("a defect of the task is no fault of what it depends on: it passes", () =>
   simulate(

@@ -1,4 +1,4 @@
-import { Context, Effect } from "effect";
+import { Clock, Context, Effect } from "effect";
 
 import { faultOf } from "./store_failure.ts";
 
@@ -50,6 +50,11 @@ export interface FaultReportOptions {
   readonly failing: string;
   /** What is logged when it works again. */
   readonly working: string;
+  /**
+   * How long nothing must have failed before the task counts as working again, in milliseconds; unless given, the next
+   * success is enough. For a task of several parts, of which one may work while another one fails.
+   */
+  readonly backAfterMs?: number;
 }
 
 /**
@@ -62,32 +67,35 @@ export const makeFaultReport = Effect.fnUntraced(function* ({
   task,
   failing,
   working,
+  backAfterMs = 0,
 }: FaultReportOptions): Effect.fn.Return<FaultReport> {
   // Of those who made it: a request that runs the task later may log somewhere else.
   const services = yield* Effect.context();
   const observer = (yield* FaultObserver)(task);
   const transitions = makeTransitions<"working" | "faulty" | "failing">("working");
 
-  const failed: FaultReport["failed"] = (error) =>
-    Effect.suspend(() => {
-      const reason = rootCauseOf(error);
-      observer.failed(reason);
-      if (faultOf(error) !== undefined) {
-        return transitions.state() === "working"
-          ? transitions.to("faulty", Effect.void)
-          : Effect.void;
-      }
+  let failedAt = 0;
+
+  const failed = Effect.fnUntraced(function* (error: unknown) {
+    failedAt = yield* Clock.currentTimeMillis;
+    const reason = rootCauseOf(error);
+    observer.failed(reason);
+    if (faultOf(error) === undefined) {
       const line = Effect.annotateLogs(Effect.logWarning(failing), { task, reason });
-      return Effect.provideContext(transitions.to("failing", line), services);
-    });
-  const worked = Effect.suspend(() => {
-    const state = transitions.state();
-    if (state === "working") return Effect.void;
-    observer.recovered();
-    const line =
-      state === "faulty" ? Effect.void : Effect.annotateLogs(Effect.logInfo(working), { task });
-    return Effect.provideContext(transitions.to("working", line), services);
+      yield* Effect.provideContext(transitions.to("failing", line), services);
+    } else if (transitions.state() === "working") yield* transitions.to("faulty", Effect.void);
   });
+  const recover = Effect.gen(function* () {
+    const sinceMs = (yield* Clock.currentTimeMillis) - failedAt;
+    // Below zero the clock was set back, and nobody knows for how long.
+    if (sinceMs >= 0 && sinceMs < backAfterMs) return;
+    const isTold = transitions.state() === "failing";
+    observer.recovered();
+    const line = Effect.annotateLogs(Effect.logInfo(working), { task });
+    const told = transitions.to("working", isTold ? line : Effect.void);
+    yield* Effect.provideContext(told, services);
+  });
+  const worked = Effect.suspend(() => (transitions.state() === "working" ? Effect.void : recover));
   return {
     failed,
     worked,

@@ -323,6 +323,26 @@ test("a projector waits while the database is away, says so once, and then loses
   );
 });
 
+test("a projector that is never idle goes on, too", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const fake = makeFakeProjection([5]);
+      fake.away = true;
+      fake.onStep = () => Effect.sync(() => fake.heads.splice(0, 1, (fake.heads[0] ?? 0) + 1));
+      yield* startProjector(fake);
+      yield* TestClock.adjust("1 minute");
+      fake.away = false;
+      yield* TestClock.adjust("20 seconds");
+      assert.equal(logged, [
+        "Warn: The projector waits: the database is away or refuses",
+        "Info: The projector goes on",
+      ]);
+    }),
+    logged,
+  );
+});
+
 test("a projector that is stopped finishes its step and begins no other", () =>
   simulate(
     Effect.gen(function* () {

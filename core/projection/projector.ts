@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect";
 
-import { type AwayLog, makeAwayLog } from "../away_log.ts";
-import { poll, POLL_PACE_MS } from "../poll.ts";
+import { BACK_AFTER_MS, poll, POLL_PACE_MS } from "../poll.ts";
+import { type FaultReport, makeFaultReport } from "../report_faults.ts";
 import { Signals } from "../signal.ts";
 import { inNewTrace } from "../trace.ts";
 import { Invalidations } from "./invalidations.ts";
@@ -25,7 +25,12 @@ export const runProjector = Effect.gen(function* () {
   const signals = yield* Signals;
   const invalidations = yield* Invalidations;
 
-  const away = makeAwayLog("The projector");
+  const report = yield* makeFaultReport({
+    task: "projector",
+    failing: "The projector waits: the database is away or refuses",
+    working: "The projector goes on",
+    backAfterMs: BACK_AFTER_MS,
+  });
   const take = makeStepping();
 
   const stepOn = (shard: number) =>
@@ -39,16 +44,16 @@ export const runProjector = Effect.gen(function* () {
   const look = Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis;
     const shards = yield* projection.lagging;
-    if (shards.length === 0) yield* away.worked;
     const steps = yield* Effect.forEach(shards, stepOn, { concurrency: late ? LATE_AT_ONCE : 1 });
+    yield* report.worked;
     late = (yield* Clock.currentTimeMillis) - since > POLL_PACE_MS;
     if (steps.some(({ step, limit }) => step.projected >= limit)) return "more";
     return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
   });
 
   // Always woken: what a worker has appended at its pace is folded then, and does not wait for a pace of its own.
-  const steps = poll(look, signals.appended, away.failed, "always");
-  return yield* Effect.raceFirst(steps, keepUp(away));
+  const steps = poll(look, signals.appended, report.failed, "always");
+  return yield* Effect.raceFirst(steps, keepUp(report));
 });
 
 /** How long to wait before asking again whether there is upkeep to do. */
@@ -59,7 +64,7 @@ const UPKEEP_AWAY = "5 seconds";
 
 /** Does what upkeep is due, beside the steps: freshness does not wait for it. */
 const keepUp = Effect.fnUntraced(function* (
-  away: AwayLog,
+  report: FaultReport,
 ): Effect.fn.Return<never, never, Projection> {
   const projection = yield* Projection;
   const once = Effect.gen(function* () {
@@ -67,7 +72,7 @@ const keepUp = Effect.fnUntraced(function* (
     if (!kept) yield* Effect.sleep(UPKEEP_EVERY);
   });
   const orWait = once.pipe(
-    Effect.catch((error) => Effect.andThen(away.failed(error), Effect.sleep(UPKEEP_AWAY))),
+    Effect.catch((error) => Effect.andThen(report.failed(error), Effect.sleep(UPKEEP_AWAY))),
   );
   return yield* Effect.forever(orWait);
 });

@@ -243,6 +243,26 @@ test("a queue that is away is waited for, and that is logged once, until it is o
   );
 });
 
+test("a worker does not go on because the queue is empty, while what it has in hand still fails", () => {
+  const logged: string[] = [];
+  return simulate(
+    Effect.gen(function* () {
+      const { queue, log } = yield* startWorker();
+      log.away = () => true;
+      log.onAppend = () => Effect.sleep("20 seconds");
+      const id = queue.add(newEvents(1));
+      yield* TestClock.adjust("10 minutes");
+      assert.ok(queue.takes.length > 2, "nothing failed for good");
+      assert.equal(logged, ["Warn: The worker waits: the database is away or refuses"]);
+      log.away = () => false;
+      yield* TestClock.adjust("5 minutes");
+      assert.ok(queue.settled.has(id));
+      assert.equal(logged.slice(1), ["Info: The worker goes on"]);
+    }),
+    logged,
+  );
+});
+
 test("a shutdown finishes the jobs in hand, settles them, and takes no others", () =>
   simulate(
     Effect.gen(function* () {

@@ -1,9 +1,8 @@
 import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
-import { makeAwayLog } from "../away_log.ts";
 import { bytesIn, eventsIn } from "../event/batch.ts";
 import { appendJobs, MANY_EVENTS } from "../log/append_jobs.ts";
-import { AWAY_DELAY, poll } from "../poll.ts";
+import { AWAY_DELAY, BACK_AFTER_MS, poll } from "../poll.ts";
 import { type FaultReport, makeFaultReport } from "../report_faults.ts";
 import { Signals } from "../signal.ts";
 import { inSpan } from "../trace.ts";
@@ -31,7 +30,12 @@ const TAKES_AT_ONCE = 3;
 export const runWorker = Effect.gen(function* () {
   const queue = yield* Queue;
   const signals = yield* Signals;
-  const away = makeAwayLog("The worker");
+  const report = yield* makeFaultReport({
+    task: "worker",
+    failing: "The worker waits: the database is away or refuses",
+    working: "The worker goes on",
+    backAfterMs: BACK_AFTER_MS,
+  });
   const hands = yield* Semaphore.make(TAKES_AT_ONCE);
   const inHand = yield* FiberSet.make<void, never>();
   const heartbeats = yield* makeFaultReport({
@@ -53,9 +57,9 @@ export const runWorker = Effect.gen(function* () {
   const work = (jobs: ReadonlyArray<Job>) =>
     whileKeeping(jobs, heartbeats, traceJobs(jobs, appendAndSettle(jobs))).pipe(
       Effect.flatMap(logFailures),
-      Effect.andThen(away.worked),
+      Effect.andThen(report.worked),
       // With its hand full: when all are, nothing more is taken.
-      Effect.catch((error) => Effect.andThen(away.failed(error), Effect.sleep(AWAY_DELAY))),
+      Effect.catch((error) => Effect.andThen(report.failed(error), Effect.sleep(AWAY_DELAY))),
       Effect.ensuring(hands.release(1)),
       Effect.uninterruptible,
     );
@@ -65,7 +69,8 @@ export const runWorker = Effect.gen(function* () {
     yield* hands.take(1);
     const jobs = yield* Effect.onError(queue.take(TAKE_EVENTS_MAX), () => hands.release(1));
     if (jobs.length === 0) {
-      yield* away.worked;
+      // What is in hand may still fail.
+      if ((yield* FiberSet.size(inHand)) === 0) yield* report.worked;
       yield* hands.release(1);
       return "none" as const;
     }
@@ -74,7 +79,7 @@ export const runWorker = Effect.gen(function* () {
   });
 
   return yield* Effect.raceFirst(
-    poll(look, signals.queued, away.failed),
+    poll(look, signals.queued, report.failed),
     // Of what is in hand only a defect comes through.
     Effect.andThen(FiberSet.join(inHand), Effect.never),
   ).pipe(Effect.ensuring(FiberSet.awaitEmpty(inHand)));
