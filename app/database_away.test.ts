@@ -99,7 +99,7 @@ const explained = suite("explain");
 explained("a hint of the server is told behind its message", () => {
   const error = saying("P0001");
   error.hint = "Set SHARDS=8.";
-  assert.is(explain(error), "it says so. Set SHARDS=8.");
+  assert.is(explain(error), "It says so. Set SHARDS=8.");
 });
 
 explained("a message that ends with a full stop gets no second one", () => {

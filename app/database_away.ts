@@ -1,5 +1,5 @@
 import { remedyOf } from "../adapters/postgres/errors.ts";
-import { DatabaseUnreachable, messageOf, MigrationsLocked } from "../db/errors.ts";
+import { DatabaseUnreachable, messageOf, MigrationsLocked, sentenceOf } from "../db/errors.ts";
 
 /**
  * Says why the database cannot be used for now, or returns undefined for an error that waiting does
@@ -13,7 +13,7 @@ export const reasonToWait = (error: unknown): string | undefined => {
 /** Why the service cannot be used with its database, for the person who can mend it. */
 export const explain = (error: unknown): string => {
   const hint = error instanceof Error && "hint" in error ? error.hint : undefined;
-  const sentence = messageOf(error).replace(/\.?$/, ".");
+  const sentence = sentenceOf(error).replace(/\.?$/, ".");
   if (typeof hint === "string") return `${sentence} ${hint}`;
   if (error instanceof DatabaseUnreachable) return `${sentence} Check ${error.setting}.`;
   return isForbidden(rootOf(error)) ? `${sentence} ${FORBIDDEN_HINT}` : sentence;

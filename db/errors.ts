@@ -158,3 +158,10 @@ export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return printable(message.replaceAll(/\s*\n\s*/g, " "));
 }
+
+/** The same for what stands alone: a server begins its messages in lower case, as they are joined to others. */
+export function sentenceOf(error: unknown): string {
+  const message = messageOf(error);
+  if (!(error instanceof DatabaseError)) return message;
+  return message.slice(0, 1).toUpperCase() + message.slice(1);
+}

@@ -1,7 +1,7 @@
 import { DatabaseError } from "pg";
 
 import { remedyOf } from "../adapters/postgres/errors.ts";
-import { DatabaseUnreachable, messageOf } from "./errors.ts";
+import { DatabaseUnreachable, sentenceOf } from "./errors.ts";
 
 /** Said where the schema is older than this build, or not there at all. */
 export const NOT_MIGRATED = "The database is not migrated to this version: npm run migrate";
@@ -10,7 +10,9 @@ export const NOT_MIGRATED = "The database is not migrated to this version: npm r
 export const explainDatabaseError = (error: unknown): string => {
   const cause = rootOf(error);
   if (isNotMigrated(cause)) return NOT_MIGRATED;
-  return isUnreachable(cause) ? new DatabaseUnreachable(cause).message : messageOf(cause);
+  if (isUnreachable(cause)) return new DatabaseUnreachable(cause).message;
+  const hint = cause instanceof DatabaseError ? cause.hint : undefined;
+  return hint === undefined ? sentenceOf(cause) : `${sentenceOf(cause)}. ${hint}`;
 };
 
 /** What a station found, whose own errors have names and no messages; else the error itself. */

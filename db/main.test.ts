@@ -40,7 +40,11 @@ function main({ database, folder }: Context, ...args: string[]): Promise<Outcome
 }
 
 function run(url: string, ...args: string[]): Promise<Outcome> {
-  const env = { ...process.env, DATABASE_URL: url };
+  return runWith({ DATABASE_URL: url }, ...args);
+}
+
+function runWith(variables: Record<string, string>, ...args: string[]): Promise<Outcome> {
+  const env = { ...process.env, ...variables };
   return new Promise((resolve) => {
     execFile(process.execPath, [MAIN, ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
@@ -120,6 +124,19 @@ test("--help prints the usage and exits 0", async (context) => {
   const { code, stdout } = await main(context, "--help");
   assert.is(code, 0);
   assert.match(stdout, /Usage: npm run migrate/);
+});
+
+test("another number of shards than the log has is refused, saying what to set", async ({
+  database,
+}) => {
+  const withShards = (SHARDS: string) => runWith({ DATABASE_URL: database.url, SHARDS });
+  assert.match((await withShards("3")).stdout, "The log has 3 shards.");
+  const { code, stderr } = await withShards("4");
+  assert.is(code, 1);
+  assert.match(
+    stderr,
+    /^This log has 3 shards, not 4\. Set SHARDS=3\. The number of shards of a log cannot change\.\n$/,
+  );
 });
 
 test.run();

@@ -70,10 +70,10 @@ export const buildWorld = async (options: WorldOptions): Promise<World> => {
   const { cleanups, say } = options;
   const folder = await mkdtemp(join(tmpdir(), "tidemark-attack-"));
   cleanups.add(async () => {
-    if (options.keepLogs()) say(`logs are in ${folder}`);
+    if (options.keepLogs()) say(`Logs are in ${folder}`);
     else await rm(folder, { recursive: true, force: true });
   });
-  say("starting Postgres");
+  say("Starting Postgres");
   const { env, teardown } = await setup();
   cleanups.add(teardown);
   Object.assign(process.env, env);
@@ -88,7 +88,7 @@ export const buildWorld = async (options: WorldOptions): Promise<World> => {
   const names = Array.from({ length: TENANTS }, (_, i) => `tenant${i}`);
   const readAccountsOf = (name: string) =>
     Array.from({ length: ACCOUNTS_A_TENANT }, (_, i) => `${name}-read-${i}`);
-  say(`filling the log with ${options.whaleEvents} events of one account, and others`);
+  say(`Filling the log with ${options.whaleEvents} events of one account, and others`);
   await fillLog(migrated.url, SHARDS_DEFAULT, [
     {
       accounts: names.flatMap(readAccountsOf),
@@ -98,7 +98,7 @@ export const buildWorld = async (options: WorldOptions): Promise<World> => {
     },
     { accounts: [whale], events: options.whaleEvents, users: WHALE_USERS, days: WHALE_DAYS },
   ]);
-  say("counting them");
+  say("Counting them");
   const projection = makeProjection(database.database());
   await Effect.runPromise(Effect.provideService(catchUp, Projection, projection));
 

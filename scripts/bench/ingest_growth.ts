@@ -43,7 +43,7 @@ export const benchIngestGrowth = async ({ runs, scale, say }: CaseOptions): Prom
 
 const openLog = async (events: number, say: (line: string) => void) => {
   const { url, database, close } = await createMigratedDatabase(SHARDS);
-  say(`filling a log with ${events} events…`);
+  say(`Filling a log with ${events} events…`);
   const accounts = Array.from({ length: ACCOUNTS }, (_, i) => `account-${i}`);
   await fillLog(url, SHARDS, [{ accounts, events, users: 200, days: 7 }]);
   await Effect.runPromise(Effect.provideService(catchUp, Projection, makeProjection(database)));

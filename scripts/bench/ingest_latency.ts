@@ -28,7 +28,7 @@ export const benchIngestLatency = ({ runs, say }: CaseOptions): Promise<Figure[]
       for (let run = 0; run <= runs; run++) {
         // In each round, because the speed of a machine that is shared drifts.
         const { rate } = await measureIngest([service], databaseUrl, PEAK);
-        say(`the highest rate is ${Math.round(rate)} events/s: half of it now`);
+        say(`The highest rate is ${Math.round(rate)} events/s: half of it now`);
         const requestsPerSecond = rate / EVENTS_PER_REQUEST / 2;
         const load = { requestsPerSecond, seconds: SECONDS, eventsPerRequest: EVENTS_PER_REQUEST };
         const lighter = { ...load, requestsPerSecond: requestsPerSecond / 2 };

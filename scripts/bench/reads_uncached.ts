@@ -32,7 +32,7 @@ export const openFilledLog = async (
   const since = performance.now();
   const seconds = (): string => `${((performance.now() - since) / 1_000).toFixed(0)} s`;
   await fillLog(url, SHARDS_DEFAULT, fillings);
-  say(`filled after ${seconds()}`);
+  say(`Filled after ${seconds()}`);
   const options = {
     url,
     connectionsMax: 1,
@@ -45,13 +45,13 @@ export const openFilledLog = async (
   const projection = makeProjection(databaseOf(pool));
   const summaries = makeSummaries(databaseOf(readPool), SHARDS_DEFAULT);
   await Effect.runPromise(Effect.provideService(catchUp, Projection, projection));
-  say(`folded after ${seconds()}`);
+  say(`Folded after ${seconds()}`);
 
   const readOne = (accountId: string, window: WindowName) =>
     Effect.runPromise(summaries.summary(accountId, rangeOf(window, Date.now()), 10));
   for (const accountId of read) await readOne(accountId, "last_7d");
   while (await Effect.runPromise(projection.upkeep));
-  say(`windows ready after ${seconds()}`);
+  say(`Windows ready after ${seconds()}`);
 
   return {
     read: async (accounts, window, reads) => {

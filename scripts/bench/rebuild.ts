@@ -57,7 +57,7 @@ const rebuild = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => 
       counting.push(events / (await groupBy(client)));
       rebuilding.push(events / (await projector(url)));
       verifying.push(events / (await projector(url, "verify")));
-      say(`run ${run + 1} of ${runs}`);
+      say(`Run ${run + 1} of ${runs}`);
     }
     return [
       { name: "one GROUP BY over the log", unit: "events/s", runs: counting },

@@ -28,7 +28,7 @@ const size = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
   const events = Math.round(EVENTS * scale);
   const measured: Array<Sizes & { readonly wal: number }> = [];
   for (let run = 0; run < runs; run++) {
-    say(`seeding ${events} events, run ${run + 1} of ${runs}`);
+    say(`Seeding ${events} events, run ${run + 1} of ${runs}`);
     measured.push(await measureOnce(events));
   }
   const figure = (name: string, bytesOf: (one: (typeof measured)[number]) => number): Figure => ({

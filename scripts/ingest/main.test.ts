@@ -47,8 +47,8 @@ test("what makes no sense is one sentence and exit code 2, before anything is se
   for (const [args, sentence] of [
     [["--batch", "0"], "--batch must be a whole number from 1 to 1000, not 0."],
     [["--batch", "1001"], "--batch must be a whole number from 1 to 1000, not 1001."],
-    [["many"], "the number of events must be a whole number from 1 to 10000000, not many."],
-    [["0"], "the number of events must be a whole number from 1 to 10000000, not 0."],
+    [["many"], "The number of events must be a whole number from 1 to 10000000, not many."],
+    [["0"], "The number of events must be a whole number from 1 to 10000000, not 0."],
     [["--connections", "0"], "--connections must be a whole number from 1 to 1000, not 0."],
     [["--accounts", "x"], "--accounts must be a whole number from 1 to 1000000, not x."],
     [["--users=-1"], "--users must be a whole number from 1 to 1000000, not -1."],
@@ -79,6 +79,20 @@ test("a service that is not there is one sentence that says what to do, and exit
       "The service at http://127.0.0.1:1 cannot be reached: connect ECONNREFUSED 127.0.0.1:1. " +
       "Start one with npm start, or name another with --url\n",
   });
+});
+
+test("without --url it asks where the service of the same settings listens", async () => {
+  const fake = await startFake((_, response) => {
+    response.statusCode = 401;
+    response.end("{}");
+  });
+  const { port } = new URL(fake.url);
+  const { err } = await run(["10"], { HOST: "", PORT: port });
+  await fake.close();
+  assert.match(err, `The service at ${fake.url} wants an API key`);
+  const invalid = await run(["10"], { PORT: "http" });
+  assert.is(invalid.code, 2);
+  assert.match(invalid.err, /^PORT must be a whole number from 1 to 65535, not http\.\n/);
 });
 
 test("what a service refuses is told in its own words", async () => {
@@ -131,7 +145,7 @@ test("events that are sent are compared with their summaries", async () => {
   clearInterval(settling);
   await api.close();
   assert.equal([code, err], [0, ""]);
-  assert.match(out, /^300 events, 50 a request, 16 connections\n[^]*every summary is exact\n$/);
+  assert.match(out, /^300 events, 50 a request, 16 connections\n[^]*Every summary is exact\.\n$/);
 });
 
 test.run();

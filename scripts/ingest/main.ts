@@ -13,6 +13,7 @@ import {
 import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
 import { HOUR_MS } from "../../core/projection/read_model.ts";
 import { messageOf } from "../../db/errors.ts";
+import { serviceUrl } from "../terminal/service_url.ts";
 import { generateActivity, sentEvent, type SentEvent } from "./activity.ts";
 import { busyTimes } from "./busy_times.ts";
 import { countActivity } from "./expected.ts";
@@ -31,7 +32,7 @@ summary with a count of its own. Exits 1 when one differs or a request fails.
   --users N          users of each account (default 200)
   --duplicates F     share of events that are sent again, 0 to 1 (default 0.1)
   --seed N           other events (default: the time, so that every run is new)
-  --url URL          the service (default http://127.0.0.1:3000)
+  --url URL          the service (default: at HOST and PORT, or else http://127.0.0.1:3000)
   --key KEY          an API key with the scopes write and read for all accounts, where the service wants one;
                      better in the variable TIDEMARK_KEY, since others on the machine can read arguments
   --help             show this text
@@ -44,7 +45,7 @@ const OPTIONS = {
   users: { type: "string", default: "200" },
   duplicates: { type: "string", default: "0.1" },
   seed: { type: "string" },
-  url: { type: "string", default: "http://127.0.0.1:3000" },
+  url: { type: "string" },
   key: { type: "string" },
 } as const;
 
@@ -71,10 +72,10 @@ const main = async (
     max: CONNECTIONS_MAX,
   });
   const duplicates = decimalNumber("--duplicates", values.duplicates, { min: 0, max: 1 });
-  const url = httpOrigin("--url", values.url);
+  const url = httpOrigin("--url", values.url ?? serviceUrl());
   const now = Date.now();
   const activity = generateActivity({
-    events: wholeNumber("the number of events", events, { min: 1, max: EVENTS_MAX }),
+    events: wholeNumber("The number of events", events, { min: 1, max: EVENTS_MAX }),
     accounts: wholeNumber("--accounts", values.accounts, { min: 1, max: ACCOUNTS_MAX }),
     users: wholeNumber("--users", values.users, { min: 1, max: ACCOUNTS_MAX }),
     whale: 0,
@@ -160,7 +161,7 @@ const ingest = async (
   print(`accepted               ${rate(accepted)} events/s`);
   print(`accepted and visible   ${rate(visible)} events/s`);
   print(`POST latency           p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms`);
-  print(wrong === 0 ? "every summary is exact" : `${wrong} summaries are wrong`);
+  print(wrong === 0 ? "Every summary is exact." : `${wrong} summaries are wrong.`);
   return wrong === 0 ? 0 : EXIT_FAILED;
 };
 

@@ -133,8 +133,8 @@ const commandOf = (
     }
     case "quota": {
       take(2);
-      const quota = second === "off" ? null : positive("the quota", second);
-      const accountId = identifier("the account", first) ?? "";
+      const quota = second === "off" ? null : positive("The quota", second);
+      const accountId = identifier("The account", first) ?? "";
       return (keys) => setQuota(keys, accountId, quota);
     }
     default:

@@ -13,6 +13,7 @@ const test = suite<{ folder: string; k6: string }>("npm run load");
 const FAKE_K6 = `#!/bin/sh
 if [ "$1" = version ]; then exit 0; fi
 echo "$@"
+echo "$BASE_URL"
 exit 99
 `;
 
@@ -41,9 +42,14 @@ const run = (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<strin
 test("a scenario is run by k6 with all further arguments, and k6's exit code is passed on", async ({
   k6,
 }) => {
-  const { code, out } = await run({ K6: k6 }, "baseline", "--out", "json=x");
+  const { code, out } = await run({ K6: k6, BASE_URL: "http://a" }, "baseline", "--out", "json=x");
   assert.is(code, 99);
-  assert.match(out, /^run --out json=x \/.*\/scripts\/load\/baseline\.js\n$/);
+  assert.match(out, /^run --out json=x \/.*\/scripts\/load\/baseline\.js\nhttp:\/\/a\n$/);
+});
+
+test("without BASE_URL the load goes to the service of the same settings", async ({ k6 }) => {
+  const { out } = await run({ K6: k6, BASE_URL: "", HOST: "::", PORT: "3555" }, "baseline");
+  assert.is(out.trimEnd().split("\n").at(-1), "http://[::1]:3555");
 });
 
 test("help lists every scenario with what it is about", async () => {
@@ -72,11 +78,21 @@ test("without Go it does not claim to have installed k6", async ({ folder }) => 
   assert.match(err, "There is no Go");
 });
 
-test("a scenario that does not exist is refused, and says which do", async () => {
-  for (const args of [[], ["nonsense"], ["tidemark"]]) {
-    const { code, out, err } = await run({}, ...args);
-    assert.equal([code, out], [2, ""]);
-    assert.match(err, "Usage: npm run load");
+test("a scenario that does not exist is refused in a sentence that says which do", async () => {
+  const names = "baseline, peak, soak, spike, whale, smoke or install";
+  for (const [args, sentence] of [
+    [[], `There is no scenario given: ${names}`],
+    [["nonsense"], `There is no scenario nonsense: it must be ${names}`],
+    [["tidemark"], `There is no scenario tidemark: it must be ${names}`],
+    [["--nope"], "There is no option --nope"],
+    [["smoke", "x"], "There is one argument too many: x"],
+    [["install", "x"], "There is one argument too many: x"],
+  ] as const) {
+    assert.equal(await run({}, ...args), {
+      code: 2,
+      out: "",
+      err: `${sentence}.\n\nUsage: npm run load -- SCENARIO [arguments of k6 run]\n--help says more.\n`,
+    });
   }
 });
 

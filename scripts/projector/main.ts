@@ -112,7 +112,7 @@ const commandOf = (
       };
     case "drop": {
       const numbers = rest.map((text) =>
-        wholeNumber("the number of a generation", text, { min: 1, max: GENERATION_MAX }),
+        wholeNumber("The number of a generation", text, { min: 1, max: GENERATION_MAX }),
       );
       return ({ generations }) => runDrop(generations, numbers, say);
     }

@@ -5,7 +5,7 @@ import { type Rebuilt, rebuild, type RebuildProgress } from "../../core/projecti
 import { messageOf } from "../../db/errors.ts";
 import { explainDatabaseError, isNotMigrated } from "../../db/explain.ts";
 import type { Progress } from "../terminal/progress.ts";
-import { count, duration, progressLine } from "../terminal/progress_line.ts";
+import { count, duration, elapsed, progressLine } from "../terminal/progress_line.ts";
 
 export interface RebuildCommand {
   readonly acceptDifferences: boolean;
@@ -19,7 +19,7 @@ export const runRebuild = ({ acceptDifferences, shardsAtOnce, progress }: Rebuil
     const since = performance.now();
     const report = makeReport(progress);
     const rebuilt = yield* rebuild({ acceptDifferences, shardsAtOnce, report });
-    const took = duration((performance.now() - since) / 1_000);
+    const took = elapsed((performance.now() - since) / 1_000);
     progress.print(
       `${comparisonText(rebuilt)}\nGeneration ${rebuilt.generation} is live after ${took}. ` +
         "The one before it is kept until npm run projector -- drop",

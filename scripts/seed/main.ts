@@ -3,7 +3,8 @@ import { explainDatabaseError } from "../../db/explain.ts";
 import { withDatabase } from "../../db/with_database.ts";
 import { WHALE } from "../ingest/activity.ts";
 import { makeProgress } from "../terminal/progress.ts";
-import { count, duration, progressLine } from "../terminal/progress_line.ts";
+import { count, elapsed, progressLine } from "../terminal/progress_line.ts";
+import { serviceUrl } from "../terminal/service_url.ts";
 import { describeOptions, OPTIONS, readOptions, type SeedOptions, USAGE } from "./options.ts";
 import { shardsOf } from "./prepare_database.ts";
 import { runSeed, type SeedState } from "./run_seed.ts";
@@ -31,7 +32,7 @@ const seed = async (options: SeedOptions): Promise<number> => {
     progress.print(
       `${count(appended)} appended, ${count(duplicates)} duplicates` +
         `${conflicts === 0 ? "" : `, ${count(conflicts)} conflicts`} of ${count(total)} events in ` +
-        `${duration(seconds)}: ${count(seconds === 0 ? 0 : eventsIn(state) / seconds)} events/s`,
+        `${elapsed(seconds)}: ${count(seconds === 0 ? 0 : eventsIn(state) / seconds)} events/s`,
     );
   };
   const show = setInterval(() => {
@@ -99,13 +100,12 @@ const conclusion = ({ events, accounts, whale }: SeedOptions, { tally }: SeedSta
   const ordinary = events === 0 ? 0 : Math.min(accounts, ACCOUNTS_SHOWN);
   const ids = Array.from({ length: ordinary }, (_, n) => `account-${n}`);
   if (whale > 0) ids.unshift(WHALE);
-  const address = `http://${process.env["HOST"] || "127.0.0.1"}:${process.env["PORT"] || "3000"}`;
   const known =
     tally.appended === 0 ? "\nThe log held all of it before: --seed 2 adds others.\n" : "";
   return `${known}
 Accounts that have most of it: ${ids.join(", ")}
 
-  curl '${address}/accounts/${ids[0]}/summary?window=last_7d'
+  curl '${serviceUrl()}/accounts/${ids[0]}/summary?window=last_7d'
 `;
 };
 

@@ -60,7 +60,7 @@ export const readOptions = (
   const whale = wholeNumber("--whale", values.whale, { min: 0, max: EVENTS_MAX });
   return {
     // A whale may be alone.
-    events: wholeNumber("the number of events", events, {
+    events: wholeNumber("The number of events", events, {
       min: whale === 0 ? 1 : 0,
       max: EVENTS_MAX,
     }),

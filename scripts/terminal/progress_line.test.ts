@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { duration, progressLine } from "./progress_line.ts";
+import { duration, elapsed, progressLine } from "./progress_line.ts";
 
 const test = suite("progressLine");
 
@@ -39,6 +39,20 @@ test("durations are said in the two units that matter", () => {
     "1 min 0 s",
     "3 min 20 s",
     "2 h 5 min",
+  ]);
+});
+
+test("what is measured has a decimal where a second is much", () => {
+  assert.equal([0, 0.04, 0.44, 1.25, 9.94, 9.96, 59.4, 59.6, 200.4].map(elapsed), [
+    "0.0 s",
+    "0.0 s",
+    "0.4 s",
+    "1.3 s",
+    "9.9 s",
+    "10 s",
+    "59 s",
+    "1 min 0 s",
+    "3 min 20 s",
   ]);
 });
 

@@ -29,7 +29,15 @@ export const progressLine = (
 /** A whole number with its thousands apart. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
 
-/** Seconds as a person says them: `42 s`, `3 min 20 s`, `2 h 5 min`. */
+const WITHOUT_DECIMAL_S = 10;
+
+/** How long something took, in seconds: as a person says it, and to a tenth where that is a share worth telling. */
+export const elapsed = (seconds: number): string => {
+  const tenths = seconds.toFixed(1);
+  return Number(tenths) < WITHOUT_DECIMAL_S ? `${tenths} s` : duration(Math.round(seconds));
+};
+
+/** Seconds to come, as a person says them: `42 s`, `3 min 20 s`, `2 h 5 min`. */
 export const duration = (seconds: number): string => {
   const whole = Math.max(0, Math.ceil(seconds));
   if (whole < 60) return `${whole} s`;

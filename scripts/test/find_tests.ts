@@ -25,7 +25,7 @@ export function findTests(root: string): string[] {
  */
 export function selectTests(
   files: string[],
-  filters: string[],
+  filters: readonly string[],
 ): { selected: string[]; unmatched: string[] } {
   if (filters.length === 0) return { selected: files, unmatched: [] };
   const names = filters.map((filter) => filter.replace(/^\.\//, "").replace(/\/+$/, ""));

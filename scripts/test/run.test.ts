@@ -305,6 +305,20 @@ runner("explains itself with --help and runs nothing", async () => {
   assert.match(run.output, /npm test -- core/);
 });
 
+runner("says in a sentence what makes no sense, and runs nothing", async () => {
+  for (const [args, env, sentence] of [
+    [["--nope"], {}, "There is no option --nope"],
+    [[], { TEST_WORKERS: "many" }, "TEST_WORKERS must be a whole number from 1 to 1000, not many"],
+  ] as const) {
+    const run = await runOn({ "a.test.ts": "throw 1;" }, { args: [...args], env });
+    assert.is(run.code, 2);
+    assert.is(
+      run.output,
+      `${sentence}.\n\nUsage: npm test -- [FOLDER or FILE...]\n--help says more.\n`,
+    );
+  }
+});
+
 const SETUP = `import { writeFileSync } from "node:fs";
   export async function setup() {
     writeFileSync("started", "");

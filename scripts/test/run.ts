@@ -7,6 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 
+import { EXIT_FAILED, runCommandLine, wholeNumber } from "../../adapters/terminal/command_line.ts";
 import { longestFirst, readDurations, writeDurations } from "./durations.ts";
 import { type FileResult, runTestFile } from "./file_runner.ts";
 import { findTests, selectTests } from "./find_tests.ts";
@@ -14,20 +15,35 @@ import { type SharedServers, startSharedServers } from "./global_setup.ts";
 import { printDetails, printResult } from "./print.ts";
 import { describeError } from "./queue.ts";
 
-const HELP = `npm test                              runs all tests
-npm test -- core adapters/koa         runs the tests of these folders or files
+const USAGE = `Usage: npm test -- [FOLDER or FILE...]
 
-TEST_FILE_TIMEOUT_MS   a file that takes longer is killed and fails (300000)
-TEST_PATIENCE_MS       how long a test waits for what should happen soon (60000)
-TEST_WORKERS           files at a time (the number of cores, at most 4)
-CI=true                a suite that is skipped counts as failed`;
+Runs all tests, or those of these folders and files, such as: npm test -- core adapters/koa
+
+  TEST_FILE_TIMEOUT_MS   a file that takes longer is killed and fails (300000)
+  TEST_PATIENCE_MS       how long a test waits for what should happen soon (60000)
+  TEST_WORKERS           files at a time (the number of cores, at most 4)
+  CI=true                a suite that is skipped counts as failed
+  --help                 show this text
+`;
 
 /** Several times what the longest file takes on two idle processors, for machines that are slower, or busy. */
-const FILE_TIMEOUT_MS = Number(process.env["TEST_FILE_TIMEOUT_MS"] ?? 300_000);
+const FILE_TIMEOUT_MS = 300_000;
 const WORKERS_MAX = 4;
-const WORKERS = Number(
-  process.env["TEST_WORKERS"] ?? Math.min(availableParallelism(), WORKERS_MAX),
-);
+
+/** A number in the environment, where 0 would let nothing run. */
+const numberIn = (variable: string, byDefault: number, max: number): number =>
+  wholeNumber(variable, process.env[variable] ?? String(byDefault), { min: 1, max });
+
+interface Limits {
+  readonly fileTimeoutMs: number;
+  readonly workers: number;
+}
+
+/** @throws UsageError when a variable makes no sense */
+const readLimits = (): Limits => ({
+  fileTimeoutMs: numberIn("TEST_FILE_TIMEOUT_MS", FILE_TIMEOUT_MS, 86_400_000),
+  workers: numberIn("TEST_WORKERS", Math.min(availableParallelism(), WORKERS_MAX), 1_000),
+});
 
 const root = process.cwd();
 const interrupt = new AbortController();
@@ -79,14 +95,14 @@ async function within<T>(ms: number, promise: T | Promise<T>): Promise<T> {
   }
 }
 
-async function runAll(files: string[]): Promise<void> {
+async function runAll(files: string[], { fileTimeoutMs, workers }: Limits): Promise<void> {
   const durations = readDurations(root);
   const pending = longestFirst(files, durations);
   const env = childEnv();
   let servers: SharedServers | undefined;
   let serversFailed = false;
   const starting = files.some(needsServers)
-    ? within(FILE_TIMEOUT_MS, startSharedServers(root)).then(
+    ? within(fileTimeoutMs, startSharedServers(root)).then(
         (started) => (servers = started),
         (error: unknown) => {
           serversFailed = true;
@@ -107,7 +123,7 @@ async function runAll(files: string[]): Promise<void> {
       const result = await runTestFile(file, {
         root,
         env: needsServers(file) ? { ...env, ...servers?.env } : env,
-        timeoutMs: FILE_TIMEOUT_MS,
+        timeoutMs: fileTimeoutMs,
         signal: interrupt.signal,
       });
       if (interrupt.signal.aborted) return;
@@ -115,41 +131,43 @@ async function runAll(files: string[]): Promise<void> {
       record(result);
     }
   };
-  await Promise.all(Array.from({ length: WORKERS }, worker));
+  await Promise.all(Array.from({ length: workers }, worker));
   if (interrupt.signal.aborted) fail("interrupted", "the tests that were still to run did not run");
   else for (const file of pending) fail(file, "not run: scripts/test/setup.ts failed");
   await starting;
   try {
-    await within(FILE_TIMEOUT_MS, servers?.teardown());
+    await within(fileTimeoutMs, servers?.teardown());
   } catch (error) {
     fail("scripts/test/setup.ts, teardown", describeError(error));
   }
   writeDurations(root, durations);
 }
 
-async function main(args: string[]): Promise<void> {
-  if (args.includes("--help")) {
-    console.log(HELP);
-    return;
-  }
+async function main(names: ReadonlyArray<string>): Promise<number> {
+  const limits = readLimits();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       // Who asks a second time does not want to wait for the teardown.
-      if (interrupt.signal.aborted) process.exit(1);
+      if (interrupt.signal.aborted) process.exit(EXIT_FAILED);
       interrupt.abort();
     });
   }
-  const { selected, unmatched } = selectTests(findTests(root), args);
+  const { selected, unmatched } = selectTests(findTests(root), names);
   for (const name of unmatched) fail(name, "no *.test.ts file of this name or below it");
-  await runAll(selected);
+  await runAll(selected, limits);
   if (total.passed + total.failed === 0) fail(root, "nothing ran");
 
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
-  // Exiting here, not when the loop is empty: a handle that setup.ts leaked must not hang the run.
-  const code = total.failed > 0 ? 1 : 0;
-  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed${skipped}\n`, () =>
-    process.exit(code),
-  );
+  const last = `\n${total.passed} passed, ${total.failed} failed${skipped}\n`;
+  await new Promise((resolve) => process.stdout.write(last, resolve));
+  return total.failed > 0 ? EXIT_FAILED : 0;
 }
 
-await main(process.argv.slice(2));
+const code = await runCommandLine({
+  usage: USAGE,
+  options: {},
+  run: (_, names) => main(names),
+  explain: describeError,
+});
+// Not when the loop is empty: a handle that setup.ts leaked must not hang the run.
+process.exit(code);
