@@ -20,7 +20,7 @@ export type CallKind = "read" | "write" | "publish" | "count" | "charge";
  * Stands before something that may be away. While it is closed calls pass, until one of them or a probe fails. While it is open calls are
  * skipped without any wait. After a rest a probe runs in the background. If a probe was what failed last and it now succeeds, the breaker closes.
  * If a call was, the breaker becomes half-open: the next call of that kind is made, alone, and its outcome decides. When nobody makes one
- * for another rest, the breaker closes. A closed breaker probes now and then.
+ * for another rest, the breaker closes, and tells so only once such a call has succeeded. A closed breaker probes now and then.
  */
 export interface Breaker {
   /** What the call gives, or undefined when it failed or was skipped. */
@@ -96,7 +96,12 @@ export const makeBreaker = ({
     if (phase._tag !== "Closed") closedAt = performance.now();
     phase = { _tag: "Closed" };
     tryIn(idleMs);
-    if (told === "ok") return;
+    tellOk();
+  };
+
+  const tellOk = (): void => {
+    // A call that is made rarely, and fails each time, would be told twice each time.
+    if (told === "ok" || unproven !== undefined) return;
     told = "ok";
     onChange("ok");
   };
@@ -133,7 +138,9 @@ export const makeBreaker = ({
       try {
         const answer = await run();
         if (unproven === kind) unproven = undefined;
-        if (phase === before && before._tag === "HalfOpen") close();
+        if (phase !== before) return answer;
+        if (before._tag === "HalfOpen") close();
+        else tellOk();
         return answer;
       } catch (error) {
         // Of calls that fail together the first one decides.
