@@ -112,6 +112,16 @@ test("operations.md lists every metric, and none that there is not", () => {
   assert.equal([...listed].toSorted(), [...families].toSorted());
 });
 
+test("the dashboard shows whatever counts failures", () => {
+  const shown = expressionsIn(DASHBOARD);
+  const counters = new Set(metrics.match(/\btidemark_\w+_(?:failures|changes|retries)_total\b/g));
+  assert.ok(counters.size > 5);
+  assert.equal(
+    [...counters].filter((name) => !shown.includes(name)),
+    [],
+  );
+});
+
 test("operations.md says what to do about each alert", () => {
   const manual = read(MANUAL);
   const alerts = new Set(Array.from(read(ALERTS).matchAll(/alert: (\w+)/g), ([, name]) => name));
