@@ -4,7 +4,8 @@ import { remedyOf } from "../adapters/postgres/errors.ts";
 import { DatabaseUnreachable, sentenceOf } from "./errors.ts";
 
 /** Said where the schema is older than this build, or not there at all. */
-export const NOT_MIGRATED = "The database is not migrated to this version: npm run migrate";
+export const NOT_MIGRATED =
+  "The database does not have the tables of this version yet: run npm run migrate, or npm start, which does so first";
 
 /** Says in one sentence what went wrong on a database, and what to do where that is known. */
 export const explainDatabaseError = (error: unknown): string => {

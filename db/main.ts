@@ -67,7 +67,10 @@ process.exitCode = await runCommandLine({
     if (administersKeys && name !== "grant") {
       throw new UsageError("--administer-keys goes with grant ROLE");
     }
-    return withMigrationDatabase((url) => command(url, { directory, administersKeys }));
+    return withMigrationDatabase(
+      (url) => command(url, { directory, administersKeys }),
+      command === up ? { create: (sentence) => console.error(sentence) } : {},
+    );
   },
   explain: explainDatabaseError,
 });

@@ -1,17 +1,31 @@
 import { describeUnknown, unknownVariables } from "../core/unknown_variables.ts";
 
+interface Options {
+  /**
+   * Makes an embedded database where there is none, and tells what is done in sentences. Without it a folder that holds
+   * none is an error: it may be mistyped, and an empty list would look as if everything were lost.
+   */
+  readonly create?: (sentence: string) => void;
+}
+
 /**
  * Runs `use` with the URL of the configured database, DATABASE_URL or the embedded one under DATA_DIR, which
  * is started for as long as it takes unless a service runs it already.
  */
-export async function withDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
+export async function withDatabase<A>(
+  use: (url: string) => Promise<A>,
+  { create }: Options = {},
+): Promise<A> {
   const url = databaseUrl("DATABASE_URL");
   if (url !== undefined) return use(url);
   warnOfMistypedVariables();
   // Loaded only here: a server with a database of its own has no use for the embedded binaries.
   const { connectEmbeddedPostgres } =
     await import("../adapters/embedded_postgres/embedded_postgres.ts");
-  const embedded = await connectEmbeddedPostgres({ dataDir: variable("DATA_DIR") ?? ".data" });
+  const embedded = await connectEmbeddedPostgres({
+    dataDir: variable("DATA_DIR") ?? ".data",
+    ...(create === undefined ? { mustExist: true } : { onNotice: create }),
+  });
   try {
     return await use(embedded.url);
   } finally {
@@ -23,9 +37,12 @@ export async function withDatabase<A>(use: (url: string) => Promise<A>): Promise
  * The same for what changes the schema: MIGRATION_DATABASE_URL goes first, which is of the same database but
  * of a role that may.
  */
-export async function withMigrationDatabase<A>(use: (url: string) => Promise<A>): Promise<A> {
+export async function withMigrationDatabase<A>(
+  use: (url: string) => Promise<A>,
+  options: Options = {},
+): Promise<A> {
   const url = databaseUrl("MIGRATION_DATABASE_URL");
-  return url === undefined ? withDatabase(use) : use(url);
+  return url === undefined ? withDatabase(use, options) : use(url);
 }
 
 /** @throws where the variable holds what is no connection string, which is not repeated: it may be a secret */

@@ -2,29 +2,31 @@ import { lstat, readFile, realpath, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { createCluster, type ClusterOptions } from "./create_cluster.ts";
+import { databaseAbsent } from "./database_absent.ts";
 import { removeDrafts } from "./drafts.ts";
 import { EmbeddedPostgresFailed } from "./errors.ts";
 import { canPassThrough } from "./reach.ts";
 import type { ServerUser } from "./server_user.ts";
 
 /**
- * Returns the real path of the database folder behind `<dataDir>/postgres`, making it when absent.
+ * Returns the real path of the database folder behind `<dataDir>/postgres`, making it when absent unless it must exist.
  *
  * Invariant: under the name `postgres` there is nothing or a whole database. A new one is made under
  * a draft name, synced, and renamed; only the holder of the owner lock comes here, so a draft
  * that is found was left by the dead and may go.
  *
- * @throws EmbeddedPostgresFailed when what is there is not a database of this major version
+ * @throws EmbeddedPostgresFailed when it must exist and does not, or what is there is not a database of this major version
  */
 export async function ensureCluster(
-  options: ClusterOptions & { readonly major: string },
+  options: ClusterOptions & { readonly major: string; readonly mustExist: boolean },
 ): Promise<string> {
-  const { dataDir, notice } = options;
+  const { dataDir, notice, mustExist } = options;
   const place = join(dataDir, "postgres");
   await removeDrafts(dataDir);
   // An empty folder holds no data to lose, and a rename would not replace it if a link is to come.
   await rmdir(place).catch(() => undefined);
   if ((await lstat(place).catch(() => undefined)) === undefined) {
+    if (mustExist) throw databaseAbsent(dataDir);
     notice(`Making a new database in ${place}; this takes a second or two, once.`);
     await createCluster(place, options);
   }

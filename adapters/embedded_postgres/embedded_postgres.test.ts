@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Client } from "pg";
@@ -12,8 +12,10 @@ import {
   EmbeddedPostgresFailed,
   startEmbeddedPostgres,
 } from "./embedded_postgres.ts";
+import { readOwnerPid } from "./owner_lock.ts";
 import { makeScratch, removeScratch } from "./scratch.ts";
 import { spawnOwner } from "./spawn_owner.ts";
+import { until } from "./until.ts";
 
 const test = suite<{ dataDir: string }>("embedded_postgres");
 
@@ -142,6 +144,25 @@ test("a start that fails says why with the server's own words, and frees the fol
   assert.match(failed.message, /invalid value for parameter "shared_buffers"/);
   const postgres = await startEmbeddedPostgres({ dataDir });
   await postgres.stop();
+});
+
+test("a tool that needs a database makes none, and waits for one that is being made", async () => {
+  const scratch = await makeScratch();
+  const dataDir = join(scratch, "new");
+  const missing = await failure(connectEmbeddedPostgres({ dataDir, mustExist: true }));
+  assert.instance(missing, EmbeddedPostgresFailed);
+  assert.match(missing.message, `There is no database in ${dataDir}:`);
+  const starting = startEmbeddedPostgres({ dataDir });
+  await until(async () => readOwnerPid(dataDir), { everyMs: 1, withinMs: 10_000 });
+  const tool = await connectEmbeddedPostgres({ dataDir, mustExist: true });
+  assert.not.ok(tool.owned);
+  await (await starting).stop();
+  // What a killed owner has left behind is no database.
+  await rm(join(dataDir, "postgres"), { recursive: true });
+  await writeFile(join(dataDir, "owner.pid"), "1\n");
+  const left = await failure(connectEmbeddedPostgres({ dataDir, mustExist: true }));
+  assert.match(left.message, `There is no database in ${dataDir}:`);
+  await removeScratch(scratch, dataDir);
 });
 
 test.run();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { explainForbidden, makeDataFolder } from "./data_folder.ts";
 import { databaseUrl } from "./database.ts";
+import { assertDatabase } from "./database_absent.ts";
 import { DataDirInUse, EmbeddedPostgresFailed } from "./errors.ts";
 import { findRunning } from "./find_running.ts";
 import { openLogFile } from "./log_file.ts";
@@ -28,6 +29,8 @@ export interface EmbeddedPostgresOptions {
   readonly onNotice?: (sentence: string) => void;
   /** Server settings over the defaults in `settings.ts`; those that make commits durable are fixed. */
   readonly settings?: Settings;
+  /** Whether a folder without a database is refused, and left as it is, instead of getting one. */
+  readonly mustExist?: boolean;
   /** For root only: where to keep what the unprivileged server cannot reach in its place. */
   readonly storeDir?: string;
 }
@@ -64,6 +67,7 @@ export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir);
+  if (options.mustExist === true) await assertDatabase(dataDir);
   let lock: OwnerLock | undefined;
   try {
     lock = await own(dataDir);
@@ -118,11 +122,12 @@ async function startHolding(
   {
     onNotice = () => undefined,
     settings = {},
+    mustExist = false,
     storeDir = defaultStoreDir,
   }: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
   const log = await openLogFile(dataDir);
-  const options = { dataDir, storeDir, settings, notice: onNotice, log };
+  const options = { dataDir, storeDir, settings, mustExist, notice: onNotice, log };
   const { server, password } = await startOwned(options).catch(async (error: unknown) => {
     await log.close();
     throw error;

@@ -22,6 +22,7 @@ interface StartOptions {
   readonly dataDir: string;
   readonly storeDir: string;
   readonly settings: Settings;
+  readonly mustExist: boolean;
   readonly notice: (sentence: string) => void;
   readonly log: LogFile;
 }
@@ -55,14 +56,22 @@ export async function startOwned(
   return { server, password };
 }
 
-async function prepare({ dataDir, storeDir, notice }: StartOptions): Promise<Prepared> {
+async function prepare({ dataDir, storeDir, mustExist, notice }: StartOptions): Promise<Prepared> {
   const native = await findNative();
   await linkLibraries(native.dir);
   const user = await chooseServerUser(dataDir);
   const nativeDir =
     user === undefined ? native.dir : await reachableNative(native, user, { storeDir, notice });
   const { major } = native;
-  const clusterDir = await ensureCluster({ dataDir, nativeDir, major, user, storeDir, notice });
+  const clusterDir = await ensureCluster({
+    dataDir,
+    nativeDir,
+    major,
+    user,
+    storeDir,
+    mustExist,
+    notice,
+  });
   return { nativeDir, clusterDir, user };
 }
 

@@ -218,7 +218,7 @@ export const problemOf = (failure: Failure): Problem => {
         status: 403,
         detail:
           "While there is no API key it answers only under localhost, an address, or a name in ALLOWED_HOSTS. " +
-          "Create a key: npm run keys -- create --scope write,read.",
+          "Create a key: npm run -s keys -- create --scope write,read.",
       };
     case "ProxyForbidden":
       return {
@@ -227,7 +227,7 @@ export const problemOf = (failure: Failure): Problem => {
         status: 403,
         detail:
           `While there is no API key it answers only clients on its own machine, and a proxy sent this request (${failure.header}). ` +
-          "Set AUTH=required and TRUST_PROXY, and create a key: npm run keys -- create --scope write,read.",
+          "Set AUTH=required and TRUST_PROXY, and create a key: npm run -s keys -- create --scope write,read.",
       };
     case "RateLimited":
       return limited("rate-limited", "Too many requests", failure.retryAfterSeconds);

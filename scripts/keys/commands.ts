@@ -45,7 +45,7 @@ export const listKeys = async (keys: ApiKeyAdmin, json: boolean): Promise<number
     return 0;
   }
   if (listed.length === 0) {
-    remark("There are no keys. Create one: npm run keys -- create --scope write,read");
+    remark("There are no keys. Create one: npm run -s keys -- create --scope write,read");
     return 0;
   }
   say(row("ID", "SCOPES", "STATE", "CREATED", "FOR", "NAME"));
@@ -113,7 +113,7 @@ export const rotateKey = async (
 };
 
 const notFound = (id: string): number => {
-  remark(`There is no key ${id}. See npm run keys -- list`);
+  remark(`There is no key ${id}. See npm run -s keys -- list`);
   return EXIT_FAILED;
 };
 

@@ -186,7 +186,13 @@ test("a database that is away, not migrated or named wrongly is one sentence tha
   const empty = await createTestDatabase();
   const { code, err } = await run(empty.url, "list");
   await empty.drop();
-  assert.equal([code, err], [1, "The database is not migrated to this version: npm run migrate\n"]);
+  assert.equal(
+    [code, err],
+    [
+      1,
+      "The database does not have the tables of this version yet: run npm run migrate, or npm start, which does so first\n",
+    ],
+  );
 });
 
 test.run();

@@ -245,7 +245,10 @@ test("before migrate every command says what to do and ends, also the one that w
     const { code, err } = await start(empty.url, ...args).ended;
     assert.equal(
       [code, err],
-      [1, "The database is not migrated to this version: npm run migrate\n"],
+      [
+        1,
+        "The database does not have the tables of this version yet: run npm run migrate, or npm start, which does so first\n",
+      ],
       args.join(),
     );
   }

@@ -112,7 +112,7 @@ test("a database of another version is left as it is", async ({ created, client 
   );
   const { code, err } = await run(created.url, "10");
   assert.is(code, 1);
-  assert.match(err, "1 migrations are pending: run npm run migrate");
+  assert.match(err, "1 migration is pending: run npm run migrate");
 });
 
 test("what makes no sense is refused, and says how it goes", async ({ created }) => {

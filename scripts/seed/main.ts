@@ -42,14 +42,17 @@ const seed = async (options: SeedOptions): Promise<number> => {
   }, SHOW_EVERY_MS);
   progress.print(`${describeOptions(options)}; --seed ${options.seed}`);
   try {
-    await withDatabase(async (url) => {
-      const onState = (next: SeedState): void => {
-        started ??= performance.now();
-        state = next;
-      };
-      await runSeed({ url, shards, options, signal: interrupt, onState });
-      ended = performance.now();
-    });
+    await withDatabase(
+      async (url) => {
+        const onState = (next: SeedState): void => {
+          started ??= performance.now();
+          state = next;
+        };
+        await runSeed({ url, shards, options, signal: interrupt, onState });
+        ended = performance.now();
+      },
+      { create: progress.print },
+    );
   } catch (error) {
     if (started !== undefined) {
       report();

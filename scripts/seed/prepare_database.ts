@@ -29,7 +29,8 @@ export const prepareDatabase = async (
   if (problem !== undefined) throw problem;
   const pending = statuses.filter(({ state }) => state === "pending").length;
   if (pending > 0 && pending < statuses.length) {
-    throw new Error(`${pending} migrations are pending: run npm run migrate`);
+    const what = pending === 1 ? "1 migration is" : `${pending} migrations are`;
+    throw new Error(`${what} pending: run npm run migrate`);
   }
   if (pending > 0) {
     await migrate(url);
