@@ -16,7 +16,7 @@ export interface QuickStart {
 export const quickStart = ({ url, type, needsKey }: QuickStart): ReadonlyArray<string> => {
   const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : "";
   const event =
-    `{"event_id":"login-'$(date +%s)'","account_id":"acme","user_id":"ada",` +
+    `{"event_id":"login-'$(date +%s)-$RANDOM'","account_id":"acme","user_id":"ada",` +
     `"type":"${type}","timestamp":"'$(date -u +%FT%TZ)'"}`;
   return [
     ...(needsKey ? ["KEY=$(npm run -s keys -- create --scope write,read)"] : []),

@@ -197,6 +197,10 @@ test("HEAD has the rights of GET, and other methods have none without a key", as
   }
 });
 
+test("the page of the API is for everybody under its other spelling, too", async ({ api }) => {
+  assert.is((await get(api, "/docs/")).status, 308);
+});
+
 test("what is not there is told to nobody without a key", async ({ api }) => {
   for (const path of ["/nothing", "/healthz/", "//healthz", "/healthz/../metrics", "/METRICS"]) {
     problemIn(await get(api, path), 401, "unauthenticated");

@@ -18,6 +18,7 @@ const PUBLIC_PATHS: ReadonlySet<string> = new Set([
   "/readyz",
   "/openapi.json",
   "/docs",
+  "/docs/",
 ]);
 
 /** Who sends a request, if that is somebody known already, and not counted. */

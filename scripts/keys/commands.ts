@@ -29,8 +29,13 @@ export const createKey = async (keys: ApiKeyAdmin, grant: ApiKeyGrant): Promise<
   remark(
     `Key ${key.id}: ${grant.scopes.join(", ")} for ${accountsOf(grant)}. Keep it: it is not shown again.`,
   );
+  if ((await keys.list()).length === 1) remark(FIRST_KEY);
   return 0;
 };
+
+/** Said once: nothing that worked without a key does any more, and there is no way back. */
+const FIRST_KEY =
+  "It is the first key: within 5 seconds a running service answers nobody without a key any more.";
 
 const accountsOf = ({ accountId, accountPrefix }: ApiKeyGrant): string => {
   if (accountId !== null) return `account ${accountId}`;
@@ -85,7 +90,7 @@ const row = (
     .join("  ")
     .trimEnd();
 
-/** Refuses a key from now on; every process knows it within seconds. */
+/** Refuses a key; every process knows it within seconds. */
 export const revokeKey = async (keys: ApiKeyAdmin, id: string): Promise<number> => {
   if (!(await keys.revoke(id, 0))) return notFound(id);
   remark(`Key ${id} is revoked: it is refused within 5 seconds everywhere.`);
@@ -107,7 +112,7 @@ export const rotateKey = async (
   const created = await createKey(keys, old);
   await keys.revoke(id, graceMinutes);
   remark(
-    `Key ${id} is refused ${graceMinutes === 0 ? "from now on" : `in ${graceMinutes} minutes`}.`,
+    `Key ${id} is refused ${graceMinutes === 0 ? "within 5 seconds everywhere" : `in ${graceMinutes} minutes`}.`,
   );
   return created;
 };

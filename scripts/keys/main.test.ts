@@ -55,6 +55,19 @@ test("a key is printed alone, once, and stored as a hash", async ({ migrated }) 
   assert.not.match(listed, secret);
 });
 
+test("the first key is told to end the time without keys, and no other is", async () => {
+  const database = await createMigratedDatabase();
+  const [first, second] = [
+    await run(database.url, "create", "--scope", "write"),
+    await run(database.url, "create", "--scope", "write"),
+  ];
+  await database.close();
+  const sentence =
+    "It is the first key: within 5 seconds a running service answers nobody without a key any more.";
+  assert.match(first.err, sentence);
+  assert.not.match(second.err, "first key");
+});
+
 test("what a key is for is kept and listed", async ({ migrated }) => {
   const { url } = migrated;
   const settings = ["--name", "billing", "--requests-per-minute", "7", "--events-per-minute", "9"];
@@ -86,9 +99,11 @@ test("a key is revoked for good, and rotated with or without a while to change i
   };
   const id = await create(url, "--scope", "admin");
   const rotated = await run(url, "rotate", id, "--grace-minutes", "10");
+  assert.match(rotated.err, `Key ${id} is refused in 10 minutes.`);
   const [, next = ""] = FORM.exec(rotated.out) ?? [];
   assert.equal([await state(id), await state(next)], ["ending", "active"]);
   const again = await run(url, "rotate", next);
+  assert.match(again.err, `Key ${next} is refused within 5 seconds everywhere.`);
   const [, last = ""] = FORM.exec(again.out) ?? [];
   assert.equal([await state(next), await state(last)], ["revoked", "active"]);
   assert.is((await run(url, "revoke", last)).code, 0);

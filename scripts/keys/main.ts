@@ -16,17 +16,18 @@ import { createKey, listKeys, revokeKey, rotateKey, setQuota } from "./commands.
 
 const USAGE = `Usage: npm run -s keys -- <command>
 
-  create --scope write,read,admin   prints a new key, alone on stdout; it cannot be shown again
+  create --scope write,read,admin   prints a new key, alone on stdout; it cannot be shown again. From the first
+                                    one on, within 5 seconds, every request needs a key
     --account ID                    for one account only
     --account-prefix TEXT           for the accounts that begin so
     --name TEXT                     what you know it by
     --requests-per-minute N         the most requests that it may make
     --events-per-minute N           the most events that it may send
   list [--json]                     all keys, without their secrets
-  rotate ID [--grace-minutes N]     prints another key for the same; the old one is refused after N
-                                    minutes (default 0)
+  rotate ID [--grace-minutes N]     prints another key for the same; the old one is refused after N minutes
+                                    (default 0), and within 5 seconds everywhere
   revoke ID                         refuses a key, within 5 seconds everywhere
-  quota ACCOUNT N | off             how many events a minute an account may send
+  quota ACCOUNT N | off             how many events a minute an account may send, within 5 seconds everywhere
 
   --help                            show this text
 

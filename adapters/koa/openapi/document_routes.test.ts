@@ -57,6 +57,17 @@ for (const path of ["/openapi.json", "/docs"]) {
   });
 }
 
+test("the page has one address, from which its links lead to the API, also below a path of a proxy", async ({
+  api,
+}) => {
+  const { status, headers } = await get(api, "/docs/");
+  assert.is(status, 308);
+  const leadsTo = (path: string) =>
+    new URL(headers["location"] ?? "", `http://tidemark${path}`).pathname;
+  assert.is(leadsTo("/docs/"), "/docs");
+  assert.is(leadsTo("/below/docs/"), "/below/docs");
+});
+
 test("the page may load nothing, run nothing but its own script, and ask nobody but the service", async ({
   api,
 }) => {

@@ -30,10 +30,19 @@ interface Resource {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers with a text that stays the same for as long as the process runs, or with 304 to who has it. */
+/**
+ * Answers with a text that stays the same for as long as the process runs, or with 304 to who has it. The router takes
+ * the path with a slash behind it, too, from where relative links would lead elsewhere.
+ */
 const serve = (router: Router, path: string, { text, type, headers = {} }: Resource): void => {
   const tag = `"${hash("sha1", text, "base64url")}"`;
   router.get(path, (ctx) => {
+    if (ctx.path.endsWith("/")) {
+      ctx.status = 308;
+      // Relative as well, so that it works behind a proxy that puts the service below a path.
+      ctx.set("Location", `..${path}`);
+      return;
+    }
     // The next process may have another, so it is asked for each time.
     ctx.set({ ...headers, ETag: tag, "Cache-Control": "no-cache" });
     ctx.status = 200;
