@@ -3,11 +3,12 @@ import * as assert from "uvu/assert";
 
 import { withClient } from "../db/client.ts";
 import { createTestDatabase, createTestRole, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { anEvent } from "./api_client.fixture.ts";
 import { createKey, withKeys } from "./api_key.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 const bearer = (key?: string): Record<string, string> =>
   key === undefined ? {} : { Authorization: `Bearer ${key}` };

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 
-import { until } from "./service_process.fixture.ts";
+import { until } from "../scripts/test/patience.ts";
 
 /** What a client sends as an event. */
 export interface SentEvent {

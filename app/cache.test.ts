@@ -12,6 +12,7 @@ import {
   createTestRole,
   type TestDatabase,
 } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import {
@@ -22,12 +23,7 @@ import {
   totalsOf,
   untilLogins,
 } from "./api_client.fixture.ts";
-import {
-  killServices,
-  type ServiceProcess,
-  startService,
-  until,
-} from "./service_process.fixture.ts";
+import { killServices, type ServiceProcess, startService } from "./service_process.fixture.ts";
 
 /** How soon a new event must show in its account's summary, by the contract. */
 const FRESH_WITHIN_MS = 1_000;

@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { DatabaseUnreachable, MigrationsLocked, QueueSchemaFailed } from "../db/errors.ts";
 import { migrate } from "../db/migrate.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { explain, reasonToWait } from "./database_away.ts";
-import { until } from "./service_process.fixture.ts";
 import { makeTcpGate } from "./tcp_gate.fixture.ts";
 
 const real = suite<{ database: TestDatabase }>("a database that cannot be used");

@@ -8,8 +8,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
+import { until } from "../scripts/test/patience.ts";
 import { accept, anEvent, totalsOf, untilLogins } from "./api_client.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 interface Context {
   folder: string;

@@ -9,10 +9,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
-import { PATIENCE_MS } from "../scripts/test/patience.ts";
+import { PATIENCE_MS, until } from "../scripts/test/patience.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { quickStart } from "./quick_start.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 /** Where the README says that the service listens. */
 const README_URL = "http://127.0.0.1:3000";

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import {
   accept,
   completedJob,
@@ -10,12 +11,7 @@ import {
   type SentEvent,
   statusOf,
 } from "./api_client.fixture.ts";
-import {
-  killServices,
-  type ServiceProcess,
-  startService,
-  until,
-} from "./service_process.fixture.ts";
+import { killServices, type ServiceProcess, startService } from "./service_process.fixture.ts";
 
 interface Context {
   database: TestDatabase;

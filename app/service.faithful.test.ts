@@ -16,8 +16,9 @@ import {
   writeExactly,
 } from "../core/json/exact_json.fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { completedJob } from "./api_client.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 const test = suite<{ database: TestDatabase }>("the service gives events back as they were sent");
 

@@ -8,8 +8,9 @@ import {
   type TestDatabase,
   type TestRole,
 } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { accept, anEvent, postEvents, untilLogins, untilReady } from "./api_client.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 interface Context {
   database: TestDatabase;

@@ -6,8 +6,9 @@ import { makeContract } from "../adapters/koa/openapi/contract.fixture.ts";
 import type { OpenApiDocument } from "../adapters/koa/openapi/document.ts";
 import { fuzz } from "../adapters/koa/openapi/fuzz.fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { createKey } from "./api_key.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 const test = suite<{ database: TestDatabase }>("any requests at all to the service");
 

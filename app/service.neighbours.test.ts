@@ -10,9 +10,10 @@ import {
   type TestDatabase,
   type TestRole,
 } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { anEvent, type SentEvent } from "./api_client.fixture.ts";
 import { createKey, withKeys } from "./api_key.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 interface Context {
   database: TestDatabase;

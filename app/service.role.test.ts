@@ -8,9 +8,10 @@ import {
   type TestDatabase,
   type TestRole,
 } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { anEvent } from "./api_client.fixture.ts";
 import { command } from "./command.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 
 interface Context {
   database: TestDatabase;

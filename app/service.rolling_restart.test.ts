@@ -7,8 +7,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { anEvent } from "./api_client.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 import { startTcpBalancer } from "./tcp_balancer.fixture.ts";
 
 const test = suite<{ database: TestDatabase }>("a rolling restart");

@@ -14,10 +14,11 @@ import {
   type TestDatabase,
   type TestRole,
 } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { anEvent } from "./api_client.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 import { makeTcpGate } from "./tcp_gate.fixture.ts";
 
 interface Context {

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import {
   accept,
   anEvent,
@@ -12,7 +13,7 @@ import {
   untilLogins,
   untilReady,
 } from "./api_client.fixture.ts";
-import { killServices, startService, until } from "./service_process.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
 import { makeTcpGate } from "./tcp_gate.fixture.ts";
 
 const test = suite<{ database: TestDatabase }>("the service");

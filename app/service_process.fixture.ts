@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import { inVain, PATIENCE_MS } from "../scripts/test/patience.ts";
+import { until } from "../scripts/test/patience.ts";
 import { VARIABLES } from "./configuration.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -98,12 +98,3 @@ export const startService = (
 };
 
 const LISTENS = /Tidemark listens on (http:\/\/[^ "]+:\d+)/;
-
-/** Asks again and again until the answer is yes. */
-export const until = async (isTrue: () => Promise<boolean>, otherwise: string): Promise<void> => {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(inVain(otherwise));
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-};

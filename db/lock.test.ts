@@ -1,16 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { Client } from "pg";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { MigrationsLocked } from "./errors.ts";
 import { type FixtureFolder, fixtureFolder } from "./fixture_folder.ts";
 import { MIGRATION_LOCK_KEY } from "./lock.ts";
 import { migrate } from "./migrate.ts";
-
-const WAIT_MAX_MS = 10_000;
 
 interface Context {
   database: TestDatabase;
@@ -41,20 +38,14 @@ test.after.each(async ({ other, database, folder }) => {
   await folder.drop();
 });
 
-async function untilWaiting(client: Client, sessions: number): Promise<void> {
-  const deadline = performance.now() + WAIT_MAX_MS;
-  while (performance.now() < deadline) {
+const untilWaiting = (client: Client, sessions: number): Promise<void> =>
+  until(async () => {
     const { rowCount } = await client.query(
       `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
-    if (rowCount === sessions) {
-      return;
-    }
-    await delay(10);
-  }
-  throw new Error(`${sessions} sessions never waited for the lock`);
-}
+    return rowCount === sessions;
+  }, `${sessions} sessions never waited for the lock`);
 
 test("two runners that start at once both succeed and apply each file once", async ({
   database,

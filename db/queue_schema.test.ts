@@ -1,5 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { Client } from "pg";
 import { getRollbackPlans, PgBoss } from "pg-boss";
 import { suite } from "uvu";
@@ -7,6 +5,7 @@ import * as assert from "uvu/assert";
 
 import { QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { until } from "../scripts/test/patience.ts";
 import { QueueSchemaFailed } from "./errors.ts";
 import { installQueueSchema } from "./queue_schema.ts";
 import { queueSchemaStatus } from "./queue_schema_status.ts";
@@ -97,8 +96,7 @@ test("pg-boss looks for the jobs of dead workers by the index, and counts none",
     );
     return rows[0].looks;
   };
-  const deadline = performance.now() + 10_000;
-  while ((await looks()) < 2 && performance.now() < deadline) await delay(20);
+  await until(async () => (await looks()) >= 2, "the index is not used");
   assert.is(await looks(), 2);
   const { rows } = await client.query(
     `select monitor_claim_on is not null as "isLookedAt", monitor_on is not null as "isCounted"

@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 
 import type { Access } from "../../core/access/access.ts";
 import { ANYONE } from "../../core/access/principal.ts";
+import { until } from "../../scripts/test/patience.ts";
 import { type Api, batchOf, postBytes, problemIn, startApi, validEvent } from "./api.fixture.ts";
 import { type Connection, openConnection } from "./connection.fixture.ts";
 
@@ -39,13 +40,6 @@ const slowBatch = (events: number): string => {
     wide.replace('"@"', numbers).replace(/"event_id":"[^"]*"/, `"event_id":"slow-${i}"`),
   );
   return `{"events":[${slow.join()}]}`;
-};
-
-/** Waits until something holds, and gives the thread to others meanwhile. */
-const until = async (isTrue: () => boolean): Promise<void> => {
-  for (let i = 0; i < 2_000 && !isTrue(); i++)
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(isTrue(), "it never came about");
 };
 
 test("a client's post does not wait for the bodies that another one has sent before", async () => {

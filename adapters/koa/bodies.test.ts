@@ -4,6 +4,7 @@ import { Result } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { until } from "../../scripts/test/patience.ts";
 import { postBytes } from "./api.fixture.ts";
 import { type Bodies, makeBodies } from "./bodies.ts";
 import { readBody, type ReadBody } from "./body.ts";
@@ -46,14 +47,6 @@ test.before.each(async (context) => {
 test.after.each(async ({ server }) => {
   await server.close(0);
 });
-
-const until = async (isTrue: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 5_000;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, "waited for 5 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
 
 const bodyOf = (length: number, client: string, encoding = "identity"): Buffer => {
   const text = "x".repeat(length);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { until } from "../../scripts/test/patience.ts";
 import { postBytes, requestBytes } from "./api.fixture.ts";
 import { makeBodies } from "./bodies.ts";
 import { type Connection, openConnection } from "./connection.fixture.ts";
@@ -41,14 +42,6 @@ test.after.each(async ({ server, connection }) => {
   connection.reset();
   await server.close(0);
 });
-
-const until = async (isTrue: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 5_000;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, "waited for 5 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-};
 
 const gets = (count: number, prefix = "/"): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, i) => requestBytes(`GET ${prefix}${i}`)));

@@ -1,22 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { Client } from "../../core/access/client.ts";
+import { until } from "../../scripts/test/patience.ts";
 import { get, requestBytes, startApi } from "./api.fixture.ts";
 import { openConnection } from "./connection.fixture.ts";
 
 const test = suite("what a route runs");
-
-const until = async (isTrue: () => boolean, otherwise: string): Promise<void> => {
-  const deadline = performance.now() + 10_000;
-  while (!isTrue()) {
-    if (performance.now() > deadline) throw new Error(otherwise);
-    await delay(5);
-  }
-};
 
 test("ends when its client leaves, and nobody is told of a fault", async () => {
   const seen = { begun: 0, interrupted: 0 };

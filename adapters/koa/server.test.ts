@@ -5,6 +5,7 @@ import { connect, createServer } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { until } from "../../scripts/test/patience.ts";
 import { requestBytes } from "./api.fixture.ts";
 import { type Connection, openConnection } from "./connection.fixture.ts";
 import { type Server, startServer } from "./server.ts";
@@ -43,14 +44,6 @@ const closeInTime = async (server: Server): Promise<void> => {
   const started = performance.now();
   await server.close(CUT_OFF_MS);
   assert.ok(performance.now() - started < CUT_OFF_MS, "it had to cut somebody off");
-};
-
-const until = async (isTrue: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 5_000;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, "waited for 5 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 };
 
 const isRefused = async (url: string): Promise<boolean> => {

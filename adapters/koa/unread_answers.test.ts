@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { until } from "../../scripts/test/patience.ts";
 import { requestBytes } from "./api.fixture.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -32,14 +33,6 @@ const ask = async ({ url }: Server, localAddress: string): Promise<Socket> => {
   await once(socket, "connect");
   socket.write(requestBytes("GET /"));
   return socket;
-};
-
-const until = async (isTrue: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 10_000;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, "waited for 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 };
 
 const readAll = async (socket: Socket): Promise<number> => {

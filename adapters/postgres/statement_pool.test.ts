@@ -9,6 +9,7 @@ import {
   createTestRole,
   type TestDatabase,
 } from "../../scripts/test/database.ts";
+import { until } from "../../scripts/test/patience.ts";
 import { DatabaseReadOnly } from "./errors.ts";
 import { createPool, type PoolOptions } from "./pool.ts";
 import type { StatementPool } from "./statement_pool.ts";
@@ -54,14 +55,6 @@ const failureOf = (run: Promise<unknown>): Promise<Error> =>
     },
     (error: Error) => error,
   );
-
-const until = async (isTrue: () => Promise<boolean>, otherwise: string): Promise<void> => {
-  const deadline = performance.now() + 20_000;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(otherwise);
-    await delay(10);
-  }
-};
 
 /** The backends of the pools of this database. */
 const backends = async ({ client }: Context) => {

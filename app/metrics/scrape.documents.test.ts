@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase } from "../../scripts/test/database.ts";
+import { until } from "../../scripts/test/patience.ts";
 import {
   accept,
   anEvent,
@@ -13,7 +14,7 @@ import {
   statusOf,
   untilLogins,
 } from "../api_client.fixture.ts";
-import { killServices, startService, until } from "../service_process.fixture.ts";
+import { killServices, startService } from "../service_process.fixture.ts";
 
 const test = suite("what is written about the metrics");
 

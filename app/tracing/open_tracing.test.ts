@@ -5,14 +5,10 @@ import * as assert from "uvu/assert";
 import { LogUnavailable } from "../../core/log/event_log.ts";
 import { inNewTrace, recordSpan } from "../../core/trace.ts";
 import { createTestDatabase, type TestDatabase } from "../../scripts/test/database.ts";
+import { until } from "../../scripts/test/patience.ts";
 import { accept, anEvent, postEvents, statusOf, untilLogins } from "../api_client.fixture.ts";
 import { readConfiguration } from "../configuration.ts";
-import {
-  killServices,
-  type ServiceProcess,
-  startService,
-  until,
-} from "../service_process.fixture.ts";
+import { killServices, type ServiceProcess, startService } from "../service_process.fixture.ts";
 import {
   attributesOf,
   type CollectedSpan,

@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../test/database.ts";
+import { until } from "../test/patience.ts";
 import { type FaultProxy, startFaultProxy } from "./fault_proxy.ts";
 
 interface EchoContext {
@@ -44,14 +45,6 @@ const open = async ({ port }: FaultProxy): Promise<Socket> => {
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
-};
-
-const until = async (isTrue: () => boolean): Promise<void> => {
-  const deadline = performance.now() + 10_000;
-  while (!isTrue()) {
-    assert.ok(performance.now() < deadline, `never: ${String(isTrue)}`);
-    await delay(5);
-  }
 };
 
 /** Long enough for bytes that are on their way to arrive. */

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { Effect } from "effect";
@@ -20,6 +19,7 @@ import {
   type MigratedDatabase,
   TEST_SHARDS,
 } from "../test/migrated_database.ts";
+import { until } from "../test/patience.ts";
 
 interface Context {
   readonly migrated: MigratedDatabase;
@@ -79,14 +79,6 @@ const start = (url: string, ...args: ReadonlyArray<string>) => {
 };
 const run = (url: string, ...args: ReadonlyArray<string>) => start(url, ...args).ended;
 
-const until = async (what: string, isTrue: () => Promise<boolean> | boolean): Promise<void> => {
-  const deadline = performance.now() + 20_000;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`never happened: ${what}`);
-    await delay(20);
-  }
-};
-
 interface Status {
   readonly generation: number;
   readonly state: string;
@@ -112,7 +104,7 @@ const startAndHold = async ({ migrated, client }: Context) => {
     );
     return rows.length > 0;
   };
-  await until("the second shard is under way", waits);
+  await until(waits, "the second shard is never under way");
   return { ...started, release: () => client.query("rollback") };
 };
 
@@ -225,7 +217,10 @@ test("follow keeps the read models up until a signal, and ends as the service do
   const { child, printed, ended } = start(url, "follow");
   const events = [anEvent({ accountId: "account-0", eventId: "new" })];
   await Effect.runPromise(makeEventLog(database, TEST_SHARDS).append(0, events));
-  await until("it follows", async () => (await statusOf(url))[0]?.shards[0]?.position === 51);
+  await until(
+    async () => (await statusOf(url))[0]?.shards[0]?.position === 51,
+    "it does not follow",
+  );
   assert.match(printed.out, /roles: projector|"roles":"projector"/);
   child.kill("SIGTERM");
   const { code, err } = await ended;
