@@ -108,7 +108,7 @@ test("without what it needs it says what to do, and after that it starts", async
     assert.is(migrated.code, 0, migrated.err);
     const refused = startService({ DATABASE_URL, MIGRATE_ON_START });
     assert.is(await refused.ended, 1);
-    assert.match(refused.output(), /permission denied .*npm run migrate -- grant ROLE/);
+    assert.match(refused.output(), /Permission denied .*npm run migrate -- grant ROLE/);
     assert.is(refused.output().trimEnd().split("\n").length, 1, refused.output());
   }
   const granted = await command(
@@ -136,7 +136,7 @@ test("its role only reads keys, unless it is let administer them", async (contex
   assert.equal([refused.code, refused.out], [1, ""]);
   assert.match(
     refused.err,
-    /^permission denied for table api_keys\. .*npm run migrate -- grant ROLE --administer-keys\.\n$/,
+    /^Permission denied for table api_keys\. .*npm run migrate -- grant ROLE --administer-keys\.\n$/,
   );
   const owner = { DATABASE_URL: MIGRATION_DATABASE_URL };
   const grant = ["grant", context.role.name];
