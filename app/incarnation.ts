@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
+import { TIMELINE } from "../adapters/postgres/timelines.ts";
 
 /** What identifies a log and the database that holds it now. */
 export interface Incarnation {
@@ -42,15 +43,13 @@ const LOG_IDENTITY: Statement = {
   text: "select id, secret from tidemark.log_identity",
 };
 
-// The timeline of the write-ahead log, and not that of the last checkpoint, which a server that was just promoted has not
-// taken yet.
 const PLACE: Statement = {
   name: "incarnation",
   text: `
     select
       system_identifier::text as system,
       (select oid::text from pg_database where datname = current_database()) as database,
-      substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+      ${TIMELINE} as timeline
     from pg_control_system()`,
 };
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Readiness } from "../adapters/koa/health.ts";
-import { DatabaseReadOnly, diagnose } from "../adapters/postgres/errors.ts";
+import { DatabaseReadOnly, DatabaseReplaced, diagnose } from "../adapters/postgres/errors.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
 import type { StatementPool } from "../adapters/postgres/statement_pool.ts";
 import type { Diagnosis } from "../core/store_failure.ts";
@@ -155,6 +155,7 @@ const ask = async (database: Database): Promise<string> => {
     return stateOf(state);
   } catch (error) {
     if (error instanceof DatabaseReadOnly) return `read-only: ${messageOf(error)}`;
+    if (error instanceof DatabaseReplaced) return `replaced: ${messageOf(error)}`;
     // The message may name the host, which is no secret; it never holds the password.
     return `${REFUSALS.has(diagnose(error)) ? "failing" : "unreachable"}: ${messageOf(error)}`;
   }

@@ -17,8 +17,8 @@ import {
 } from "../adapters/postgres/pool.ts";
 import { makeProjection } from "../adapters/postgres/projection.ts";
 import { makeRetrying } from "../adapters/postgres/retry.ts";
-import type { StatementPool } from "../adapters/postgres/statement_pool.ts";
 import { makeSummaries } from "../adapters/postgres/summaries.ts";
+import { makeTimelines } from "../adapters/postgres/timelines.ts";
 import { Admission, makeAdmission } from "../core/command/admission.ts";
 import { makeCapacity } from "../core/command/capacity.ts";
 import { readLoad, watchLoad } from "../core/command/watch_load.ts";
@@ -135,12 +135,15 @@ const start = Effect.fnUntraced(function* (
   // Pools apart, so that what is slow takes no connection that something else needs.
   const shares = shareConnections(connections, ROLES);
   const statementTimeoutMs = configuration.DATABASE_STATEMENT_TIMEOUT_MS;
+  const timelines = makeTimelines();
   const controlPool = yield* acquirePool(url, configuration, {
+    timelines,
+    lifetimeMs: CONTROL_LIFETIME_MS,
     connectionsMax: shares.control,
     statementTimeoutMs: CONTROL_TIMEOUT_MS,
     session: READ_SESSION,
   });
-  const ofPool = { statementTimeoutMs, control: controlPool };
+  const ofPool = { timelines, statementTimeoutMs, control: controlPool };
   const queuePool = yield* acquirePool(url, configuration, {
     ...ofPool,
     connectionsMax: shares.queue,
@@ -156,6 +159,7 @@ const start = Effect.fnUntraced(function* (
     statementTimeoutMs: configuration.REQUEST_TIMEOUT_MS,
     session: READ_SESSION,
   });
+  const ofBuild = { ...ofPool, connectionsMax: shares.build };
   const retried = meters.counter(DATABASE_RETRIES);
   const retrying = makeRetrying({ onRetry: () => retried() });
   const database = databaseOf(logPool, retrying);
@@ -217,7 +221,7 @@ const start = Effect.fnUntraced(function* (
       makeProjection(database, {
         control,
         ...(ROLES.has("projector")
-          ? { patient: yield* patiently(url, configuration, shares.build, controlPool) }
+          ? { patient: yield* patiently(url, configuration, ofBuild) }
           : {}),
       }),
     ),
@@ -310,22 +314,23 @@ const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
 /** How long a statement of the control pool may take: all of them are look-ups of a few rows, or sums of what waits. */
 const CONTROL_TIMEOUT_MS = 1_500;
 
+/** Something is always asked on the control pool: so long it takes at most until a failover is known. */
+const CONTROL_LIFETIME_MS = [4_000, 6_000] as const;
+
 /** How long it may take to build what summaries of the largest accounts need. */
 const PATIENCE_MS = 600_000;
 
 const patiently = (
   url: string,
   configuration: Configuration,
-  connectionsMax: number,
-  control: StatementPool,
+  options: Parameters<typeof acquirePool>[2],
 ) =>
   Effect.map(
     acquirePool(url, configuration, {
-      connectionsMax,
+      ...options,
       // Builds are rare.
       connectionsMin: 0,
       statementTimeoutMs: PATIENCE_MS,
-      control,
     }),
     (pool) => databaseOf(pool),
   );

@@ -7,7 +7,9 @@ export interface TcpGate {
   readonly url: string;
   /** How many connections were tried while the gate let them come and hung up. */
   readonly hungUp: () => number;
-  /** Lets connections through. */
+  /** Where new connections lead from now on; those that are open stay where they are. */
+  readonly leadTo: (databaseUrl: string) => void;
+  /** Lets connections through, and drops those that are open. */
   readonly open: () => Promise<void>;
   /** Takes connections and drops them at once, those that are open too. */
   readonly hangUp: () => Promise<void>;
@@ -17,7 +19,7 @@ export interface TcpGate {
 
 /** A gate before a database, closed at first. */
 export const makeTcpGate = async (databaseUrl: string): Promise<TcpGate> => {
-  const target = new URL(databaseUrl);
+  let target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let mode: "open" | "hang up" = "hang up";
   let hungUp = 0;
@@ -73,6 +75,9 @@ export const makeTcpGate = async (databaseUrl: string): Promise<TcpGate> => {
   return {
     url: url.href,
     hungUp: () => hungUp,
+    leadTo: (other) => {
+      target = new URL(other);
+    },
     open: () => be("open"),
     hangUp: () => be("hang up"),
     close,

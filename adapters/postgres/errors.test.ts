@@ -2,7 +2,7 @@ import { DatabaseError } from "pg";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { DatabaseReadOnly, diagnose, type Remedy, remedyOf } from "./errors.ts";
+import { DatabaseReadOnly, DatabaseReplaced, diagnose, type Remedy, remedyOf } from "./errors.ts";
 
 const test = suite("remedyOf");
 
@@ -47,6 +47,7 @@ test("the network and the driver", () => {
   assert.is(remedyOf("no error"), "mend");
   assert.is(remedyOf(new AggregateError([withCode("ECONNREFUSED"), withCode("EPERM")])), "retry");
   assert.is(remedyOf(new DatabaseReadOnly("standby")), "wait");
+  assert.is(remedyOf(new DatabaseReplaced("a former primary")), "retry");
   assert.is(remedyOf(new Error("Cannot use a pool after calling end on the pool")), "wait");
 });
 

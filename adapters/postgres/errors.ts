@@ -73,10 +73,16 @@ export class DatabaseReadOnly extends Error {
   }
 }
 
+/** Another server took the place of the one that was asked, or is not to be left for an older one. */
+export class DatabaseReplaced extends Error {
+  override readonly name = "DatabaseReplaced";
+}
+
 /** Tells what to do about an error of the database or of the way to it. The one place that knows. */
 export const remedyOf = (error: unknown): Remedy => {
   if (!(error instanceof Error)) return "mend";
   if (error instanceof DatabaseReadOnly) return "wait";
+  if (error instanceof DatabaseReplaced) return "retry";
   // Node tried several addresses.
   if (error instanceof AggregateError && error.errors.length > 0) return remedyOf(error.errors[0]);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";

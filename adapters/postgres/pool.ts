@@ -3,7 +3,8 @@ import pg from "pg";
 import { type Ask, askAlone, makeBackends } from "./backends.ts";
 import type { Retrying } from "./retry.ts";
 import { type SessionSettings, withSession } from "./session.ts";
-import { StatementPool } from "./statement_pool.ts";
+import { StatementPool, type StatementPoolOptions } from "./statement_pool.ts";
+import { makeTimelines, type Timelines } from "./timelines.ts";
 
 /** What the adapters of this folder need of `pg`: run one prepared statement on some connection. */
 export interface Database {
@@ -43,6 +44,10 @@ export interface PoolOptions {
    * is left when it fails.
    */
   readonly control?: StatementPool;
+  /** Shared by all pools of a process that lead to the same database; a pool has its own unless given. */
+  readonly timelines?: Timelines;
+  /** For how long a connection is used at least and at most, in milliseconds; 40 to 60 s unless given. */
+  readonly lifetimeMs?: StatementPoolOptions["lifetimeMs"];
   /** A clock that is never set, in milliseconds. */
   readonly now?: () => number;
 }
@@ -74,7 +79,7 @@ const ANSWER_GRACE_MS = 1_000;
 
 /** Opens a connection pool. No connection is made before the first query. */
 export const createPool = (options: PoolOptions): StatementPool => {
-  const { control } = options;
+  const { control, lifetimeMs } = options;
   const config: pg.ClientConfig = {
     connectionString: withSession(options.url, { ...NO_COMPILING, ...options.session }),
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -90,6 +95,8 @@ export const createPool = (options: PoolOptions): StatementPool => {
     min: options.connectionsMin ?? 0,
     answerTimeoutMs: options.statementTimeoutMs + ANSWER_GRACE_MS,
     backends: makeBackends(asks),
+    timelines: options.timelines ?? makeTimelines(),
+    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
     ...(options.now === undefined ? {} : { now: options.now }),
   });
   pool.on("error", options.onIdleError);
@@ -124,13 +131,14 @@ const rowsOf = async <Row extends pg.QueryResultRow>(
   statement: Partial<Statement> & Pick<Statement, "text">,
   values: ReadonlyArray<unknown>,
   signal?: AbortSignal,
+  history?: number,
 ): Promise<Row[]> => {
   const given = [...values];
   const config = { ...statement, values: given };
   try {
     const result =
       queryable instanceof StatementPool
-        ? await queryable.run<Row>(config, signal)
+        ? await queryable.run<Row>(config, signal, history)
         : await queryable.query<Row>(config);
     const { rows } = result;
     result.rows = [];
@@ -140,9 +148,13 @@ const rowsOf = async <Row extends pg.QueryResultRow>(
   }
 };
 
-/** Runs SQL as pg-boss asks for it: several statements at once where there are no values. */
+/**
+ * Runs SQL as pg-boss asks for it: several statements at once where there are no values.
+ *
+ * @param history of the database that the statements build on, as for `StatementPool.run`
+ */
 export const executorOf =
-  (pool: StatementPool, retrying: Retrying = once) =>
+  (pool: StatementPool, retrying: Retrying = once, history?: number) =>
   (
     text: string,
     values?: unknown[],
@@ -151,7 +163,7 @@ export const executorOf =
   ): Promise<{ rows: unknown[] }> =>
     retrying(async () => {
       // Without values a text may hold several statements, and their results are an array of them.
-      if (values === undefined) return pool.run({ text }, signal);
+      if (values === undefined) return pool.run({ text }, signal, history);
       const statement = name === undefined ? { text } : { text, name };
-      return { rows: await rowsOf(pool, statement, values, signal) };
+      return { rows: await rowsOf(pool, statement, values, signal, history) };
     }, signal);

@@ -2,13 +2,14 @@ import pg from "pg";
 
 import { DatabaseReadOnly } from "./errors.ts";
 
-/** What `pg` has besides its types: the connection emits what the server reports of a session's settings. */
-interface Reporting {
+/** What `pg` has besides its types: the connection emits what the server reports of a session's settings, and has a socket. */
+interface Connected {
   readonly connection: {
     on(
       event: "parameterStatus",
       listener: (report: { parameterName: string; parameterValue: string }) => void,
     ): void;
+    readonly stream: { destroy(error: Error): void };
   };
 }
 
@@ -21,7 +22,7 @@ export class SessionClient extends pg.Client {
 
   constructor(config?: string | pg.ClientConfig) {
     super(config);
-    (this as unknown as Reporting).connection.on(
+    (this as unknown as Connected).connection.on(
       "parameterStatus",
       ({ parameterName, parameterValue }) => this.#reported.set(parameterName, parameterValue),
     );
@@ -30,6 +31,11 @@ export class SessionClient extends pg.Client {
   /** What the server said of a setting that it reports. */
   reported(setting: string): string | undefined {
     return this.#reported.get(setting);
+  }
+
+  /** Ends the connection as if it had broken: what runs on it fails with this error. */
+  breakOff(error: Error): void {
+    (this as unknown as Connected).connection.stream.destroy(error);
   }
 
   /** Why nothing can be written in this session, as far as the server has told. */

@@ -50,6 +50,7 @@ const withPool = async <A>(
     min: 1,
     max: 1,
     answerTimeoutMs: 60_000,
+    timelines: { enter: async () => {}, history: () => 0 },
     backends: {
       cancel: async () => {},
       terminate: async () => {},

@@ -10,7 +10,7 @@ import {
   type TestDatabase,
 } from "../../scripts/test/database.ts";
 import { until } from "../../scripts/test/patience.ts";
-import { DatabaseReadOnly } from "./errors.ts";
+import { DatabaseReadOnly, DatabaseReplaced } from "./errors.ts";
 import { createPool, type PoolOptions } from "./pool.ts";
 import type { StatementPool } from "./statement_pool.ts";
 
@@ -101,7 +101,7 @@ test("a commit that hangs keeps its connection taken, however often it is tried"
   const pool = context.open({
     connectionsMax: 2,
     statementTimeoutMs: 100,
-    connectTimeoutMs: 200,
+    connectTimeoutMs: 1_000,
     control,
   });
   const insert = () => pool.run({ text: "insert into hung values ($1)", values: [1] });
@@ -307,6 +307,22 @@ test("the last connection is kept until the server lets another one in, whoever 
   context.pools.length = 0;
   await until(async () => (await backends(context)).length === 0, "still connected");
   await role.drop();
+});
+
+test("what builds on a history of the database that is over is not sent", async (context) => {
+  const place = { history: 0, enter: async (): Promise<void> => {} };
+  const timelines = { enter: () => place.enter(), history: () => place.history };
+  const pool = context.open({ connectionsMax: 1, timelines });
+  const insert = { text: "create table built_on ()", values: [] };
+  // To open the connection is what shows that another server took the place of the last one.
+  place.enter = async () => void place.history++;
+  assert.instance(await failureOf(pool.run(insert, undefined, 0)), DatabaseReplaced);
+  const { rows } = await pool.run<{ made: boolean }>(
+    { text: "select to_regclass('built_on') is not null as made", values: [] },
+    undefined,
+    1,
+  );
+  assert.equal(rows, [{ made: false }]);
 });
 
 test.run();

@@ -5,12 +5,14 @@ import pg from "pg";
 import type { Backends } from "./backends.ts";
 import {
   DatabaseReadOnly,
+  DatabaseReplaced,
   isLockTimeout,
   isStatementTimeout,
   isTooManyConnections,
 } from "./errors.ts";
 import { settingsOnConnect } from "./session.ts";
 import { SessionClient } from "./session_client.ts";
+import type { Timelines } from "./timelines.ts";
 
 export interface StatementPoolOptions extends pg.PoolConfig {
   /** The most connections open at once. */
@@ -19,6 +21,10 @@ export interface StatementPoolOptions extends pg.PoolConfig {
   readonly answerTimeoutMs: number;
   /** Asks the server about statements that were given up. */
   readonly backends: Backends;
+  /** Shared by all pools of a process that lead to the same database. */
+  readonly timelines: Timelines;
+  /** For how long a connection is used at least and at most, in milliseconds; 40 to 60 s unless given. */
+  readonly lifetimeMs?: readonly [number, number];
   /** A clock that is never set, in milliseconds. */
   readonly now?: () => number;
 }
@@ -34,18 +40,17 @@ const IDLE_LOOKS = 2;
  * How long a connection is used: after a failover one may still lead to the server that was, and nothing older than a
  * minute is ever given. Each has a lifetime of its own between the two, so that they are not opened anew together.
  */
-const LIFETIME_MS_MIN = 40_000;
-const LIFETIME_MS_MAX = 60_000;
+const LIFETIME_MS = [40_000, 60_000] as const;
 
-/** How long no new connection is opened after one that takes no writes: each costs a server a log-in. */
+/** How long no new connection is opened after one that is not used: each costs a server a log-in. */
 const WRITABLE_AGAIN_MS = 250;
 
 /** How long a pool makes do with the connections that it has, old ones included, after the server refused it another one. */
 const GROW_AGAIN_MS = 5_000;
 
 /**
- * A pool of connections, none of which leads to a database that takes no writes: reads would be of the past there, and
- * be given as of now. It counts what it gave up: a connection whose statement nobody waits for any more stays
+ * A pool of connections, none of which leads to a database that takes no writes or was replaced: reads would be of the past
+ * there, and be given as of now. It counts what it gave up: a connection whose statement nobody waits for any more stays
  * taken until the server has let go of the statement. Otherwise each timeout would leave a backend behind that still
  * runs (say, one that waits for a hung commit) and open another one, beyond every bound.
  *
@@ -63,28 +68,37 @@ export class StatementPool extends pg.Pool {
   #replacing = 0;
   readonly #answerTimeoutMs: number;
   readonly #backends: Backends;
+  readonly #timelines: Timelines;
   readonly #closing = new AbortController();
   #givenUp = 0;
   #hung = 0;
   /** When each statement that somebody waits for was asked, in this order. */
   readonly #asked = new Set<{ readonly at: number }>();
   #answeredAt = Number.NEGATIVE_INFINITY;
-  #readOnly: { readonly error: DatabaseReadOnly; readonly until: number } | undefined;
+  #refused: { readonly error: Error; readonly until: number } | undefined;
 
-  constructor({ answerTimeoutMs, backends, now, ...config }: StatementPoolOptions) {
+  constructor({
+    answerTimeoutMs,
+    backends,
+    timelines,
+    lifetimeMs = LIFETIME_MS,
+    now,
+    ...config
+  }: StatementPoolOptions) {
     // The types of `pg-pool` do not know these two.
-    const unknown = { Client: SessionClient, verify: prepareSession } as object;
+    const unknown = { Client: SessionClient, verify: verifyWith(timelines) } as object;
     super({ ...config, ...unknown });
     this.#now = now ?? (() => performance.now());
     this.#connectionsMin = config.min ?? 0;
     this.#connectionsMax = this.#connectionsNow = config.max;
     this.#answerTimeoutMs = answerTimeoutMs;
     this.#backends = backends;
+    this.#timelines = timelines;
     Object.defineProperty(this.options, "max", {
       get: () => this.#connectionsNow + this.#replacing,
     });
     this.on("connect", (client: pg.PoolClient) => {
-      this.#oldAt.set(client, this.#now() + lifetimeMs());
+      this.#oldAt.set(client, this.#now() + between(lifetimeMs));
       client.once("end", () => this.#oldAt.delete(client));
     });
   }
@@ -118,9 +132,10 @@ export class StatementPool extends pg.Pool {
   }
 
   /**
-   * A connection of a database that takes writes.
+   * A connection of a database that takes writes and was not replaced.
    *
    * @throws DatabaseReadOnly
+   * @throws DatabaseReplaced
    */
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: ConnectCallback): void;
@@ -141,7 +156,7 @@ export class StatementPool extends pg.Pool {
   }
 
   async #connectWritable(): Promise<pg.PoolClient> {
-    const refused = this.#readOnly;
+    const refused = this.#refused;
     if (refused !== undefined && this.#now() < refused.until) throw refused.error;
     try {
       let client = await super.connect();
@@ -156,8 +171,8 @@ export class StatementPool extends pg.Pool {
         } else client = await this.#replace(client);
       }
     } catch (error) {
-      if (error instanceof DatabaseReadOnly) {
-        this.#readOnly = { error, until: this.#now() + WRITABLE_AGAIN_MS };
+      if (error instanceof DatabaseReadOnly || error instanceof DatabaseReplaced) {
+        this.#refused = { error, until: this.#now() + WRITABLE_AGAIN_MS };
       }
       throw error;
     }
@@ -199,16 +214,19 @@ export class StatementPool extends pg.Pool {
    * Runs one statement on a connection of its own.
    *
    * @param signal is aborted when nobody waits any more: then the statement is cancelled on the server, too
-   * @throws the error of the server; "… timeout …" when it does not answer in time; the reason of the signal
+   * @param history of the database, for a statement that builds on what was committed in it (`Timelines`)
+   * @throws the error of the server; "… timeout …" when it does not answer in time; the reason of the signal;
+   *   DatabaseReplaced if that history is over
    */
   async run<Row extends pg.QueryResultRow>(
     config: pg.QueryConfig<unknown[]>,
     signal?: AbortSignal,
+    history?: number,
   ): Promise<pg.QueryResult<Row>> {
     const asked = { at: this.#now() };
     this.#asked.add(asked);
     try {
-      return await this.#run<Row>(config, signal);
+      return await this.#run<Row>(config, signal, history);
     } finally {
       this.#asked.delete(asked);
     }
@@ -217,8 +235,14 @@ export class StatementPool extends pg.Pool {
   async #run<Row extends pg.QueryResultRow>(
     config: pg.QueryConfig<unknown[]>,
     signal?: AbortSignal,
+    history?: number,
   ): Promise<pg.QueryResult<Row>> {
     const client = await this.#checkOut();
+    // Only now: to open this connection may have been what showed that the history is over.
+    if (history !== undefined && history !== this.#timelines.history()) {
+      client.release();
+      throw new DatabaseReplaced("another server took the place of the one that this builds on");
+    }
     if (signal?.aborted === true) {
       client.release();
       throw signal.reason;
@@ -338,27 +362,28 @@ type ConnectCallback = (
   done: (release?: boolean | Error) => void,
 ) => void;
 
-const lifetimeMs = (): number =>
-  LIFETIME_MS_MIN + Math.random() * (LIFETIME_MS_MAX - LIFETIME_MS_MIN);
+const between = ([min, max]: readonly [number, number]): number =>
+  min + Math.random() * (max - min);
 
-/** Refuses a new connection whose session cannot write, and sets what could not be named on connecting. */
-const prepareSession = async (
-  client: SessionClient,
-  done: (error?: Error) => void,
-): Promise<void> => {
-  // pg-pool has removed its listener by now, and without one a connection that breaks here would end the process.
-  client.on("error", ignore);
-  let failure: Error | undefined = client.readOnly;
+const verifyWith =
+  (timelines: Timelines) =>
+  async (client: SessionClient, done: (error?: Error) => void): Promise<void> => {
+    // pg-pool has removed its listener by now, and without one a connection that breaks here would end the process.
+    client.on("error", ignore);
+    const failure = await prepareSession(client, timelines).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    client.off("error", ignore);
+    done(failure);
+  };
+
+/** Refuses a new connection whose session is of no use, and sets what could not be named on connecting. */
+const prepareSession = async (client: SessionClient, timelines: Timelines): Promise<void> => {
+  if (client.readOnly !== undefined) throw client.readOnly;
   const settings = settingsOnConnect(client.reported("server_version"));
-  if (failure === undefined && settings !== undefined) {
-    try {
-      await client.query(settings);
-    } catch (error) {
-      failure = error as Error;
-    }
-  }
-  client.off("error", ignore);
-  done(failure);
+  if (settings !== undefined) await client.query(settings);
+  await timelines.enter(client);
 };
 
 /** Whether a connection can go on after an error: its statement was broken off, and no transaction is open. */

@@ -1,0 +1,158 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import { withClient } from "../db/client.ts";
+import { until } from "../scripts/test/patience.ts";
+import { type PostgresPair, startPostgresPair } from "../scripts/test/postgres_pair.ts";
+import { skipSuite } from "../scripts/test/skip.ts";
+import {
+  accept,
+  anEvent,
+  postEvents,
+  statusOf,
+  totalsOf,
+  untilLogins,
+  untilReady,
+} from "./api_client.fixture.ts";
+import { killServices, startService } from "./service_process.fixture.ts";
+import { makeTcpGate, type TcpGate } from "./tcp_gate.fixture.ts";
+
+interface Context {
+  pair: PostgresPair;
+  /** What the standby takes for its primary. */
+  way: TcpGate;
+  /** What the service takes for its database. */
+  gate: TcpGate;
+}
+
+const test = suite<Context>("failover to a standby");
+
+test.before.each(async (context) => {
+  context.pair = await startPostgresPair(async (primaryUrl) => {
+    context.way = await makeTcpGate(primaryUrl);
+    await context.way.open();
+    return context.way.url;
+  });
+  context.gate = await makeTcpGate(context.pair.primary.url);
+  await context.gate.open();
+});
+test.after.each(killServices);
+test.after.each(async ({ gate, pair, way }) => {
+  await gate.close();
+  await way.close();
+  await pair.close();
+});
+
+/** The first column of the first row. */
+const ask = (url: string, statement: string): Promise<unknown> =>
+  withClient(url, async (client) => {
+    const { rows } = await client.query<unknown[]>({ text: statement, rowMode: "array" });
+    return rows[0]?.[0];
+  });
+
+/** How many connections of the service lead to a server. */
+const sessionsOn = (url: string): Promise<unknown> =>
+  ask(url, "select count(*)::int from pg_stat_activity where application_name = 'tidemark'");
+
+const untilNotReady = (url: string, reason: RegExp): Promise<void> =>
+  until(async () => {
+    const answer = await fetch(`${url}/readyz`);
+    const { checks } = (await answer.json()) as { checks: Record<string, string> };
+    return answer.status === 503 && reason.test(checks["database"] ?? "");
+  }, `it is not unready for ${reason}`);
+
+const untilAccepted = async (url: string): Promise<void> => {
+  const event = anEvent();
+  await until(async () => (await postEvents(url, [event])).status === 202, "nothing is accepted");
+};
+
+const caughtUp = async ({ primary, standby }: PostgresPair): Promise<void> => {
+  const written = String(await ask(primary.url, "select pg_current_wal_lsn()"));
+  await until(
+    async () =>
+      (await ask(standby.url, `select pg_last_wal_replay_lsn() >= '${written}'`)) === true,
+    "the standby is behind",
+  );
+};
+
+test("a standby that lags answers nothing, and promoted it is used by itself, with all that it has", async ({
+  gate,
+  pair,
+}) => {
+  const url = await startService({ DATABASE_URL: gate.url }).url();
+  await accept(url, anEvent());
+  await untilLogins(url, 1);
+  await caughtUp(pair);
+  await ask(pair.standby.url, "select pg_wal_replay_pause()");
+  await accept(url, anEvent());
+  await untilLogins(url, 2);
+
+  gate.leadTo(pair.standby.url);
+  await gate.open();
+  await untilNotReady(url, /^read-only: the database is a standby in recovery/);
+  assert.is((await postEvents(url, [anEvent()])).status, 503);
+  // Each is another question, so that no kept answer can do.
+  for (let top = 51; top <= 70; top++) {
+    assert.is(await statusOf(url, `/accounts/acme/summary?top=${top}`), 503);
+  }
+
+  await ask(pair.standby.url, "select pg_wal_replay_resume()");
+  await caughtUp(pair);
+  await pair.primary.stop();
+  await ask(pair.standby.url, "select pg_promote()");
+  await untilReady(url);
+  await untilLogins(url, 2);
+  await untilAccepted(url);
+  await untilLogins(url, 3);
+});
+
+/** The least time in which connections would have ended by themselves. */
+const LIFETIME_MS_MIN = 40_000;
+
+test("a primary that was replaced and does not know is left within seconds, and not used again", async ({
+  gate,
+  pair,
+}) => {
+  const { primary, standby } = pair;
+  const service = startService({ DATABASE_URL: gate.url });
+  const url = await service.url();
+  await accept(url, anEvent());
+  await untilLogins(url, 1);
+  await caughtUp(pair);
+
+  // The old primary runs on, and so do the connections to it.
+  gate.leadTo(standby.url);
+  await ask(standby.url, "select pg_promote()");
+  const promotedAt = performance.now();
+  await until(
+    async () => (await sessionsOn(primary.url)) === 0 && (await sessionsOn(standby.url)) !== 0,
+    "it is still connected to the old primary",
+  );
+  const leftAfterMs = performance.now() - promotedAt;
+  assert.ok(leftAfterMs < LIFETIME_MS_MIN / 2, `${leftAfterMs} ms`);
+  await untilReady(url);
+  await untilAccepted(url);
+  await untilLogins(url, 2);
+
+  const before = await ask(primary.url, "select count(*)::int from tidemark_queue.job");
+  gate.leadTo(primary.url);
+  await gate.open();
+  await untilNotReady(url, /^replaced: the server is a former primary: it is on timeline 1/);
+  assert.is((await postEvents(url, [anEvent()])).status, 503);
+  assert.is(await statusOf(url, "/accounts/acme/summary?top=71"), 503);
+  assert.is(await ask(primary.url, "select count(*)::int from tidemark_queue.job"), before);
+
+  gate.leadTo(standby.url);
+  await gate.open();
+  await untilReady(url);
+  await untilAccepted(url);
+  await untilLogins(url, 3);
+  assert.equal(await totalsOf(url), { login: 3 });
+  assert.is(await service.stop(), 0);
+});
+
+if (process.platform === "win32") {
+  skipSuite("failover to a standby", "there is no cp to copy a server with its owners");
+} else {
+  test.run();
+}
