@@ -151,6 +151,41 @@ test("a primary that was replaced and does not know is left within seconds, and 
   assert.is(await service.stop(), 0);
 });
 
+test("a job whose events the promoted standby had not received is not completed there, and none is lost", async ({
+  gate,
+  pair: { primary, standby },
+  way,
+}) => {
+  const url = await startService({ DATABASE_URL: gate.url, ROLES: "api,projector" }).url();
+  const worker = startService({ DATABASE_URL: gate.url, ROLES: "worker" });
+  await worker.prints(/Tidemark listens/);
+  await accept(url, anEvent());
+  await untilLogins(url, 1);
+
+  await withClient(primary.url, (heads) =>
+    withClient(primary.url, async (jobs) => {
+      // The worker takes the job, and the standby hears of that; then it waits to append.
+      await heads.query("begin; select from tidemark.log_heads for update");
+      await accept(url, anEvent());
+      const isTaken = "select count(*) = 1 from tidemark_queue.job where state = 'active'";
+      await until(async () => (await ask(standby.url, isTaken)) === true, "it is not taken");
+      // It appends, and the standby does not hear of that; then it waits to settle.
+      await way.close();
+      await jobs.query("begin; select from tidemark_queue.job where state = 'active' for update");
+      await heads.query("rollback");
+      const waits = `select count(*) > 0 from pg_stat_activity
+        where wait_event_type = 'Lock' and query ilike '%completed%'`;
+      await until(async () => (await ask(primary.url, waits)) === true, "it is not settled");
+      gate.leadTo(standby.url);
+      await ask(standby.url, "select pg_promote()");
+      await until(async () => (await sessionsOn(primary.url)) === 0, "it is still connected");
+      await jobs.query("rollback");
+    }),
+  );
+  await untilReady(url);
+  await untilLogins(url, 2);
+});
+
 if (process.platform === "win32") {
   skipSuite("failover to a standby", "there is no cp to copy a server with its owners");
 } else {

@@ -209,6 +209,8 @@ const start = Effect.fnUntraced(function* (
         boss,
         diagnose,
         execute: executorOf(queuePool, retrying),
+        history: timelines.history,
+        executeIn: (history) => executorOf(queuePool, retrying, history),
         executeRead: executorOf(readPool, retrying),
         executeControl: executorOf(controlPool, retrying),
         queued: signals.queued,

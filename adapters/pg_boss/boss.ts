@@ -49,18 +49,18 @@ export const startBoss = async ({ execute, supervise, onError }: BossOptions): P
 const PREPARED_MAX = 64;
 
 /** pg-boss sends a handful of texts, large and always the same: parsing them once is a third of the work. */
-const preparing = (execute: ExecuteSql): Db => {
-  const names = new Map<string, string>();
-  return {
-    executeSql: (text, values) => {
-      // Without values a text may hold several statements, which cannot be prepared.
-      if (values === undefined || values.length === 0) return execute(text);
-      let name = names.get(text);
-      if (name === undefined && names.size < PREPARED_MAX) {
-        name = `boss_${names.size}`;
-        names.set(text, name);
-      }
-      return execute(text, values, name);
-    },
-  };
-};
+export const preparing = (execute: ExecuteSql): Db => ({
+  executeSql: (text, values) => {
+    // Without values a text may hold several statements, which cannot be prepared.
+    if (values === undefined || values.length === 0) return execute(text);
+    let name = names.get(text);
+    if (name === undefined && names.size < PREPARED_MAX) {
+      name = `boss_${names.size}`;
+      names.set(text, name);
+    }
+    return execute(text, values, name);
+  },
+});
+
+/** One name for a text on every connection, whoever sends it. */
+const names = new Map<string, string>();

@@ -7,6 +7,8 @@ import { decodePayload } from "./payload.ts";
 export interface Claim {
   readonly id: string;
   readonly retryCount: number;
+  /** The history of the database in which it was fetched. */
+  readonly history: number;
 }
 
 /**
@@ -16,8 +18,11 @@ export interface Claim {
 const claims = new WeakMap<Job, Claim>();
 
 /** The jobs in a row that was fetched, in the order of its parts; undefined when it cannot be read. */
-export const jobsOf = async (row: FetchedRow): Promise<ReadonlyArray<Job> | undefined> => {
-  const claim: Claim = { id: row.id, retryCount: row.retryCount };
+export const jobsOf = async (
+  row: FetchedRow,
+  history: number,
+): Promise<ReadonlyArray<Job> | undefined> => {
+  const claim: Claim = { id: row.id, retryCount: row.retryCount, history };
   // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
   const isolated = rowOf(row.id).part !== 0;
   const queuedAt = madeAt(row.id);

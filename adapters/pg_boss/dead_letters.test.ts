@@ -23,6 +23,8 @@ const open = async () => {
     execute,
     executeRead: execute,
     executeControl: execute,
+    history: () => 0,
+    executeIn: () => execute,
     queued: makeSignal(),
     bufferBytesMax: 33_554_432,
   });

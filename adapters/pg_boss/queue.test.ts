@@ -31,6 +31,8 @@ queueConformance("pg-boss", async () => {
       execute,
       executeRead: execute,
       executeControl: execute,
+      history: () => 0,
+      executeIn: () => execute,
       queued: makeSignal(),
       bufferBytesMax: 33_554_432,
     }),

@@ -9,7 +9,7 @@ import type { Signal } from "../../core/signal.ts";
 import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { readBacklog } from "./backlog.ts";
-import type { ExecuteSql } from "./boss.ts";
+import { type ExecuteSql, preparing } from "./boss.ts";
 import { claimsOf, jobsOf } from "./claims.ts";
 import { fetchRows } from "./fetch.ts";
 import { findJob } from "./find.ts";
@@ -32,6 +32,13 @@ export interface PgBossQueueOptions {
   readonly queued: Signal;
   /** Runs the statements of pg-boss's tables that are our own. */
   readonly execute: ExecuteSql;
+  /**
+   * Which history of the database this process is in: another number after another server took its place, which may lack
+   * what was committed last.
+   */
+  readonly history: () => number;
+  /** Runs statements as long as that is the history. */
+  readonly executeIn: (history: number) => ExecuteSql;
   /** The most bytes of events that may wait in this process for their commit. */
   readonly bufferBytesMax: number;
 }
@@ -90,11 +97,12 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
   let rowEvents = ROW_EVENTS_MAX;
 
   const takeRows = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
+    const history = options.history();
     const rows = await fetchRows(options.execute, rowsFor(eventsMax / rowEvents), eventsMax);
     const jobs: Job[] = [];
     for (const row of rows) {
       // One by one: to read one takes milliseconds, and requests have a turn in between.
-      const held = await jobsOf(row);
+      const held = await jobsOf(row, history);
       // Its neighbours must not wait for it. It comes again, and is dead after its last retry.
       if (held === undefined) await boss.fail(EVENTS_QUEUE, [row], UNREADABLE);
       else jobs.push(...held);
@@ -115,7 +123,11 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
       ),
     take: (eventsMax) => unavailable(() => takeRows(eventsMax)),
     keep: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
-    settle: (settlements) => unavailable(() => settleRows(boss, settlements)),
+    settle: (settlements) =>
+      unavailable(() => {
+        const history = options.history();
+        return settleRows(boss, preparing(options.executeIn(history)), settlements, history);
+      }),
     find: (id) =>
       isJobId(id)
         ? unavailable((signal) => {

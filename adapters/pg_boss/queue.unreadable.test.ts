@@ -21,6 +21,8 @@ test("a row of an unknown version or without sense is retried on its own, and de
       execute,
       executeRead: execute,
       executeControl: execute,
+      history: () => 0,
+      executeIn: () => execute,
       queued: makeSignal(),
       bufferBytesMax: 33_554_432,
     });

@@ -1,4 +1,4 @@
-import type { PgBoss } from "pg-boss";
+import type { Db, PgBoss } from "pg-boss";
 
 import { queuedIn } from "../../core/event/batch.ts";
 import type { Counts, Settlement } from "../../core/queue/queue.ts";
@@ -12,30 +12,39 @@ export interface Output {
   readonly counts: ReadonlyArray<Counts | null>;
 }
 
-/** Ends the attempts at rows, given how each of their parts ended. */
+/**
+ * Ends the attempts at rows, given how each of their parts ended. Those of an earlier history of the database are left
+ * alone: after a failover to a standby that had not received their appends yet, to complete them would lose their events.
+ * Nobody keeps them any more, so they are handed out again.
+ *
+ * @param db runs statements only in this history
+ */
 export const settleRows = async (
   boss: PgBoss,
+  db: Db,
   settlements: ReadonlyArray<Settlement>,
+  history: number,
 ): Promise<void> => {
   const plain: Claim[] = [];
   for (const [claim, parts] of byRow(settlements)) {
+    if (claim.history !== history) continue;
     if (parts.every(allAppended)) {
       plain.push(claim);
       continue;
     }
     const [only] = parts;
     if (parts.length === 1 && only?._tag === "Failed") {
-      await boss.fail(EVENTS_QUEUE, [claim], { message: only.reason });
+      await boss.fail(EVENTS_QUEUE, [claim], { message: only.reason }, { db });
       continue;
     }
-    await isolateFailed(boss, parts);
+    await isolateFailed(boss, db, parts);
     const output: Output = {
       counts: parts.map((part) => (part._tag === "Completed" ? part.counts : null)),
     };
-    await boss.complete(EVENTS_QUEUE, [claim], output);
+    await boss.complete(EVENTS_QUEUE, [claim], output, { db });
   }
   // Nearly every row is plain: one statement ends them all.
-  if (plain.length > 0) await boss.complete(EVENTS_QUEUE, plain);
+  if (plain.length > 0) await boss.complete(EVENTS_QUEUE, plain, null, { db });
 };
 
 const byRow = (settlements: ReadonlyArray<Settlement>): Map<Claim, Settlement[]> => {
@@ -56,7 +65,11 @@ const allAppended = (settlement: Settlement): boolean =>
  * Gives each failed part a row of its own, so that its retries and its end do not concern its
  * neighbours. The part's id is the row's id: after a crash in between, doing it again changes nothing.
  */
-const isolateFailed = async (boss: PgBoss, parts: ReadonlyArray<Settlement>): Promise<void> => {
+const isolateFailed = async (
+  boss: PgBoss,
+  db: Db,
+  parts: ReadonlyArray<Settlement>,
+): Promise<void> => {
   const failed = parts.filter((part) => part._tag === "Failed");
   if (failed.length === 0) return;
   await boss.insert(
@@ -67,5 +80,6 @@ const isolateFailed = async (boss: PgBoss, parts: ReadonlyArray<Settlement>): Pr
         startAfter: 1,
       })),
     ),
+    { db },
   );
 };
