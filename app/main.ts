@@ -1,5 +1,6 @@
 import { Cause, Effect, Exit, Fiber, Result } from "effect";
 
+import { EXIT_FAILED, EXIT_USAGE, shown } from "../adapters/terminal/command_line.ts";
 import { describeUnknown, unknownVariables } from "../core/unknown_variables.ts";
 import {
   ConfigurationInvalid,
@@ -17,9 +18,6 @@ Starts Tidemark with the roles in ROLES (default: api, worker and projector) and
 SIGHUP; a second signal does not wait for what is under way. Settings are environment variables, which
 may also be in .env: see .env.example.
 `;
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 
 /** Also for what happens outside of the service: whatever this process says is in one format. */
 const settings = logSettingsIn(process.env);
@@ -41,7 +39,10 @@ const main = async (): Promise<number> => {
     return 0;
   }
   if (argument !== undefined) {
-    process.stderr.write(`Unknown argument: ${argument}\n\n${USAGE}`);
+    process.stderr.write(
+      `npm start takes no arguments such as ${shown(argument)}: settings are environment variables, ` +
+        "such as PORT=3001 npm start.\n--help says more.\n",
+    );
     return EXIT_USAGE;
   }
   logWhatNodeSays();

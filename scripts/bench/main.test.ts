@@ -18,7 +18,7 @@ const run = (...args: ReadonlyArray<string>) => {
 test("what cannot be measured is refused in one sentence before anything is started", () => {
   for (const [args, sentence] of [
     [["--nope"], /^There is no option --nope\.\n/],
-    [["no-such-case"], /^There is no case no-such-case\.\n/],
+    [["no-such-case"], /^There is no case no-such-case; --help names them\.\n/],
     [["start", "--runs", "0"], /^--runs must be a whole number from 1 to 1000, not 0\.\n/],
     [["start", "--runs", "1.5"], /^--runs must be a whole number from 1 to 1000, not 1\.5\.\n/],
     [["start", "--scale", "x"], /^--scale must be a number from .* to 100, not x\.\n/],

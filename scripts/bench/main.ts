@@ -72,7 +72,8 @@ const main = async (
     say,
   };
   const unknown = positionals.find((asked) => !CASES.some(({ name }) => isAsked(name, [asked])));
-  if (unknown !== undefined) throw new UsageError(`There is no case ${shown(unknown)}`);
+  if (unknown !== undefined)
+    throw new UsageError(`There is no case ${shown(unknown)}; --help names them`);
   await assertWritable(values.json);
   const chosen = CASES.filter(({ name }) => positionals.length === 0 || isAsked(name, positionals));
   await measure(chosen, options, values.json);

@@ -44,8 +44,10 @@ const shown = ({ generation, lags }: Told) => ({
 const table = ({ generation, lags }: Told): string => {
   const { number, state, startedAt, flippedAt } = generation;
   const since =
-    flippedAt === null ? `begun ${instant(startedAt)}` : `live since ${instant(flippedAt)}`;
-  const title = `Generation ${number}: ${state}, ${state === "retired" ? "was " : ""}${since}`;
+    flippedAt === null
+      ? `${state}, begun ${instant(startedAt)}`
+      : `${state === "live" ? "" : `${state}, was `}live since ${instant(flippedAt)}`;
+  const title = `Generation ${number}: ${since}`;
   if (lags.length === 0) return title;
   const rows = lags.map(({ shard, checkpoint, head, seconds }) =>
     row(
