@@ -92,7 +92,10 @@ test("without --url it asks where the service of the same settings listens", asy
   assert.match(err, `The service at ${fake.url} wants an API key`);
   const invalid = await run(["10"], { PORT: "http" });
   assert.is(invalid.code, 2);
-  assert.match(invalid.err, /^PORT must be a whole number from 1 to 65535, not http\.\n/);
+  assert.match(
+    invalid.err,
+    /^What HOST and PORT name must be a URL such as \S+, without a path\.\n/,
+  );
 });
 
 test("what a service refuses is told in its own words", async () => {

@@ -72,7 +72,10 @@ const main = async (
     max: CONNECTIONS_MAX,
   });
   const duplicates = decimalNumber("--duplicates", values.duplicates, { min: 0, max: 1 });
-  const url = httpOrigin("--url", values.url ?? serviceUrl());
+  const url =
+    values.url === undefined
+      ? httpOrigin("What HOST and PORT name", serviceUrl())
+      : httpOrigin("--url", values.url);
   const now = Date.now();
   const activity = generateActivity({
     events: wholeNumber("The number of events", events, { min: 1, max: EVENTS_MAX }),

@@ -1,5 +1,6 @@
 import {
   EXIT_FAILED,
+  httpOrigin,
   noMore,
   runCommandLine,
   shown,
@@ -40,7 +41,8 @@ const NAMES = `${[...scenarios.map(({ name }) => name), "smoke"].join(", ")} or 
 const main = async ([command, ...rest]: ReadonlyArray<string>): Promise<number> => {
   const scenario = scenarios.find(({ name }) => name === command);
   if (scenario !== undefined) {
-    const BASE_URL = process.env["BASE_URL"] || serviceUrl();
+    const BASE_URL =
+      process.env["BASE_URL"] || httpOrigin("What HOST and PORT name", serviceUrl()).origin;
     return runK6(foundK6(), ["run", ...rest, scenario.path], { BASE_URL });
   }
   switch (command) {

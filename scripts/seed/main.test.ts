@@ -26,7 +26,8 @@ const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 const start = (url: string, args: ReadonlyArray<string>): ChildProcess =>
   spawn(process.execPath, [MAIN, ...args], {
-    env: { ...process.env, DATABASE_URL: url, SHARDS: "4" },
+    // A service may listen on any port that is free: where, nobody but the service knows.
+    env: { ...process.env, DATABASE_URL: url, SHARDS: "4", PORT: "0" },
     stdio: ["ignore", "pipe", "pipe"],
   });
 
