@@ -1,3 +1,4 @@
+import { type Capacity, UNKNOWN_MAX_MS } from "../core/command/capacity.ts";
 import type { TaskObserver } from "../core/report_faults.ts";
 import { BACKGROUND_FAILURES } from "./metrics/families.ts";
 import type { Meters } from "./metrics/meters.ts";
@@ -49,3 +50,19 @@ export const makeFaults = (meters: Meters, now = () => performance.now()): Fault
     },
   };
 };
+
+/**
+ * Why a process is not ready though its database is: an essential task fails, or it does not know how much waits, so that
+ * it accepts nothing.
+ *
+ * @param capacity of a process that takes events
+ */
+export const reasonsOf =
+  (faults: Pick<Faults, "lasting">, capacity: Pick<Capacity, "isUnknown"> | undefined) =>
+  (): Readonly<Record<string, string>> =>
+    capacity?.isUnknown(Date.now()) === true
+      ? {
+          ...faults.lasting(),
+          backlog: `unknown: it has not been read for ${UNKNOWN_MAX_MS / 1_000} s, and nothing is accepted`,
+        }
+      : faults.lasting();

@@ -190,4 +190,25 @@ test("while commits hang a service is not ready, though its database answers, an
   assert.is(await service.stop(), 0);
 });
 
+test("while the backlog cannot be read, so that nothing is accepted, a service is not ready, and says so", async ({
+  database,
+  url,
+}) => {
+  const backlog = async (): Promise<string | undefined> => {
+    const answer = await fetch(`${url}/readyz`);
+    const { checks } = (await answer.json()) as { checks: Record<string, string> };
+    return answer.status === 503 ? checks["backlog"] : undefined;
+  };
+  await withClient(database.url, async (client) => {
+    // As a careless migration would: each statement on the queue waits, and is cancelled.
+    await client.query("begin; lock table tidemark_queue.job_common in access exclusive mode");
+    await until(async () => (await backlog()) !== undefined, "it is ready");
+    assert.is(await backlog(), "unknown: it has not been read for 5 s, and nothing is accepted");
+    assert.equal(await typeOf(await postEvents(url, [anEvent()])), [503, "unavailable"]);
+    await client.query("rollback");
+  });
+  await untilReady(url);
+  await accept(url, anEvent());
+});
+
 test.run();

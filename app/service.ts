@@ -46,7 +46,7 @@ import { allowedConnections, shareConnections } from "./connections.ts";
 import { makeDatabaseFaults } from "./database_faults.ts";
 import { databaseUrl } from "./database_url.ts";
 import { fairDeadLetters, fairQueue, fairReads, readLimits } from "./fair_reads.ts";
-import { type Faults, makeFaults } from "./faults.ts";
+import { type Faults, makeFaults, reasonsOf } from "./faults.ts";
 import { type Http, openHttp } from "./http.ts";
 import { DATABASE_RETRIES, LOAD_READ_FAILURES, VISIBLE_AFTER } from "./metrics/families.ts";
 import { makeMeters } from "./metrics/meters.ts";
@@ -303,7 +303,8 @@ const start = Effect.fnUntraced(function* (
     pools: { queue: queuePool, log: logPool, reads: readPool },
     faults: databaseFaults.ongoing,
   });
-  http.enter({ _tag: "Running", roles: ROLES, reachable, redis, faults: faults.lasting });
+  const failing = reasonsOf(faults, ROLES.has("api") ? capacity : undefined);
+  http.enter({ _tag: "Running", roles: ROLES, reachable, redis, faults: failing });
   const isOpen = yield* Effect.isSuccess(access.authenticate(undefined));
   return { loops: Effect.raceAllFirst([projector, worker, watch, follow]), needsKey: !isOpen };
 });
