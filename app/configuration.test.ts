@@ -229,6 +229,20 @@ for (const [name, urls, others, message] of [
   });
 }
 
+test("a database has one host, since the driver knows no others", () => {
+  const refused = "DATABASE_URL must name one host: an address that leads to the primary";
+  for (const url of [
+    "postgres://tidemark:secret@one,two/x?target_session_attrs=read-write",
+    "postgres://tidemark:secret@one:5432,two:5433/x",
+    "postgres://one,two",
+    "postgres://tidemark@ignored/x?host=one,two",
+  ]) {
+    assert.equal(invalid({ DATABASE_URL: url }), [refused], url);
+  }
+  const DATABASE_URL = "postgres://tidemark:a,b@one/x,y?application_name=a,b";
+  assert.is(readConfiguration({ DATABASE_URL }).DATABASE_URL, DATABASE_URL);
+});
+
 test("MIGRATION_DATABASE_URL goes beside DATABASE_URL", () => {
   const MIGRATION_DATABASE_URL = "postgres://owner:secret@db/x";
   const DATABASE_URL = "postgres://service:secret@db/x";

@@ -83,8 +83,23 @@ const hostNames = z.string().transform((text, context): ReadonlySet<string> => {
   return new Set(names);
 });
 
+/** Whether a URL names one host at most. `pg` knows no lists of hosts, as libpq does, and would look up "one,two". */
+const hasOneHost = (text: string): boolean => {
+  const [url = "", parameters] = text.split("?", 2);
+  const [, , authority = ""] = url.split("/", 3);
+  const hosts = [
+    authority.slice(authority.lastIndexOf("@") + 1),
+    ...new URLSearchParams(parameters).getAll("host"),
+  ];
+  return hosts.every((host) => !host.includes(","));
+};
+
 const databaseUrl = z
   .string()
+  .refine(hasOneHost, {
+    error: "must name one host: an address that leads to the primary",
+    abort: true,
+  })
   .refine(
     (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
     "must be a URL such as postgres://user:password@host:5432/database",

@@ -79,6 +79,12 @@ test("a standby that lags answers nothing, and promoted it is used by itself, wi
   gate,
   pair,
 }) => {
+  const early = startService({ DATABASE_URL: pair.standby.url });
+  await early.prints(
+    /The service waits.*the database is a standby in recovery, which takes no writes/s,
+  );
+  assert.is(await early.stop(), 0);
+
   const url = await startService({ DATABASE_URL: gate.url }).url();
   await accept(url, anEvent());
   await untilLogins(url, 1);

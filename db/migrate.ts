@@ -1,5 +1,6 @@
 import type { ClientBase } from "pg";
 
+import { SessionClient } from "../adapters/postgres/session_client.ts";
 import { applyFile } from "./apply.ts";
 import { withClient } from "./client.ts";
 import { compare, problemOf } from "./compare.ts";
@@ -35,6 +36,7 @@ export interface MigrateOptions {
  * @param database a connection string, or a client outside any transaction that nothing else uses meanwhile
  * @throws {MigrationFolderInvalid} before the database is touched: a gap, a duplicate number or a bad file name
  * @throws {DatabaseUnreachable} when there is no connection
+ * @throws {DatabaseReadOnly} when the database takes no writes, such as a standby
  * @throws {MigrationsLocked} when another process does not finish within `lockWaitMs`
  * @throws {MigrationEdited | MigrationMissing | MigrationOutOfOrder} before anything is applied
  * @throws {MigrationFailed} when a file fails: nothing of it stays, the files before it do
@@ -44,8 +46,9 @@ export async function migrate(
   options: MigrateOptions = {},
 ): Promise<Applied[]> {
   const files = await readFolder(options.directory ?? MIGRATIONS_DIRECTORY);
-  return withClient(database, (client) =>
-    withMigrationLock(client, options.lockWaitMs ?? LOCK_WAIT_MS_DEFAULT, async () => {
+  return withClient(database, async (client) => {
+    if (client instanceof SessionClient && client.readOnly !== undefined) throw client.readOnly;
+    return withMigrationLock(client, options.lockWaitMs ?? LOCK_WAIT_MS_DEFAULT, async () => {
       await ensureHistory(client);
       const applied: Applied[] = [];
       for (const file of await pendingFiles(client, files)) {
@@ -60,8 +63,8 @@ export async function migrate(
         options.onApplied?.(one);
       }
       return applied;
-    }),
-  );
+    });
+  });
 }
 
 async function pendingFiles(
