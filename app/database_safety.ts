@@ -1,5 +1,6 @@
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
 import { lostSettings } from "../adapters/postgres/session.ts";
+import { DatabaseEncodingUnfit } from "../db/errors.ts";
 import { DatabaseUnusable } from "./database_unusable.ts";
 
 /** The oldest Postgres that this runs on, as the server numbers itself. */
@@ -26,11 +27,7 @@ export const checkSafety = async (database: Database, allowUnsafe: boolean): Pro
   }
   const encoding = settings.get("server_encoding");
   if (encoding !== "UTF8") {
-    throw new DatabaseUnusable({
-      message:
-        `The database has the encoding ${encoding}, which cannot hold every event that is accepted. Use one with UTF8: ` +
-        "create database tidemark encoding 'UTF8' template template0",
-    });
+    throw new DatabaseUnusable({ message: new DatabaseEncodingUnfit(encoding).message });
   }
   const lost = lostSettings(settings);
   if (lost.length > 0) {

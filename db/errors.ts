@@ -14,6 +14,18 @@ export class DatabaseUnreachable extends Error {
   }
 }
 
+/** The database's encoding cannot hold every text that JSON can. */
+export class DatabaseEncodingUnfit extends Error {
+  override readonly name = "DatabaseEncodingUnfit";
+
+  constructor(encoding: string | undefined) {
+    super(
+      `The database has the encoding ${encoding}, which cannot hold every event that is accepted. Use one with UTF8: ` +
+        "create database tidemark encoding 'UTF8' template template0",
+    );
+  }
+}
+
 /** The migrations folder itself is wrong: a bad name, a gap, a duplicate number, an unreadable file. */
 export class MigrationFolderInvalid extends Error {
   override readonly name = "MigrationFolderInvalid";

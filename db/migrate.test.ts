@@ -3,7 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { withClient } from "./client.ts";
 import {
+  DatabaseEncodingUnfit,
   MigrationEdited,
   MigrationFailed,
   MigrationFolderInvalid,
@@ -195,6 +197,27 @@ test("a database that is up to date needs no right to create anything", async (c
     assert.equal(await migrate(context.client, { directory: context.folder.directory }), []);
   } finally {
     await context.client.query(`RESET ROLE; DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
+});
+
+test("a database that cannot hold every text is refused before anything is made", async ({
+  folder,
+}) => {
+  for (const encoding of ["LATIN1", "SQL_ASCII"]) {
+    const database = await createTestDatabase(`ENCODING '${encoding}' LOCALE 'C'`);
+    try {
+      const error = await migrate(database.url, { directory: folder.directory }).catch(
+        (thrown: unknown) => thrown,
+      );
+      assert.instance(error, DatabaseEncodingUnfit);
+      assert.match((error as Error).message, `has the encoding ${encoding}, which cannot hold`);
+      await withClient(database.url, async (client) => {
+        const made = await client.query("SELECT to_regnamespace('tidemark') AS schema");
+        assert.equal(made.rows, [{ schema: null }]);
+      });
+    } finally {
+      await database.drop();
+    }
   }
 });
 

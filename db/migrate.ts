@@ -4,6 +4,7 @@ import { SessionClient } from "../adapters/postgres/session_client.ts";
 import { applyFile } from "./apply.ts";
 import { withClient } from "./client.ts";
 import { compare, problemOf } from "./compare.ts";
+import { DatabaseEncodingUnfit } from "./errors.ts";
 import { type MigrationFile, MIGRATIONS_DIRECTORY, readFolder } from "./folder.ts";
 import { ensureHistory, readHistory } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
@@ -37,6 +38,7 @@ export interface MigrateOptions {
  * @throws {MigrationFolderInvalid} before the database is touched: a gap, a duplicate number or a bad file name
  * @throws {DatabaseUnreachable} when there is no connection
  * @throws {DatabaseReadOnly} when the database takes no writes, such as a standby
+ * @throws {DatabaseEncodingUnfit} when the database is not in UTF8
  * @throws {MigrationsLocked} when another process does not finish within `lockWaitMs`
  * @throws {MigrationEdited | MigrationMissing | MigrationOutOfOrder} before anything is applied
  * @throws {MigrationFailed} when a file fails: nothing of it stays, the files before it do
@@ -48,6 +50,7 @@ export async function migrate(
   const files = await readFolder(options.directory ?? MIGRATIONS_DIRECTORY);
   return withClient(database, async (client) => {
     if (client instanceof SessionClient && client.readOnly !== undefined) throw client.readOnly;
+    await checkEncoding(client);
     return withMigrationLock(client, options.lockWaitMs ?? LOCK_WAIT_MS_DEFAULT, async () => {
       await ensureHistory(client);
       const applied: Applied[] = [];
@@ -65,6 +68,13 @@ export async function migrate(
       return applied;
     });
   });
+}
+
+/** Whoever migrates, the service would refuse to start on it, and seed would fill it. */
+async function checkEncoding(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ server_encoding: string }>("SHOW server_encoding");
+  const encoding = rows[0]?.server_encoding;
+  if (encoding !== "UTF8") throw new DatabaseEncodingUnfit(encoding);
 }
 
 async function pendingFiles(
