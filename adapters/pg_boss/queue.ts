@@ -93,12 +93,14 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
       Math.max(batch.events.length / ROW_EVENTS_MAX, bytes / ROW_BYTES_MAX),
   });
 
-  // How many events a row held lately: pg-boss counts rows, the worker wants events.
+  // How many events a row held lately: those that are looked at and not taken are locked for other workers meanwhile.
   let rowEvents = ROW_EVENTS_MAX;
 
   const takeRows = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
     const history = options.history();
-    const rows = await fetchRows(options.execute, rowsFor(eventsMax / rowEvents), eventsMax);
+    // One more, so that a guess which is too low does not leave room unused.
+    const rowsMax = Math.min(Math.ceil(eventsMax / rowEvents) + 1, ROWS_MAX);
+    const rows = await fetchRows(options.execute, rowsMax, eventsMax);
     const jobs: Job[] = [];
     for (const row of rows) {
       // One by one: to read one takes milliseconds, and requests have a turn in between.
@@ -177,10 +179,4 @@ const packRows = (items: ReadonlyArray<Enqueued>): ReadonlyArray<Packed> => {
     row.bytes += bytes;
   }
   return rows;
-};
-
-/** A power of two, because every number of rows is another statement to prepare. */
-const rowsFor = (wanted: number): number => {
-  const bounded = Math.min(Math.max(wanted, 1), ROWS_MAX);
-  return 2 ** Math.floor(Math.log2(bounded));
 };

@@ -288,6 +288,13 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.equal(names(taken.map(({ batch }) => batch)), names(batches));
   });
 
+  test("a take after others of the same kind is as large as it may be", async () => {
+    const events = Array.from({ length: 300 }, (_, i) => anEvent({ eventId: String(i) }));
+    for (let i = 0; i < 4; i++) await enqueue({ events, ...NO_OTHERS });
+    await complete(await take(300));
+    assert.is((await take(900)).length, 3);
+  });
+
   test("the backlog is what waits for an attempt", async () => {
     const backlog = async () => {
       const { events, deadLetters } = await Effect.runPromise(opened.queue.backlog);

@@ -11,8 +11,7 @@ import { traceJobs } from "./trace_jobs.ts";
 
 /**
  * About how many events a worker takes at once. More makes appends cheaper by the event and memory
- * and latency larger; the gain flattens here. A queue that hands out rows by powers of two gives half of it at least
- * while it holds more.
+ * and latency larger; the gain flattens here.
  */
 export const TAKE_EVENTS_MAX = 2 * MANY_EVENTS;
 
