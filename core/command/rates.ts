@@ -4,8 +4,8 @@ const HALF_LIFE_MS = 5_000;
 /** What fades with this half-life adds up to so many times what comes in during a second. */
 const SECONDS_HELD = HALF_LIFE_MS / 1_000 / Math.LN2;
 
-/** After so many half-lives weights are brought back to their scale, and names go of which less than an event is left. */
-const RESCALE_AFTER = 1;
+/** At this unit weights are brought back to their scale, and names go of which less than an event is left. */
+const RESCALE_AT = 2;
 
 /** How many names are told apart at most; past it the half that sent least is dropped. */
 export const NAMES_MAX = 8_192;
@@ -35,18 +35,24 @@ export const makeRates = (): Rates => {
   /** When the unit was 1. */
   let epoch: number | undefined;
   let last = 0;
+  /** The unit at `last`. */
+  let unit = 1;
 
-  const halfLives = (now: number): number => {
+  /** The unit at a moment. It is worked out once for all events of a batch. */
+  const unitAt = (now: number): number => {
+    if (now === last) return unit;
     epoch ??= now;
     // A clock that is set back lets no time pass, neither now nor until it has caught up.
     if (now < last) epoch -= last - now;
     last = now;
-    return (now - epoch) / HALF_LIFE_MS;
+    unit = 2 ** ((now - epoch) / HALF_LIFE_MS);
+    return unit;
   };
 
   const rescale = (now: number): void => {
-    const factor = 2 ** -halfLives(now);
+    const factor = 1 / unitAt(now);
     epoch = now;
+    unit = 1;
     total *= factor;
     for (const [name, weight] of weights) {
       const left = weight * factor;
@@ -66,15 +72,14 @@ export const makeRates = (): Rates => {
     }
   };
 
-  const scaled = (weight: number, now: number): number =>
-    (weight * 2 ** -halfLives(now)) / SECONDS_HELD;
+  const scaled = (weight: number, now: number): number => weight / unitAt(now) / SECONDS_HELD;
 
   return {
     add: (name, events, now) => {
-      if (halfLives(now) > RESCALE_AFTER) rescale(now);
+      if (unitAt(now) > RESCALE_AT) rescale(now);
       const known = weights.get(name);
       if (known === undefined && weights.size >= NAMES_MAX) dropLighterHalf();
-      const weight = events * 2 ** halfLives(now);
+      const weight = events * unitAt(now);
       weights.set(name, (known ?? 0) + weight);
       total += weight;
     },

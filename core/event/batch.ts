@@ -1,4 +1,5 @@
-import { type Event, identityOf } from "./event.ts";
+import type { Event } from "./event.ts";
+import { makeFirstEvents } from "./first_events.ts";
 
 /**
  * The events of one accepted request, each identity at most once, with the count of those that were
@@ -55,19 +56,14 @@ export const accountsIn = (batch: Batch): ReadonlyArray<string> => [
  * the same and a conflict when it is not. Order is kept.
  */
 export const collapse = (events: ReadonlyArray<Event>): Batch => {
-  // Nearly every batch: where no id comes twice, no identity does.
-  if (new Set(events.map(({ eventId }) => eventId)).size === events.length) {
-    return { events, duplicates: 0, conflicts: 0 };
-  }
-  const first = new Map<string, Event>();
+  const first = makeFirstEvents(events.length);
   let duplicates = 0;
   let conflicts = 0;
   for (const event of events) {
-    const identity = identityOf(event);
-    const earlier = first.get(identity);
-    if (earlier === undefined) first.set(identity, event);
-    else if (earlier.fingerprint === event.fingerprint) duplicates++;
+    const held = first.add(event);
+    if (held === undefined) continue;
+    if (held.fingerprint === event.fingerprint) duplicates++;
     else conflicts++;
   }
-  return { events: [...first.values()], duplicates, conflicts };
+  return { events: first.events, duplicates, conflicts };
 };

@@ -1,7 +1,8 @@
 import { Effect, Result } from "effect";
 
 import { eventsIn } from "../event/batch.ts";
-import { type Event, identityOf } from "../event/event.ts";
+import type { Event } from "../event/event.ts";
+import { makeFirstEvents } from "../event/first_events.ts";
 import { shardOf } from "../event/shard.ts";
 import type { Counts, Job, Settlement } from "../queue/queue.ts";
 import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
@@ -102,7 +103,7 @@ const TURN_EVENTS = 500;
  * jobs of one take may well carry the same event, one being the retry of the other.
  */
 const plan = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, shardCount: number) {
-  const first = new Map<string, Event>();
+  const first = makeFirstEvents(eventsIn(jobs));
   const shards = new Map<number, ShardAppend>();
   const tallies: Tally[] = [];
   let planned = 0;
@@ -111,14 +112,12 @@ const plan = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, shardCount: 
     const tally: Tally = { appended: 0, duplicates, conflicts };
     tallies.push(tally);
     for (const event of batch.events) {
-      const identity = identityOf(event);
-      const earlier = first.get(identity);
-      if (earlier !== undefined) {
-        if (earlier.fingerprint === event.fingerprint) tally.duplicates++;
+      const held = first.add(event);
+      if (held !== undefined) {
+        if (held.fingerprint === event.fingerprint) tally.duplicates++;
         else tally.conflicts++;
         continue;
       }
-      first.set(identity, event);
       tally.appended++;
       const shard = shardOf(event.accountId, shardCount);
       let append = shards.get(shard);
