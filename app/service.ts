@@ -56,6 +56,7 @@ import { observed, type Ports } from "./observed.ts";
 import type { QuickStart } from "./quick_start.ts";
 import { reachabilityOf } from "./readiness.ts";
 import { prepareSchema, untilDatabaseReady } from "./schema.ts";
+import { watchSupervision } from "./supervision.ts";
 import { openTracing, tracingContext } from "./tracing/open_tracing.ts";
 
 /**
@@ -380,19 +381,13 @@ const acquirePool = (
 
 const acquireBoss = (execute: ReturnType<typeof executorOf>, roles: ReadonlySet<Role>) =>
   Effect.gen(function* () {
-    const services = yield* Effect.context();
+    const onError = yield* watchSupervision;
     return yield* Effect.acquireRelease(
       attempt(() =>
         startBoss({
           execute,
           supervise: roles.has("worker"),
-          onError: (error) => {
-            Effect.runForkWith(services)(
-              Effect.annotateLogs(Effect.logWarning("The queue's supervision failed"), {
-                reason: error.message,
-              }),
-            );
-          },
+          onError,
         }),
       ),
       (boss) => Effect.promise(() => boss.stop({ graceful: false })),
