@@ -224,13 +224,17 @@ if (redisMissing === undefined) {
         Array.from({ length: 24 }, (_, i) => (i < 20 ? 200 : 429)),
       );
       await redis.kill();
-      // Each counts for itself now, and does count.
+      // Each counts for itself now, and does count. Who was refused a moment ago is refused without being counted when
+      // there are too many in a second, so it takes more requests than are let through.
       for (const url of urls) {
-        const alone: number[] = [];
-        for (let i = 0; i < 25; i++) alone.push(await statusOf(url));
-        assert.not.ok(alone.includes(500));
-        assert.is(alone.at(-1), 429);
-        assert.ok(alone.filter((status) => status === 200).length <= 20);
+        let passed = 0;
+        await until(async () => {
+          const status = await statusOf(url);
+          assert.ok([200, 429].includes(status), `${status}`);
+          if (status === 200) passed++;
+          return passed === 20;
+        }, "it lets fewer than 20 requests through");
+        for (let i = 0; i < 10; i++) assert.is(await statusOf(url), 429);
       }
     },
   );
