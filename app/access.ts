@@ -36,7 +36,7 @@ export const openAccess = Effect.fnUntraced(function* (
   const keys = makeApiKeys(database);
   const { AUTH, HOST, ROLES } = configuration;
   const isLocal = listensOnLoopback(configuration);
-  // Not watched yet: a fault that ends the start is told by what ends it.
+  // Not watched yet: a fault that ends the start is logged where it ends it.
   const exist = yield* keys.exist;
   if (!exist && AUTH === "optional" && !isLocal && ROLES.has("api")) {
     return yield* new OpenToAll({
@@ -87,7 +87,7 @@ export const openQuotas = Effect.fnUntraced(function* (
       failing: "The quotas of accounts cannot be read: the last known ones stay in force",
       working: "The quotas of accounts are read again",
     });
-    // Not watched yet: a fault that ends the start is told by what ends it.
+    // Not watched yet: a fault that ends the start is logged where it ends it.
     yield* keep(yield* all);
     const watched = faults.watched("account_quotas", { all });
     const look = report.watch(Effect.flatMap(watched.all, keep));

@@ -5,7 +5,7 @@ import { messageOf } from "../db/errors.ts";
 import { DATABASE_FAILURES } from "./metrics/families.ts";
 import type { Meters } from "./metrics/meters.ts";
 
-/** Watches how calls of the database end, so that a fault is told, counted, and known to readiness. */
+/** Watches how calls of the database end, so that a fault is logged, counted, and known to readiness. */
 export interface DatabaseFaults {
   /** The same port, each of whose operations is watched under `<name>.<operation>`. */
   readonly watched: <Port extends object>(name: string, port: Port) => Port;
@@ -22,7 +22,7 @@ export interface DatabaseFaultsOptions {
 
 /**
  * How long an operation must have gone without a fault, in milliseconds, before it counts as over: one that fails for one
- * account and succeeds for the next is told once and not each time.
+ * account and succeeds for the next is logged once and not each time.
  */
 const OVER_AFTER_MS = 10_000;
 

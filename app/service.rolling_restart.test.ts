@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
+import { freePort } from "../scripts/test/free_port.ts";
 import { until } from "../scripts/test/patience.ts";
 import { anEvent } from "./api_client.fixture.ts";
 import { killServices, startService } from "./service_process.fixture.ts";
@@ -29,15 +29,6 @@ const REST_MAX_MS = 60;
 
 /** Much longer than the balancer takes to notice, on a busy machine, too. */
 const SHUTDOWN_DELAY_MS = "2000";
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-};
 
 /** A client that keeps its one connection for as long as it may, and sends nothing twice. */
 const startClient = (url: string, number: number) => {

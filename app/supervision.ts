@@ -7,7 +7,7 @@ import { makeFaultReport } from "../core/report_faults.ts";
  * Reports failures of pg-boss's supervisor, which runs by itself and tells of failures only: it works again when it has not
  * failed for `BACK_AFTER_MS`, in which it runs several times.
  *
- * @returns what is to be told of each failure
+ * @returns a callback for each failure
  */
 export const watchSupervision = Effect.gen(function* () {
   const services = yield* Effect.context();

@@ -29,7 +29,7 @@ async function isMissing(path: string): Promise<boolean> {
     await lstat(path);
     return false;
   } catch (error) {
-    // Whatever else hinders us is told by who goes on.
+    // The caller reports any other obstacle when it goes on.
     return error instanceof Error && "code" in error && error.code === "ENOENT";
   }
 }

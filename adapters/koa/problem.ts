@@ -312,7 +312,7 @@ export const problemOf = (failure: Failure): Problem => {
   }
 };
 
-/** What waiting does not mend. Nothing of the cause is told to the client, who can do nothing about it. */
+/** What waiting does not mend. The client does not learn the cause, since it can do nothing about it. */
 const DATABASE_FAULT: Problem = {
   type: "urn:tidemark:problem:database-fault",
   title: "The database refuses what the service asks of it",

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Redis } from "ioredis";
 
+import { freePort } from "./free_port.ts";
 import { inVain, PATIENCE_MS } from "./patience.ts";
 
 /** Why tests with a real Redis cannot run here; undefined where they can. */
@@ -71,15 +71,6 @@ export const startRedisServer = async (
       await rm(folder, { recursive: true, force: true });
     },
   };
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 };
 
 /** Asks again and again until the answer is yes. */
