@@ -36,7 +36,7 @@ const open = () => {
     return "done";
   });
   const port = faults.watched("queue", {
-    take: (_eventsMax: number) => call,
+    fetch: (_eventsMax: number) => call,
     backlog: call,
     shards: 8,
   });
@@ -79,20 +79,20 @@ test("what a person must mend has a kind, what passes has none, and a bug is a d
 test("a fault is told when it begins and when it is over, and counted each time", async () => {
   const { state, lines, counted, faults, port } = open();
   assert.is(port.shards, 8);
-  await run(port.take(1));
+  await run(port.fetch(1));
   state.outcome = () => sqlError("42501", "permission denied for table job");
-  for (let i = 0; i < 100; i++) await run(port.take(1));
+  for (let i = 0; i < 100; i++) await run(port.fetch(1));
   assert.is(lines.length, 1, "it is told once");
-  assert.is(counted.get("queue.take rights"), 100);
-  assert.equal(faults.ongoing(), ["queue.take: permission denied for table job"]);
+  assert.is(counted.get("queue.fetch rights"), 100);
+  assert.equal(faults.ongoing(), ["queue.fetch: permission denied for table job"]);
   state.outcome = undefined;
-  await run(port.take(1));
+  await run(port.fetch(1));
   assert.equal(faults.ongoing(), [], "it succeeds");
   assert.is(lines.length, 1, "it may begin anew with the next call");
   state.now += 10_000;
-  await run(port.take(1));
+  await run(port.fetch(1));
   assert.is(lines.length, 2);
-  await run(port.take(1));
+  await run(port.fetch(1));
   assert.is(lines.length, 2);
 });
 
@@ -100,18 +100,18 @@ test("an operation that fails in two ways in turns is told twice when it begins 
   const { state, lines, counted, faults, port } = open();
   for (let i = 0; i < 100; i++) {
     state.outcome = () => sqlError(i % 2 === 0 ? "42501" : "42P01", `fault ${i % 2}`);
-    await run(port.take(1));
+    await run(port.fetch(1));
   }
   assert.is(lines.length, 2);
-  assert.is(counted.get("queue.take rights"), 50);
-  assert.is(counted.get("queue.take schema"), 50);
-  assert.equal(faults.ongoing(), ["queue.take: fault 0", "queue.take: fault 1"]);
+  assert.is(counted.get("queue.fetch rights"), 50);
+  assert.is(counted.get("queue.fetch schema"), 50);
+  assert.equal(faults.ongoing(), ["queue.fetch: fault 0", "queue.fetch: fault 1"]);
   state.outcome = undefined;
-  await run(port.take(1));
+  await run(port.fetch(1));
   assert.equal(faults.ongoing(), []);
   assert.is(lines.length, 2, "it may begin anew with the next call");
   state.now += 10_000;
-  for (let i = 0; i < 10; i++) await run(port.take(1));
+  for (let i = 0; i < 10; i++) await run(port.fetch(1));
   assert.is(lines.length, 4);
 });
 
@@ -120,7 +120,7 @@ test("what fails for one request and not for the next is told once, and takes no
   for (let i = 0; i < 100; i++) {
     state.now += 50;
     state.outcome = i % 2 === 0 ? () => sqlError("XX001") : undefined;
-    await run(port.take(1));
+    await run(port.fetch(1));
     assert.equal(faults.ongoing(), []);
   }
   assert.is(lines.length, 1);
@@ -133,7 +133,7 @@ test("calls that fail together are one failure in a row", async () => {
   const { state, faults, port } = open();
   const shared = sqlError("XX000");
   state.outcome = () => shared;
-  for (let i = 0; i < 10; i++) await run(port.take(1));
+  for (let i = 0; i < 10; i++) await run(port.fetch(1));
   assert.equal(faults.ongoing(), []);
 });
 

@@ -2,7 +2,7 @@ import { Cause, Effect, type Scope } from "effect";
 
 import { type ApplicationOptions, makeApplication } from "../adapters/koa/application.ts";
 import { makeBodies } from "../adapters/koa/bodies.ts";
-import type { Answered } from "../adapters/koa/observe.ts";
+import type { ResponseRecord } from "../adapters/koa/observe.ts";
 import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
 import { startServer } from "../adapters/koa/server.ts";
 import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
@@ -61,9 +61,9 @@ export const openHttp = (
     let metrics = async (): Promise<string> => "";
     const measure = measureRequests(meters);
     // A line for each request is for who looks into something.
-    const onAnswered =
+    const onResponse =
       configuration.LOG_LEVEL === "debug"
-        ? (answered: Answered) => {
+        ? (answered: ResponseRecord) => {
             measure(answered);
             log(Effect.annotateLogs(Effect.logDebug("A request is over"), { ...answered }));
           }
@@ -106,7 +106,7 @@ export const openHttp = (
           const failed = Effect.logError("A request failed", Cause.die(defect));
           log(Effect.annotateLogs(failed, { ...request }));
         },
-        onAnswered,
+        onResponse,
         onTurn: meters.histogram(TURN_WAIT),
         tracing,
       }).listener;

@@ -116,7 +116,7 @@ test("a pool without any answer and an operation that cannot succeed make a serv
     false,
     "hung: the server does not end 2 of the statements for the log, such as a commit",
   ]);
-  const failed = () => ["queue.enqueue: permission denied for table job", "queue.take: so, too"];
+  const failed = () => ["queue.enqueue: permission denied for table job", "queue.fetch: so, too"];
   assert.equal(await checkOf(database, { pools: { log: quiet }, faults: failed }), [
     false,
     "failing: queue.enqueue: permission denied for table job (and 1 more)",

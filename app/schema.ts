@@ -1,8 +1,8 @@
 import { Data, Effect, Schedule } from "effect";
 
 import { installQueues } from "../adapters/pg_boss/queue_settings.ts";
+import { ensureShards } from "../adapters/postgres/ensure_shards.ts";
 import { type Database, databaseOf } from "../adapters/postgres/pool.ts";
-import { ensureShards } from "../adapters/postgres/shards.ts";
 import { applicationRoleOf, grantApplicationRole } from "../db/application_role.ts";
 import { withClient } from "../db/client.ts";
 import { problemOf } from "../db/compare.ts";

@@ -13,10 +13,10 @@ import {
 } from "../scripts/test/database.ts";
 import { applicationRoleOf, grantApplicationRole } from "./application_role.ts";
 import { withClient } from "./client.ts";
+import { createShards } from "./create_shards.ts";
 import { ApplicationRoleMissing, DatabasesDiffer } from "./errors.ts";
 import { migrate } from "./migrate.ts";
 import { installQueueSchema } from "./queue_schema.ts";
-import { createShards } from "./shards.ts";
 
 interface Context {
   database: TestDatabase;

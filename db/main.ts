@@ -6,12 +6,12 @@ import {
   UsageError,
 } from "../adapters/terminal/command_line.ts";
 import { applicationRoleOf, grantApplicationRole } from "./application_role.ts";
+import { createShards } from "./create_shards.ts";
 import { explainDatabaseError } from "./explain.ts";
 import { MIGRATIONS_DIRECTORY, versionLabel } from "./folder.ts";
 import { migrate } from "./migrate.ts";
 import { installQueueSchema } from "./queue_schema.ts";
 import { queueSchemaStatus } from "./queue_schema_status.ts";
-import { createShards } from "./shards.ts";
 import { migrationStatus } from "./status.ts";
 import { statusReport } from "./status_report.ts";
 import { variable, withMigrationDatabase } from "./with_database.ts";

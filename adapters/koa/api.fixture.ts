@@ -18,7 +18,7 @@ import { makeApplication } from "./application.ts";
 import { makeBodies } from "./bodies.ts";
 import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
 import type { Readiness } from "./health.ts";
-import type { Answered } from "./observe.ts";
+import type { ResponseRecord } from "./observe.ts";
 import type { Problem } from "./problem.ts";
 import type { RateLimitOptions } from "./rate_limit.ts";
 import type { RouteLimits } from "./routes.ts";
@@ -33,13 +33,13 @@ export interface Api {
   /** What the application called a fault of its own. */
   readonly defects: ReadonlyArray<unknown>;
   /** The requests that it was told are over. */
-  readonly answered: ReadonlyArray<Answered>;
+  readonly answered: ReadonlyArray<ResponseRecord>;
   /** What was refused before it was a request. */
   readonly refused: ReadonlyArray<number | string>;
   /** How many bytes of memory all request bodies hold. */
   readonly bodiesHeld: () => number;
   /** Appends and folds what was accepted; returns how many events the log holds. */
-  readonly settle: () => Promise<number>;
+  readonly drain: () => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
@@ -86,7 +86,7 @@ const LIMITS: RouteLimits = { answerTimeoutMs: 10_000 };
 
 /** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
 export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
-  const { services, settle } = makeMemoryServices(options.quotas);
+  const { services, drain } = makeMemoryServices(options.quotas);
   const admission = Context.get(services, Admission);
   const replaced = services.pipe(
     Context.add(Admission, { ...admission, refusal: options.refusal ?? admission.refusal }),
@@ -101,7 +101,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     }),
   );
   const defects: unknown[] = [];
-  const answered: Answered[] = [];
+  const answered: ResponseRecord[] = [];
   const bodies = makeBodies({
     bytesMax: options.bodiesBytesMax ?? 64 * 1024 * 1024,
     proxies: options.proxies ?? 0,
@@ -118,7 +118,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     readiness: async () => options.readiness ?? { ready: true, checks: {} },
     metrics: async () => "tidemark_test 1\n",
     onDefect: (defect) => defects.push(defect),
-    onAnswered: (request) => answered.push(request),
+    onResponse: (request) => answered.push(request),
   });
   const refused: Array<number | string> = [];
   const { headersTimeoutMs, requestTimeoutMs, silenceTimeoutMs, connectionsMax } = options;
@@ -142,7 +142,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     answered,
     refused,
     bodiesHeld: bodies.held,
-    settle,
+    drain,
     close,
   };
 };
@@ -233,14 +233,14 @@ export const refusal = async (
   status: number,
   name: string,
 ): Promise<ReturnType<typeof problemIn>> => {
-  const before = await api.settle();
+  const before = await api.drain();
   const connection: Connection = await openConnection(api.url);
   connection.write(bytes);
   const problem = problemIn(await connection.answer(), status, name);
-  assert.is(await api.settle(), before, "something of what was refused is stored");
+  assert.is(await api.drain(), before, "something of what was refused is stored");
   connection.write(postBytes(batchOf(validEvent())));
   assert.is((await connection.answer())?.status, 202, "the connection is of no more use");
-  assert.is(await api.settle(), before + 1);
+  assert.is(await api.drain(), before + 1);
   connection.reset();
   return problem;
 };

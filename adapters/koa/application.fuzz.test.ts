@@ -18,9 +18,9 @@ test.after(async ({ api }) => {
 
 /** Either everything of the batch is counted, or it is refused with a problem and nothing is stored. */
 const allOrNothing = async (api: Api, body: string | Uint8Array): Promise<void> => {
-  const before = await api.settle();
+  const before = await api.drain();
   const answer = await post(api, body);
-  const stored = (await api.settle()) - before;
+  const stored = (await api.drain()) - before;
   assert.equal(api.defects, []);
   if (answer.status === 202) await isCounted(api, answer, stored);
   else isRefused(answer, stored);

@@ -26,7 +26,7 @@ test("what there is no room for is refused before its body is read, and says whe
   full = false;
   connection.write(postBytes(batchOf(validEvent())));
   assert.is((await connection.answer())?.status, 202);
-  assert.is(await api.settle(), 1);
+  assert.is(await api.drain(), 1);
   connection.reset();
   await api.close();
 });

@@ -12,7 +12,7 @@ import { makeCors } from "./cors.ts";
 import { letAnyoneIn, makeGate } from "./gate.ts";
 import { addHealthRoutes, type HealthOptions } from "./health.ts";
 import { makeHealthAnswers } from "./health_answers.ts";
-import { observeAnswer, observeAnswers, type OnAnswered, UNMATCHED } from "./observe.ts";
+import { observeAnswer, observeAnswers, type OnResponse, UNMATCHED } from "./observe.ts";
 import { addDocumentRoutes } from "./openapi/document_routes.ts";
 import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
 import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
@@ -45,7 +45,7 @@ export interface ApplicationOptions extends HealthOptions {
   /** Is told of every request that failed by a fault of ours, and why. */
   readonly onDefect: (defect: unknown, request: FailedRequest) => void;
   /** Is told of every request that is over. */
-  readonly onAnswered: OnAnswered;
+  readonly onResponse: OnResponse;
   /** Is told how long each body has waited for its turns to be decoded. */
   readonly onTurn?: OnTurn;
   /** How requests are traced; undefined if they are not. */
@@ -69,11 +69,11 @@ export interface Application {
 
 /** The HTTP face of the service. */
 export const makeApplication = (options: ApplicationOptions): Application => {
-  const { services, limits, corsOrigins, onDefect, onAnswered, access, tracing } = options;
+  const { services, limits, corsOrigins, onDefect, onResponse, access, tracing } = options;
   const router = new Router();
   const koa = new Koa({ proxy: options.proxies > 0, maxIpsCount: options.proxies });
   koa.use(nameRequest);
-  koa.use(refuseMalformed(onAnswered));
+  koa.use(refuseMalformed(onResponse));
   // Ahead of the gate: a browser asks without a key what it may send.
   if (corsOrigins.size > 0) koa.use(makeCors(corsOrigins));
   if (tracing !== undefined) koa.use(traceRequests(tracing, router));
@@ -87,7 +87,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
     addApiRoutes(router, services, options.bodies, limits, options.onTurn);
     addDocumentRoutes(router, Services.get(services, EventRules));
     const known = gate?.known ?? (() => ANYONE);
-    const summary = makeSummaryRoute(services, limits.answerTimeoutMs, known, onAnswered);
+    const summary = makeSummaryRoute(services, limits.answerTimeoutMs, known, onResponse);
     summary.addRoute(router);
     answerKept = summary.answerKept;
   }
@@ -96,7 +96,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   if (!isPlain) koa.use(beside(answerKept));
   koa.use(setSecurityHeaders);
   // Behind what was kept, which tells of itself for less.
-  koa.use(observeAnswers(onAnswered, router));
+  koa.use(observeAnswers(onResponse, router));
   koa.use(answerThrown(onDefect));
   koa.use(gate?.admit ?? letAnyoneIn);
   koa.use(router.routes());
@@ -107,7 +107,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
     if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });
   const answer = koa.callback();
-  const answerHealth = makeHealthAnswers(options, onAnswered);
+  const answerHealth = makeHealthAnswers(options, onResponse);
   return {
     koa,
     listener: isPlain
@@ -136,11 +136,11 @@ const nameRequest: Middleware = (ctx, next) => {
 };
 
 const refuseMalformed =
-  (onAnswered: OnAnswered) =>
+  (onResponse: OnResponse) =>
   (ctx: Context, next: Next): unknown => {
     const fault = requestFault(ctx);
     if (fault === undefined) return next();
-    observeAnswer(ctx, onAnswered, () => UNMATCHED);
+    observeAnswer(ctx, onResponse, () => UNMATCHED);
     // Where such a request ends is a matter of opinion, so nothing behind it is read as the next one.
     if (framingFault(ctx.req) !== undefined) ctx.set("Connection", "close");
     sendProblem(ctx, problemOf(fault));

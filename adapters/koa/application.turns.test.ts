@@ -77,7 +77,7 @@ test("bodies of a quarter of a million events each are refused for little, and o
     if (answer?.status !== 503) problemIn(answer, 400, "batch-too-large");
   }
   for (const connection of connections) connection.reset();
-  assert.is(await api.settle(), 1);
+  assert.is(await api.drain(), 1);
   await api.close();
 });
 

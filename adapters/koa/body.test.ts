@@ -100,13 +100,13 @@ test("a byte order mark is refused by name, since nobody can see it", async ({ a
 });
 
 test("a body of exactly 1 MiB is taken, with a Content-Length and in chunks", async ({ api }) => {
-  const before = await api.settle();
+  const before = await api.drain();
   assert.is((await post(api, padded(BODY_BYTES_MAX))).status, 202);
   const connection = await openConnection(api.url);
   connection.write(chunked(padded(BODY_BYTES_MAX)));
   assert.is((await connection.answer())?.status, 202);
   connection.reset();
-  assert.is(await api.settle(), before + 2);
+  assert.is(await api.drain(), before + 2);
 });
 
 test("a body of one byte more is refused, with a Content-Length and in chunks", async ({ api }) => {
@@ -195,13 +195,13 @@ const ENCODINGS: ReadonlyArray<readonly [string, string, (text: string) => Uint8
 ];
 for (const [what, encoding, compress] of ENCODINGS) {
   test(`a body encoded as ${what} is taken, up to 1 MiB inflated`, async ({ api }) => {
-    const before = await api.settle();
+    const before = await api.drain();
     const headers = { "Content-Encoding": encoding };
     assert.is((await post(api, compress(batchOf(validEvent())), headers)).status, 202);
     assert.is((await post(api, compress(padded(BODY_BYTES_MAX)), headers)).status, 202);
     const over = compress(padded(BODY_BYTES_MAX + 1));
     problemIn(await post(api, over, headers), 413, "body-too-large");
-    assert.is(await api.settle(), before + 2);
+    assert.is(await api.drain(), before + 2);
   });
 }
 

@@ -59,11 +59,11 @@ for (const [what, bytes] of Object.entries({
 })) {
   test(`${what} is answered with a problem, and the connection ends`, async (context) => {
     const { api, connection } = context;
-    const before = await api.settle();
+    const before = await api.drain();
     connection.write(bytes);
     problemIn(await connection.answer(), 400, "http-malformed");
     await connection.closed();
-    assert.is(await api.settle(), before);
+    assert.is(await api.drain(), before);
   });
 }
 
@@ -108,22 +108,22 @@ test("the older HTTP/1.0 needs no Host header", async ({ connection }) => {
 
 test("an expectation is met if it is 100-continue, and ignored otherwise", async (context) => {
   const { api, connection } = context;
-  const before = await api.settle();
+  const before = await api.drain();
   for (const expectation of ["100-continue", "cats"]) {
     connection.write(postBytes(batchOf(validEvent()), { Expect: expectation }));
     assert.is((await connection.answer())?.status, 202);
   }
-  assert.is(await api.settle(), before + 2);
+  assert.is(await api.drain(), before + 2);
 });
 
 test("a client that stops in the middle of its body is told, and nothing is stored", async (context) => {
   const { api, connection } = context;
-  const before = await api.settle();
+  const before = await api.drain();
   connection.write(postBytes(batchOf(validEvent())).subarray(0, -5));
   connection.halfClose();
   problemIn(await connection.answer(), 400, "request-truncated");
   await connection.closed();
-  assert.is(await api.settle(), before);
+  assert.is(await api.drain(), before);
 });
 
 test("a client that stops in the middle of a chunk or of its headers is told", async ({ api }) => {
@@ -138,7 +138,7 @@ test("a client that stops in the middle of a chunk or of its headers is told", a
 });
 
 test("a client that goes away in the middle of its body leaves nothing behind", async ({ api }) => {
-  const before = await api.settle();
+  const before = await api.drain();
   const gone = Array.from({ length: 20 }, async (_, i) => {
     const connection = await openConnection(api.url);
     await connection.flush(postBytes(batchOf(validEvent())).subarray(0, -1 - i));
@@ -151,7 +151,7 @@ test("a client that goes away in the middle of its body leaves nothing behind", 
   connection.write(postBytes(batchOf(validEvent())));
   assert.is((await connection.answer())?.status, 202);
   connection.reset();
-  assert.is(await api.settle(), before + 1);
+  assert.is(await api.drain(), before + 1);
 });
 
 test("a client that sends a whole request and closes its side is answered", async ({
@@ -165,13 +165,13 @@ test("a client that sends a whole request and closes its side is answered", asyn
 
 test("what is wrong behind a whole request does not change that one's answer", async (context) => {
   const { api, connection } = context;
-  const before = await api.settle();
+  const before = await api.drain();
   const good = postBytes(batchOf(validEvent()));
   connection.write(Buffer.concat([good, good, Buffer.from("garbage\r\n\r\n")]));
   for (let i = 0; i < 2; i++) assert.is((await connection.answer())?.status, 202);
   assert.is(await connection.answer(), undefined);
   await connection.closed();
-  assert.is(await api.settle(), before + 1);
+  assert.is(await api.drain(), before + 1);
 });
 
 test("requests sent without waiting are answered in their order", async ({ connection }) => {
@@ -193,11 +193,11 @@ test("a client that takes too long for its headers is told, and cut off", async 
 
 test("a client that takes too long for its body is told and cut off, and nothing is stored", async (context) => {
   const { api, connection } = context;
-  const before = await api.settle();
+  const before = await api.drain();
   connection.write(postBytes(batchOf(validEvent())).subarray(0, -1));
   problemIn(await connection.answer(), 408, "request-too-slow");
   await connection.closed();
-  assert.is(await api.settle(), before);
+  assert.is(await api.drain(), before);
 });
 
 test.run();

@@ -43,10 +43,10 @@ test.before.each(async (context) => {
     const event = anEvent({ eventId, metadata: '{"n":1}' });
     const id = await run(queue.enqueue({ events: [event], duplicates: 0, conflicts: 0 }));
     for (;;) {
-      const jobs = await run(queue.take(1_000));
+      const jobs = await run(queue.fetch(1_000));
       if (jobs.length === 0) return id;
       const failed = jobs.map((job) => ({ _tag: "Failed", job, reason: "no good" }) as const);
-      await run(queue.settle(failed));
+      await run(queue.acknowledge(failed));
     }
   };
   const api = await startApi({ access, queue, deadLetters: Context.get(services, DeadLetters) });

@@ -209,7 +209,7 @@ test("what is not there is told to nobody without a key", async ({ api }) => {
 
 test("whether an account exists makes no difference to who may not read it", async ({ api }) => {
   await ask(api, "POST /events", "admin", "exists");
-  await api.settle();
+  await api.drain();
   const [one, two] = await Promise.all(
     ["exists", "not"].map((account) => ask(api, "GET /accounts/:id/summary", "read@acme", account)),
   );
@@ -219,15 +219,15 @@ test("whether an account exists makes no difference to who may not read it", asy
 });
 
 test("one event of another account refuses the whole batch", async ({ api }) => {
-  const before = await api.settle();
+  const before = await api.drain();
   const body = batchOf(validEvent({ account_id: "acme" }), validEvent({ account_id: "other" }));
   problemIn(await post(api, body, headersOf("write@acme")), 403, "account-forbidden");
-  assert.is(await api.settle(), before);
+  assert.is(await api.drain(), before);
 });
 
 test("a sample names only accounts that the key is for", async ({ api }) => {
   for (const account of ["acme", "acre", "other"]) await ask(api, "POST /events", "admin", account);
-  await api.settle();
+  await api.drain();
   const sampled = async (key: string) => {
     const { body } = await ask(api, "GET /accounts/sample", key, "");
     return (JSON.parse(body) as { account_ids: string[] }).account_ids.toSorted();
@@ -323,7 +323,7 @@ test("a quota that is used up is 429, with when to come again", async () => {
   const answer = await post(api, batchOf(validEvent()));
   problemIn(answer, 429, "quota-exceeded");
   assert.is(answer.headers["retry-after"], "9");
-  assert.is(await api.settle(), 0);
+  assert.is(await api.drain(), 0);
   await api.close();
 });
 

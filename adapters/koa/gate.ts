@@ -6,9 +6,9 @@ import type { Context, Middleware } from "koa";
 import type { Access } from "../../core/access/access.ts";
 import { ANYONE, type Principal } from "../../core/access/principal.ts";
 import { credentialOf } from "./credential.ts";
+import { isPublicName } from "./dns_rebinding.ts";
 import { enter } from "./principal.ts";
 import { problemOf, type RequestFault } from "./problem.ts";
-import { isPublicName } from "./public_name.ts";
 import type { RateLimit } from "./rate_limit.ts";
 import { sendProblem } from "./respond.ts";
 

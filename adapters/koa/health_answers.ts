@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { HealthOptions, Readiness } from "./health.ts";
-import type { OnAnswered } from "./observe.ts";
+import type { OnResponse } from "./observe.ts";
 import { givenRequestId, REQUEST_ID_HEADER } from "./request_id.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
@@ -25,7 +25,7 @@ export const readinessAnswer = ({ ready, checks }: Readiness) => ({
  * have to cost as little as anything. Says whether it answers; what it does not, the routes do.
  */
 export const makeHealthAnswers =
-  ({ readiness }: Pick<HealthOptions, "readiness">, onAnswered: OnAnswered) =>
+  ({ readiness }: Pick<HealthOptions, "readiness">, onResponse: OnResponse) =>
   (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method, url, headers } = request;
     if (method !== "GET" || headers.host === undefined) return false;
@@ -41,7 +41,7 @@ export const makeHealthAnswers =
       response.writeHead(status, [...HEADERS, ...own]);
       response.end(text);
       const seconds = (performance.now() - since) / 1_000;
-      onAnswered({ route: url, method, status, seconds, request_id: id });
+      onResponse({ route: url, method, status, seconds, request_id: id });
     };
     if (url === "/healthz") {
       send(200, HEALTHY);

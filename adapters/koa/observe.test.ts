@@ -14,7 +14,7 @@ import {
   validEvent,
 } from "./api.fixture.ts";
 import { openConnection } from "./connection.fixture.ts";
-import type { Answered } from "./observe.ts";
+import type { ResponseRecord } from "./observe.ts";
 
 const test = suite("observing requests");
 
@@ -27,7 +27,7 @@ const toldOf = async (api: Api, ask: () => Promise<unknown>) => {
   const before = api.answered.length;
   await ask();
   await over(api, before + 1);
-  const { seconds, request_id: id, ...told } = api.answered[before] as Answered;
+  const { seconds, request_id: id, ...told } = api.answered[before] as ResponseRecord;
   assert.ok(seconds >= 0 && seconds < 10, `${seconds} s`);
   assert.ok(id === undefined || id.length > 0);
   return { ...told, problem: told.problem };

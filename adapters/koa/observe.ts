@@ -5,7 +5,7 @@ import { nameOf, type Problem } from "./problem.ts";
 import { requestIdOf } from "./request_id.ts";
 
 /** A request that is over. */
-export interface Answered {
+export interface ResponseRecord {
   /** The pattern of its route, such as `/jobs/:id`; never what a client made up. */
   readonly route: string;
   /** Its method, or OTHER. */
@@ -21,7 +21,7 @@ export interface Answered {
 }
 
 /** Is told of each request that is over, and must be quick about it: the hot path waits for it. */
-export type OnAnswered = (answered: Answered) => void;
+export type OnResponse = (answered: ResponseRecord) => void;
 
 /** The route of what has none. */
 export const UNMATCHED = "unmatched";
@@ -55,10 +55,10 @@ export const noteProblem = (ctx: Context, problem: Problem): void => {
 };
 
 /** Tells of a request when it is over; the route is found out then. */
-export const observeAnswer = (ctx: Context, onAnswered: OnAnswered, route: () => string): void => {
+export const observeAnswer = (ctx: Context, onResponse: OnResponse, route: () => string): void => {
   const since = performance.now();
   ctx.res.once("close", () => {
-    onAnswered({
+    onResponse({
       route: route(),
       method: methodOf(ctx),
       status: ctx.res.writableFinished ? ctx.res.statusCode : STATUS_CLIENT_LEFT,
@@ -71,8 +71,8 @@ export const observeAnswer = (ctx: Context, onAnswered: OnAnswered, route: () =>
 
 /** Tells of every request that gets here. */
 export const observeAnswers =
-  (onAnswered: OnAnswered, router: Router): Middleware =>
+  (onResponse: OnResponse, router: Router): Middleware =>
   (ctx, next) => {
-    observeAnswer(ctx, onAnswered, () => routeOf(router, ctx));
+    observeAnswer(ctx, onResponse, () => routeOf(router, ctx));
     return next();
   };

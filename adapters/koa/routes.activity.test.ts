@@ -18,7 +18,7 @@ test.after.each(async ({ api }) => {
 const record = async (api: Api, ...items: ReadonlyArray<unknown>): Promise<void> => {
   const answer = await post(api, batchOf(...items));
   assert.is(answer.status, 202, answer.body);
-  await api.settle();
+  await api.drain();
 };
 
 const json = async <A = Record<string, unknown>>(api: Api, path: string): Promise<A> => {

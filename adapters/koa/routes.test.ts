@@ -50,7 +50,7 @@ test("a batch is answered with 202, the id of its job and the number of its even
   assert.match(jobId, UUID);
   assert.equal(rest, { statusCode: 202, queued: 2 });
   assert.is(headers["location"], `/jobs/${jobId}`);
-  assert.is(await api.settle(), 2);
+  assert.is(await api.drain(), 2);
 });
 
 test("1,000 events of nearly 1 MiB are taken", async ({ api }) => {
@@ -59,7 +59,7 @@ test("1,000 events of nearly 1 MiB are taken", async ({ api }) => {
   const body = batchOf(...items);
   assert.ok(body.length > BODY_BYTES_MAX * 0.9 && body.length <= BODY_BYTES_MAX, `${body.length}`);
   assert.is((await post(api, body)).status, 202);
-  assert.is(await api.settle(), 1_000);
+  assert.is(await api.drain(), 1_000);
 });
 
 test("identifiers of 255 characters of any script, and metadata 32 levels deep, are taken", async ({
@@ -69,7 +69,7 @@ test("identifiers of 255 characters of any script, and metadata 32 levels deep, 
   let metadata: object = { text: "\u0001 is storable", number: 0.1, big: 9007199254740992 };
   for (let depth = 2; depth <= 32; depth++) metadata = { metadata };
   await accept(api, validEvent({ account_id: id, event_id: id, user_id: id, metadata }));
-  assert.is(await api.settle(), 1);
+  assert.is(await api.drain(), 1);
   const { totals } = await json(api, `/accounts/${encodeURIComponent(id)}/summary`);
   assert.equal(totals, { login: 1 });
 });
@@ -81,7 +81,7 @@ test("timestamps up to the edges of what is allowed are taken, with any offset",
   const local = iso(3_600_000).replace("Z", "+01:00");
   const timestamps = [iso(290_000), iso(-3_652.9 * 86_400_000), local];
   await accept(api, ...timestamps.map((timestamp) => validEvent({ timestamp })));
-  assert.is(await api.settle(), 3);
+  assert.is(await api.drain(), 3);
 });
 
 for (const [what, body, path] of [
@@ -125,7 +125,7 @@ test("a job tells its state and counts, which add up to what was queued, and is 
   const queued = await json(api, `/jobs/${jobId}`);
   assert.is(queued["state"], "queued");
   assert.is(queued["ended_at"], null);
-  await api.settle();
+  await api.drain();
   const answer = await get(api, `/jobs/${jobId}`);
   assert.is(answer.headers["cache-control"], "no-store");
   const { queued_at, ended_at, ...job } = JSON.parse(answer.body) as Record<string, unknown>;
@@ -160,7 +160,7 @@ test("a summary counts by type and names the most active users, over exactly its
     at("2026-01-31T11:30:00.000Z", "ada"),
     at("2026-01-31T12:00:00.000Z", "too late"),
   );
-  await api.settle();
+  await api.drain();
   const range = "from=2026-01-31T11:00:00%2B01:00&to=2026-01-31T13:00:00+01:00";
   const { as_of, ...summary } = await json(api, `/accounts/acme/summary?${range}&top=1`);
   assert.equal(summary, {
@@ -204,7 +204,7 @@ test("a sample names accounts that have events, as many as asked", async ({ api 
   assert.equal(await json(api, "/accounts/sample"), { account_ids: [] });
   const items = Array.from({ length: 150 }, (_, i) => validEvent({ account_id: `account ${i}` }));
   await accept(api, ...items);
-  await api.settle();
+  await api.drain();
   for (const [query, expected] of [
     ["", 10],
     ["?limit=1", 1],

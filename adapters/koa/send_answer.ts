@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "koa";
 
 import type { Answer } from "../../core/query/answer.ts";
-import type { Answered } from "../../core/query/summary_cache.ts";
+import type { CachedAnswer } from "../../core/query/summary_cache.ts";
 import { REQUEST_ID_HEADER } from "./request_id.ts";
 import { SECURITY_HEADERS } from "./security_headers.ts";
 
@@ -46,7 +46,7 @@ const tagOf = (answer: Answer): string => {
  *
  * @param tookMs how long it took to come by the answer
  */
-export const sendAnswer = (ctx: Context, answered: Answered, tookMs: number): void => {
+export const sendAnswer = (ctx: Context, answered: CachedAnswer, tookMs: number): void => {
   ctx.respond = false;
   write(ctx.res, answered, tookMs, undefined, (tag) => hasIt(ctx, tag));
 };
@@ -55,7 +55,7 @@ export const sendAnswer = (ctx: Context, answered: Answered, tookMs: number): vo
 export const sendKept = (
   request: IncomingMessage,
   response: ServerResponse,
-  answered: Answered,
+  answered: CachedAnswer,
   tookMs: number,
   requestId: string | undefined,
 ): void => {
@@ -65,7 +65,7 @@ export const sendKept = (
 /** Writes an answer, or that the client has what its tag is of. */
 const write = (
   response: ServerResponse,
-  { answer, tier }: Answered,
+  { answer, tier }: CachedAnswer,
   tookMs: number,
   requestId: string | undefined,
   has: (tag: string) => boolean,

@@ -10,7 +10,7 @@ import type { Question } from "../../core/query/answer.ts";
 import { SummaryCache } from "../../core/query/summary_cache.ts";
 import type { Summaries } from "../../core/summary/summaries.ts";
 import type { Known } from "./gate.ts";
-import type { OnAnswered } from "./observe.ts";
+import type { OnResponse } from "./observe.ts";
 import { readAccountId, readSummaryParameters } from "./parameters.ts";
 import { authorise } from "./principal.ts";
 import type { RequestFault } from "./problem.ts";
@@ -36,7 +36,7 @@ export const makeSummaryRoute = (
   services: Services.Context<SummaryCache | Summaries>,
   timeoutMs: number,
   known: Known,
-  onAnswered: OnAnswered,
+  onResponse: OnResponse,
 ) => {
   const respond = makeRespond(services, timeoutMs);
   const cache = Services.get(services, SummaryCache);
@@ -58,7 +58,7 @@ export const makeSummaryRoute = (
     sendKept(request, response, { answer, tier: "lru" }, performance.now() - since, id);
     const seconds = (performance.now() - since) / 1_000;
     const status = response.statusCode;
-    onAnswered({ route: ROUTE, method: "GET", status, seconds, request_id: id });
+    onResponse({ route: ROUTE, method: "GET", status, seconds, request_id: id });
     return true;
   };
 

@@ -18,9 +18,9 @@ queueConformance("memory", async () => {
   return {
     queue: {
       enqueue: (batch, priority) => at(queue.enqueue(batch, priority)),
-      take: (eventsMax) => at(queue.take(eventsMax)),
-      settle: (settlements) => at(queue.settle(settlements)),
-      keep: (jobs) => at(queue.keep(jobs)),
+      fetch: (eventsMax) => at(queue.fetch(eventsMax)),
+      acknowledge: (acknowledgements) => at(queue.acknowledge(acknowledgements)),
+      heartbeat: (jobs) => at(queue.heartbeat(jobs)),
       find: queue.find,
       backlog: at(queue.backlog),
     },

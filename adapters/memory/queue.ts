@@ -10,15 +10,15 @@ import {
   PRIORITIES,
   type Priority,
   type Queue,
-  type Settlement,
-  TAKE_BYTES_MAX,
+  type Acknowledgement,
+  FETCH_BYTES_MAX,
 } from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
 
 export interface MemoryQueueOptions {
   readonly queued: Signal;
-  /** How long a job that was handed out may go unsettled before it is handed out again. */
+  /** How long a job that was handed out may go unacknowledged before it is handed out again. */
   readonly leaseMs: number;
   /** How often a job may fail before it is dead. */
   readonly retriesMax: number;
@@ -78,7 +78,7 @@ export const makeMemoryQueue = (
       if (events >= eventsMax) break;
       if (!isDue(entry, now, options.leaseMs)) continue;
       bytes += bytesIn(entry.batch.events);
-      if (jobs.length > 0 && bytes > TAKE_BYTES_MAX) break;
+      if (jobs.length > 0 && bytes > FETCH_BYTES_MAX) break;
       if (entry.state === "processing") entry.retries++;
       entry.state = "processing";
       entry.takenAt = now;
@@ -89,15 +89,15 @@ export const makeMemoryQueue = (
     return jobs;
   };
 
-  const settleOne = (settlement: Settlement, now: number): void => {
-    const entry = entries.get(settlement.job.id);
+  const acknowledgeOne = (acknowledgement: Acknowledgement, now: number): void => {
+    const entry = entries.get(acknowledgement.job.id);
     // A claim that has lapsed settles nothing: another worker has the job now.
-    if (entry?.state !== "processing" || entry.retries !== settlement.job.retries) return;
-    if (settlement._tag === "Completed") {
-      Object.assign(entry, { state: "completed", counts: settlement.counts, endedAt: now });
+    if (entry?.state !== "processing" || entry.retries !== acknowledgement.job.retries) return;
+    if (acknowledgement._tag === "Completed") {
+      Object.assign(entry, { state: "completed", counts: acknowledgement.counts, endedAt: now });
       return;
     }
-    entry.failure = settlement.reason;
+    entry.failure = acknowledgement.reason;
     if (entry.retries < options.retriesMax) {
       entry.state = "retrying";
       entry.retries++;
@@ -112,17 +112,17 @@ export const makeMemoryQueue = (
       Effect.zipWith(Clock.currentTimeMillis, currentTrace, (now, trace) =>
         add(batch, priority, now, trace),
       ).pipe(Effect.tap(() => options.queued.raise)),
-    take: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
-    keep: (jobs) =>
+    fetch: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
+    heartbeat: (jobs) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         for (const { id, retries } of jobs) {
           const entry = entries.get(id);
           if (entry?.state === "processing" && entry.retries === retries) entry.takenAt = now;
         }
       }),
-    settle: (settlements) =>
+    acknowledge: (acknowledgements) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        for (const settlement of settlements) settleOne(settlement, now);
+        for (const acknowledgement of acknowledgements) acknowledgeOne(acknowledgement, now);
       }),
     find: (id) => Effect.sync(() => Option.map(Option.fromUndefinedOr(entries.get(id)), statusOf)),
     backlog: Effect.map(Clock.currentTimeMillis, (now) => {

@@ -23,7 +23,7 @@ export const jobsOf = async (
   history: number,
 ): Promise<ReadonlyArray<Job> | undefined> => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount, history };
-  // A row whose own id numbers a part holds that part alone (`isolate` in settle.ts).
+  // A row whose own id numbers a part holds that part alone (`isolate` in acknowledge.ts).
   const isolated = rowOf(row.id).part !== 0;
   const queuedAt = madeAt(row.id);
   const batches = await decodePayload(row.data);

@@ -32,7 +32,7 @@ const open = async () => {
     Effect.runPromise(
       queue.enqueue({ events: [anEvent({ eventId })], duplicates: 0, conflicts: 0 }),
     );
-  const take = () => Effect.runPromise(queue.take(1_000));
+  const take = () => Effect.runPromise(queue.fetch(1_000));
   const makeRetriesDue = async () => {
     await execute(
       `update ${QUEUE_SCHEMA}.job set start_after = now() where state in ('retry', 'created')`,
@@ -43,7 +43,7 @@ const open = async () => {
       const jobs = await take();
       if (jobs.length === 0) return;
       const failed = jobs.map((job) => ({ _tag: "Failed", job, reason: "no good" }) as const);
-      await Effect.runPromise(queue.settle(failed));
+      await Effect.runPromise(queue.acknowledge(failed));
       await makeRetriesDue();
     }
   };

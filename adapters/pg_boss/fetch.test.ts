@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { anEvent } from "../../core/event/event.fixture.ts";
-import { TAKE_BYTES_MAX } from "../../core/queue/queue.ts";
+import { FETCH_BYTES_MAX } from "../../core/queue/queue.ts";
 import { createMigratedDatabase } from "../../scripts/test/migrated_database.ts";
 import { startBoss } from "./boss.ts";
 import { fetchRows } from "./fetch.ts";
@@ -40,7 +40,7 @@ const open = async () => {
 test("it hands out rows in their order up to the events and the bytes, and one that is larger alone", async () => {
   const { add, execute, close } = await open();
   try {
-    const half = TAKE_BYTES_MAX / 2;
+    const half = FETCH_BYTES_MAX / 2;
     const sizes = [
       { events: 10, bytes: half },
       { events: 10, bytes: half },

@@ -1,4 +1,4 @@
-import { TAKE_BYTES_MAX } from "../../core/queue/queue.ts";
+import { FETCH_BYTES_MAX } from "../../core/queue/queue.ts";
 import type { ExecuteSql } from "./boss.ts";
 import type { Payload } from "./payload.ts";
 import { EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
@@ -13,7 +13,7 @@ export interface FetchedRow {
 
 /**
  * Hands out rows as `fetch` of pg-boss 12.35 does (`fetchNextJob` in its plans.js), and as it never could: no more than
- * the given rows, and of these no more than hold `eventsMax` events and `TAKE_BYTES_MAX` bytes, or one row. pg-boss
+ * the given rows, and of these no more than hold `eventsMax` events and `FETCH_BYTES_MAX` bytes, or one row. pg-boss
  * counts rows, which may be 200 bytes or two million, and one who knows that a worker guesses the next from the last
  * would end it for want of memory.
  *
@@ -49,7 +49,7 @@ update ${QUEUE_SCHEMA}.job set
   retry_count = case when started_on is not null then retry_count + 1 else retry_count end
 where name = '${EVENTS_QUEUE}' and id = any (array(
   select id from counted
-  where place = 1 or (events <= ${eventsMax} and bytes <= ${TAKE_BYTES_MAX})))
+  where place = 1 or (events <= ${eventsMax} and bytes <= ${FETCH_BYTES_MAX})))
 returning id, retry_count as "retryCount", data`);
   return rows as ReadonlyArray<FetchedRow>;
 };

@@ -3,12 +3,12 @@ import type { Db, JobWithMetadata, PgBoss } from "pg-boss";
 
 import { accountsIn, type Batch, queuedIn } from "../../core/event/batch.ts";
 import type { Counts, JobId, JobState, JobStatus } from "../../core/queue/queue.ts";
+import type { Output } from "./acknowledge.ts";
 import type { ExecuteSql } from "./boss.ts";
 import { findDeadLetter } from "./dead_letters.ts";
 import { rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
-import type { Output } from "./settle.ts";
 
 /** Reads the status of a job off its row, or off the row of its own that it went on in. */
 export const findJob = async (

@@ -8,6 +8,7 @@ import { type Job, type JobId, type Priority, QueueUnavailable } from "../../cor
 import type { Signal } from "../../core/signal.ts";
 import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
+import { acknowledgeRows } from "./acknowledge.ts";
 import { readBacklog } from "./backlog.ts";
 import { type ExecuteSql, preparing } from "./boss.ts";
 import { claimsOf, jobsOf } from "./claims.ts";
@@ -18,7 +19,6 @@ import { isJobId, newRowId, partId, PARTS_MAX } from "./job_id.ts";
 import { carried, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 import { ROW_BYTES_MAX, ROW_EVENTS_MAX } from "./row_size.ts";
-import { settleRows } from "./settle.ts";
 
 export interface PgBossQueueOptions {
   readonly boss: PgBoss;
@@ -96,7 +96,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
   // How many events a row held lately: those that are looked at and not taken are locked for other workers meanwhile.
   let rowEvents = ROW_EVENTS_MAX;
 
-  const takeRows = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
+  const fetchJobs = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
     const history = options.history();
     // One more, so that a guess which is too low does not leave room unused.
     const rowsMax = Math.min(Math.ceil(eventsMax / rowEvents) + 1, ROWS_MAX);
@@ -123,12 +123,17 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
         Effect.flatMap(submit),
         Effect.tap(() => options.queued.raise),
       ),
-    take: (eventsMax) => unavailable(() => takeRows(eventsMax)),
-    keep: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
-    settle: (settlements) =>
+    fetch: (eventsMax) => unavailable(() => fetchJobs(eventsMax)),
+    heartbeat: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
+    acknowledge: (acknowledgements) =>
       unavailable(() => {
         const history = options.history();
-        return settleRows(boss, preparing(options.executeIn(history)), settlements, history);
+        return acknowledgeRows(
+          boss,
+          preparing(options.executeIn(history)),
+          acknowledgements,
+          history,
+        );
       }),
     find: (id) =>
       isJobId(id)

@@ -36,7 +36,7 @@ test("a row of an unknown version or without sense is retried on its own, and de
     const id = await Effect.runPromise(queue.enqueue(batch));
 
     const taken = [];
-    for (let i = 0; i < 4; i++) taken.push(...(await Effect.runPromise(queue.take(1_000))));
+    for (let i = 0; i < 4; i++) taken.push(...(await Effect.runPromise(queue.fetch(1_000))));
     assert.equal(
       taken.map((job) => job.id),
       [id],

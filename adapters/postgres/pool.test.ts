@@ -8,7 +8,7 @@ import { makeRetrying } from "./retry.ts";
 const test = suite("pool");
 
 /** Answers as `pg` does, and keeps what it was given and what it gave, as `pg` does too. */
-const makeKeeping = (failures = 0) => {
+const makeHeartbeats = (failures = 0) => {
   const configs: pg.QueryConfig<unknown[]>[] = [];
   const seen: unknown[][] = [];
   const results: { rows: unknown[] }[] = [];
@@ -34,7 +34,7 @@ const sum = (database: Database, values: ReadonlyArray<unknown>) =>
   database.query<{ sum: number }>(STATEMENT, values);
 
 test("what pg keeps of a query holds neither its parameters nor its rows", async () => {
-  const { configs, seen, results, queryable } = makeKeeping();
+  const { configs, seen, results, queryable } = makeHeartbeats();
   const values = [1, 2];
   assert.equal(await sum(databaseOf(queryable), values), [{ sum: 3 }]);
   assert.equal(seen, [[1, 2]]);
@@ -47,7 +47,7 @@ test("what pg keeps of a query holds neither its parameters nor its rows", async
 });
 
 test("a retry has all parameters again, and a failure leaves none behind", async () => {
-  const { configs, seen, queryable } = makeKeeping(1);
+  const { configs, seen, queryable } = makeHeartbeats(1);
   const retrying = makeRetrying({ delaysMs: [0] });
   assert.equal(await sum(databaseOf(queryable, retrying), [1, 2]), [{ sum: 3 }]);
   assert.equal(seen, [

@@ -28,8 +28,8 @@ test("jobs are followed once, when they are appended, however often settling is 
   const counts = { appended: 1, duplicates: 0, conflicts: 0 };
   const failed = { _tag: "Failed", job: aJob("2"), reason: "a test" } as const;
   let tries = 0;
-  fake.settleAway = () => ++tries < 3;
-  const settle = queue.settle([{ _tag: "Completed", job: aJob("1"), counts }, failed]);
+  fake.acknowledgeAway = () => ++tries < 3;
+  const settle = queue.acknowledge([{ _tag: "Completed", job: aJob("1"), counts }, failed]);
   await Effect.runPromise(Effect.retry(settle, { times: 5 }));
   assert.is(tries, 3);
   assert.equal(followed, [["1"]]);

@@ -13,9 +13,9 @@ export const followedQueue = (
   visibility: Pick<Visibility, "follow">,
 ): Queue["Service"] => ({
   ...queue,
-  settle: (settlements) => {
-    const appended = settlements.flatMap((settlement) =>
-      settlement._tag === "Completed" ? [settlement.job] : [],
+  acknowledge: (acknowledgements) => {
+    const appended = acknowledgements.flatMap((acknowledgement) =>
+      acknowledgement._tag === "Completed" ? [acknowledgement.job] : [],
     );
     const follow = Effect.provideService(visibility.follow(appended), EventLog, log);
     let begun = false;
@@ -25,7 +25,7 @@ export const followedQueue = (
       begun = true;
       return Effect.forkDetach(follow);
     });
-    return Effect.andThen(begin, queue.settle(settlements));
+    return Effect.andThen(begin, queue.acknowledge(acknowledgements));
   },
 });
 

@@ -47,15 +47,15 @@ test("what became of jobs is counted once it is settled", async () => {
   const meters = makeMeters();
   const queue = measuredQueue(fake.service, meters);
   const counts = { appended: 5, duplicates: 3, conflicts: 1 };
-  const settle = queue.settle([
+  const settle = queue.acknowledge([
     { _tag: "Completed", job: aJob(9), counts },
     { _tag: "Completed", job: aJob(9), counts },
     { _tag: "Failed", job: aJob(1), reason: "a test" },
   ]);
-  fake.settleAway = () => true;
+  fake.acknowledgeAway = () => true;
   await Effect.runPromiseExit(settle);
   assert.match(meters.text(), /^tidemark_queue_jobs_total\{outcome="completed"\} 0$/m);
-  fake.settleAway = () => false;
+  fake.acknowledgeAway = () => false;
   await Effect.runPromise(settle);
   assert.equal(lines(meters.text(), "tidemark_queue_jobs_total"), [
     'tidemark_queue_jobs_total{outcome="completed"} 2',

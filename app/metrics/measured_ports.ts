@@ -4,7 +4,7 @@ import { queuedIn } from "../../core/event/batch.ts";
 import type { AccountEvents } from "../../core/log/account_events.ts";
 import type { EventLog } from "../../core/log/event_log.ts";
 import type { Projection } from "../../core/projection/projection.ts";
-import type { Queue, Settlement } from "../../core/queue/queue.ts";
+import type { Queue, Acknowledgement } from "../../core/queue/queue.ts";
 import type { Activity } from "../../core/summary/activity.ts";
 import type { Summaries } from "../../core/summary/summaries.ts";
 import {
@@ -33,16 +33,16 @@ export const measuredQueue = (queue: Queue["Service"], meters: Meters): Queue["S
   const duplicates = meters.counter(LOG_EVENTS, { outcome: "duplicate" });
   const conflicts = meters.counter(LOG_EVENTS, { outcome: "conflict" });
 
-  const countSettled = (settlements: ReadonlyArray<Settlement>): void => {
-    for (const settlement of settlements) {
-      if (settlement._tag === "Failed") {
+  const countAcknowledged = (acknowledgements: ReadonlyArray<Acknowledgement>): void => {
+    for (const acknowledgement of acknowledgements) {
+      if (acknowledgement._tag === "Failed") {
         failed();
         continue;
       }
       completed();
-      appended(settlement.counts.appended);
-      duplicates(settlement.counts.duplicates);
-      conflicts(settlement.counts.conflicts);
+      appended(acknowledgement.counts.appended);
+      duplicates(acknowledgement.counts.duplicates);
+      conflicts(acknowledgement.counts.conflicts);
     }
   };
 
@@ -55,10 +55,10 @@ export const measuredQueue = (queue: Queue["Service"], meters: Meters): Queue["S
           accepted(queuedIn(batch));
         }),
       ),
-    settle: (settlements) =>
-      Effect.tap(queue.settle(settlements), () =>
+    acknowledge: (acknowledgements) =>
+      Effect.tap(queue.acknowledge(acknowledgements), () =>
         Effect.sync(() => {
-          countSettled(settlements);
+          countAcknowledged(acknowledgements);
         }),
       ),
   };

@@ -1,9 +1,9 @@
-import type { Answered } from "../../adapters/koa/observe.ts";
+import type { ResponseRecord } from "../../adapters/koa/observe.ts";
 import { PROBLEMS, REQUEST_DURATION } from "./families.ts";
 import type { Meters, Observe } from "./meters.ts";
 
 /** Measures requests by route, method and status; makes no more than one look-up for each. */
-export const measureRequests = (meters: Meters): ((answered: Answered) => void) => {
+export const measureRequests = (meters: Meters): ((answered: ResponseRecord) => void) => {
   const series = new Map<string, Observe>();
   return ({ route, method, status, seconds, problem }) => {
     const key = `${method} ${route} ${status}`;

@@ -98,7 +98,7 @@ test("a request is one trace through every station, linked to what was done for 
   linksTo(worker, enqueue);
   linksTo(log as CollectedSpan, worker);
   isChildOf(await found(collector, "sql append", isIn(worker.traceId)), worker);
-  isChildOf(await found(collector, "settle", isIn(worker.traceId)), worker);
+  isChildOf(await found(collector, "acknowledge", isIn(worker.traceId)), worker);
 
   const { links } = projection as CollectedSpan;
   const step = await found(collector, "projection step", ({ spanId }) =>

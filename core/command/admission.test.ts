@@ -13,7 +13,7 @@ import { anEvent } from "../event/event.fixture.ts";
 import { type Priority, QueueFull, QueueUnavailable } from "../queue/queue.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
 import { makeAdmission } from "./admission.ts";
-import { aLoad } from "./capacity.fixture.ts";
+import { aLoadSample } from "./capacity.fixture.ts";
 import { makeCapacity } from "./capacity.ts";
 
 const test = suite("admission");
@@ -55,7 +55,7 @@ const countedQuotas = () => {
 const open = (quotas: Quotas = NO_QUOTAS, queued = 0) => {
   const capacity = makeCapacity(LIMITS);
   const know = (waiting: number, at = 0) =>
-    capacity.beginRead().succeed(aLoad({ at, queued: waiting }));
+    capacity.beginRead().succeed(aLoadSample({ at, queued: waiting }));
   know(queued);
   return { ...makeAdmission({ capacity, quotas }), capacity, know };
 };
@@ -198,7 +198,7 @@ test("one client that floods, over accounts without end, is refused long before 
       for (let i = 0; i < 500; i++) {
         yield* tagOf(flood);
         yield* TestClock.adjust(10);
-        capacity.beginRead().succeed(aLoad({ at: i * 10 }));
+        capacity.beginRead().succeed(aLoadSample({ at: i * 10 }));
       }
       assert.ok(priorities.has("low"));
       // And now nothing drains any more.

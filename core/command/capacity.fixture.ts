@@ -1,7 +1,7 @@
-import { type Capacity, type CapacityLimits, type Load, makeCapacity } from "./capacity.ts";
+import { type Capacity, type CapacityLimits, type LoadSample, makeCapacity } from "./capacity.ts";
 
 /** A load of nothing, but for what is given. */
-export const aLoad = (load: Partial<Load> = {}): Load => ({
+export const aLoadSample = (load: Partial<LoadSample> = {}): LoadSample => ({
   at: 0,
   queued: 0,
   appended: 0,
@@ -14,6 +14,6 @@ export const knownCapacity = (
   limits: CapacityLimits = { queuedMax: 1_000_000, laggingMax: 1_000_000 },
 ): Capacity => {
   const capacity = makeCapacity(limits);
-  capacity.beginRead().succeed(aLoad({ at: Number.MAX_SAFE_INTEGER }));
+  capacity.beginRead().succeed(aLoadSample({ at: Number.MAX_SAFE_INTEGER }));
   return capacity;
 };

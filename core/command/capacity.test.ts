@@ -2,14 +2,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { PRIORITIES } from "../queue/queue.ts";
-import { aLoad } from "./capacity.fixture.ts";
-import { type Capacity, type Load, makeCapacity, UNKNOWN_MAX_MS } from "./capacity.ts";
+import { aLoadSample } from "./capacity.fixture.ts";
+import { type Capacity, type LoadSample, makeCapacity, UNKNOWN_MAX_MS } from "./capacity.ts";
 
 const test = suite("capacity");
 
 const LIMITS = { queuedMax: 1_000, laggingMax: 5_000 };
 
-const read = (capacity: Capacity, load: Load): void => capacity.beginRead().succeed(load);
+const read = (capacity: Capacity, load: LoadSample): void => capacity.beginRead().succeed(load);
 
 const enqueue = (capacity: Capacity, events: number): void => {
   capacity.reserve(events);
@@ -30,11 +30,11 @@ test("at a bound it refuses, and one event below it does not", () => {
     ],
   ]) {
     const capacity = makeCapacity(LIMITS);
-    read(capacity, aLoad({ ...within }));
+    read(capacity, aLoadSample({ ...within }));
     assert.is(capacity.refusal(0, "normal"), undefined);
-    read(capacity, aLoad({ ...past, at: 250 }));
+    read(capacity, aLoadSample({ ...past, at: 250 }));
     assert.is(capacity.refusal(250, "normal")?._tag, "QueueFull");
-    read(capacity, aLoad({ ...within, at: 500 }));
+    read(capacity, aLoadSample({ ...within, at: 500 }));
     assert.is(capacity.refusal(500, "normal"), undefined);
   }
 });
@@ -42,25 +42,25 @@ test("at a bound it refuses, and one event below it does not", () => {
 test("before anything is known nothing is accepted", () => {
   const capacity = makeCapacity(LIMITS);
   assert.is(capacity.refusal(0, "normal")?._tag, "QueueUnavailable");
-  read(capacity, aLoad());
+  read(capacity, aLoadSample());
   assert.is(capacity.refusal(0, "normal"), undefined);
 });
 
 test("a load that cannot be read any more stands for a while, what is let in counts, and then nothing is accepted", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad({ at: 0, queued: 900, appended: 0 }));
+  read(capacity, aLoadSample({ at: 0, queued: 900, appended: 0 }));
   capacity.beginRead();
   assert.is(capacity.refusal(UNKNOWN_MAX_MS, "normal"), undefined);
   enqueue(capacity, 100);
   assert.is(capacity.refusal(UNKNOWN_MAX_MS, "normal")?._tag, "QueueFull");
   assert.is(capacity.refusal(UNKNOWN_MAX_MS + 1, "normal")?._tag, "QueueUnavailable");
-  read(capacity, aLoad({ at: 9_000, queued: 10 }));
+  read(capacity, aLoadSample({ at: 9_000, queued: 10 }));
   assert.is(capacity.refusal(9_000, "normal"), undefined);
 });
 
 test("what is being enqueued counts, and no longer when it is refused", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad());
+  read(capacity, aLoadSample());
   capacity.reserve(1_000);
   assert.is(capacity.refusal(0, "normal")?._tag, "QueueFull");
   capacity.settle(1_000, "refused");
@@ -69,12 +69,12 @@ test("what is being enqueued counts, and no longer when it is refused", () => {
 
 test("what is enqueued while a load is read, or is still being enqueued, counts beside it", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad());
+  read(capacity, aLoadSample());
   enqueue(capacity, 300);
   const reading = capacity.beginRead();
   enqueue(capacity, 400);
   capacity.reserve(299);
-  reading.succeed(aLoad({ queued: 300 }));
+  reading.succeed(aLoadSample({ queued: 300 }));
   assert.is(capacity.refusal(0, "normal"), undefined);
   capacity.reserve(1);
   assert.is(capacity.refusal(0, "normal")?._tag, "QueueFull");
@@ -90,7 +90,7 @@ test("a lower priority is refused sooner, and leaves the rest of a bound to the 
     [1_000, ["normal", "low", "lowest"]],
   ] as const) {
     const capacity = makeCapacity(LIMITS);
-    read(capacity, aLoad({ queued }));
+    read(capacity, aLoadSample({ queued }));
     assert.equal(
       PRIORITIES.filter((priority) => capacity.refusal(0, priority) !== undefined),
       refused,
@@ -101,8 +101,8 @@ test("a lower priority is refused sooner, and leaves the rest of a bound to the 
 
 test("between two loads it counts what it lets in, and what that rate works off", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad({ at: 0, queued: 900, appended: 0 }));
-  read(capacity, aLoad({ at: 1_000, queued: 900, appended: 400 }));
+  read(capacity, aLoadSample({ at: 0, queued: 900, appended: 0 }));
+  read(capacity, aLoadSample({ at: 1_000, queued: 900, appended: 400 }));
   enqueue(capacity, 99);
   assert.is(capacity.refusal(1_000, "normal"), undefined);
   enqueue(capacity, 1);
@@ -111,22 +111,22 @@ test("between two loads it counts what it lets in, and what that rate works off"
   assert.is(capacity.refusal(1_250, "normal"), undefined);
   enqueue(capacity, 100);
   assert.is(capacity.refusal(1_250, "normal")?._tag, "QueueFull");
-  read(capacity, aLoad({ at: 1_500, queued: 700, appended: 500 }));
+  read(capacity, aLoadSample({ at: 1_500, queued: 700, appended: 500 }));
   assert.is(capacity.refusal(1_500, "normal"), undefined);
 });
 
 test("without a load for long it lets in what is worked off in a second, and no more", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad({ at: 0, queued: 1_000, appended: 0 }));
-  read(capacity, aLoad({ at: 1_000, queued: 1_000, appended: 400 }));
+  read(capacity, aLoadSample({ at: 0, queued: 1_000, appended: 0 }));
+  read(capacity, aLoadSample({ at: 1_000, queued: 1_000, appended: 400 }));
   enqueue(capacity, 400);
   assert.is(capacity.refusal(5_900, "normal")?._tag, "QueueFull");
 });
 
 test("a clock that was set back makes no room", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad({ at: 5_000, queued: 1_000, appended: 0 }));
-  read(capacity, aLoad({ at: 4_000, queued: 1_000, appended: 400 }));
+  read(capacity, aLoadSample({ at: 5_000, queued: 1_000, appended: 0 }));
+  read(capacity, aLoadSample({ at: 4_000, queued: 1_000, appended: 400 }));
   assert.is(capacity.refusal(3_000, "normal")?._tag, "QueueFull");
 });
 
@@ -175,7 +175,7 @@ test("who is refused is told when there will be room, by how quickly the backlog
   ] as const) {
     const capacity = makeCapacity(LIMITS);
     for (const [i, [queued, appended]] of loads.entries()) {
-      read(capacity, aLoad({ at: i * 1_000, queued, appended, folded: appended }));
+      read(capacity, aLoadSample({ at: i * 1_000, queued, appended, folded: appended }));
     }
     assert.is(secondsTold(capacity, 1_000), seconds, what);
   }
@@ -183,9 +183,9 @@ test("who is refused is told when there will be room, by how quickly the backlog
 
 test("the rate is that of the last seconds, and not that of a quiet hour before", () => {
   const capacity = makeCapacity(LIMITS);
-  read(capacity, aLoad({ at: 0, appended: 0 }));
-  read(capacity, aLoad({ at: 3_600_000, queued: 1_400, appended: 0 }));
-  read(capacity, aLoad({ at: 3_601_000, queued: 1_400, appended: 250, folded: 250 }));
+  read(capacity, aLoadSample({ at: 0, appended: 0 }));
+  read(capacity, aLoadSample({ at: 3_600_000, queued: 1_400, appended: 0 }));
+  read(capacity, aLoadSample({ at: 3_601_000, queued: 1_400, appended: 250, folded: 250 }));
   assert.is(secondsTold(capacity, 3_601_000), 2);
 });
 

@@ -9,7 +9,7 @@ export interface CapacityLimits {
 }
 
 /** What was accepted and is not counted yet, at one moment. */
-export interface Load {
+export interface LoadSample {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   /** Events that wait in the queue. */
@@ -44,7 +44,7 @@ export interface Capacity {
 
 /** One attempt at reading the load; it has no effect unless it succeeds. */
 export interface LoadRead {
-  readonly succeed: (load: Load) => void;
+  readonly succeed: (load: LoadSample) => void;
 }
 
 /**
@@ -69,7 +69,7 @@ const RETRY_AFTER_MAX_SECONDS = 60;
 const SHARE: Readonly<Record<Priority, number>> = { normal: 1, low: 0.75, lowest: 0.5 };
 
 export const makeCapacity = ({ queuedMax, laggingMax }: CapacityLimits): Capacity => {
-  let recent: ReadonlyArray<Load> = [];
+  let recent: ReadonlyArray<LoadSample> = [];
   /** Events that are being enqueued. */
   let reserved = 0;
   /** Events that were enqueued since this process began, and how many of them the last load may show. */
@@ -101,7 +101,7 @@ export const makeCapacity = ({ queuedMax, laggingMax }: CapacityLimits): Capacit
    * What waits in the queue by now: what the last load shows, and what was let in since, less what is worked off
    * meanwhile. So a flood is let in as fast as it drains, and not in a wave after each load.
    */
-  const queuedBy = (now: number, last: Load): number => {
+  const queuedBy = (now: number, last: LoadSample): number => {
     const since = Math.min(Math.max(now - last.at, 0), DRAIN_CREDIT_MAX_MS);
     return last.queued + (enqueued - shown) + reserved - rateOf(queue) * since;
   };
@@ -158,12 +158,12 @@ const UNKNOWN = new QueueUnavailable({ cause: "nobody knows how much waits in th
 
 interface Bound {
   readonly max: number;
-  readonly backlog: (load: Load) => number;
+  readonly backlog: (load: LoadSample) => number;
   /** Grows by what is worked off, and tells the rate even while as much comes in. */
-  readonly done: (load: Load) => number;
+  readonly done: (load: LoadSample) => number;
 }
 
 const isWithin =
   (now: number) =>
-  ({ at }: Load): boolean =>
+  ({ at }: LoadSample): boolean =>
     at > now - RATE_OVER_MS;

@@ -5,7 +5,7 @@ import { Projection, type ProjectionUnavailable } from "../projection/projection
 import { Queue, type QueueUnavailable } from "../queue/queue.ts";
 import { makeTransitions } from "../report_faults.ts";
 import { faultOf } from "../store_failure.ts";
-import { type Capacity, DRAIN_CREDIT_MAX_MS, type Load, UNKNOWN_MAX_MS } from "./capacity.ts";
+import { type Capacity, DRAIN_CREDIT_MAX_MS, type LoadSample, UNKNOWN_MAX_MS } from "./capacity.ts";
 
 /** How long the watch rests between two reads, at least: meanwhile a process knows what it let in, and not what others did. */
 const REST_MS = 250;
@@ -88,7 +88,7 @@ const addUp = Effect.gen(function* () {
   // Before the heads: the lag may look smaller than it is for a moment, and is never below zero.
   const checkpoints = yield* projection.checkpoints;
   const heads = yield* log.heads;
-  const load: Load = {
+  const load: LoadSample = {
     at: yield* Clock.currentTimeMillis,
     queued: events,
     appended: sumOf(heads),

@@ -7,7 +7,7 @@ import { collapse } from "../event/batch.ts";
 import { anEvent, eventStream } from "../event/event.fixture.ts";
 import { type Event, identityOf } from "../event/event.ts";
 import { shardOf } from "../event/shard.ts";
-import type { Counts, Job, Settlement } from "../queue/queue.ts";
+import type { Counts, Job, Acknowledgement } from "../queue/queue.ts";
 import { appendJobs } from "./append_jobs.ts";
 import { type FakeLog, makeFakeLog } from "./event_log.fixture.ts";
 import { EventLog } from "./event_log.ts";
@@ -21,9 +21,9 @@ const job = (id: string, events: ReadonlyArray<Event>): Job => ({
   retries: 0,
   queuedAt: 0,
 });
-const run = (log: FakeLog, jobs: ReadonlyArray<Job>): Promise<ReadonlyArray<Settlement>> =>
+const run = (log: FakeLog, jobs: ReadonlyArray<Job>): Promise<ReadonlyArray<Acknowledgement>> =>
   Effect.runPromise(Effect.provideService(appendJobs(jobs), EventLog, log.service));
-const completed = (of: Job, counts: Partial<Counts>): Settlement => ({
+const completed = (of: Job, counts: Partial<Counts>): Acknowledgement => ({
   _tag: "Completed",
   job: of,
   counts: { appended: 0, duplicates: 0, conflicts: 0, ...counts },
@@ -121,9 +121,9 @@ test("one poison job among many fails alone, and its neighbours are counted as i
         e(cord, `${i}`),
       ]),
     );
-    const settlements = await run(log, jobs);
+    const acknowledgements = await run(log, jobs);
     assert.equal(
-      settlements,
+      acknowledgements,
       jobs.map((of, i) =>
         i === poisoned
           ? { _tag: "Failed", job: of, reason: "it is poison" }
@@ -158,13 +158,13 @@ test("several poison jobs all fail, and no other", async () => {
       const jobs = poison.map((bad, i) =>
         job(`${i}`, [e(acme, `${i}`), e(bolt, `${i}`, bad ? "poison" : "ada")]),
       );
-      const settlements = await run(log, jobs);
+      const acknowledgements = await run(log, jobs);
       assert.equal(
-        settlements.map((settlement) => [settlement.job.id, settlement._tag]),
+        acknowledgements.map((acknowledgement) => [acknowledgement.job.id, acknowledgement._tag]),
         poison.map((bad, i) => [`${i}`, bad ? "Failed" : "Completed"]),
       );
-      for (const settlement of settlements) {
-        if (settlement._tag === "Completed") assert.is(settlement.counts.appended, 2);
+      for (const acknowledgement of acknowledgements) {
+        if (acknowledgement._tag === "Completed") assert.is(acknowledgement.counts.appended, 2);
       }
     }),
     { numRuns: 60 },
@@ -176,8 +176,8 @@ test("an event of a poison job is appended for the next job that brings it", asy
   log.poison = ({ userId }) => userId === "poison";
   const bad = job("1", [e(acme, "1"), e(acme, "2", "poison")]);
   const good = job("2", [e(acme, "1")]);
-  const settlements = await run(log, [bad, good]);
-  assert.equal(settlements[1], completed(good, { appended: 1 }));
+  const acknowledgements = await run(log, [bad, good]);
+  assert.equal(acknowledgements[1], completed(good, { appended: 1 }));
   assert.is(log.events.length, 1);
 });
 
@@ -238,11 +238,11 @@ test("run again after the log was away in part, it counts as if the log had not 
   const one = job("1", [e(acme, "1"), e(bolt, "1"), e(bolt, "old")]);
   const two = job("2", [e(bolt, "1")]);
   log.away = (shard) => shard === shardOf(acme, 4) && log.appends.length < 6;
-  const settlements = Effect.retry(appendJobs([one, two]), { times: 5 });
-  assert.equal(await Effect.runPromise(Effect.provideService(settlements, EventLog, log.service)), [
-    completed(one, { appended: 2, duplicates: 1 }),
-    completed(two, { duplicates: 1 }),
-  ]);
+  const acknowledgements = Effect.retry(appendJobs([one, two]), { times: 5 });
+  assert.equal(
+    await Effect.runPromise(Effect.provideService(acknowledgements, EventLog, log.service)),
+    [completed(one, { appended: 2, duplicates: 1 }), completed(two, { duplicates: 1 })],
+  );
 });
 
 test("any jobs append each identity once, first come first kept, and their counts add up", async () => {
@@ -255,12 +255,12 @@ test("any jobs append each identity once, first come first kept, and their count
       let ids = 0;
       for (const take of takes) {
         const jobs = take.map((stream) => job(`${ids++}`, stream));
-        const settlements = await run(log, jobs);
-        assert.is(settlements.length, jobs.length);
-        for (const [i, settlement] of settlements.entries()) {
-          if (settlement._tag === "Failed") throw new Error(settlement.reason);
-          assert.is(settlement.job, jobs[i]);
-          const { appended, duplicates, conflicts } = settlement.counts;
+        const acknowledgements = await run(log, jobs);
+        assert.is(acknowledgements.length, jobs.length);
+        for (const [i, acknowledgement] of acknowledgements.entries()) {
+          if (acknowledgement._tag === "Failed") throw new Error(acknowledgement.reason);
+          assert.is(acknowledgement.job, jobs[i]);
+          const { appended, duplicates, conflicts } = acknowledgement.counts;
           assert.is(appended + duplicates + conflicts, take[i]?.length);
         }
       }

@@ -4,7 +4,7 @@ import { eventsIn } from "../event/batch.ts";
 import type { Event } from "../event/event.ts";
 import { makeFirstEvents } from "../event/first_events.ts";
 import { shardOf } from "../event/shard.ts";
-import type { Counts, Job, Settlement } from "../queue/queue.ts";
+import type { Counts, Job, Acknowledgement } from "../queue/queue.ts";
 import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
 
 /**
@@ -23,7 +23,7 @@ export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(
  */
 export const MANY_EVENTS = 2_000;
 
-type Settling = Effect.Effect<ReadonlyArray<Settlement>, LogUnavailable, EventLog>;
+type Settling = Effect.Effect<ReadonlyArray<Acknowledgement>, LogUnavailable, EventLog>;
 
 /**
  * The events that a call of `appendJobs` has appended so far. When it tries some of them again, by
@@ -74,7 +74,7 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
       busy.add(outcome.failure.shard);
     } else yield* Effect.fromResult(outcome);
   }
-  return jobs.map((job, i): Settlement => {
+  return jobs.map((job, i): Acknowledgement => {
     const held = busy.size > 0 && isOnSome(busy, job, log.shards);
     return held
       ? { _tag: "Failed", job, reason: "a shard of the log was held by somebody else" }

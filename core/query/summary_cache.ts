@@ -24,7 +24,7 @@ export const FRESH_MS = 5_000;
 /** Who answered: this process's memory, the store that processes share, or the read models. */
 export type Tier = "lru" | "redis" | "miss";
 
-export interface Answered {
+export interface CachedAnswer {
   readonly answer: Answer;
   readonly tier: Tier;
 }
@@ -41,7 +41,7 @@ export class SummaryCache extends Context.Service<
      */
     readonly answer: (
       question: Question,
-    ) => Effect.Effect<Answered, SummariesUnavailable | ReadRefused, Summaries>;
+    ) => Effect.Effect<CachedAnswer, SummariesUnavailable | ReadRefused, Summaries>;
     /** How many answers each tier has given. */
     readonly counts: Readonly<Record<Tier, number>>;
   }
@@ -62,14 +62,14 @@ export interface SummaryCacheOptions {
  */
 export const JOINED_MS_MAX = 100;
 
-interface Load {
+interface PendingRead {
   /**
    * What was asked of answers when it began: who comes when it is another knows of an event that this may
    * miss, or of a generation that it was not read from.
    */
   readonly floor: number;
   readonly generation: number;
-  readonly answered: Deferred.Deferred<Answered, SummariesUnavailable | ReadRefused>;
+  readonly answered: Deferred.Deferred<CachedAnswer, SummariesUnavailable | ReadRefused>;
   /** On whose behalf it reads. */
   readonly client: string;
   /** How many wait for it. */
@@ -77,7 +77,7 @@ interface Load {
   fiber: Fiber.Fiber<unknown> | undefined;
 }
 
-type LoadOf = Pick<Load, "floor" | "generation" | "client">;
+type PendingReadOf = Pick<PendingRead, "floor" | "generation" | "client">;
 
 /** Makes an effect interruptible inside of what is not. */
 type Interruptible = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>;
@@ -96,7 +96,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     working: "Kept answers are read anew again",
   });
   const counts = { lru: 0, redis: 0, miss: 0 };
-  const loads = new Map<string, Load>();
+  const loads = new Map<string, PendingRead>();
 
   const isExact = (answer: Answer, accountId: string): boolean =>
     answer.generation >= horizon.generation() &&
@@ -106,7 +106,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     Math.abs(now - answer.asOf) < STALENESS_MAX_MS && isExact(answer, accountId);
   const isFresh = (answer: Answer, now: number): boolean => now - answer.readAt < FRESH_MS;
 
-  const count = (answered: Answered): void => void counts[answered.tier]++;
+  const count = (answered: CachedAnswer): void => void counts[answered.tier]++;
 
   /** Reports that what is kept could not be read anew. To be refused, as any client may be, is no fault. */
   const reportUnread = (failure: SummariesUnavailable | ReadRefused) =>
@@ -126,7 +126,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
       // Nobody waits for it: the answer is there.
       yield* Effect.forkDetach(store.put(key, answer, leftMs));
     }
-    return { answer, tier: "miss" } satisfies Answered;
+    return { answer, tier: "miss" } satisfies CachedAnswer;
   });
 
   const load = Effect.fnUntraced(function* (question: Question, key: string) {
@@ -135,7 +135,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     if (shared === undefined || !isUsable(shared, question.accountId, now)) {
       return yield* read(question, key);
     }
-    const answered: Answered = { answer: shared, tier: "redis" };
+    const answered: CachedAnswer = { answer: shared, tier: "redis" };
     if (!isFresh(shared, now)) {
       // Without the database what is kept is still an answer, if it was not too late to find that out.
       return yield* read(question, key).pipe(
@@ -151,7 +151,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
   });
 
   /** Waits for a load. It ends with the last who waits for it. */
-  const join = (joined: Load, key: string, interruptible: Interruptible) =>
+  const join = (joined: PendingRead, key: string, interruptible: Interruptible) =>
     Effect.suspend(() => {
       joined.waiting++;
       const leave = Effect.sync(() => {
@@ -163,10 +163,15 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
       return Effect.ensuring(interruptible(Deferred.await(joined.answered)), leave);
     });
 
-  const begin = (question: Question, key: string, of: LoadOf, interruptible: Interruptible) =>
+  const begin = (
+    question: Question,
+    key: string,
+    of: PendingReadOf,
+    interruptible: Interruptible,
+  ) =>
     Effect.suspend(() => {
-      const answered = Deferred.makeUnsafe<Answered, SummariesUnavailable | ReadRefused>();
-      const mine: Load = { ...of, answered, waiting: 0, fiber: undefined };
+      const answered = Deferred.makeUnsafe<CachedAnswer, SummariesUnavailable | ReadRefused>();
+      const mine: PendingRead = { ...of, answered, waiting: 0, fiber: undefined };
       loads.set(key, mine);
       const ended = Effect.sync(() => {
         if (loads.get(key) === mine) loads.delete(key);
@@ -184,7 +189,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     Effect.flatMap(Client, (client) => {
       const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
       const generation = horizon.generation();
-      const running = (): Load | undefined => {
+      const running = (): PendingRead | undefined => {
         const found = loads.get(key);
         return found?.floor === floor && found.generation === generation ? found : undefined;
       };
@@ -222,7 +227,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
         if (kept === undefined || !isUsable(kept, question.accountId, now)) {
           return loadOnce(question, key);
         }
-        const answered = Effect.succeed<Answered>({ answer: kept, tier: "lru" });
+        const answered = Effect.succeed<CachedAnswer>({ answer: kept, tier: "lru" });
         // A refresh that fails leaves what is kept, until its bound.
         return isFresh(kept, now)
           ? answered

@@ -30,13 +30,15 @@ export const deadLettersConformance = (
   const run = Effect.runPromise;
   const enqueue = (eventId: string): Promise<string> =>
     run(opened.queue.enqueue({ events: [anEvent({ eventId })], duplicates: 2, conflicts: 1 }));
-  const take = (): Promise<ReadonlyArray<Job>> => run(opened.queue.take(1_000));
+  const take = (): Promise<ReadonlyArray<Job>> => run(opened.queue.fetch(1_000));
   /** Fails whatever is in the queue until nothing is left of its attempts. */
   const kill = async (reason = "no good"): Promise<void> => {
     for (;;) {
       const jobs = await take();
       if (jobs.length === 0) return;
-      await run(opened.queue.settle(jobs.map((job) => ({ _tag: "Failed", job, reason }) as const)));
+      await run(
+        opened.queue.acknowledge(jobs.map((job) => ({ _tag: "Failed", job, reason }) as const)),
+      );
       await opened.makeRetriesDue();
     }
   };
@@ -88,7 +90,7 @@ export const deadLettersConformance = (
     assert.equal([job?.id, job?.retries, job?.batch.events[0]?.eventId], [id, 0, "1"]);
     if (job === undefined) throw new Error("it was not handed out");
     const counts = { appended: 1, duplicates: 2, conflicts: 1 };
-    await run(opened.queue.settle([{ _tag: "Completed", job, counts }]));
+    await run(opened.queue.acknowledge([{ _tag: "Completed", job, counts }]));
     assert.is(Option.getOrThrow(await run(opened.queue.find(id))).state, "completed");
   });
 

@@ -11,7 +11,7 @@ import {
   type JobStatus,
   PRIORITIES,
   type Queue,
-  TAKE_BYTES_MAX,
+  FETCH_BYTES_MAX,
 } from "./queue.ts";
 
 export interface OpenedQueue {
@@ -47,7 +47,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     conflicts: 0,
   });
   const enqueue = (batch: Batch) => Effect.runPromise(opened.queue.enqueue(batch));
-  const take = (eventsMax = 1_000) => Effect.runPromise(opened.queue.take(eventsMax));
+  const take = (eventsMax = 1_000) => Effect.runPromise(opened.queue.fetch(eventsMax));
   const takeAll = async (): Promise<ReadonlyArray<Job>> => {
     const taken: Job[] = [];
     for (;;) {
@@ -63,13 +63,13 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
   });
   const complete = (jobs: ReadonlyArray<Job>, as = counts) =>
     Effect.runPromise(
-      opened.queue.settle(
+      opened.queue.acknowledge(
         jobs.map((job) => ({ _tag: "Completed", job, counts: as(job.batch) }) as const),
       ),
     );
   const fail = (jobs: ReadonlyArray<Job>, reason = "broken") =>
     Effect.runPromise(
-      opened.queue.settle(jobs.map((job) => ({ _tag: "Failed", job, reason }) as const)),
+      opened.queue.acknowledge(jobs.map((job) => ({ _tag: "Failed", job, reason }) as const)),
     );
   const find = async (id: string): Promise<JobStatus> => {
     const found = await Effect.runPromise(opened.queue.find(id));
@@ -115,7 +115,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     const jobs = await takeAll();
     check(jobs);
     await Effect.runPromise(
-      opened.queue.settle(jobs.map((job) => ({ _tag: "Failed", job, reason: "a test" }))),
+      opened.queue.acknowledge(jobs.map((job) => ({ _tag: "Failed", job, reason: "a test" }))),
     );
     await opened.makeRetriesDue();
     check(await takeAll());
@@ -217,7 +217,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     const jobs = await takeAll();
     assert.is(jobs.length, 2);
     await opened.passTime();
-    await Effect.runPromise(opened.queue.keep(jobs.filter(({ id }) => id === kept)));
+    await Effect.runPromise(opened.queue.heartbeat(jobs.filter(({ id }) => id === kept)));
     await opened.passTime();
     await opened.makeRetriesDue();
     assert.equal(
@@ -280,7 +280,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
       const jobs = await take(1_000_000);
       if (jobs.length === 0) break;
       const bytes = jobs.reduce((sum, { batch }) => sum + bytesIn(batch.events), 0);
-      assert.ok(bytes <= TAKE_BYTES_MAX, `${bytes} bytes in a take`);
+      assert.ok(bytes <= FETCH_BYTES_MAX, `${bytes} bytes in a take`);
       taken.push(...jobs);
     }
     const names = (of: ReadonlyArray<Batch>) => new Set(of.map(({ events }) => events[0]?.eventId));
@@ -356,7 +356,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     const ids = await Promise.all(["1", "bad", "3"].map((eventId) => enqueue(batchOf(eventId))));
     const jobs = await takeAll();
     await Effect.runPromise(
-      opened.queue.settle(
+      opened.queue.acknowledge(
         jobs.map((job) =>
           job.batch.events[0]?.eventId === "bad"
             ? { _tag: "Failed", job, reason: "bad" }

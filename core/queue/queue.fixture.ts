@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect";
 
 import { type Batch, collapse } from "../event/batch.ts";
 import type { Event } from "../event/event.ts";
-import { type Job, type Queue, QueueUnavailable, type Settlement } from "./queue.ts";
+import { type Job, type Queue, QueueUnavailable, type Acknowledgement } from "./queue.ts";
 
 /** A queue for tests of what works through it: hands jobs out at least once, and fails as told. */
 export interface FakeQueue {
@@ -11,29 +11,29 @@ export interface FakeQueue {
   readonly add: (events: ReadonlyArray<Event>) => string;
   /** The ids of the jobs of each take that handed out any. */
   readonly takes: string[][];
-  /** What became of each job that was settled. */
-  readonly settled: Map<string, Settlement>;
+  /** What became of each job that was acknowledged. */
+  readonly acknowledged: Map<string, Acknowledgement>;
   /** The ids of the jobs that each `keep` said are in hand. */
-  readonly kept: string[][];
+  readonly heartbeats: string[][];
   /** Batches that were enqueued. */
   readonly enqueued: Batch[];
   /** How many events the last take was to hand out. */
   eventsMax: number;
-  /** While true, takes or settles fail. */
-  takeAway: () => boolean;
-  settleAway: () => boolean;
-  keepAway: () => boolean;
+  /** While true, fetches or acknowledgements fail. */
+  fetchAway: () => boolean;
+  acknowledgeAway: () => boolean;
+  heartbeatAway: () => boolean;
   /** Runs before each settling. */
-  onSettle: () => Effect.Effect<void>;
+  onAcknowledge: () => Effect.Effect<void>;
 }
 
 interface Entry {
   readonly job: Job;
-  /** When it is handed out again if it is not settled. */
+  /** When it is handed out again if it is not acknowledged. */
   dueAt: number;
 }
 
-/** @param leaseMs how long a job that was handed out may go unsettled before it is handed out again */
+/** @param leaseMs how long a job that was handed out may go unacknowledged before it is handed out again */
 export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
   const entries = new Map<string, Entry>();
   const away = new QueueUnavailable({ cause: "the queue is away" });
@@ -53,16 +53,16 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
 
   const fake: FakeQueue = {
     takes: [],
-    kept: [],
-    settled: new Map(),
+    heartbeats: [],
+    acknowledged: new Map(),
     enqueued: [],
     eventsMax: 0,
-    takeAway: () => false,
-    settleAway: () => false,
-    keepAway: () => false,
-    onSettle: () => Effect.void,
+    fetchAway: () => false,
+    acknowledgeAway: () => false,
+    heartbeatAway: () => false,
+    onAcknowledge: () => Effect.void,
     add: (events) => {
-      const id = `job-${entries.size + fake.settled.size + 1}`;
+      const id = `job-${entries.size + fake.acknowledged.size + 1}`;
       entries.set(id, { job: { id, batch: collapse(events), retries: 0, queuedAt: 0 }, dueAt: 0 });
       return id;
     },
@@ -72,14 +72,14 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
           fake.enqueued.push(batch);
           return `enqueued-${fake.enqueued.length}`;
         }),
-      take: Effect.fnUntraced(function* (eventsMax: number) {
-        if (fake.takeAway()) return yield* away;
+      fetch: Effect.fnUntraced(function* (eventsMax: number) {
+        if (fake.fetchAway()) return yield* away;
         fake.eventsMax = eventsMax;
         return take(yield* Clock.currentTimeMillis);
       }),
-      keep: Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
-        if (fake.keepAway()) return yield* away;
-        fake.kept.push(jobs.map(({ id }) => id));
+      heartbeat: Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+        if (fake.heartbeatAway()) return yield* away;
+        fake.heartbeats.push(jobs.map(({ id }) => id));
         const dueAt = (yield* Clock.currentTimeMillis) + leaseMs;
         for (const { id, retries } of jobs) {
           const entry = entries.get(id);
@@ -88,12 +88,12 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
         }
       }),
       backlog: Effect.die("not needed"),
-      settle: Effect.fnUntraced(function* (settlements: ReadonlyArray<Settlement>) {
-        yield* fake.onSettle();
-        if (fake.settleAway()) return yield* away;
-        for (const settlement of settlements) {
-          entries.delete(settlement.job.id);
-          fake.settled.set(settlement.job.id, settlement);
+      acknowledge: Effect.fnUntraced(function* (acknowledgements: ReadonlyArray<Acknowledgement>) {
+        yield* fake.onAcknowledge();
+        if (fake.acknowledgeAway()) return yield* away;
+        for (const acknowledgement of acknowledgements) {
+          entries.delete(acknowledgement.job.id);
+          fake.acknowledged.set(acknowledgement.job.id, acknowledgement);
         }
       }),
       find: () => Effect.die("not needed"),

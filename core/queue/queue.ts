@@ -28,7 +28,7 @@ export interface Counts {
 }
 
 /** How a worker ended its attempt at a job. */
-export type Settlement =
+export type Acknowledgement =
   | { readonly _tag: "Completed"; readonly job: Job; readonly counts: Counts }
   | { readonly _tag: "Failed"; readonly job: Job; readonly reason: string };
 
@@ -64,7 +64,7 @@ export type Priority = (typeof PRIORITIES)[number];
  * The most bytes of events that one take hands out, as `bytesIn` counts them. A worker has three takes in hand, and
  * each byte of them takes some ten of memory on its way into the log.
  */
-export const TAKE_BYTES_MAX = 4 * 1024 * 1024;
+export const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /** What waits in the queue, and what nobody works on any more. */
 export interface Backlog {
@@ -97,18 +97,18 @@ export class Queue extends Context.Service<
       priority?: Priority,
     ) => Effect.Effect<JobId, QueueFull | QueueUnavailable>;
     /**
-     * Hands out at most about `eventsMax` events' worth of jobs and `TAKE_BYTES_MAX` bytes, by priority and then oldest
+     * Hands out at most about `eventsMax` events' worth of jobs and `FETCH_BYTES_MAX` bytes, by priority and then oldest
      * first; empty when none waits.
      */
-    readonly take: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
+    readonly fetch: (eventsMax: number) => Effect.Effect<ReadonlyArray<Job>, QueueUnavailable>;
     /**
      * Says that these jobs are still being worked on. Without it for some seconds their worker counts as
      * dead, and they are handed out again.
      */
-    readonly keep: (jobs: ReadonlyArray<Job>) => Effect.Effect<void, QueueUnavailable>;
+    readonly heartbeat: (jobs: ReadonlyArray<Job>) => Effect.Effect<void, QueueUnavailable>;
     /** Ends the attempts at jobs that `take` handed out together, all of them in one call. */
-    readonly settle: (
-      settlements: ReadonlyArray<Settlement>,
+    readonly acknowledge: (
+      acknowledgements: ReadonlyArray<Acknowledgement>,
     ) => Effect.Effect<void, QueueUnavailable>;
     /** The status of a job; none when it is unknown or was forgotten some time after its end. */
     readonly find: (

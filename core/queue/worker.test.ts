@@ -12,8 +12,8 @@ import { POLL_MAX_MS } from "../poll.ts";
 import { makeSignals, Signals } from "../signal.ts";
 import { settled, simulate, until } from "../simulate.fixture.ts";
 import { makeFakeQueue } from "./queue.fixture.ts";
-import { Queue, type Settlement } from "./queue.ts";
-import { runWorker, TAKE_EVENTS_MAX } from "./worker.ts";
+import { Queue, type Acknowledgement } from "./queue.ts";
+import { runWorker, FETCH_EVENTS_MAX } from "./worker.ts";
 
 const test = suite("worker");
 
@@ -41,8 +41,8 @@ const newEvents = (count: number): Event[] =>
     return anEvent({ accountId: `account-${events % 7}`, eventId: `${events}` });
   });
 const identities = (of: ReadonlyArray<Event>): string[] => of.map(identityOf).toSorted();
-const countsOf = (settlement: Settlement | undefined) =>
-  settlement?._tag === "Completed" ? settlement.counts : settlement?._tag;
+const countsOf = (acknowledgement: Acknowledgement | undefined) =>
+  acknowledgement?._tag === "Completed" ? acknowledgement.counts : acknowledgement?._tag;
 const appended = (count: number) => ({ appended: count, duplicates: 0, conflicts: 0 });
 
 test("what is queued comes into the log, and its job is completed with its counts", () =>
@@ -54,11 +54,11 @@ test("what is queued comes into the log, and its job is completed with its count
       yield* TestClock.adjust(POLL_MAX_MS);
       assert.equal(identities(log.events), identities([...first, ...second]));
       assert.equal(
-        ids.map((id) => countsOf(queue.settled.get(id))),
+        ids.map((id) => countsOf(queue.acknowledged.get(id))),
         [appended(5), appended(3)],
       );
       assert.equal(queue.takes, [ids]);
-      assert.is(queue.eventsMax, TAKE_EVENTS_MAX);
+      assert.is(queue.eventsMax, FETCH_EVENTS_MAX);
     }),
   ));
 
@@ -69,22 +69,22 @@ test("a worker is woken by what its own process queues, and wakes the projector"
       yield* TestClock.adjust("10 seconds");
       const id = queue.add(newEvents(1));
       yield* signals.queued.raise;
-      yield* until("the job is settled", () => queue.settled.has(id));
+      yield* until("the job is acknowledged", () => queue.acknowledged.has(id));
       const woken = yield* Effect.forkChild(signals.appended.wait("1 hour"));
       yield* Fiber.join(woken);
     }),
   ));
 
-test("a job is settled only after its events are in the log, and the projector is woken before", () =>
+test("a job is acknowledged only after its events are in the log, and the projector is woken before", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log, signals } = yield* startWorker();
       const batch = newEvents(4);
       const seen: string[] = [];
       log.onAppend = () =>
-        Effect.sync(() => void seen.push(`append, ${queue.settled.size} settled`));
-      queue.onSettle = () =>
-        Effect.sync(() => void seen.push(`settle, ${log.events.length} appended`));
+        Effect.sync(() => void seen.push(`append, ${queue.acknowledged.size} acknowledged`));
+      queue.onAcknowledge = () =>
+        Effect.sync(() => void seen.push(`acknowledge, ${log.events.length} appended`));
       yield* Effect.forkChild(
         Effect.andThen(
           signals.appended.wait("1 hour"),
@@ -93,11 +93,14 @@ test("a job is settled only after its events are in the log, and the projector i
       );
       const id = queue.add(batch);
       yield* TestClock.adjust(POLL_MAX_MS);
-      assert.ok(queue.settled.has(id));
-      assert.is(seen.filter((step) => step === "append, 0 settled").length, log.appends.length);
+      assert.ok(queue.acknowledged.has(id));
+      assert.is(
+        seen.filter((step) => step === "append, 0 acknowledged").length,
+        log.appends.length,
+      );
       assert.equal(seen.filter((step) => !step.startsWith("append")).toSorted(), [
+        "acknowledge, 4 appended",
         "projector",
-        "settle, 4 appended",
       ]);
     }),
   ));
@@ -112,7 +115,7 @@ test("a poison job fails alone, with its reason, and is told", () => {
       const good = newEvents(2);
       const ids = [good, bad === undefined ? [] : [bad], []].map(queue.add);
       yield* TestClock.adjust(POLL_MAX_MS);
-      const [first, second, third] = ids.map((id) => queue.settled.get(id));
+      const [first, second, third] = ids.map((id) => queue.acknowledged.get(id));
       assert.equal([first, third].map(countsOf), [appended(2), appended(0)]);
       assert.is(second?._tag === "Failed" ? second.reason : undefined, "it is poison");
       assert.equal(identities(log.events), identities(good));
@@ -131,7 +134,7 @@ test("a log that is away for a moment costs no job its attempt", () =>
       const batch = [anEvent({ eventId: "only" })];
       const id = queue.add(batch);
       yield* TestClock.adjust("1 second");
-      assert.equal(countsOf(queue.settled.get(id)), appended(1));
+      assert.equal(countsOf(queue.acknowledged.get(id)), appended(1));
       assert.is(queue.takes.length, 1);
       assert.is(log.appends.length, 3);
     }),
@@ -146,7 +149,7 @@ test("one shard that is away for a moment makes no duplicates of the events of t
       const id = queue.add(newEvents(20));
       yield* TestClock.adjust("1 second");
       assert.ok(log.appends.length > 4, "it was not tried again");
-      assert.equal(countsOf(queue.settled.get(id)), appended(20));
+      assert.equal(countsOf(queue.acknowledged.get(id)), appended(20));
     }),
   ));
 
@@ -161,14 +164,14 @@ test("a log that stays away makes the worker let go of its jobs; they come back,
       // The attempts take some eight seconds at most; the lease runs out after ten.
       yield* TestClock.adjust("9 seconds");
       assert.equal(queue.takes, [ids]);
-      assert.is(queue.settled.size, 0);
+      assert.is(queue.acknowledged.size, 0);
       assert.ok(logged.includes("Warn: The worker waits: the database is away or refuses"));
       yield* TestClock.adjust("1 minute");
-      assert.is(queue.settled.size, 0);
+      assert.is(queue.acknowledged.size, 0);
       log.away = () => false;
       yield* TestClock.adjust(LEASE_MS + 1_000);
       assert.equal(
-        ids.map((id) => countsOf(queue.settled.get(id))),
+        ids.map((id) => countsOf(queue.acknowledged.get(id))),
         [appended(5), appended(3)],
       );
       assert.equal(identities(log.events), identities([...first, ...second]));
@@ -187,7 +190,7 @@ test("jobs that the worker let go of do not hold up the next ones", () =>
       log.away = () => false;
       const id = queue.add(newEvents(1));
       yield* TestClock.adjust("1 second");
-      assert.equal([...queue.settled.keys()], [id]);
+      assert.equal([...queue.acknowledged.keys()], [id]);
     }),
   ));
 
@@ -196,10 +199,10 @@ test("a settling that fails is tried again, and nothing is appended again for it
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
       let failures = 3;
-      queue.settleAway = () => failures-- > 0;
+      queue.acknowledgeAway = () => failures-- > 0;
       const id = queue.add([anEvent({ eventId: "only" })]);
       yield* TestClock.adjust("2 seconds");
-      assert.equal(countsOf(queue.settled.get(id)), appended(1));
+      assert.equal(countsOf(queue.acknowledged.get(id)), appended(1));
       assert.is(log.appends.length, 1);
       assert.is(queue.takes.length, 1);
     }),
@@ -209,17 +212,21 @@ test("a job whose settling fails for good comes back, and its events are not app
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
-      queue.settleAway = () => true;
+      queue.acknowledgeAway = () => true;
       const batch = newEvents(4);
       const id = queue.add(batch);
       yield* TestClock.adjust("9 seconds");
-      assert.is(queue.settled.size, 0);
-      queue.settleAway = () => false;
+      assert.is(queue.acknowledged.size, 0);
+      queue.acknowledgeAway = () => false;
       yield* TestClock.adjust(LEASE_MS);
       assert.is(queue.takes.length, 2);
       assert.equal(identities(log.events), identities(batch));
       // The log cannot tell this job's first attempt from another sender's.
-      assert.equal(countsOf(queue.settled.get(id)), { appended: 0, duplicates: 4, conflicts: 0 });
+      assert.equal(countsOf(queue.acknowledged.get(id)), {
+        appended: 0,
+        duplicates: 4,
+        conflicts: 0,
+      });
     }),
   ));
 
@@ -228,14 +235,14 @@ test("a queue that is away is waited for, and that is logged once, until it is o
   return simulate(
     Effect.gen(function* () {
       const { queue } = yield* startWorker();
-      queue.takeAway = () => true;
+      queue.fetchAway = () => true;
       const id = queue.add(newEvents(1));
       yield* TestClock.adjust("1 minute");
-      assert.is(queue.settled.size, 0);
+      assert.is(queue.acknowledged.size, 0);
       assert.equal(logged, ["Warn: The worker waits: the database is away or refuses"]);
-      queue.takeAway = () => false;
+      queue.fetchAway = () => false;
       yield* TestClock.adjust("1 second");
-      assert.ok(queue.settled.has(id));
+      assert.ok(queue.acknowledged.has(id));
       yield* TestClock.adjust("20 seconds");
       assert.equal(logged.slice(1), ["Info: The worker goes on"]);
     }),
@@ -256,7 +263,7 @@ test("a worker does not go on because the queue is empty, while what it has in h
       assert.equal(logged, ["Warn: The worker waits: the database is away or refuses"]);
       log.away = () => false;
       yield* TestClock.adjust("5 minutes");
-      assert.ok(queue.settled.has(id));
+      assert.ok(queue.acknowledged.has(id));
       assert.equal(logged.slice(1), ["Info: The worker goes on"]);
     }),
     logged,
@@ -278,8 +285,8 @@ test("a shutdown finishes the jobs in hand, settles them, and takes no others", 
       assert.is(stopping.pollUnsafe(), undefined, "it stopped with jobs in hand");
       yield* Deferred.succeed(goOn, undefined);
       yield* Fiber.join(stopping);
-      assert.equal([...queue.settled.keys()], [id]);
-      assert.equal(countsOf(queue.settled.get(id)), appended(6));
+      assert.equal([...queue.acknowledged.keys()], [id]);
+      assert.equal(countsOf(queue.acknowledged.get(id)), appended(6));
       assert.is(queue.takes.length, 1);
     }),
   ));
@@ -295,7 +302,7 @@ test("a shutdown while the log is away takes no longer than a few attempts", () 
       const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
       yield* TestClock.adjust("8 seconds");
       yield* Fiber.join(stopping);
-      assert.is(queue.settled.size, 0);
+      assert.is(queue.acknowledged.size, 0);
     }),
   ));
 
@@ -308,7 +315,7 @@ test("a shutdown while there is nothing to do takes no time", () =>
     }),
   ));
 
-test("whatever fails on the way, every event is in the log once and every job settled in the end", () => {
+test("whatever fails on the way, every event is in the log once and every job acknowledged in the end", () => {
   /** Fails as drawn, and then no more. */
   const faults = fc.array(fc.boolean(), { maxLength: 30 });
   const inTurn = (drawn: ReadonlyArray<boolean>) => {
@@ -317,13 +324,13 @@ test("whatever fails on the way, every event is in the log once and every job se
   };
   const pauses = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 12 });
   return fc.assert(
-    fc.asyncProperty(faults, faults, faults, pauses, (appendFaults, settleFaults, takeFaults, at) =>
+    fc.asyncProperty(faults, faults, faults, pauses, (onAppend, onAcknowledge, onFetch, at) =>
       simulate(
         Effect.gen(function* () {
           const { queue, log } = yield* startWorker();
-          log.away = inTurn(appendFaults);
-          queue.settleAway = inTurn(settleFaults);
-          queue.takeAway = inTurn(takeFaults);
+          log.away = inTurn(onAppend);
+          queue.acknowledgeAway = inTurn(onAcknowledge);
+          queue.fetchAway = inTurn(onFetch);
           const sent: Event[] = [];
           const ids: string[] = [];
           for (const [i, pause] of at.entries()) {
@@ -332,9 +339,9 @@ test("whatever fails on the way, every event is in the log once and every job se
             ids.push(queue.add(batch));
             yield* TestClock.adjust(pause);
           }
-          // A take that fails to the end comes back after its lease, at most once for each fault.
+          // A fetch that fails to the end comes back after its lease, at most once for each fault.
           yield* TestClock.adjust("5 minutes");
-          assert.equal([...queue.settled.keys()].toSorted(), ids.toSorted());
+          assert.equal([...queue.acknowledged.keys()].toSorted(), ids.toSorted());
           assert.equal(identities(log.events), identities(sent));
         }),
       ),
@@ -343,7 +350,7 @@ test("whatever fails on the way, every event is in the log once and every job se
   );
 });
 
-test("while an append takes long, the queue is told that its jobs are in hand, and hands them to nobody else", () =>
+test("while an append takes long, the queue receives heartbeats for its jobs, and redelivers none", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
@@ -356,39 +363,35 @@ test("while an append takes long, the queue is told that its jobs are in hand, a
         yield* settled;
       }
       assert.equal(queue.takes, [[id]]);
-      assert.equal(queue.kept.at(-1), [id]);
+      assert.equal(queue.heartbeats.at(-1), [id]);
       yield* Deferred.succeed(gate, undefined);
       yield* settled;
-      assert.equal(countsOf(queue.settled.get(id)), appended(3));
-      const kept = queue.kept.length;
+      assert.equal(countsOf(queue.acknowledged.get(id)), appended(3));
+      const kept = queue.heartbeats.length;
       yield* TestClock.adjust(60_000);
-      assert.is(queue.kept.length, kept, "what is settled is kept on");
+      assert.is(queue.heartbeats.length, kept, "acknowledged jobs need no heartbeat");
     }),
   ));
 
-test("a queue that does not hear that jobs are in hand is reported when that begins and when it ends", () => {
+test("missing heartbeats are reported when they begin to fail and when they work again", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
-      const gate = yield* Deferred.make<void>();
-      log.onAppend = () => Deferred.await(gate);
+      log.onAppend = () => Effect.never;
       queue.add(newEvents(3));
-      const work = Effect.gen(function* () {
-        for (let i = 0; i < 12; i++) {
-          yield* TestClock.adjust(POLL_MAX_MS);
-          yield* settled;
-        }
-      });
-      queue.keepAway = () => true;
-      for (let i = 0; i < 3; i++) yield* work;
+      const work = Effect.forEach(
+        Array.from({ length: 36 }),
+        () => Effect.andThen(TestClock.adjust(POLL_MAX_MS), settled),
+        { discard: true },
+      );
+      queue.heartbeatAway = () => true;
+      yield* work;
       assert.is(logged.length, 1, logged.join());
       assert.match(logged[0] ?? "", /^Warn: The queue does not hear that jobs are worked on/);
-      queue.keepAway = () => false;
-      for (let i = 0; i < 3; i++) yield* work;
+      queue.heartbeatAway = () => false;
+      yield* work;
       assert.equal(logged.slice(1), ["Info: The queue hears again that jobs are worked on"]);
-      yield* Deferred.succeed(gate, undefined);
-      yield* settled;
     }),
     logged,
   );

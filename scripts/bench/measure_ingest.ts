@@ -5,7 +5,7 @@ import { cpuSecondsOf, cpuSecondsOfPostgres } from "./cpu_time.ts";
 import { startLoad } from "./load.ts";
 
 /** A load, and for how long it is measured. */
-export interface Load {
+export interface IngestLoad {
   readonly eventsPerRequest: number;
   readonly clients: number;
   readonly seconds: number;
@@ -40,7 +40,7 @@ export const BACKLOG_BOUNDS = { QUEUE_DEPTH_MAX: "40000", LAG_EVENTS_MAX: "40000
 export const measureIngest = async (
   services: ReadonlyArray<Child>,
   databaseUrl: string,
-  { eventsPerRequest, clients, seconds }: Load,
+  { eventsPerRequest, clients, seconds }: IngestLoad,
 ): Promise<Ingested> => {
   const [first] = services;
   if (first === undefined) throw new Error("there is no service to load");

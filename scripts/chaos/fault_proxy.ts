@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-import { type LinkCondition, makeLane } from "./lane.ts";
+import { type LinkCondition, makeDelayedWriter } from "./delayed_writer.ts";
 import { type Caught, makeTrapTap, type Moment, type Trap } from "./trap.ts";
 
 export interface FaultProxyOptions {
@@ -60,8 +60,8 @@ export const startFaultProxy = async (options: FaultProxyOptions): Promise<Fault
   const open = (client: Socket): void => {
     let dead = condition === "gone";
     const server = connect({ port: targetPort, host: "127.0.0.1", noDelay: true });
-    const toServer = makeLane(server, () => condition);
-    const toClient = makeLane(client, () => condition);
+    const toServer = makeDelayedWriter(server, () => condition);
+    const toClient = makeDelayedWriter(client, () => condition);
     const reset = (): void => {
       client.resetAndDestroy();
       server.resetAndDestroy();

@@ -4,7 +4,7 @@ import { hash53 } from "../../core/event/hash.ts";
 import { seededRandom } from "../ingest/random.ts";
 import { drain } from "./drain.ts";
 import type { Finding } from "./judge.ts";
-import type { LoadFigures } from "./load.ts";
+import type { LoadFigures } from "./load_generator.ts";
 import { examine } from "./oracle.ts";
 import { makeReader, type ReaderFigures } from "./reader.ts";
 import type { Role } from "./role.ts";

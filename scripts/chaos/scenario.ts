@@ -1,5 +1,5 @@
 import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
-import type { LoadProfile } from "./load.ts";
+import type { LoadProfile } from "./load_generator.ts";
 import type { Random } from "./random.ts";
 import type { Role } from "./role.ts";
 import type { Stage } from "./stage.ts";

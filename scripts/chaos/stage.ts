@@ -8,7 +8,7 @@ import type { Cleanups } from "./cleanups.ts";
 import { type DirectDatabase, openDirectDatabase } from "./direct_database.ts";
 import { type FaultProxy, startFaultProxy } from "./fault_proxy.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
-import { endlessActivity, type Load, makeLoad } from "./load.ts";
+import { endlessActivity, type LoadGenerator, makeLoadGenerator } from "./load_generator.ts";
 import { type PostgresServer, startPostgresServer } from "./postgres_server.ts";
 import { prepareDatabase } from "./prepare.ts";
 import { hasRedis, type RedisServer, startRedisServer } from "./redis_server.ts";
@@ -32,7 +32,7 @@ export interface Stage {
   /** Starts one more process of a role. */
   readonly another: (role: RoleName) => Promise<Role>;
   readonly ledger: Ledger;
-  readonly load: Load;
+  readonly load: LoadGenerator;
   /** What the scenarios so far have provoked on purpose; the judge expects exactly that. */
   readonly provoked: { readonly poisonEvents: Set<string>; readonly deadJobs: Set<string> };
   /** Where logs and the ledger are. */
@@ -103,7 +103,7 @@ export const buildStage = async (options: StageOptions): Promise<Stage> => {
 
   const ledger = await openLedger(join(folder, "ledger.jsonl"));
   cleanups.add(ledger.close);
-  const load = makeLoad({
+  const load = makeLoadGenerator({
     ledger,
     random: seededRandom(seed),
     events: endlessActivity(seed, Date.now()),

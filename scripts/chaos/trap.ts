@@ -1,4 +1,4 @@
-import type { Lane } from "./lane.ts";
+import type { DelayedWriter } from "./delayed_writer.ts";
 import { FLUSH, makeMessageReader, type Message, preparedBy, runsOf } from "./postgres_messages.ts";
 
 /**
@@ -37,8 +37,8 @@ interface Held {
 }
 
 export interface TrapTapOptions {
-  readonly toServer: Lane;
-  readonly toClient: Lane;
+  readonly toServer: DelayedWriter;
+  readonly toClient: DelayedWriter;
   /** Takes the trap that is set for a statement with this text, if there is one. */
   readonly takeTrap: (text: string) => Trap | undefined;
   readonly cut: () => void;

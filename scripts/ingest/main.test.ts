@@ -135,7 +135,7 @@ test("a key goes with every request, from the option or the environment, and is 
 
 test("events that are sent are compared with their summaries", async () => {
   const api = await startApi();
-  const settling = setInterval(() => void api.settle(), 20);
+  const settling = setInterval(() => void api.drain(), 20);
   const { code, out, err } = await run([
     "300",
     "--batch",

@@ -1,6 +1,6 @@
 import { installQueues } from "../../adapters/pg_boss/queue_settings.ts";
+import { ensureShards } from "../../adapters/postgres/ensure_shards.ts";
 import type { Database, Statement } from "../../adapters/postgres/pool.ts";
-import { ensureShards } from "../../adapters/postgres/shards.ts";
 import { SHARDS_DEFAULT, SHARDS_MAX } from "../../core/event/shard.ts";
 import { problemOf } from "../../db/compare.ts";
 import { migrate } from "../../db/migrate.ts";

@@ -42,7 +42,7 @@ export interface MemoryServices {
     | AccountEvents
   >;
   /** Appends and folds everything that was accepted; returns how many events the log then holds. */
-  readonly settle: () => Promise<number>;
+  readonly drain: () => Promise<number>;
 }
 
 export const makeMemoryServices = (quotas: Quotas = NO_QUOTAS): MemoryServices => {
@@ -62,7 +62,7 @@ export const makeMemoryServices = (quotas: Quotas = NO_QUOTAS): MemoryServices =
     Context.add(Activity, makeMemoryActivity(store)),
     Context.add(AccountEvents, makeMemoryAccountEvents(store)),
   );
-  return { services, settle: () => Effect.runPromiseWith(services)(settle) };
+  return { services, drain: () => Effect.runPromiseWith(services)(drain) };
 };
 
 /** Nothing waits as far as is known, and nobody looks again. */
@@ -84,13 +84,13 @@ const keepsNothing = (): SummaryCache["Service"] =>
     }),
   );
 
-const settle = Effect.gen(function* () {
+const drain = Effect.gen(function* () {
   const queue = yield* Queue;
   const log = yield* EventLog;
   for (;;) {
-    const jobs = yield* queue.take(Number.MAX_SAFE_INTEGER);
+    const jobs = yield* queue.fetch(Number.MAX_SAFE_INTEGER);
     if (jobs.length === 0) break;
-    yield* queue.settle(yield* appendJobs(jobs));
+    yield* queue.acknowledge(yield* appendJobs(jobs));
   }
   yield* catchUp;
   const heads = yield* log.heads;

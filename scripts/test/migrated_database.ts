@@ -1,6 +1,6 @@
 import { installQueues } from "../../adapters/pg_boss/queue_settings.ts";
+import { ensureShards } from "../../adapters/postgres/ensure_shards.ts";
 import { createPool, type Database, databaseOf, executorOf } from "../../adapters/postgres/pool.ts";
-import { ensureShards } from "../../adapters/postgres/shards.ts";
 import { migrate } from "../../db/migrate.ts";
 import { installQueueSchema } from "../../db/queue_schema.ts";
 import { createTestDatabase } from "./database.ts";

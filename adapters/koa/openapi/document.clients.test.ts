@@ -115,7 +115,7 @@ const valuesOf = async (api: Api): Promise<Values> => {
     api,
     requestBytes("POST /events", batchOf(...events), { "Content-Type": "application/json" }),
   );
-  await api.settle();
+  await api.drain();
   const page = JSON.parse((await get(api, "/accounts/acme/events?limit=1")).body) as Page;
   return {
     id: "acme",
@@ -251,7 +251,7 @@ test("the link of a 202 leads to its job, and those of pages to every event of t
     api,
     requestBytes("POST /events", batchOf(...sent), { "Content-Type": "application/json" }),
   );
-  await api.settle();
+  await api.drain();
   const list = operationOf("listEvents");
   const request = { id: "paged", limit: 3 };
   const found: string[] = [];

@@ -111,7 +111,7 @@ test(`${RUNS} requests, valid and damaged, are each answered as the document say
     runs: RUNS,
     isWell: async () => {
       assert.equal(api.defects, []);
-      await api.settle();
+      await api.drain();
       await isCanaryWell();
     },
   });

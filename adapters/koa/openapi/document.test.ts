@@ -32,7 +32,7 @@ const routes = (): ReadonlyArray<string> => {
     readiness: async () => ({ ready: true, checks: {} }),
     metrics: async () => "",
     onDefect: () => {},
-    onAnswered: () => {},
+    onResponse: () => {},
   });
   const routers = koa.middleware.flatMap((middleware) =>
     "router" in middleware ? [middleware.router as Routed] : [],

@@ -57,7 +57,7 @@ export interface Conditions {
   readonly stormMs: number;
   /**
    * How long the queue holds a claim while the faults last, in milliseconds. Shorter than workers keep
-   * theirs (`KEEP_EVERY`), it is a queue that misses heartbeats: jobs come again while they are worked on.
+   * theirs (`HEARTBEAT_EVERY`), it is a queue that misses heartbeats: jobs come again while they are worked on.
    */
   readonly leaseMs: number;
   readonly retriesMax: number;
@@ -66,7 +66,7 @@ export interface Conditions {
   readonly queuedMax: number;
   /** The quota of each account; undefined for none. */
   readonly eventsPerMinute: number | undefined;
-  readonly takeEventsMax: number;
+  readonly fetchEventsMax: number;
   readonly stepEventsMax: number;
   /** Whether summaries are read, and kept, while all this happens. */
   readonly reads: boolean;
@@ -93,7 +93,7 @@ export const drawConditions = (random: SeededRandom): Conditions => {
     stallMaxMs: random.pick([2_000, 10_000, 10_000, 120_000]),
     queuedMax: random.pick([40, 200, 1_000_000, 1_000_000]),
     eventsPerMinute: random.pick([undefined, undefined, 100, 1_000]),
-    takeEventsMax: random.pick([1, 10, 4_000]),
+    fetchEventsMax: random.pick([1, 10, 4_000]),
     stepEventsMax: random.pick([1, 5, 5, 10_000, 10_000]),
     reads: random.chance(0.4),
     chances: Object.fromEntries(

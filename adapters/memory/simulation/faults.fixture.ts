@@ -37,7 +37,7 @@ export interface Faults {
  * What idle loops call several times a second, mostly for nothing. Faults would pile up there, and
  * spare what matters.
  */
-const IDLE: ReadonlySet<string> = new Set(["take", "lagging", "checkpoints", "backlog"]);
+const IDLE: ReadonlySet<string> = new Set(["fetch", "lagging", "checkpoints", "backlog"]);
 const IDLE_WEIGHT = 0.2;
 
 const QUICK_MS_MAX = 20;

@@ -2,7 +2,7 @@ import { Effect } from "effect";
 
 import { queuedIn } from "../../../core/event/batch.ts";
 import { AppendRefused } from "../../../core/log/event_log.ts";
-import type { Counts, Job, JobId, Settlement } from "../../../core/queue/queue.ts";
+import type { Counts, Job, JobId, Acknowledgement } from "../../../core/queue/queue.ts";
 import type { PlantedBug } from "./plant.fixture.ts";
 
 /** How long a queue that is careless keeps what it has acknowledged. */
@@ -24,16 +24,16 @@ const acknowledgesEarly: PlantedBug = {
   }),
 };
 
-const settlesEarly: PlantedBug = {
-  title: "a queue that settles jobs when it hands them out",
+const acknowledgesOnFetch: PlantedBug = {
+  title: "a queue that acknowledges jobs when it hands them out",
   breaks: "what was accepted is in the log",
   backend: (backend) => ({
     ...backend,
     queue: {
       ...backend.queue,
-      take: (eventsMax) =>
-        Effect.tap(backend.queue.take(eventsMax), (jobs) =>
-          backend.queue.settle(jobs.map((job) => completed(job, allAppended(job)))),
+      fetch: (eventsMax) =>
+        Effect.tap(backend.queue.fetch(eventsMax), (jobs) =>
+          backend.queue.acknowledge(jobs.map((job) => completed(job, allAppended(job)))),
         ),
     },
   }),
@@ -48,16 +48,16 @@ const neverLapses: PlantedBug = {
       ...backend,
       queue: {
         ...backend.queue,
-        take: (eventsMax) =>
-          Effect.map(backend.queue.take(eventsMax), (jobs) => {
+        fetch: (eventsMax) =>
+          Effect.map(backend.queue.fetch(eventsMax), (jobs) => {
             const free = jobs.filter(({ id }) => !held.has(id));
             for (const { id } of free) held.add(id);
             return free;
           }),
-        settle: (settlements) =>
-          Effect.tap(backend.queue.settle(settlements), () =>
+        acknowledge: (acknowledgements) =>
+          Effect.tap(backend.queue.acknowledge(acknowledgements), () =>
             Effect.sync(() => {
-              for (const { job } of settlements) held.delete(job.id);
+              for (const { job } of acknowledgements) held.delete(job.id);
             }),
           ),
       },
@@ -72,12 +72,12 @@ const countsRedeliveries: PlantedBug = {
     ...ports,
     queue: {
       ...ports.queue,
-      settle: (settlements) =>
-        ports.queue.settle(
-          settlements.map((settlement) =>
-            settlement._tag === "Completed" && settlement.job.retries > 0
-              ? completed(settlement.job, allAppended(settlement.job))
-              : settlement,
+      acknowledge: (acknowledgements) =>
+        ports.queue.acknowledge(
+          acknowledgements.map((acknowledgement) =>
+            acknowledgement._tag === "Completed" && acknowledgement.job.retries > 0
+              ? completed(acknowledgement.job, allAppended(acknowledgement.job))
+              : acknowledgement,
           ),
         ),
     },
@@ -102,13 +102,17 @@ const givesUpEarly: PlantedBug = {
 /** Bugs between a client and the log. */
 export const PLANTED_BEFORE_LOG: ReadonlyArray<PlantedBug> = [
   acknowledgesEarly,
-  settlesEarly,
+  acknowledgesOnFetch,
   neverLapses,
   countsRedeliveries,
   givesUpEarly,
 ];
 
-const completed = (job: Job, counts: Counts): Settlement => ({ _tag: "Completed", job, counts });
+const completed = (job: Job, counts: Counts): Acknowledgement => ({
+  _tag: "Completed",
+  job,
+  counts,
+});
 
 const allAppended = ({ batch }: Job): Counts => ({
   appended: queuedIn(batch),

@@ -12,7 +12,7 @@ import {
   type Job,
   type Queue,
   QueueUnavailable,
-  type Settlement,
+  type Acknowledgement,
 } from "../../../core/queue/queue.ts";
 import { type Summaries, SummariesUnavailable } from "../../../core/summary/summaries.ts";
 import type { Backend } from "./backend.fixture.ts";
@@ -58,10 +58,10 @@ export const makePorts = (options: PortsOptions): Ports => ({
 const queueOver = ({ wire, backend, random, conditions }: PortsOptions): Queue["Service"] => {
   const away = (cause: string): QueueUnavailable => new QueueUnavailable({ cause });
   const nameOf = (id: string): string => backend.jobs.get(id)?.name ?? id;
-  const describe = (settlement: Settlement): string => {
-    const { _tag, job } = settlement;
+  const describe = (acknowledgement: Acknowledgement): string => {
+    const { _tag, job } = acknowledgement;
     if (_tag === "Failed") return `${nameOf(job.id)} failed`;
-    const { appended, duplicates, conflicts } = settlement.counts;
+    const { appended, duplicates, conflicts } = acknowledgement.counts;
     return `${nameOf(job.id)} +${appended} =${duplicates} ≠${conflicts}`;
   };
   return {
@@ -73,31 +73,31 @@ const queueOver = ({ wire, backend, random, conditions }: PortsOptions): Queue["
         away,
         tell: (id) => `${nameOf(id)} of ${batch.events.map(shortly).join(" ")}`,
       }),
-    take: (eventsMax) =>
+    fetch: (eventsMax) =>
       wire.call({
         station: "queue",
-        name: "take",
+        name: "fetch",
         effect: Effect.map(
-          backend.queue.take(Math.min(eventsMax, conditions.takeEventsMax)),
+          backend.queue.fetch(Math.min(eventsMax, conditions.fetchEventsMax)),
           // The order of jobs is nothing to rely on.
           (jobs) => random.shuffled(jobs.map((job) => ({ ...job, batch: copyOf(job.batch) }))),
         ),
         away,
         tell: (jobs) => (jobs.length === 0 ? undefined : jobs.map(attemptAt).join(", ")),
       }),
-    settle: (settlements) =>
+    acknowledge: (acknowledgements) =>
       wire.call({
         station: "queue",
-        name: "settle",
-        effect: backend.queue.settle(settlements),
+        name: "acknowledge",
+        effect: backend.queue.acknowledge(acknowledgements),
         away,
-        tell: () => settlements.map(describe).join(", "),
+        tell: () => acknowledgements.map(describe).join(", "),
       }),
-    keep: (jobs) =>
+    heartbeat: (jobs) =>
       wire.call({
         station: "queue",
-        name: "keep",
-        effect: backend.queue.keep(jobs),
+        name: "heartbeat",
+        effect: backend.queue.heartbeat(jobs),
         away,
         tell: () => jobs.map(({ id }) => nameOf(id)).join(", "),
       }),

@@ -1,7 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { makeHttpClient } from "../http_client.ts";
-import { endlessActivity, type Load, type LoadProfile, makeLoad } from "../load.ts";
+import {
+  endlessActivity,
+  type LoadGenerator,
+  type LoadProfile,
+  makeLoadGenerator,
+} from "../load_generator.ts";
 import type { Scenario, Scene } from "../scenario.ts";
 
 /** Where the one tenant comes from: without keys an address is what tells it from the others. */
@@ -74,7 +79,7 @@ export const oneTenantCannotStarve: Scenario = {
   },
 };
 
-const judgeQuiet = ({ fail, note }: Scene, quiet: Load): void => {
+const judgeQuiet = ({ fail, note }: Scene, quiet: LoadGenerator): void => {
   const { slowestAcceptedMs, abandoned, failures } = quiet.takeFigures();
   const seen = [...failures].map(([name, count]) => `${name} × ${count}`);
   const slowest =
@@ -90,9 +95,9 @@ const startLoad = (
   accountId: string,
   profile: LoadProfile,
   localAddress?: string,
-): Load => {
+): LoadGenerator => {
   const seed = Math.floor(random() * 1_000_000);
-  const load = makeLoad({
+  const load = makeLoadGenerator({
     ledger,
     random,
     events: endlessActivity(seed, Date.now(), accountId),

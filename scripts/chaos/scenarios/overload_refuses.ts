@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { LoadProfile } from "../load.ts";
+import type { LoadProfile } from "../load_generator.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** More than two cores can take, with the judge on them as well. */

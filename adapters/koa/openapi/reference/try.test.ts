@@ -73,7 +73,7 @@ test("what is shown can be sent again and again: each time other events, of this
     const { status, text } = await send();
     assert.is(status, 202, text);
     assert.match(text, jobId.value);
-    await api.settle();
+    await api.drain();
     const job = JSON.parse((await get(api, `/jobs/${jobId.value}`)).body) as object;
     assert.match(JSON.stringify(job), '"appended":2,"duplicates":0,"conflicts":0');
   }

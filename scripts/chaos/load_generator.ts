@@ -42,7 +42,7 @@ export interface LoadFigures {
 }
 
 /** Clients that send without end. */
-export interface Load {
+export interface LoadGenerator {
   /** Changes the APIs that the clients send to, in turn. */
   readonly sendTo: (urls: ReadonlyArray<string>) => void;
   readonly start: (profile?: LoadProfile) => void;
@@ -105,7 +105,12 @@ const LAST_TRIES_MS = 60_000;
 
 const COPIES = 3;
 
-export const makeLoad = ({ ledger, random, events, localAddress }: LoadOptions): Load => {
+export const makeLoadGenerator = ({
+  ledger,
+  random,
+  events,
+  localAddress,
+}: LoadOptions): LoadGenerator => {
   const client = makeHttpClient(TIMEOUT_MS, localAddress === undefined ? {} : { localAddress });
   let urls: ReadonlyArray<string> = [];
   let turn = 0;

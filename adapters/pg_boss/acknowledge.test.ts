@@ -35,7 +35,7 @@ test("a job that was taken before a failover is not completed after it: its even
     const takeNew = async (eventId: string) => {
       const batch = { events: [anEvent({ eventId })], duplicates: 0, conflicts: 0 };
       const id = await run(queue.enqueue(batch));
-      const jobs = await run(queue.take(1_000));
+      const jobs = await run(queue.fetch(1_000));
       assert.equal(
         jobs.map((job) => job.id),
         [id],
@@ -46,11 +46,11 @@ test("a job that was taken before a failover is not completed after it: its even
 
     const before = await takeNew("1");
     history = 1;
-    await run(queue.settle(before.completed));
+    await run(queue.acknowledge(before.completed));
     assert.is(await stateOf(before.id), "processing");
 
     const after = await takeNew("2");
-    await run(queue.settle(after.completed));
+    await run(queue.acknowledge(after.completed));
     assert.is(await stateOf(after.id), "completed");
     // A failover that is noticed only while they are settled stops it as well.
     assert.equal(asked, [1, 1]);

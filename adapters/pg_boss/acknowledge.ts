@@ -1,7 +1,7 @@
 import type { Db, PgBoss } from "pg-boss";
 
 import { queuedIn } from "../../core/event/batch.ts";
-import type { Counts, Settlement } from "../../core/queue/queue.ts";
+import type { Counts, Acknowledgement } from "../../core/queue/queue.ts";
 import { type Claim, claimOf } from "./claims.ts";
 import { carried, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
@@ -19,14 +19,14 @@ export interface Output {
  *
  * @param db runs statements only in this history
  */
-export const settleRows = async (
+export const acknowledgeRows = async (
   boss: PgBoss,
   db: Db,
-  settlements: ReadonlyArray<Settlement>,
+  acknowledgements: ReadonlyArray<Acknowledgement>,
   history: number,
 ): Promise<void> => {
   const plain: Claim[] = [];
-  for (const [claim, parts] of byRow(settlements)) {
+  for (const [claim, parts] of byRow(acknowledgements)) {
     if (claim.history !== history) continue;
     if (parts.every(allAppended)) {
       plain.push(claim);
@@ -47,19 +47,20 @@ export const settleRows = async (
   if (plain.length > 0) await boss.complete(EVENTS_QUEUE, plain, null, { db });
 };
 
-const byRow = (settlements: ReadonlyArray<Settlement>): Map<Claim, Settlement[]> => {
-  const rows = new Map<Claim, Settlement[]>();
-  for (const settlement of settlements) {
-    const claim = claimOf(settlement.job);
+const byRow = (acknowledgements: ReadonlyArray<Acknowledgement>): Map<Claim, Acknowledgement[]> => {
+  const rows = new Map<Claim, Acknowledgement[]>();
+  for (const acknowledgement of acknowledgements) {
+    const claim = claimOf(acknowledgement.job);
     const parts = rows.get(claim);
-    if (parts === undefined) rows.set(claim, [settlement]);
-    else parts.push(settlement);
+    if (parts === undefined) rows.set(claim, [acknowledgement]);
+    else parts.push(acknowledgement);
   }
   return rows;
 };
 
-const allAppended = (settlement: Settlement): boolean =>
-  settlement._tag === "Completed" && settlement.counts.appended === queuedIn(settlement.job.batch);
+const allAppended = (acknowledgement: Acknowledgement): boolean =>
+  acknowledgement._tag === "Completed" &&
+  acknowledgement.counts.appended === queuedIn(acknowledgement.job.batch);
 
 /**
  * Gives each failed part a row of its own, so that its retries and its end do not concern its
@@ -68,7 +69,7 @@ const allAppended = (settlement: Settlement): boolean =>
 const isolateFailed = async (
   boss: PgBoss,
   db: Db,
-  parts: ReadonlyArray<Settlement>,
+  parts: ReadonlyArray<Acknowledgement>,
 ): Promise<void> => {
   const failed = parts.filter((part) => part._tag === "Failed");
   if (failed.length === 0) return;

@@ -1,5 +1,5 @@
+import { ensureShards } from "../adapters/postgres/ensure_shards.ts";
 import { databaseOf } from "../adapters/postgres/pool.ts";
-import { ensureShards } from "../adapters/postgres/shards.ts";
 import { SHARDS_DEFAULT, SHARDS_MAX } from "../core/event/shard.ts";
 import { withClient } from "./client.ts";
 import { variable } from "./with_database.ts";

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { isPublicName } from "./public_name.ts";
+import { isPublicName } from "./dns_rebinding.ts";
 
 const test = suite("isPublicName()");
 

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 export type LinkCondition = "up" | "stalled" | "gone" | { readonly latencyMs: number };
 
 /** One direction of a proxied connection. */
-export interface Lane {
+export interface DelayedWriter {
   readonly push: (bytes: Buffer) => void;
   /** Closes the far end, behind all that was pushed. */
   readonly end: () => void;
@@ -19,7 +19,7 @@ interface Parcel {
 }
 
 /** Makes a lane to a socket. Whatever the condition does, bytes never overtake one another. */
-export const makeLane = (to: Socket, condition: () => LinkCondition): Lane => {
+export const makeDelayedWriter = (to: Socket, condition: () => LinkCondition): DelayedWriter => {
   const parcels: Parcel[] = [];
   let timer: NodeJS.Timeout | undefined;
 
