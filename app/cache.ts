@@ -1,7 +1,7 @@
 import { Effect } from "effect";
 
-import { summaryText } from "../adapters/koa/present.ts";
-import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
+import type { SharedCounters } from "../adapters/koa/access/rate_limit.ts";
+import { summaryText } from "../adapters/koa/routes/present.ts";
 import { makeAnswerMemory, noAnswerStore } from "../adapters/memory/answers.ts";
 import { makeMemoryInvalidations } from "../adapters/memory/invalidations.ts";
 import type { Database } from "../adapters/postgres/pool.ts";

@@ -1,11 +1,11 @@
 import { Cause, Effect, type Scope } from "effect";
 
+import type { SharedCounters } from "../adapters/koa/access/rate_limit.ts";
 import { type ApplicationOptions, makeApplication } from "../adapters/koa/application.ts";
-import { makeBodies } from "../adapters/koa/bodies.ts";
-import type { ResponseRecord } from "../adapters/koa/observe.ts";
-import type { SharedCounters } from "../adapters/koa/rate_limit.ts";
-import { startServer } from "../adapters/koa/server.ts";
-import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
+import { makeBodies } from "../adapters/koa/request/bodies.ts";
+import { startServer } from "../adapters/koa/server/server.ts";
+import type { ResponseRecord } from "../adapters/koa/telemetry/observe.ts";
+import type { RequestTracing } from "../adapters/koa/telemetry/trace_requests.ts";
 import type { Access } from "../core/access/access.ts";
 import type { Configuration } from "./configuration.ts";
 import { kept } from "./kept.ts";

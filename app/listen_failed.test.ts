@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { startServer } from "../adapters/koa/server.ts";
+import { startServer } from "../adapters/koa/server/server.ts";
 import { listenFailed } from "./listen_failed.ts";
 
 const test = suite("listenFailed");

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 
 import { Data, Effect, Schedule } from "effect";
 
-import { isLoopback } from "../adapters/koa/client_address.ts";
+import { isLoopback } from "../adapters/koa/access/client_address.ts";
 import { makeMemoryTokenBuckets } from "../adapters/memory/token_buckets.ts";
 import { readAccountQuotas } from "../adapters/postgres/account_quotas.ts";
 import { makeApiKeys } from "../adapters/postgres/api_keys.ts";

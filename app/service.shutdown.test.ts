@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { type Connection, openConnection } from "../adapters/koa/connection.fixture.ts";
+import { type Connection, openConnection } from "../adapters/koa/server/connection.fixture.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
 import { anEvent, untilLogins } from "./api_client.fixture.ts";
 import { killServices, startService } from "./service_process.fixture.ts";

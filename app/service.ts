@@ -1,6 +1,6 @@
 import { Context, Effect, Fiber } from "effect";
 
-import type { RequestTracing } from "../adapters/koa/trace_requests.ts";
+import type { RequestTracing } from "../adapters/koa/telemetry/trace_requests.ts";
 import { startBoss } from "../adapters/pg_boss/boss.ts";
 import { makeDeadLetters } from "../adapters/pg_boss/dead_letters.ts";
 import { makePgBossQueue } from "../adapters/pg_boss/queue.ts";

@@ -14,16 +14,16 @@ import { Queue, type QueueFull } from "../../core/queue/queue.ts";
 import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
+import type { RateLimitOptions } from "./access/rate_limit.ts";
 import { makeApplication } from "./application.ts";
-import { makeBodies } from "./bodies.ts";
-import { type Answer, type Connection, openConnection } from "./connection.fixture.ts";
-import type { Readiness } from "./health.ts";
-import type { ResponseRecord } from "./observe.ts";
-import type { Problem } from "./problem.ts";
-import type { RateLimitOptions } from "./rate_limit.ts";
-import type { RouteLimits } from "./routes.ts";
-import { SECURITY_HEADERS } from "./security_headers.ts";
-import { type ServerOptions, startServer } from "./server.ts";
+import { makeBodies } from "./request/bodies.ts";
+import type { Problem } from "./response/problem.ts";
+import { SECURITY_HEADERS } from "./response/security_headers.ts";
+import type { Readiness } from "./routes/health.ts";
+import type { RouteLimits } from "./routes/routes.ts";
+import { type Answer, type Connection, openConnection } from "./server/connection.fixture.ts";
+import { type ServerOptions, startServer } from "./server/server.ts";
+import type { ResponseRecord } from "./telemetry/observe.ts";
 
 /** The real application on a real listener, over stations in memory. */
 export interface Api {

@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { type Api, batchOf, get, post, startApi, validEvent } from "./api.fixture.ts";
-import type { Answer } from "./connection.fixture.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "./response/problem.ts";
+import type { Answer } from "./server/connection.fixture.ts";
 
 const test = suite<{ api: Api }>("a hostile client");
 

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 
 import { QueueFull } from "../../core/queue/queue.ts";
 import { batchOf, get, post, postBytes, problemIn, startApi, validEvent } from "./api.fixture.ts";
-import { openConnection } from "./connection.fixture.ts";
+import { openConnection } from "./server/connection.fixture.ts";
 
 const test = suite("too much, and too slow");
 

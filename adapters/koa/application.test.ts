@@ -14,7 +14,7 @@ import {
   startApi,
   validEvent,
 } from "./api.fixture.ts";
-import { openConnection } from "./connection.fixture.ts";
+import { openConnection } from "./server/connection.fixture.ts";
 
 const test = suite<{ api: Api }>("makeApplication");
 

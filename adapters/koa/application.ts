@@ -7,22 +7,22 @@ import Koa, { type Context, type Middleware, type Next } from "koa";
 import type { Access } from "../../core/access/access.ts";
 import { ANYONE } from "../../core/access/principal.ts";
 import { EventRules } from "../../core/event/rules.ts";
-import type { Bodies } from "./bodies.ts";
-import { makeCors } from "./cors.ts";
-import { letAnyoneIn, makeGate } from "./gate.ts";
-import { addHealthRoutes, type HealthOptions } from "./health.ts";
-import { makeHealthAnswers } from "./health_answers.ts";
-import { observeAnswer, observeAnswers, type OnResponse, UNMATCHED } from "./observe.ts";
+import { makeCors } from "./access/cors.ts";
+import { letAnyoneIn, makeGate } from "./access/gate.ts";
+import { makeRateLimit, type RateLimitOptions } from "./access/rate_limit.ts";
 import { addDocumentRoutes } from "./openapi/document_routes.ts";
-import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./problem.ts";
-import { makeRateLimit, type RateLimitOptions } from "./rate_limit.ts";
-import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
-import { sendProblem } from "./respond.ts";
-import { addApiRoutes, type ApiServices, type OnTurn, type RouteLimits } from "./routes.ts";
-import { setSecurityHeaders } from "./security_headers.ts";
-import type { RequestListener } from "./server.ts";
-import { type AnswerKept, makeSummaryRoute } from "./summary_route.ts";
-import { type RequestTracing, spanOfRequest, traceRequests } from "./trace_requests.ts";
+import type { Bodies } from "./request/bodies.ts";
+import { INTERNAL_PROBLEM, problemOf, type RequestFault } from "./response/problem.ts";
+import { sendProblem } from "./response/respond.ts";
+import { setSecurityHeaders } from "./response/security_headers.ts";
+import { addHealthRoutes, type HealthOptions } from "./routes/health.ts";
+import { makeHealthAnswers } from "./routes/health_answers.ts";
+import { addApiRoutes, type ApiServices, type OnTurn, type RouteLimits } from "./routes/routes.ts";
+import { type AnswerKept, makeSummaryRoute } from "./routes/summary_route.ts";
+import type { RequestListener } from "./server/server.ts";
+import { observeAnswer, observeAnswers, type OnResponse, UNMATCHED } from "./telemetry/observe.ts";
+import { REQUEST_ID_HEADER, requestIdOf } from "./telemetry/request_id.ts";
+import { type RequestTracing, spanOfRequest, traceRequests } from "./telemetry/trace_requests.ts";
 
 export interface ApplicationOptions extends HealthOptions {
   /**

@@ -8,7 +8,7 @@ import type { Access } from "../../core/access/access.ts";
 import { ANYONE } from "../../core/access/principal.ts";
 import { until } from "../../scripts/test/patience.ts";
 import { type Api, batchOf, postBytes, problemIn, startApi, validEvent } from "./api.fixture.ts";
-import { type Connection, openConnection } from "./connection.fixture.ts";
+import { type Connection, openConnection } from "./server/connection.fixture.ts";
 
 const test = suite("bodies that take long to decode");
 

@@ -1,4 +1,4 @@
-import type { ResponseRecord } from "../../adapters/koa/observe.ts";
+import type { ResponseRecord } from "../../adapters/koa/telemetry/observe.ts";
 import { PROBLEMS, REQUEST_DURATION } from "./families.ts";
 import type { Meters, Observe } from "./meters.ts";
 

@@ -1,7 +1,7 @@
 import { Cause, Context, Effect, Exit, Layer, Predicate, type Scope, Tracer } from "effect";
 import { OtlpSerialization, OtlpTracer } from "effect/observability";
 
-import type { RequestTracing } from "../../adapters/koa/trace_requests.ts";
+import type { RequestTracing } from "../../adapters/koa/telemetry/trace_requests.ts";
 import { Sampling } from "../../core/trace.ts";
 import type { Configuration } from "../configuration.ts";
 import { VERSION } from "../metrics/version.ts";

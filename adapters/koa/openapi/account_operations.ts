@@ -1,4 +1,4 @@
-import { QUERY_PARAMETERS } from "../parameters.ts";
+import { QUERY_PARAMETERS } from "../request/parameters.ts";
 import { ACCOUNT_ID_SCHEMA } from "./event_schema.ts";
 import type { exampleBodies } from "./examples.ts";
 import { ETAG, NO_STORE, SERVER_TIMING } from "./headers.ts";

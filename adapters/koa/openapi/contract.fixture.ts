@@ -1,7 +1,7 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import * as assert from "uvu/assert";
 
-import type { Answer } from "../connection.fixture.ts";
+import type { Answer } from "../server/connection.fixture.ts";
 import type { OpenApiDocument } from "./document.ts";
 import type { JsonSchema } from "./json_schema.ts";
 

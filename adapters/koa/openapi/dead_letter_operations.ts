@@ -1,4 +1,4 @@
-import { QUERY_PARAMETERS } from "../parameters.ts";
+import { QUERY_PARAMETERS } from "../request/parameters.ts";
 import type { exampleBodies } from "./examples.ts";
 import { NO_STORE } from "./headers.ts";
 import { schemaRef } from "./json_schema.ts";

@@ -11,7 +11,7 @@ import {
   requestBytes,
   validEvent,
 } from "../api.fixture.ts";
-import type { Answer } from "../connection.fixture.ts";
+import type { Answer } from "../server/connection.fixture.ts";
 import { type DocumentedOperation, makeContract } from "./contract.fixture.ts";
 import { openApiDocument } from "./document.ts";
 

@@ -6,7 +6,7 @@ import { rulesWith } from "../../../core/event/decode.fixture.ts";
 import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
 import { makeMemoryServices } from "../../../scripts/test/memory_services.ts";
 import { makeApplication } from "../application.ts";
-import { makeBodies } from "../bodies.ts";
+import { makeBodies } from "../request/bodies.ts";
 import { type DocumentedOperation, makeContract } from "./contract.fixture.ts";
 import { openApiDocument } from "./document.ts";
 

@@ -8,7 +8,7 @@ import {
   jobBody,
   summaryText,
   timeseriesBody,
-} from "../present.ts";
+} from "../routes/present.ts";
 import type { Body } from "./bodies.ts";
 
 const HOUR_MS = 3_600_000;

@@ -17,7 +17,13 @@ import { POINTS_MAX, TimeseriesTooLarge } from "../../../core/query/account_time
 import { QueueFull, QueueUnavailable } from "../../../core/queue/queue.ts";
 import { SummariesUnavailable } from "../../../core/summary/summaries.ts";
 import { TurnRefused } from "../../../core/turns.ts";
-import { type Failure, headersOf, INTERNAL_PROBLEM, type Problem, problemOf } from "../problem.ts";
+import {
+  type Failure,
+  headersOf,
+  INTERNAL_PROBLEM,
+  type Problem,
+  problemOf,
+} from "../response/problem.ts";
 import { type Headers, REQUEST_ID_EXAMPLE } from "./headers.ts";
 import { schemaRef } from "./json_schema.ts";
 

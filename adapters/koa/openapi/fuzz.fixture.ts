@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import * as assert from "uvu/assert";
 
-import { type Answer, type Connection, openConnection } from "../connection.fixture.ts";
+import { type Answer, type Connection, openConnection } from "../server/connection.fixture.ts";
 import type { Contract } from "./contract.fixture.ts";
 import type { FuzzRequest } from "./request.fixture.ts";
 import { requests, type RequestSpace } from "./requests.fixture.ts";

@@ -1,4 +1,4 @@
-import { REQUEST_ID_CHARACTERS_MAX } from "../request_id.ts";
+import { REQUEST_ID_CHARACTERS_MAX } from "../telemetry/request_id.ts";
 import type { JsonSchema } from "./json_schema.ts";
 
 /** Headers of a response, by name. */

@@ -1,0 +1,43 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+
+import {
+  type Api,
+  batchOf,
+  get,
+  post,
+  requestBytes,
+  send,
+  startApi,
+  validEvent,
+} from "../api.fixture.ts";
+import { SECURITY_HEADERS } from "./security_headers.ts";
+
+const test = suite<{ api: Api }>("security headers");
+
+test.before(async (context) => {
+  context.api = await startApi();
+});
+test.after(({ api }) => api.close());
+
+for (const [what, ask] of Object.entries({
+  "an accepted batch": (api: Api) => post(api, batchOf(validEvent())),
+  "a summary": (api: Api) => get(api, "/accounts/acme/summary"),
+  "a list": (api: Api) => get(api, "/accounts/acme/events"),
+  metrics: (api: Api) => get(api, "/metrics"),
+  health: (api: Api) => get(api, "/healthz"),
+  "a path that is none": (api: Api) => get(api, "/nothing"),
+  "a path that cannot be read": (api: Api) => get(api, "/%zz"),
+  "the methods of a path": (api: Api) => send(api, requestBytes("OPTIONS /events")),
+  "what is no HTTP": (api: Api) => send(api, Buffer.from("NONSENSE\r\n\r\n")),
+})) {
+  test(`${what} carries all of them, once each, and no name of a server`, async ({ api }) => {
+    const { headers } = await ask(api);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      assert.is(headers[name.toLowerCase()], value, name);
+    }
+    for (const name of ["server", "x-powered-by", "via"]) assert.is(headers[name], undefined);
+  });
+}
+
+test.run();

@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
+import { inVain, PATIENCE_MS } from "../../../scripts/test/patience.ts";
+
+/** An HTTP answer as it came over the wire. */
+export interface Answer {
+  readonly status: number;
+  /** By lower case name; one that came more than once has its values in a list. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** One TCP connection, on which a test sends what no HTTP client would. */
+export interface Connection {
+  readonly write: (bytes: string | Uint8Array) => void;
+  /** Writes, and returns when the system has taken it: a slow reader slows the writer down. */
+  readonly flush: (bytes: Uint8Array) => Promise<void>;
+  /** Says that nothing more will come, and goes on listening. */
+  readonly halfClose: () => void;
+  /** Goes away without a word. */
+  readonly reset: () => void;
+  /** The next answer; undefined when the server closed the connection instead. */
+  readonly answer: (to?: "HEAD") => Promise<Answer | undefined>;
+  /** Returns when the server has closed the connection. */
+  readonly closed: () => Promise<void>;
+}
+
+export const openConnection = async (url: string): Promise<Connection> => {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  let received = Buffer.alloc(0);
+  let ended = false;
+  let gone = false;
+  socket.on("data", (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
+  socket.on("end", () => {
+    ended = true;
+    socket.end();
+  });
+  socket.on("close", () => (gone = true));
+  // A reset is a way of closing.
+  socket.on("error", () => {});
+  await once(socket, "connect");
+
+  const until = async (isTrue: () => boolean, what: string): Promise<void> => {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!isTrue()) {
+      if (!(await happens(socket, deadline - performance.now()))) {
+        throw new Error(`${inVain(what)}; got ${received.subarray(0, 1_000).toString()}`);
+      }
+    }
+  };
+
+  return {
+    write: (bytes) => void socket.write(bytes),
+    flush: (bytes) => new Promise((resolve) => socket.write(bytes, () => resolve())),
+    halfClose: () => void socket.end(),
+    reset: () => void socket.resetAndDestroy(),
+    closed: () => until(() => gone, "the server did not close the connection"),
+    answer: async (to) => {
+      let found = parseAnswer(received, to);
+      await until(() => {
+        found = parseAnswer(received, to);
+        return found !== undefined || ended || gone;
+      }, "no answer");
+      if (found === undefined) return undefined;
+      received = received.subarray(found.length);
+      return found.answer;
+    },
+  };
+};
+
+const EVENTS = ["data", "end", "close"] as const;
+
+/** Returns as soon as anything happens on the socket: true, or false if nothing did in time. */
+const happens = (socket: Socket, withinMs: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const end = (happened: boolean) => {
+      clearTimeout(timer);
+      for (const event of EVENTS) socket.off(event, onEvent);
+      resolve(happened);
+    };
+    const onEvent = () => end(true);
+    const timer = setTimeout(end, withinMs, false);
+    for (const event of EVENTS) socket.on(event, onEvent);
+  });
+
+/** The first whole answer in the bytes, and its length; an interim one (100 Continue) is skipped. */
+const parseAnswer = (
+  bytes: Buffer,
+  to: "HEAD" | undefined,
+): { readonly answer: Answer; readonly length: number } | undefined => {
+  const headEnd = bytes.indexOf("\r\n\r\n");
+  if (headEnd === -1) return undefined;
+  const [statusLine = "", ...lines] = bytes.subarray(0, headEnd).toString().split("\r\n");
+  const status = Number(statusLine.split(" ")[1]);
+  const bodyStart = headEnd + 4;
+  if (status < 200) {
+    const next = parseAnswer(bytes.subarray(bodyStart), to);
+    return next && { answer: next.answer, length: next.length + bodyStart };
+  }
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const [given = "", ...value] = line.split(": ");
+    const name = given.toLowerCase();
+    headers[name] = [headers[name] ?? [], value.join(": ")].flat().join(", ");
+  }
+  const length = bodyStart + (to === "HEAD" ? 0 : Number(headers["content-length"] ?? 0));
+  if (bytes.length < length) return undefined;
+  const body = bytes.subarray(bodyStart, length).toString();
+  return { answer: { status, headers, body }, length };
+};
