@@ -1,82 +1,82 @@
-import type { SeededRandom } from "./random.fixture.ts";
+import type { SeededRandom } from "./random.ts";
 
-/** The most that the chance of each fault can be. */
+/** The highest probability of each fault. */
 const CHANCES_MAX = {
-  // Of a call of a process to another station.
-  /** It fails, and nothing has happened there. */
+  // For a call from a process to another station.
+  /** The call fails and has no effect. */
   refused: 0.2,
-  /** It fails, and all of it has happened there. */
+  /** The call takes effect, and fails for the caller. */
   answerLost: 0.1,
-  /** The process dies, and nothing has happened there. */
+  /** The process dies, and the call has no effect. */
   crashBefore: 0.03,
-  /** The process dies, and all of it has happened there. */
+  /** The process dies, and the call takes effect. */
   crashAfter: 0.03,
-  /** It takes long, before it happens or after. */
+  /** The call takes long, before or after its effect. */
   stalled: 0.05,
   /** Another projector holds the lease of the shard. */
   leased: 0.2,
 
-  // Of an announcement to one process.
-  unannounced: 0.8,
+  // For the delivery of an invalidation to one process.
+  invalidationLost: 0.8,
 
-  // About once a second, of the storm over all processes.
+  // About once a second, for all processes together.
   killed: 0.4,
   stopped: 0.2,
-  /** All of a process stands still for a while, and goes on as if nothing had been. */
+  /** A whole process pauses, and then continues without noticing. */
   frozen: 0.2,
   outage: 0.4,
 
-  // Of what a client sends.
-  /** An event that was sent before, by whomever. */
+  // For an event that a client sends.
+  /** It was sent before, by any client. */
   resent: 0.4,
-  /** An event under the id of another. */
+  /** It has the id of another event. */
   conflicting: 0.2,
-  /** An event that the log will never take. */
+  /** The log refuses it. */
   unstorable: 0.05,
-  /** An event that no read model can count. */
+  /** The read models refuse it. */
   unfoldable: 0.2,
   /** The client's clock is wrong. */
   skewed: 0.7,
 } as const;
 
-/** Names that sort, quote and encode differently, and one that is the start of another. */
+/** Names that sort, quote and encode differently. One is a prefix of another. */
 const ACCOUNTS = ["acme", "acm", "ä", "\uffee", "😀", "'; --"];
 
 export type Fault = keyof typeof CHANCES_MAX;
 
-/** How long a queue holds a claim that nobody keeps: several times as long as workers leave it alone. */
+/** How long the queue leases a job without a heartbeat: several times the heartbeat interval of workers. */
 export const LEASE_MS = 8_000;
 
-/** What a world is like: how large, how patient, how unlucky. */
+/** The size, limits and faults of a simulated world. */
 export interface Conditions {
   readonly shards: number;
   readonly processes: number;
   readonly clients: number;
   readonly accounts: ReadonlyArray<string>;
-  /** How long the faults last, in milliseconds. */
+  /** How long faults happen, in milliseconds. */
   readonly stormMs: number;
   /**
-   * How long the queue holds a claim while the faults last, in milliseconds. Shorter than workers keep
-   * theirs (`HEARTBEAT_EVERY`), it is a queue that misses heartbeats: jobs come again while they are worked on.
+   * The lease of a job while faults happen, in milliseconds. If it is shorter than the heartbeat interval of workers
+   * (`HEARTBEAT_EVERY`), the queue redelivers jobs that are still in flight.
    */
   readonly leaseMs: number;
   readonly retriesMax: number;
   readonly stallMaxMs: number;
-  /** The most events that may wait before more are refused. */
+  /** The largest backlog, in events, before more are refused. */
   readonly queuedMax: number;
   /** The quota of each account; undefined for none. */
   readonly eventsPerMinute: number | undefined;
   readonly fetchEventsMax: number;
   readonly stepEventsMax: number;
-  /** Whether summaries are read, and kept, while all this happens. */
+  /** Whether clients read summaries, so that caches fill. */
   readonly reads: boolean;
   readonly chances: Readonly<Record<Fault, number>>;
 }
 
 /**
- * Draws what a seed's world is like. Each leaves out many faults: what hides one bug, such as a crash
- * that comes before anything else can, is absent from another world ("swarm testing", Groce et al.,
- * ISSTA 2012). Some worlds have no faults at all, and must be exact to the last count.
+ * Draws the conditions of a seed. Each world leaves out many faults, because one fault can hide a bug that another would
+ * show: a process that always crashes early never gets to the bug ("swarm testing", Groce et al., ISSTA 2012). Some
+ * worlds have no faults at all, and their counts must be exact.
  */
 export const drawConditions = (random: SeededRandom): Conditions => {
   const calm = random.chance(0.05);
@@ -102,6 +102,6 @@ export const drawConditions = (random: SeededRandom): Conditions => {
   };
 };
 
-/** Whether nothing can go wrong in a world but that its parts run at the same time. */
+/** Whether a world has no faults, only concurrency. */
 export const isCalm = ({ chances }: Conditions): boolean =>
   Object.values(chances).every((chance) => chance === 0);
