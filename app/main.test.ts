@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
+import {
+  makeScratch,
+  removeScratch,
+} from "../adapters/embedded_postgres/embedded_postgres.fixture.ts";
 import { until } from "../scripts/test/patience.ts";
 import { accept, anEvent, totalsOf, untilLogins } from "./api_client.fixture.ts";
 import { killServices, startService } from "./service_process.fixture.ts";
@@ -160,7 +163,7 @@ test("Ctrl-C while the first database is made stops the service quietly, and the
     .output()
     .trimEnd()
     .split("\n");
-  assert.match(making, `Making a new database in ${dataDir}/postgres`);
+  assert.match(making, `Creating a new database in ${dataDir}/postgres`);
   assert.match(stopping, "SIGINT: stopping.");
   assert.match(stopped, "Tidemark stopped");
   assert.equal(more, []);

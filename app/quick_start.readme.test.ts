@@ -8,7 +8,10 @@ import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
+import {
+  makeScratch,
+  removeScratch,
+} from "../adapters/embedded_postgres/embedded_postgres.fixture.ts";
 import { PATIENCE_MS, until } from "../scripts/test/patience.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { quickStart } from "./quick_start.ts";

@@ -7,7 +7,10 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { makeScratch, removeScratch } from "../adapters/embedded_postgres/scratch.ts";
+import {
+  makeScratch,
+  removeScratch,
+} from "../adapters/embedded_postgres/embedded_postgres.fixture.ts";
 
 const test = suite<{ scratch: string }>("a folder without a database");
 
@@ -49,8 +52,8 @@ for (const [main, ...args] of [
       code: 1,
       out: "",
       err:
-        `There is no database in ${dataDir}: npm start makes a new one there, as does npm run migrate. ` +
-        "If you have one, set DATA_DIR to its folder, or DATABASE_URL.\n",
+        `There is no database in ${dataDir}. To create one there, run npm start or npm run migrate. ` +
+        "To use an existing one, set DATA_DIR to its folder, or set DATABASE_URL.\n",
     };
     assert.equal(await run(dataDir, main, ...args), expected);
     assert.not.ok(existsSync(dataDir));
@@ -65,7 +68,7 @@ test("npm run migrate makes one, and says so", async ({ scratch }) => {
   const { code, out, err } = await run(dataDir, "db/main.ts");
   assert.is(code, 0, err);
   assert.match(out, "The log has 8 shards.");
-  assert.match(err, `Making a new database in ${dataDir}/postgres;`);
+  assert.match(err, `Creating a new database in ${dataDir}/postgres.`);
   assert.equal(await run(dataDir, "scripts/keys/main.ts", "list"), {
     code: 0,
     out: "",
@@ -77,7 +80,7 @@ test("npm run seed makes one, and says so", async ({ scratch }) => {
   const dataDir = join(scratch, "data");
   const { code, out, err } = await run(dataDir, "scripts/seed/main.ts", "10");
   assert.is(code, 0, err);
-  assert.match(out, `Making a new database in ${dataDir}/postgres;`);
+  assert.match(out, `Creating a new database in ${dataDir}/postgres.`);
 });
 
 test.run();

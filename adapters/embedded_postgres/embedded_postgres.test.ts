@@ -5,7 +5,14 @@ import { Client } from "pg";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { ask, failure } from "./ask.ts";
+import { until } from "../../scripts/test/patience.ts";
+import {
+  failure,
+  makeScratch,
+  query,
+  removeScratch,
+  spawnOwner,
+} from "./embedded_postgres.fixture.ts";
 import {
   connectEmbeddedPostgres,
   DataDirInUse,
@@ -13,13 +20,10 @@ import {
   startEmbeddedPostgres,
 } from "./embedded_postgres.ts";
 import { readOwnerPid } from "./owner_lock.ts";
-import { makeScratch, removeScratch } from "./scratch.ts";
-import { spawnOwner } from "./spawn_owner.ts";
-import { until } from "./until.ts";
 
 const test = suite<{ dataDir: string }>("embedded_postgres");
 
-// One folder for all: making a database is what takes the time. Each test leaves it stopped.
+// All tests share one folder, because creating a database takes long. Each test leaves it stopped.
 test.before(async (context) => {
   context.dataDir = await makeScratch();
 });
@@ -27,25 +31,27 @@ test.after(async ({ dataDir }) => {
   await removeScratch(dataDir);
 });
 
-test("the first start makes a durable, private, byte-ordered Postgres 18", async ({ dataDir }) => {
+test("the first start creates a durable, private, byte-ordered Postgres 18", async ({
+  dataDir,
+}) => {
   const postgres = await startEmbeddedPostgres({ dataDir, settings: { work_mem: "5MB" } });
   try {
     const { url } = postgres;
     assert.match(url, /^postgres:\/\/tidemark:[0-9a-f]{48}@127\.0\.0\.1:\d+\/tidemark$/);
-    assert.match(String((await ask(url, "show server_version"))[0]), /^18\./);
+    assert.match(String((await query(url, "show server_version"))[0]), /^18\./);
     for (const name of ["fsync", "full_page_writes", "synchronous_commit", "data_checksums"]) {
-      assert.equal(await ask(url, `show ${name}`), ["on"], name);
+      assert.equal(await query(url, `show ${name}`), ["on"], name);
     }
-    assert.equal(await ask(url, "show work_mem"), ["5MB"]);
-    assert.equal(await ask(url, "show server_encoding"), ["UTF8"]);
-    assert.equal(await ask(url, "show wal_segment_size"), ["1MB"]);
-    assert.equal(await ask(url, "values ('é'), ('a'), ('Z'), ('-') order by 1"), [
+    assert.equal(await query(url, "show work_mem"), ["5MB"]);
+    assert.equal(await query(url, "show server_encoding"), ["UTF8"]);
+    assert.equal(await query(url, "show wal_segment_size"), ["1MB"]);
+    assert.equal(await query(url, "values ('é'), ('a'), ('Z'), ('-') order by 1"), [
       "-",
       "Z",
       "a",
       "é",
     ]);
-    const wrong = failure(ask(url.replace(/:[0-9a-f]{48}@/, ":wrong@"), "select 1"));
+    const wrong = failure(query(url.replace(/:[0-9a-f]{48}@/, ":wrong@"), "select 1"));
     assert.match((await wrong).message, /password authentication failed/);
     const { mode } = await stat(join(dataDir, "postgres/pgpass"));
     assert.is(mode & 0o777, 0o600);
@@ -54,21 +60,21 @@ test("the first start makes a durable, private, byte-ordered Postgres 18", async
   }
 });
 
-test("data and password outlive a stop, which is clean and may be asked for twice", async ({
+test("data and password survive a stop, which is clean and can be repeated", async ({
   dataDir,
 }) => {
   const first = await startEmbeddedPostgres({ dataDir });
-  await ask(first.url, "create table kept as select 42 as answer");
+  await query(first.url, "create table kept as select 42 as answer");
   await Promise.all([first.stop(), first.stop()]);
   assert.equal(await first.exited, { code: 0, signal: null, expected: true });
 
   const second = await startEmbeddedPostgres({ dataDir });
-  assert.equal(await ask(second.url, "select answer from kept"), [42]);
+  assert.equal(await query(second.url, "select answer from kept"), [42]);
   assert.is(new URL(second.url).password, new URL(first.url).password);
   await second.stop();
 });
 
-test("a stop ends the sessions that are left rather than wait for them", async ({ dataDir }) => {
+test("a stop ends open sessions rather than wait for them", async ({ dataDir }) => {
   const postgres = await startEmbeddedPostgres({ dataDir });
   const client = new Client({ connectionString: postgres.url });
   client.on("error", () => undefined);
@@ -78,7 +84,7 @@ test("a stop ends the sessions that are left rather than wait for them", async (
   assert.match((await hanging).message, /terminat/);
 });
 
-test("a second owner is refused while the first lives, in this process or another", async ({
+test("a second owner is refused while the first one lives, in this process or another", async ({
   dataDir,
 }) => {
   const other = spawnOwner(dataDir);
@@ -89,7 +95,7 @@ test("a second owner is refused while the first lives, in this process or anothe
   for (const hint of [dataDir, String(other.pid), "DATA_DIR", "DATABASE_URL"]) {
     assert.ok(refused.message.includes(hint), hint);
   }
-  assert.equal(await ask(url, "select 1"), [1], "the first is none the worse");
+  assert.equal(await query(url, "select 1"), [1], "the first is not affected");
   await other.stop();
 
   const mine = await startEmbeddedPostgres({ dataDir });
@@ -98,7 +104,7 @@ test("a second owner is refused while the first lives, in this process or anothe
   await mine.stop();
 });
 
-test("of three that start at the same instant on an empty folder exactly one wins", async () => {
+test("of three processes that start at the same time on an empty folder, exactly one wins", async () => {
   const dataDir = await makeScratch();
   try {
     const owners = [spawnOwner(dataDir), spawnOwner(dataDir), spawnOwner(dataDir)];
@@ -106,7 +112,7 @@ test("of three that start at the same instant on an empty folder exactly one win
     const winners = reports.filter(({ url }) => url !== undefined);
     assert.is(winners.length, 1);
     assert.is(reports.filter(({ error }) => error === "DataDirInUse").length, 2);
-    assert.equal(await ask(winners[0]?.url ?? "", "select 1"), [1]);
+    assert.equal(await query(winners[0]?.url ?? "", "select 1"), [1]);
     await Promise.all(owners.map((owner) => owner.stop()));
   } finally {
     await removeScratch(dataDir);
@@ -119,11 +125,11 @@ test("a tool attaches to the running server", async ({ dataDir }) => {
   const tool = await connectEmbeddedPostgres({ dataDir });
   assert.equal([tool.url, tool.pid, tool.owned], [url, pid, false]);
   await tool.stop();
-  assert.equal(await ask(tool.url, "select 1"), [1], "its stop leaves the owner's server alone");
+  assert.equal(await query(tool.url, "select 1"), [1], "its stop leaves the owner's server alone");
   await other.stop();
 });
 
-test("a tool without a running server starts and owns one; a second one waits and shares it", async ({
+test("a tool without a running server starts and owns one; a second tool waits and shares it", async ({
   dataDir,
 }) => {
   const [one, two] = await Promise.all([
@@ -135,9 +141,7 @@ test("a tool without a running server starts and owns one; a second one waits an
   await Promise.all([one.stop(), two.stop()]);
 });
 
-test("a start that fails says why with the server's own words, and frees the folder", async ({
-  dataDir,
-}) => {
+test("a start that fails quotes the server's log and frees the folder", async ({ dataDir }) => {
   const settings = { shared_buffers: "lots" };
   const failed = await failure(startEmbeddedPostgres({ dataDir, settings }));
   assert.instance(failed, EmbeddedPostgresFailed);
@@ -146,22 +150,22 @@ test("a start that fails says why with the server's own words, and frees the fol
   await postgres.stop();
 });
 
-test("a tool that needs a database makes none, and waits for one that is being made", async () => {
+test("a tool that needs a database creates none, and waits for one that is being created", async () => {
   const scratch = await makeScratch();
   const dataDir = join(scratch, "new");
   const missing = await failure(connectEmbeddedPostgres({ dataDir, mustExist: true }));
   assert.instance(missing, EmbeddedPostgresFailed);
-  assert.match(missing.message, `There is no database in ${dataDir}:`);
+  assert.match(missing.message, `There is no database in ${dataDir}.`);
   const starting = startEmbeddedPostgres({ dataDir });
-  await until(async () => readOwnerPid(dataDir), { everyMs: 1, withinMs: 10_000 });
+  await until(() => readOwnerPid(dataDir) !== undefined);
   const tool = await connectEmbeddedPostgres({ dataDir, mustExist: true });
   assert.not.ok(tool.owned);
   await (await starting).stop();
-  // What a killed owner has left behind is no database.
+  // What a killed owner left behind does not count as a database.
   await rm(join(dataDir, "postgres"), { recursive: true });
   await writeFile(join(dataDir, "owner.pid"), "1\n");
   const left = await failure(connectEmbeddedPostgres({ dataDir, mustExist: true }));
-  assert.match(left.message, `There is no database in ${dataDir}:`);
+  assert.match(left.message, `There is no database in ${dataDir}.`);
   await removeScratch(scratch, dataDir);
 });
 

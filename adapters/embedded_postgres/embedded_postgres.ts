@@ -1,148 +1,135 @@
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { explainForbidden, makeDataFolder } from "./data_folder.ts";
-import { databaseUrl } from "./database.ts";
-import { assertDatabase } from "./database_absent.ts";
+import { chooseServerUser, DEFAULT_STORE_DIR, reachableBinaries } from "./as_root.ts";
+import { type Exit, findBinaries, linkLibraries } from "./binaries.ts";
+import { ensureCluster } from "./cluster.ts";
+import { assertDatabase, explainForbidden, makeDataFolder } from "./data_folder.ts";
+import { databaseUrl, ensureDatabase, findRunning } from "./database.ts";
 import { DataDirInUse, EmbeddedPostgresFailed } from "./errors.ts";
-import { findRunning } from "./find_running.ts";
-import { openLogFile } from "./log_file.ts";
-import { readOwnerPid, takeOwnerLock, type OwnerLock } from "./owner_lock.ts";
-import type { ServerExit } from "./server.ts";
+import { readPassword } from "./initdb.ts";
+import { acquireOwnerLock, type OwnerLock, readOwnerPid } from "./owner_lock.ts";
+import { stopServer, until } from "./postmaster.ts";
+import { type LogFile, openLogFile, type Server, startServer } from "./server.ts";
 import type { Settings } from "./settings.ts";
-import { startOwned } from "./start_owned.ts";
-import { stopServer } from "./stop_server.ts";
-import { defaultStoreDir } from "./store.ts";
-import { until } from "./until.ts";
 
 export { DataDirInUse, EmbeddedPostgresFailed } from "./errors.ts";
-export type { ServerExit } from "./server.ts";
-export type { Settings } from "./settings.ts";
-
-const ATTACH_PAUSE_MS = 50;
-const ATTACH_MS_MAX = 60_000;
 
 export interface EmbeddedPostgresOptions {
-  /** Folder of the database, its log and its lock; made when absent. Relative to the working directory. */
+  /**
+   * The folder of the database, its log and its lock, created if necessary. Relative to the working directory.
+   */
   readonly dataDir: string;
-  /** Gets a human sentence when something out of the ordinary is done; nothing is ever printed. */
+  /** Receives a sentence for people when something unusual happens. Nothing is ever printed. */
   readonly onNotice?: (sentence: string) => void;
-  /** Server settings over the defaults in `settings.ts`; those that make commits durable are fixed. */
+  /** Server settings that override the defaults in `settings.ts`. Those that make commits durable cannot change. */
   readonly settings?: Settings;
-  /** Whether a folder without a database is refused, and left as it is, instead of getting one. */
+  /** Whether to refuse a folder without a database, and leave it as it is, instead of creating one. */
   readonly mustExist?: boolean;
-  /** For root only: where to keep what the unprivileged server cannot reach in its place. */
+  /** For root only: where to keep what the unprivileged server cannot reach in its own place. */
   readonly storeDir?: string;
 }
 
 export interface EmbeddedPostgres {
-  /** Connection string with the password in it: do not log. */
+  /** The connection string. It contains the password: do not log it. */
   readonly url: string;
-  /** Of the server. */
+  /** The pid of the server. */
   readonly pid: number;
-  /** False when another process owns the server: then `stop()` does nothing and `exited` never settles. */
+  /** False if another process owns the server. Then `stop` does nothing and `exited` never settles. */
   readonly owned: boolean;
-  /** Shuts the server down cleanly, ending the sessions that are left; the same promise on each call. */
-  stop(): Promise<void>;
-  /** Settles when the server has ended, by `stop()` (`expected`) or by itself. It may then be started again. */
-  readonly exited: Promise<ServerExit & { readonly expected: boolean }>;
+  /** Ends all sessions and shuts the server down cleanly. Every call returns the same promise. */
+  readonly stop: () => Promise<void>;
+  /** Settles when the server has ended, by `stop` (`expected`) or by itself. It can then be started again. */
+  readonly exited: Promise<Exit & { readonly expected: boolean }>;
 }
 
 /**
- * Starts a Postgres server on the data folder and owns it until `stop()` or the death of either.
+ * Starts a Postgres server on the data folder and owns it until `stop` or the death of either.
  *
- * Invariant: only the process that holds the owner lock (`owner_lock.ts`) creates, starts, signals
- * or stops the database of a folder, from before the first look until the server has ended. The
- * kernel gives the lock to one process at a time and takes it back when that one dies, so
- * - of two that start at once, one wins, and the other has touched nothing;
- * - whoever wins and finds a server running knows that its owner is dead;
- * - no decision rests on whether a pid is alive, except to name the process to signal.
- * Below that, Postgres's own guards (postmaster.pid, shared memory keyed by the folder's inode) still stand
- * against a server that somebody starts by hand.
+ * Invariant: only the process that holds the owner lock (`owner_lock.ts`) creates, starts, signals or stops the database of a
+ * folder, from its first check until the server has ended. The kernel gives the lock to one process at a time and releases it
+ * when that process dies. Therefore
+ * - if two processes start at the same time, one wins, and the other has changed nothing;
+ * - a winner that finds a server running knows that its owner is dead;
+ * - no decision depends on whether a pid is alive, except which process to signal.
+ * Postgres's own guards (postmaster.pid, shared memory keyed by the inode of the folder) still protect the database from a
+ * server that is started by hand.
  *
- * @throws DataDirInUse when another living process owns the folder
- * @throws EmbeddedPostgresFailed for anything else, with the end of the server's log
+ * @throws DataDirInUse if another living process owns the folder
+ * @throws EmbeddedPostgresFailed for any other failure, with the end of the server's log
  */
-export async function startEmbeddedPostgres(
+export const startEmbeddedPostgres = async (
   options: EmbeddedPostgresOptions,
-): Promise<EmbeddedPostgres> {
+): Promise<EmbeddedPostgres> => {
   const dataDir = resolve(options.dataDir);
   if (options.mustExist === true) await assertDatabase(dataDir);
   let lock: OwnerLock | undefined;
+  let log: LogFile | undefined;
   try {
+    await makeDataFolder(dataDir);
     lock = await own(dataDir);
-    return await startHolding(lock, dataDir, options);
+    log = await openLogFile(dataDir);
+    return await startOwned(lock, log, { ...options, dataDir });
   } catch (error) {
+    await log?.close();
     lock?.release();
-    throw await asFailure(error);
+    if (error instanceof EmbeddedPostgresFailed || error instanceof DataDirInUse) throw error;
+    throw (
+      (await explainForbidden(error)) ??
+      new EmbeddedPostgresFailed(`The embedded Postgres failed: ${String(error)}`, { cause: error })
+    );
   }
-}
+};
 
-/**
- * For command line tools: uses the server that runs on the data folder, else starts and owns one.
- * A server whose owner was killed is stopped and started anew. When the owner stops its server, it ends for
- * the attached too.
- *
- * @throws EmbeddedPostgresFailed also when the owner's server does not answer within a minute
- */
-export async function connectEmbeddedPostgres(
-  options: EmbeddedPostgresOptions,
-): Promise<EmbeddedPostgres> {
-  const deadline = performance.now() + ATTACH_MS_MAX;
-  for (;;) {
-    try {
-      return await startEmbeddedPostgres(options);
-    } catch (error) {
-      if (!(error instanceof DataDirInUse)) throw error;
-      const running = await findRunning(error.dataDir);
-      if (running !== undefined) return attached(running);
-      if (performance.now() > deadline) {
-        throw new EmbeddedPostgresFailed(
-          `The process ${error.ownerPid ?? ""} owns ${error.dataDir}, but its Postgres does not answer.`,
-          { cause: error },
-        );
-      }
-    }
-    await delay(ATTACH_PAUSE_MS);
-  }
-}
+const OWNER_PID_POLL_MS = 5;
+const OWNER_PID_MS_MAX = 100;
 
-async function own(dataDir: string): Promise<OwnerLock> {
-  await makeDataFolder(dataDir);
-  const lock = takeOwnerLock(dataDir);
+const own = async (dataDir: string): Promise<OwnerLock> => {
+  const lock = acquireOwnerLock(dataDir);
   if (lock !== undefined) return lock;
-  // An owner of this instant writes its pid right after it took the lock.
-  const ownerPid = await until(() => readOwnerPid(dataDir), { everyMs: 5, withinMs: 100 });
+  // A new owner writes its pid just after it has acquired the lock.
+  const ownerPid = await until(() => readOwnerPid(dataDir), {
+    everyMs: OWNER_PID_POLL_MS,
+    withinMs: OWNER_PID_MS_MAX,
+  });
   throw new DataDirInUse(dataDir, ownerPid);
-}
+};
 
-async function startHolding(
+/** Starts a server on the data folder, in whatever state a dead process left it. */
+const startOwned = async (
   lock: OwnerLock,
-  dataDir: string,
+  log: LogFile,
   {
+    dataDir,
     onNotice = () => undefined,
     settings = {},
     mustExist = false,
-    storeDir = defaultStoreDir,
+    storeDir = DEFAULT_STORE_DIR,
   }: EmbeddedPostgresOptions,
-): Promise<EmbeddedPostgres> {
-  const log = await openLogFile(dataDir);
-  const options = { dataDir, storeDir, settings, mustExist, notice: onNotice, log };
-  const { server, password } = await startOwned(options).catch(async (error: unknown) => {
-    await log.close();
-    throw error;
-  });
+): Promise<EmbeddedPostgres> => {
+  const binaries = await findBinaries();
+  await linkLibraries(binaries.dir);
+  const user = await chooseServerUser(dataDir);
+  const { major } = binaries;
+  const binariesDir =
+    user === undefined
+      ? binaries.dir
+      : await reachableBinaries(binaries, user, { storeDir, onNotice });
+  const where = { dataDir, storeDir, binariesDir, user, onNotice };
+  const clusterDir = await ensureCluster({ ...where, major, mustExist });
+  const password = await readPassword(clusterDir);
+  const server = await startServer({ ...where, clusterDir, settings, log });
+  await ensureDatabaseOrStop(server, password);
+
   let stopping: Promise<void> | undefined;
   const exited = server.exited.then(async (exit) => {
-    // First of all, so that whoever waits for the exit can start anew.
+    // Before anything else, so that whoever waits for the exit can start again.
     lock.release();
     await log.close();
     return { ...exit, expected: stopping !== undefined };
   });
   const stop = async (): Promise<void> => {
-    const { child } = server;
-    const isGone = () => child.exitCode !== null || child.signalCode !== null;
-    const signal = await stopServer((name) => void child.kill(name), isGone);
+    const signal = await stopServer(server.signal, server.isGone);
     await exited;
     if (signal !== "SIGINT") onNotice(`Postgres had to be stopped with ${signal}.`);
   };
@@ -153,15 +140,57 @@ async function startHolding(
     stop: () => (stopping ??= stop()),
     exited,
   };
-}
+};
 
-function attached({ url, pid }: { url: string; pid: number }): EmbeddedPostgres {
-  return { url, pid, owned: false, stop: async () => {}, exited: new Promise(() => {}) };
-}
+const ensureDatabaseOrStop = async (server: Server, password: string): Promise<void> => {
+  try {
+    await ensureDatabase(server.port, password);
+  } catch (cause) {
+    server.signal("SIGINT");
+    await server.exited;
+    throw new EmbeddedPostgresFailed(
+      `Postgres started, but the service cannot use it: ${String(cause)}`,
+      { logTail: await server.logTail(), cause },
+    );
+  }
+};
 
-async function asFailure(error: unknown): Promise<Error> {
-  if (error instanceof EmbeddedPostgresFailed || error instanceof DataDirInUse) return error;
-  const forbidden = await explainForbidden(error);
-  if (forbidden !== undefined) return forbidden;
-  return new EmbeddedPostgresFailed(`Embedded Postgres: ${String(error)}`, { cause: error });
-}
+const ATTACH_PAUSE_MS = 50;
+const ATTACH_MS_MAX = 60_000;
+
+/**
+ * For command line tools: uses the server that runs on the data folder, else starts and owns one. A server whose owner was
+ * killed is restarted. When the owner stops its server, attached tools lose it.
+ *
+ * @throws EmbeddedPostgresFailed also if the owner's server does not answer within a minute
+ */
+export const connectEmbeddedPostgres = async (
+  options: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> => {
+  const deadline = performance.now() + ATTACH_MS_MAX;
+  for (;;) {
+    try {
+      return await startEmbeddedPostgres(options);
+    } catch (error) {
+      if (!(error instanceof DataDirInUse)) throw error;
+      const running = await findRunning(error.dataDir);
+      if (running !== undefined) return attached(running);
+      if (performance.now() > deadline) {
+        throw new EmbeddedPostgresFailed(
+          `Process ${error.ownerPid ?? "(unknown)"} owns ${error.dataDir}, but its Postgres does not answer. ` +
+            "Stop that process and try again.",
+          { cause: error },
+        );
+      }
+    }
+    await delay(ATTACH_PAUSE_MS);
+  }
+};
+
+const attached = ({ url, pid }: { url: string; pid: number }): EmbeddedPostgres => ({
+  url,
+  pid,
+  owned: false,
+  stop: async () => {},
+  exited: new Promise(() => {}),
+});

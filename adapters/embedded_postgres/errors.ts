@@ -1,37 +1,32 @@
 /**
  * Another living process owns the data folder, so this one must not start a server on it.
- * `ownerPid` is undefined when the owner has not had the time to write its pid down.
+ * `ownerPid` is undefined if the owner has not yet recorded its pid.
  */
 export class DataDirInUse extends Error {
   readonly _tag = "DataDirInUse";
+  override readonly name = "DataDirInUse";
   readonly dataDir: string;
   readonly ownerPid: number | undefined;
 
   constructor(dataDir: string, ownerPid: number | undefined) {
     super(
       `The data folder ${dataDir} is in use by another process (pid ${ownerPid ?? "unknown"}). ` +
-        "Stop that process, or set DATA_DIR to another folder, " +
-        "or set DATABASE_URL in both to share one database.",
+        "Stop that process, set DATA_DIR to another folder, " +
+        "or share one database by setting DATABASE_URL in both.",
     );
-    this.name = "DataDirInUse";
     this.dataDir = dataDir;
     this.ownerPid = ownerPid;
   }
 }
 
-/** The embedded Postgres could not be prepared, started or reached; the message says why and how to mend it. */
+/** The embedded Postgres could not be prepared, started or reached. The message says why and what to do about it. */
 export class EmbeddedPostgresFailed extends Error {
   readonly _tag = "EmbeddedPostgresFailed";
-  /** Last lines that Postgres itself wrote, empty when it never ran. */
-  readonly logTail: string;
+  override readonly name = "EmbeddedPostgresFailed";
 
-  constructor(reason: string, options: { logTail?: string; cause?: unknown } = {}) {
-    const logTail = options.logTail?.trim() ?? "";
-    super(
-      logTail === "" ? reason : `${reason}\n${logTail}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
-    this.name = "EmbeddedPostgresFailed";
-    this.logTail = logTail;
+  /** @param options.logTail the last lines that Postgres printed; they are appended to the message */
+  constructor(reason: string, { logTail = "", cause }: { logTail?: string; cause?: unknown } = {}) {
+    const tail = logTail.trim();
+    super(tail === "" ? reason : `${reason}\n${tail}`, cause === undefined ? undefined : { cause });
   }
 }

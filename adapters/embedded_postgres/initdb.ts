@@ -1,49 +1,49 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { rm } from "node:fs/promises";
+import { chown, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 
+import type { ServerUser } from "./as_root.ts";
+import { runBinary } from "./binaries.ts";
 import { EmbeddedPostgresFailed } from "./errors.ts";
-import { databaseUser, writePasswordFile, writePrivateFile } from "./password_file.ts";
-import { cannotRun, programOptions, stopWithProcess } from "./program.ts";
-import type { ServerUser } from "./server_user.ts";
+
+/** The superuser of the embedded server. */
+export const DATABASE_USER = "tidemark";
+
+export interface InitdbOptions {
+  readonly binariesDir: string;
+  /** An empty folder. */
+  readonly clusterDir: string;
+  readonly user: ServerUser | undefined;
+}
 
 /**
- * Fills the empty folder `clusterDir` with a new database cluster and its password file.
+ * Creates a new database cluster and its password file in `clusterDir`.
  *
- * initdb also syncs it all to disk. That is a quarter of a second of the first start, and skipping
- * it is not safe: the rename that publishes the folder could reach the disk before the files do,
- * and a power cut would leave a database that looks whole and is not.
+ * initdb also syncs everything to disk, which takes a quarter of a second of the first start. Skipping that is not safe: the
+ * rename that publishes the folder could reach the disk before the files do, and a power cut would leave a database that
+ * looks complete and is not.
  *
- * @throws EmbeddedPostgresFailed with what initdb printed
+ * @throws EmbeddedPostgresFailed with the output of initdb
  */
-export async function initdb({
-  nativeDir,
-  clusterDir,
-  user,
-}: {
-  nativeDir: string;
-  clusterDir: string;
-  user: ServerUser | undefined;
-}): Promise<void> {
+export const initdb = async ({ binariesDir, clusterDir, user }: InitdbOptions): Promise<void> => {
   const password = randomBytes(24).toString("hex");
-  // Beside the cluster, not inside: initdb wants an empty folder.
+  // Beside the cluster, because initdb wants an empty folder.
   const passwordPath = `${clusterDir}.password`;
   await writePrivateFile(passwordPath, password, user);
   try {
-    await run(join(nativeDir, "bin/initdb"), user, [
+    await run(join(binariesDir, "bin/initdb"), user, [
       `--pgdata=${clusterDir}`,
-      `--username=${databaseUser}`,
+      `--username=${DATABASE_USER}`,
       `--pwfile=${passwordPath}`,
       "--auth=scram-sha-256",
       "--no-instructions",
-      // Whoever needs the next segment of a young cluster fills it with zeros and syncs it, and every commit
-      // waits: the smaller it is, the shorter. The default is 16 MB.
+      // In a young cluster, each new segment is filled with zeros and synced while every commit waits: the smaller, the
+      // shorter. The default is 16 MB.
       "--wal-segsize=1",
-      // Text sorts by code point, which for UTF-8 is byte order: the contract's order of user ids,
-      // the cheapest comparison, and indexes that no operating system upgrade can invalidate.
+      // Text sorts by code point, which in UTF-8 is byte order: the order of user ids that the API promises, the cheapest
+      // comparison, and indexes that no upgrade of the operating system can invalidate.
       "--encoding=UTF8",
       "--locale=C",
       "--locale-provider=builtin",
@@ -52,27 +52,61 @@ export async function initdb({
   } finally {
     await rm(passwordPath, { force: true });
   }
-  await writePasswordFile(clusterDir, password, user);
-}
+  // In the format of libpq, with any port, so that a person can use it, too:
+  // PGPASSFILE=.data/postgres/pgpass psql -h 127.0.0.1 -p <port> -U tidemark
+  const line = `127.0.0.1:*:*:${DATABASE_USER}:${password}\n`;
+  await writePrivateFile(passwordFileIn(clusterDir), line, user);
+};
 
-async function run(program: string, user: ServerUser | undefined, flags: string[]): Promise<void> {
-  const child = spawn(program, flags, {
-    ...programOptions(user),
-    // A session of its own: Ctrl-C in a terminal signals the whole group of the service, which stops once the
-    // database is made; an initdb that is broken off would look like a failure.
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  stopWithProcess(child);
-  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-  const [out, err, [code, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    ended,
-  ]).catch((cause: unknown) => {
-    throw cannotRun(program, cause);
-  });
+/** Inside the cluster, so that one rename publishes both and they can never disagree. */
+const passwordFileIn = (clusterDir: string): string => join(clusterDir, "pgpass");
+
+/** Reads the password that `initdb` stored. */
+export const readPassword = async (clusterDir: string): Promise<string> => {
+  const path = passwordFileIn(clusterDir);
+  try {
+    const password = (await readFile(path, "utf8")).trim().split(":").at(-1);
+    if (password) return password;
+    throw new Error("the file is empty");
+  } catch (cause) {
+    throw new EmbeddedPostgresFailed(
+      `Cannot read the database password from ${path}: ${String(cause)}. ` +
+        "Restore the file, or set DATA_DIR to another folder.",
+      { cause },
+    );
+  }
+};
+
+/** Writes and syncs a new file with mode 0600, which belongs to `user` if given. */
+const writePrivateFile = async (
+  path: string,
+  content: string,
+  user: ServerUser | undefined,
+): Promise<void> => {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  if (user !== undefined) await chown(path, user.uid, user.gid);
+};
+
+const run = async (
+  program: string,
+  user: ServerUser | undefined,
+  flags: ReadonlyArray<string>,
+): Promise<void> => {
+  const stdio = ["ignore", "pipe", "pipe"] as const;
+  const { child, exited } = await runBinary(program, flags, { user, stdio: [...stdio] });
+  const [out, err, { code, signal }] = await Promise.all([
+    text(child.stdout as Readable),
+    text(child.stderr as Readable),
+    exited,
+  ]);
   if (code === 0) return;
-  const reason = `initdb could not make the database (${signal ?? code}).`;
-  throw new EmbeddedPostgresFailed(reason, { logTail: err || out });
-}
+  throw new EmbeddedPostgresFailed(`initdb could not create the database (${signal ?? code}).`, {
+    logTail: err || out,
+  });
+};

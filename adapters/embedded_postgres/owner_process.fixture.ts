@@ -1,7 +1,6 @@
 /**
- * For tests, a process to kill: starts the embedded Postgres on the data folder given as the first
- * argument, prints one line of JSON, and stops when its standard input ends. The others are root's store, and the uid
- * of the user to become first.
+ * A process for tests to kill. It starts the embedded Postgres on the data folder given as the first argument, prints one line
+ * of JSON, and stops when its standard input ends. The other arguments are root's store, and the uid to switch to first.
  */
 import { once } from "node:events";
 
@@ -13,17 +12,20 @@ if (uid !== undefined) {
   process.setuid?.(Number(uid));
 }
 const notices: string[] = [];
+const print = (report: object): void => {
+  process.stdout.write(`${JSON.stringify({ ...report, notices })}\n`);
+};
 try {
   const postgres = await startEmbeddedPostgres({
     dataDir,
     onNotice: (sentence) => void notices.push(sentence),
     ...(storeDir !== undefined && { storeDir }),
   });
-  console.log(JSON.stringify({ url: postgres.url, pid: postgres.pid, notices }));
+  print({ url: postgres.url, pid: postgres.pid });
   process.stdin.resume();
   await once(process.stdin, "end");
   await postgres.stop();
 } catch (error) {
   const { name, message } = error as Error;
-  console.log(JSON.stringify({ error: name, message, notices }));
+  print({ error: name, message });
 }
