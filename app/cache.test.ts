@@ -201,7 +201,7 @@ else {
       redis.signal("SIGSTOP");
       await assertFresh(deployment, "acme", 2, 2);
       await until(
-        async () => (await redisOf(url))?.startsWith("away: ") === true,
+        async () => (await redisOf(url))?.startsWith("unavailable: ") === true,
         "it is not told",
       );
       redis.signal("SIGCONT");

@@ -63,7 +63,7 @@ export const openShared = Effect.fnUntraced(function* (
   });
   if (incarnation === undefined) {
     yield* Effect.annotateLogs(Effect.logError("Redis is not used"), { reason: UNTOLD });
-    return sharesNothing(() => `away: ${UNTOLD}`);
+    return sharesNothing(() => `unavailable: ${UNTOLD}`);
   }
   const { namespace, secret } = redisIdentityOf(incarnation);
   const tell = Effect.runForkWith(yield* Effect.context());

@@ -35,7 +35,7 @@ test("while running it is ready if the database answers, and names its roles", a
 });
 
 test("Redis is told of, and whether it is there or away does not matter for being ready", async () => {
-  for (const redis of ["ok", "away: connect ECONNREFUSED 127.0.0.1:6379"]) {
+  for (const redis of ["ok", "unavailable: connect ECONNREFUSED 127.0.0.1:6379"]) {
     const phase = {
       _tag: "Running",
       roles,

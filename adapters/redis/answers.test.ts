@@ -6,15 +6,14 @@ import * as assert from "uvu/assert";
 
 import type { Answer } from "../../core/query/answer.ts";
 import { answerStoreConformance } from "../../core/query/answer_store.conformance.ts";
+import { until } from "../../scripts/test/patience.ts";
 import {
   redisMissing,
   type RedisServer,
   startRedisServer,
-  until,
 } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
-import { writeAnswer } from "./answer_text.ts";
-import { ANSWER_BYTES_MAX, makeRedisAnswerStore } from "./answers.ts";
+import { ANSWER_BYTES_MAX, makeRedisAnswerStore, writeAnswer } from "./answers.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import { makeSignature } from "./signature.ts";
 
@@ -24,7 +23,7 @@ if (redisMissing !== undefined) skipSuite("answers in Redis", redisMissing);
 else {
   const connect = async (url: string, namespace = "log:1"): Promise<Connection> => {
     const connection = openConnection({ url, namespace, secret: SECRET, onChange: () => {} });
-    await until("Redis is there", () => connection.breaker.state() === "ok");
+    await until(() => connection.breaker.state() === "ok");
     return connection;
   };
 
@@ -56,21 +55,18 @@ else {
     readAt: 4,
   };
 
-  test("they expire when nobody may give them any more", async ({ server }) => {
+  test("an answer expires when it may no longer be given", async ({ server }) => {
     const connection = await connect(server.url);
     const store = makeRedisAnswerStore(connection);
     await Effect.runPromise(store.put("kept", answer, 1_234.5));
     const ttl = await connection.redis.pttl(`${connection.prefix}answer:kept`);
     assert.ok(ttl > 0 && ttl <= 1_235, `${ttl}`);
     await Effect.runPromise(store.put("short", answer, 0.1));
-    await until(
-      "it is gone",
-      async () => (await Effect.runPromise(store.get("short"))) === undefined,
-    );
+    await until(async () => (await Effect.runPromise(store.get("short"))) === undefined);
     connection.close();
   });
 
-  test("another log never finds them", async ({ server }) => {
+  test("an answer is not found by another log", async ({ server }) => {
     const [one, other] = [await connect(server.url), await connect(server.url, "log:2")];
     await Effect.runPromise(makeRedisAnswerStore(one).put("key", answer, 60_000));
     assert.is(await Effect.runPromise(makeRedisAnswerStore(other).get("key")), undefined);
@@ -79,7 +75,7 @@ else {
     other.close();
   });
 
-  test("what something else left under the key is no answer", async ({ server }) => {
+  test("other values under the key are ignored", async ({ server }) => {
     const connection = await connect(server.url);
     const place = `${connection.prefix}answer:key`;
     const store = makeRedisAnswerStore(connection);
@@ -92,19 +88,21 @@ else {
     connection.close();
   });
 
-  test("an answer that no process of the log put under this key is none", async ({ server }) => {
+  test("an answer that no process of the log stored under this key is ignored", async ({
+    server,
+  }) => {
     const connection = await connect(server.url);
     const { redis, prefix } = connection;
     const store = makeRedisAnswerStore(connection);
     const place = `${prefix}answer:key`;
-    // As of 59 s ahead, so that it would be given for 119 s.
+    // With an `asOf` 59 s ahead of the clock, it would be given for 119 s.
     const forged = { ...answer, asOf: Date.now() + 59_000, checkpoint: 9, text: "forged" };
     const stranger = makeSignature(randomBytes(32));
     await Effect.runPromise(store.put("other", forged, 60_000));
     for (const kept of [
       writeAnswer(forged),
       stranger.sign(place, writeAnswer(forged)),
-      // Of another account, which is as it was put.
+      // A genuine answer of another account.
       await redis.get(`${prefix}answer:other`),
     ]) {
       await redis.set(place, kept ?? "");
@@ -114,7 +112,7 @@ else {
     connection.close();
   });
 
-  test("no more than a bound is read of what is found, and no answer beyond it is kept", async ({
+  test("no answer beyond the bound is stored, and no more than the bound is read", async ({
     server,
   }) => {
     const connection = await connect(server.url);

@@ -1,19 +1,18 @@
 import { Effect } from "effect";
 
+import type { Answer } from "../../core/query/answer.ts";
 import type { AnswerStore } from "../../core/query/answer_store.ts";
-import { readAnswer, writeAnswer } from "./answer_text.ts";
 import type { Connection } from "./connection.ts";
 
 /**
- * The most bytes of a kept answer. Nobody reads more of what is found under its key, so that whoever can write to Redis
- * cannot fill a process's memory with it; a larger answer is not kept there.
+ * The most bytes that are stored for an answer, or read from Redis. A client that can write to Redis cannot fill a process's
+ * memory with a larger one.
  */
 export const ANSWER_BYTES_MAX = 1_048_576;
 
 /**
- * Answers in Redis. Nothing is ever deleted there: whoever gets an answer judges it, and it expires
- * when no one may give it any more. They are signed together with their key, so that an answer which another process of
- * this log did not put there, or put under another key, is none.
+ * Answers in Redis. Nothing is ever deleted: the reader judges each answer, and an answer expires when it may no longer be
+ * given. Each is signed together with its key, so that only an answer that a process of this log stored under that key counts.
  */
 export const makeRedisAnswerStore = ({
   redis,
@@ -38,3 +37,26 @@ export const makeRedisAnswerStore = ({
       await breaker.call("write", () => redis.set(place, signed, "PX", ms));
     }),
 });
+
+/** The format of an answer in Redis: one line with its numbers, followed by its text. */
+export const writeAnswer = (answer: Answer): string => {
+  const { shard, checkpoint, generation, asOf, readAt, text } = answer;
+  return `${shard} ${checkpoint} ${generation} ${asOf} ${readAt}\n${text}`;
+};
+
+const NUMBERS = /^(\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})\n/;
+
+/** Reads an answer; undefined for anything else under its key. */
+const readAnswer = (kept: string): Answer | undefined => {
+  const numbers = NUMBERS.exec(kept);
+  if (numbers === null) return undefined;
+  const [head, shard, checkpoint, generation, asOf, readAt] = numbers;
+  return {
+    shard: Number(shard),
+    checkpoint: Number(checkpoint),
+    generation: Number(generation),
+    asOf: Number(asOf),
+    readAt: Number(readAt),
+    text: kept.slice(head.length),
+  };
+};

@@ -1,161 +1,160 @@
-/** How long an open breaker waits before it tries again, at first. */
-export const REST_MIN_MS = 500;
+/** How long a breaker that has opened waits before it probes. */
+export const BACKOFF_MIN_MS = 500;
 
-/** How long it waits at most. Each time that it opens again without having worked in between it waits twice as long. */
-const REST_MAX_MS = 8_000;
+/** The backoff doubles up to this each time the breaker opens again without having recovered in between. */
+const BACKOFF_MAX_MS = 8_000;
 
-/** How long a closed one waits between probes: what went away while nobody called it is known after so long. */
-const IDLE_PROBE_MS = 5_000;
+/** How often a closed breaker probes, so that a process that makes no calls notices a failure, too. */
+const PROBE_INTERVAL_MS = 5_000;
 
 /** "ok", or why calls are skipped. */
-export type BreakerState = "ok" | `away: ${string}`;
+export type BreakerState = "ok" | `unavailable: ${string}`;
 
 /**
- * What a call does. A Redis may refuse one kind and answer another (rights of its user, scripts, channels), so only a call of
- * the kind that failed shows that it works again.
+ * What a call does. Redis can refuse one kind and serve another (depending on its user's rights to commands, scripts and
+ * channels), so only a call of the kind that failed shows that it works again.
  */
 export type CallKind = "read" | "write" | "publish" | "count" | "charge";
 
 /**
- * Stands before something that may be away. While it is closed calls pass, until one of them or a probe fails. While it is open calls are
- * skipped without any wait. After a rest a probe runs in the background. If a probe was what failed last and it now succeeds, the breaker closes.
- * If a call was, the breaker becomes half-open: the next call of that kind is made, alone, and its outcome decides. When nobody makes one
- * for another rest, the breaker closes, and tells so only once such a call has succeeded. A closed breaker probes now and then.
+ * A circuit breaker. While it is closed, calls pass until one of them or a probe fails. While it is open, calls are skipped
+ * without waiting. After a backoff, a probe runs in the background. If a probe was the last to fail and the next one
+ * succeeds, the breaker closes. If a call was, the breaker becomes half-open: the next call of that kind is made, alone, as a
+ * trial, and its outcome decides. If no such call comes within another backoff, the breaker closes anyway, but reports that
+ * only after one has succeeded.
+ *
+ * Effect's CircuitBreaker has no probe in the background: at each half-open a client's call would wait for a Redis that hangs.
  */
 export interface Breaker {
-  /** What the call gives, or undefined when it failed or was skipped. */
+  /** Returns the result of the call, or undefined if it failed or was skipped. */
   readonly call: <A>(kind: CallKind, run: () => Promise<A>) => Promise<A | undefined>;
-  /** Probes now if it is open: it may be back. */
+  /** Probes now if the breaker is open, because the dependency may be available again. */
   readonly probe: () => void;
-  /** Away until it has closed: a half-open breaker has not. */
+  /** "ok" only while closed; a half-open breaker is still unavailable. */
   readonly state: () => BreakerState;
-  readonly close: () => void;
+  /** Skips all calls from now on, and stops probing. */
+  readonly stop: () => void;
 }
 
 export interface BreakerOptions {
   readonly probe: () => Promise<unknown>;
-  /** What went wrong, for people, without secrets. */
+  /** Describes an error to people, without secrets. */
   readonly reasonOf: (error: unknown) => string;
-  /** Called when the state turns to "ok" or to away, and not again when the reason changes. */
+  /** Called when the state changes to "ok" or to unavailable, but not when only the reason changes. */
   readonly onChange: (state: BreakerState) => void;
-  /** Tests have no time for the defaults. */
-  readonly restMinMs?: number;
-  readonly restMaxMs?: number;
-  readonly idleMs?: number;
+  /** Shorter in tests. */
+  readonly backoffMinMs?: number;
+  readonly backoffMaxMs?: number;
+  readonly probeIntervalMs?: number;
 }
 
-/** `failed` is the kind of call that opened it, undefined if a probe did. */
+/** Each change is a new object, so that the outcome of a call tells whether the phase it began in still lasts. */
 type Phase =
   | { readonly _tag: "Closed" }
+  /** `failed` is the kind of call that opened it, undefined if a probe did. */
   | { readonly _tag: "Open"; readonly failed: CallKind | undefined }
-  | { readonly _tag: "HalfOpen"; readonly failed: CallKind; isTried: boolean };
+  | { readonly _tag: "HalfOpen"; readonly failed: CallKind; readonly isTrialRunning: boolean }
+  | { readonly _tag: "Stopped" };
 
-/** A breaker that is open at first: nobody knows yet whether there is anything behind it. */
+/** Creates a breaker that is open until the first probe shows that there is something to call. */
 export const makeBreaker = ({
   probe,
   reasonOf,
   onChange,
-  restMinMs = REST_MIN_MS,
-  restMaxMs = REST_MAX_MS,
-  idleMs = IDLE_PROBE_MS,
+  backoffMinMs = BACKOFF_MIN_MS,
+  backoffMaxMs = BACKOFF_MAX_MS,
+  probeIntervalMs = PROBE_INTERVAL_MS,
 }: BreakerOptions): Breaker => {
   let phase: Phase = { _tag: "Open", failed: undefined };
   let reason = "connecting";
-  let told: "ok" | "away" | undefined;
+  let isReportedOk: boolean | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let isProbing = false;
-  let isOver = false;
-  /** How long it rested when it was open last. */
-  let restMs = restMinMs;
+  /** The backoff when it was last open. */
+  let backoffMs = backoffMinMs;
   let closedAt = Number.NEGATIVE_INFINITY;
   /** The kind of call that failed last and has not succeeded since. */
   let unproven: CallKind | undefined;
 
-  const tryIn = (ms: number): void => {
+  const probeIn = (ms: number): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void tryAgain(), ms);
+    timer = setTimeout(() => void runProbe(), ms);
+  };
+
+  const report = (state: BreakerState): void => {
+    if (isReportedOk === (state === "ok")) return;
+    isReportedOk = state === "ok";
+    onChange(state);
+  };
+
+  /** A kind of call that is rare and always fails would otherwise be reported twice each time. */
+  const reportOkIfProven = (): void => {
+    if (unproven === undefined) report("ok");
   };
 
   const open = (error: unknown, failed: CallKind | undefined): void => {
-    if (isOver) return;
-    // It was mended before if it then worked for longer than it had rested.
-    const worked =
-      phase._tag === "Closed" && unproven === undefined && performance.now() - closedAt > restMs;
-    restMs = worked || told === undefined ? restMinMs : Math.min(2 * restMs, restMaxMs);
+    // It had recovered if it worked for longer than its last backoff.
+    const hadRecovered =
+      phase._tag === "Closed" && unproven === undefined && performance.now() - closedAt > backoffMs;
+    const startsAnew = hadRecovered || isReportedOk === undefined;
+    backoffMs = startsAnew ? backoffMinMs : Math.min(2 * backoffMs, backoffMaxMs);
     phase = { _tag: "Open", failed };
     unproven = failed;
     reason = reasonOf(error);
-    tryIn(restMs);
-    if (told === "away") return;
-    told = "away";
-    onChange(`away: ${reason}`);
+    probeIn(backoffMs);
+    report(`unavailable: ${reason}`);
   };
 
   const close = (): void => {
-    if (isOver) return;
     if (phase._tag !== "Closed") closedAt = performance.now();
     phase = { _tag: "Closed" };
-    tryIn(idleMs);
-    tellOk();
+    probeIn(probeIntervalMs);
+    reportOkIfProven();
   };
 
-  const tellOk = (): void => {
-    // A call that is made rarely, and fails each time, would be told twice each time.
-    if (told === "ok" || unproven !== undefined) return;
-    told = "ok";
-    onChange("ok");
-  };
-
-  const tryAgain = async (): Promise<void> => {
-    if (isOver) return;
-    tryIn(restMinMs);
-    // The outcome of the call that is being tried decides.
-    if (isProbing || (phase._tag === "HalfOpen" && phase.isTried)) return;
-    isProbing = true;
+  const runProbe = async (): Promise<void> => {
+    probeIn(backoffMinMs);
     const before = phase;
+    if (before._tag === "HalfOpen" && before.isTrialRunning) return;
     try {
       await probe();
-      // A call that failed or was tried meanwhile says more.
-      if (phase !== before || (before._tag === "HalfOpen" && before.isTried)) return;
+      // A call that has failed or begun a trial since then says more.
+      if (phase !== before) return;
       if (before._tag === "Open" && before.failed !== undefined) {
-        phase = { _tag: "HalfOpen", failed: before.failed, isTried: false };
-        tryIn(restMs);
+        phase = { _tag: "HalfOpen", failed: before.failed, isTrialRunning: false };
+        probeIn(backoffMs);
       } else close();
     } catch (error) {
       if (phase === before) open(error, undefined);
-    } finally {
-      isProbing = false;
     }
   };
 
-  tryIn(restMinMs);
+  probeIn(backoffMinMs);
   return {
     call: async (kind, run) => {
+      if (phase._tag === "HalfOpen" && phase.failed === kind && !phase.isTrialRunning) {
+        phase = { ...phase, isTrialRunning: true };
+      } else if (phase._tag !== "Closed") return undefined;
       const before = phase;
-      if (before._tag === "HalfOpen" && before.failed === kind && !before.isTried) {
-        before.isTried = true;
-      } else if (before._tag !== "Closed") return undefined;
       try {
         const answer = await run();
         if (unproven === kind) unproven = undefined;
         if (phase !== before) return answer;
         if (before._tag === "HalfOpen") close();
-        else tellOk();
+        else reportOkIfProven();
         return answer;
       } catch (error) {
-        // Of calls that fail together the first one decides.
+        // Of calls that fail together, the first one decides.
         if (phase === before) open(error, kind);
         return undefined;
       }
     },
     probe: () => {
-      if (phase._tag === "Open") void tryAgain();
+      if (phase._tag === "Open") void runProbe();
     },
-    state: () => (phase._tag === "Closed" && !isOver ? "ok" : `away: ${reason}`),
-    close: () => {
-      isOver = true;
-      phase = { _tag: "Open", failed: undefined };
-      reason = "closed";
+    state: () => (phase._tag === "Closed" ? "ok" : `unavailable: ${reason}`),
+    stop: () => {
+      phase = { _tag: "Stopped" };
+      reason = "stopped";
       clearTimeout(timer);
     },
   };

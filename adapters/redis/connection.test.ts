@@ -4,17 +4,16 @@ import * as assert from "uvu/assert";
 
 import type { TokenBuckets } from "../../core/access/quotas.ts";
 import type { Answer } from "../../core/query/answer.ts";
+import { until } from "../../scripts/test/patience.ts";
 import {
   redisMissing,
   type RedisServer,
   startRedisServer,
-  until,
 } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
 import { makeRedisAnswerStore } from "./answers.ts";
-import { REST_MIN_MS } from "./breaker.ts";
-import { COMMAND_TIMEOUT_MS } from "./client.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { BACKOFF_MIN_MS } from "./breaker.ts";
+import { COMMAND_TIMEOUT_MS, type Connection, openConnection } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
 import { makeRedisTokenBuckets } from "./token_buckets.ts";
 
@@ -48,10 +47,10 @@ else {
     connections.push(connection);
     return connection;
   };
-  const isThere = ({ breaker }: Connection): Promise<void> =>
-    until("Redis is there", () => breaker.state() === "ok");
-  const isAway = ({ breaker }: Connection): Promise<void> =>
-    until("Redis is away", () => breaker.state() !== "ok");
+  const isAvailable = ({ breaker }: Connection): Promise<void> =>
+    until(() => breaker.state() === "ok");
+  const isUnavailable = ({ breaker }: Connection): Promise<void> =>
+    until(() => breaker.state() !== "ok");
 
   const answer: Answer = {
     text: "text",
@@ -62,7 +61,7 @@ else {
     readAt: 4,
   };
 
-  /** Does everything that is done with Redis, none of which may fail; returns how long the reads took. */
+  /** Uses Redis in every way, none of which may fail; returns how long the reads took. */
   const use = async (connection: Connection, reads = 100) => {
     const store = makeRedisAnswerStore(connection);
     const invalidations = makeRedisInvalidations(connection);
@@ -78,73 +77,73 @@ else {
     return { found, slow: took.filter((ms) => ms > SLOW_MS), slowest: Math.max(...took) };
   };
 
-  /** A call that is skipped takes microseconds; this leaves room for a busy machine. */
+  /** A skipped call takes microseconds; this leaves room for a busy machine. */
   const SLOW_MS = 40;
   const DEADLINE_MS = COMMAND_TIMEOUT_MS + 150;
 
-  /** That at most one of many reads waited for Redis, and that one not for long. */
+  /** At most one of many reads waited for Redis, and that one not for long. */
   const assertBounded = ({ slow, slowest }: Awaited<ReturnType<typeof use>>): void => {
     assert.ok(slow.length <= 1, `slow: ${slow.join()}`);
     assert.ok(slowest < DEADLINE_MS, `${slowest} ms`);
   };
 
-  test("killed, it costs nothing, and it is used again when it is back", async (context) => {
+  test("a killed Redis costs nothing and is used again when it is back", async (context) => {
     const { server } = context;
     const connection = connect(context);
-    await isThere(connection);
+    await isAvailable(connection);
     await use(connection);
     assert.is((await use(connection)).found, 100);
     await server.kill();
     const dead = await use(connection);
     assert.is(dead.found, 0);
     assertBounded(dead);
-    assert.match(connection.breaker.state(), /^away: /);
-    await until("it says why", () => /ECONNREFUSED/.test(connection.breaker.state()));
+    assert.match(connection.breaker.state(), /^unavailable: /);
+    await until(() => /ECONNREFUSED/.test(connection.breaker.state()));
     await server.start();
-    await isThere(connection);
+    await isAvailable(connection);
     await use(connection);
     assert.is((await use(connection)).found, 100);
   });
 
-  test("stopped, so that it takes requests and never answers, it costs one short deadline", async (context) => {
+  test("a Redis that accepts requests and never answers costs one short deadline", async (context) => {
     const { server } = context;
     const connection = connect(context);
-    await isThere(connection);
+    await isAvailable(connection);
     await use(connection);
     server.signal("SIGSTOP");
     const first = await use(connection);
     assertBounded(first);
-    assert.is(first.slow.length, 1, "somebody had to find out");
+    assert.is(first.slow.length, 1, "one call had to find out");
     assert.match(connection.breaker.state(), /timed out/);
-    // Through two probes and more: they are in the background.
-    const until_ = performance.now() + 2.5 * REST_MIN_MS;
+    // During two probes and more, which run in the background.
+    const end = performance.now() + 2.5 * BACKOFF_MIN_MS;
     const slowest: number[] = [];
-    while (performance.now() < until_) slowest.push((await use(connection)).slowest);
-    // A busy machine may hold up some; if they waited for Redis, all would be as slow.
+    while (performance.now() < end) slowest.push((await use(connection)).slowest);
+    // A busy machine may delay some calls; if they waited for Redis, all would be slow.
     const middle = slowest.toSorted((a, b) => a - b)[Math.floor(slowest.length / 2)] ?? 0;
     assert.ok(middle < COMMAND_TIMEOUT_MS / 2, `${middle} ms`);
     server.signal("SIGCONT");
-    await isThere(connection);
+    await isAvailable(connection);
     assert.is((await use(connection)).found, 100);
   });
 
-  test("never there, it costs nothing from the first read on", async (context) => {
+  test("a Redis that was never available costs nothing from the first read on", async (context) => {
     const { server } = context;
     await server.kill();
     const connection = connect(context);
     assertBounded(await use(connection));
-    await until("it says why", () => /ECONNREFUSED/.test(connection.breaker.state()));
+    await until(() => /ECONNREFUSED/.test(connection.breaker.state()));
   });
 
-  test("a host that does not exist is told as such", async (context) => {
+  test("a host that does not exist is named", async (context) => {
     const connection = connect(context, "redis://redis.invalid:6379");
     assertBounded(await use(connection));
-    await until("it says why", () => /redis\.invalid/.test(connection.breaker.state()));
+    await until(() => /redis\.invalid/.test(connection.breaker.state()));
   });
 
-  test("flushed, it has nothing, and takes new answers", async (context) => {
+  test("a flushed Redis is empty and stores new answers", async (context) => {
     const connection = connect(context);
-    await isThere(connection);
+    await isAvailable(connection);
     await use(connection);
     await context.server.run("FLUSHALL");
     const flushed = await use(connection);
@@ -154,33 +153,33 @@ else {
     assert.is((await use(connection)).found, 100);
   });
 
-  test("full, it is done without until it has room, and says so", async (context) => {
+  test("a full Redis is not used until it has room, and the state says why", async (context) => {
     const { server } = context;
     const connection = connect(context);
-    await isThere(connection);
+    await isAvailable(connection);
     await server.run("CONFIG", "SET", "maxmemory-policy", "noeviction");
     await server.run("CONFIG", "SET", "maxmemory", "1");
     await use(connection);
-    await isAway(connection);
+    await isUnavailable(connection);
     assert.match(connection.breaker.state(), /maxmemory/);
     assertBounded(await use(connection));
     await server.run("CONFIG", "SET", "maxmemory", "0");
-    await isThere(connection);
+    await isAvailable(connection);
     await use(connection);
     assert.is((await use(connection)).found, 100);
   });
 
-  test("turned into a replica that takes no writes, it is done without, and says so", async (context) => {
+  test("a Redis that becomes a replica is not used, and the state says why", async (context) => {
     const { server } = context;
     const connection = connect(context);
-    await isThere(connection);
+    await isAvailable(connection);
     await server.run("REPLICAOF", "127.0.0.1", "1");
     await use(connection);
-    await isAway(connection);
+    await isUnavailable(connection);
     assert.match(connection.breaker.state(), /READONLY/);
     assertBounded(await use(connection));
     await server.run("REPLICAOF", "NO", "ONE");
-    await isThere(connection);
+    await isAvailable(connection);
   });
 
   const UNCOUNTED: TokenBuckets = {
@@ -188,22 +187,22 @@ else {
     giveBack: () => Effect.void,
   };
 
-  /** What a user may not do, and what gives the right back. */
+  /** A right that the user lacks, the rules that revoke it, and those that restore it. */
   const PARTIAL = [
     ["a user without channels", ["resetchannels"], ["allchannels"]],
     ["a user who may not read", ["-getrange"], ["+getrange"]],
     ["a user who may not run scripts", ["-eval"], ["+eval"]],
   ] as const;
-  for (const [who, taken, given] of PARTIAL) {
-    test(`with ${who} it is done without, which is told once, and used again when the right is there`, async ({
+  for (const [who, revoke, restore] of PARTIAL) {
+    test(`with ${who}, Redis is not used, which is reported once, until the right is restored`, async ({
       server,
     }) => {
-      const told: string[] = [];
+      const reported: string[] = [];
       const connection = openConnection({
         url: server.url,
         namespace: "log:1",
         secret: SECRET,
-        onChange: (state) => told.push(state.replace(/:.*/, "")),
+        onChange: (state) => reported.push(state.replace(/:.*/, "")),
       });
       const buckets = makeRedisTokenBuckets(connection, UNCOUNTED);
       const work = async () => {
@@ -213,57 +212,57 @@ else {
         );
         await new Promise((resolve) => setTimeout(resolve, 5));
       };
-      await isThere(connection);
+      await isAvailable(connection);
       await work();
-      await server.run("ACL", "SETUSER", "default", ...taken);
+      await server.run("ACL", "SETUSER", "default", ...revoke);
       const end = performance.now() + 5_000;
       while (performance.now() < end) await work();
-      assert.equal(told, ["ok", "away"]);
-      assert.match(connection.breaker.state(), /^away: NOPERM/);
-      await server.run("ACL", "SETUSER", "default", ...given);
-      await until("it is used again", async () => {
+      assert.equal(reported, ["ok", "unavailable"]);
+      assert.match(connection.breaker.state(), /^unavailable: NOPERM/);
+      await server.run("ACL", "SETUSER", "default", ...restore);
+      await until(async () => {
         await work();
         return connection.breaker.state() === "ok";
       });
       for (let i = 0; i < 100; i++) await work();
-      assert.equal(told, ["ok", "away", "ok"]);
+      assert.equal(reported, ["ok", "unavailable", "ok"]);
       connection.close();
     });
   }
 
-  test("with a wrong password it is away, and neither the state nor the log holds a secret", async (context) => {
+  test("with a wrong password Redis is unavailable, and the state contains no secret", async (context) => {
     const { server } = context;
     await server.run("CONFIG", "SET", "requirepass", "right-secret");
     const url = new URL(server.url);
     url.password = "wrong-secret";
     const connection = connect(context, url.href);
-    await until("it says why", () => /WRONGPASS/.test(connection.breaker.state()));
+    await until(() => /WRONGPASS/.test(connection.breaker.state()));
     assert.not.match(connection.breaker.state(), /secret/);
     assertBounded(await use(connection));
 
     url.password = "right-secret";
     const right = connect(context, url.href);
-    await isThere(right);
+    await isAvailable(right);
     const none = connect(context);
-    await until("it says why", () => /NOAUTH/.test(none.breaker.state()));
+    await until(() => /NOAUTH/.test(none.breaker.state()));
   });
 
-  test("who is told hears once that it goes and once that it is back", async ({ server }) => {
-    const told: string[] = [];
+  test("an outage and a recovery are reported once each", async ({ server }) => {
+    const reported: string[] = [];
     const connection = openConnection({
       url: server.url,
       namespace: "log:1",
       secret: SECRET,
-      onChange: (state) => told.push(state.replace(/:.*/, "")),
+      onChange: (state) => reported.push(state.replace(/:.*/, "")),
     });
-    await isThere(connection);
+    await isAvailable(connection);
     await server.kill();
     await use(connection);
-    await new Promise((resolve) => setTimeout(resolve, 2 * REST_MIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, 2 * BACKOFF_MIN_MS));
     await server.start();
-    await isThere(connection);
+    await isAvailable(connection);
     connection.close();
-    assert.equal(told, ["ok", "away", "ok"]);
+    assert.equal(reported, ["ok", "unavailable", "ok"]);
   });
 
   test.run();

@@ -6,15 +6,14 @@ import * as assert from "uvu/assert";
 
 import { invalidationsConformance } from "../../core/projection/invalidations.conformance.ts";
 import type { Invalidation } from "../../core/projection/invalidations.ts";
+import { until } from "../../scripts/test/patience.ts";
 import {
   redisMissing,
   type RedisServer,
   startRedisServer,
-  until,
 } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
-import { ANSWER_FORMAT } from "./answer_text.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { type Connection, openConnection, prefixOf } from "./connection.ts";
 import { makeRedisInvalidations } from "./invalidations.ts";
 import { makeSignature } from "./signature.ts";
 
@@ -29,10 +28,10 @@ else {
       secret: SECRET,
       onChange: () => {},
     });
-    await until("Redis is there", () => connection.breaker.state() === "ok");
+    await until(() => connection.breaker.state() === "ok");
     return connection;
   };
-  const channel = `tidemark:log:1:${ANSWER_FORMAT}:invalidations`;
+  const channel = `${prefixOf("log:1")}invalidations`;
   const subscribers = async (server: RedisServer): Promise<number> => {
     const [, count] = (await server.run("PUBSUB", "NUMSUB", channel)) as [string, number];
     return count;
@@ -43,8 +42,7 @@ else {
     const [first, second] = [await open(server), await open(server)];
     return {
       nodes: [makeRedisInvalidations(first), makeRedisInvalidations(second)],
-      connected: (nodes) =>
-        until("they are subscribed", async () => (await subscribers(server)) === nodes),
+      connected: (nodes) => until(async () => (await subscribers(server)) === nodes),
       close: async () => {
         first.close();
         second.close();
@@ -62,42 +60,46 @@ else {
 
   const invalidation = (hi: number): Invalidation => ({ shard: 0, accounts: ["a"], lo: 0, hi });
   const listen = async (connection: Connection) => {
-    const heard: number[] = [];
+    const received: number[] = [];
     const scope = Scope.makeUnsafe();
     const invalidations = makeRedisInvalidations(connection);
-    const subscription = invalidations.subscribe(({ hi }) => void heard.push(hi));
+    const subscription = invalidations.subscribe(({ hi }) => void received.push(hi));
     await Effect.runPromise(Effect.provideService(subscription, Scope.Scope, scope));
-    return { heard, invalidations, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) };
+    return {
+      received,
+      invalidations,
+      stop: () => Effect.runPromise(Scope.close(scope, Exit.void)),
+    };
   };
 
-  test("a process that only publishes keeps no second connection", async ({ server }) => {
+  test("a process that only publishes opens no second connection", async ({ server }) => {
     const connection = await open(server);
     await Effect.runPromise(makeRedisInvalidations(connection).publish(invalidation(1)));
     assert.is(await subscribers(server), 0);
     connection.close();
   });
 
-  test("after Redis was restarted what is published is heard again", async ({ server }) => {
+  test("after a restart of Redis, invalidations are received again", async ({ server }) => {
     const [publisher, listener] = [await open(server), await open(server)];
-    const { heard, stop } = await listen(listener);
-    await until("it is subscribed", async () => (await subscribers(server)) === 1);
+    const { received, stop } = await listen(listener);
+    await until(async () => (await subscribers(server)) === 1);
     const { publish } = makeRedisInvalidations(publisher);
     await Effect.runPromise(publish(invalidation(1)));
-    await until("the first is heard", () => heard.includes(1));
+    await until(() => received.includes(1));
     await server.kill();
     await Effect.runPromise(publish(invalidation(2)));
     await server.start();
-    await until("it is subscribed again", async () => (await subscribers(server)) === 1);
-    await until("Redis is there", () => publisher.breaker.state() === "ok");
+    await until(async () => (await subscribers(server)) === 1);
+    await until(() => publisher.breaker.state() === "ok");
     await Effect.runPromise(publish(invalidation(3)));
-    await until("the third is heard", () => heard.includes(3));
-    assert.equal(heard, [1, 3]);
+    await until(() => received.includes(3));
+    assert.equal(received, [1, 3]);
     await stop();
     publisher.close();
     listener.close();
   });
 
-  test("a refusal to subscribe is reported, and it is tried again until the user has the right", async ({
+  test("a refused subscription is reported and retried until the user has the right", async ({
     server,
   }) => {
     await server.run("ACL", "SETUSER", "default", "resetchannels");
@@ -110,19 +112,19 @@ else {
       onSubscribed: (refused) => reported.push(refused?.message ?? "subscribed"),
     });
     const { stop } = await listen(listener);
-    await until("it is reported", () => reported.length > 0);
+    await until(() => reported.length > 0);
     assert.match(reported[0] ?? "", /^NOPERM/);
     await server.run("ACL", "SETUSER", "default", "allchannels");
-    await until("it is subscribed", async () => (await subscribers(server)) === 1);
-    await until("that is reported", () => reported.at(-1) === "subscribed");
+    await until(async () => (await subscribers(server)) === 1);
+    await until(() => reported.at(-1) === "subscribed");
     await stop();
     listener.close();
   });
 
-  test("what is no invalidation is passed over", async ({ server }) => {
+  test("messages that are not invalidations are ignored", async ({ server }) => {
     const listener = await open(server);
-    const { heard, stop } = await listen(listener);
-    await until("it is subscribed", async () => (await subscribers(server)) === 1);
+    const { received, stop } = await listen(listener);
+    await until(async () => (await subscribers(server)) === 1);
     const sent = { shard: 0, accounts: ["a"], lo: 0, hi: 7 };
     const messageOf = (fields: object): string =>
       JSON.stringify({ sender: "x", invalidation: { ...sent, ...fields } });
@@ -140,14 +142,14 @@ else {
       await server.run("PUBLISH", channel, message);
       await server.run("PUBLISH", channel, signed(message));
     }
-    // Nor is one that no process of the log sent, or not on this channel.
+    // So are invalidations that no process of the log sent, or that were sent on another channel.
     const forged = messageOf({ hi: Number.MAX_SAFE_INTEGER });
     await server.run("PUBLISH", channel, forged);
     await server.run("PUBLISH", channel, makeSignature(randomBytes(32)).sign(channel, forged));
     await server.run("PUBLISH", channel, listener.signature.sign("elsewhere", forged));
     await server.run("PUBLISH", channel, signed(messageOf({})));
-    await until("the good one is heard", () => heard.length > 0);
-    assert.equal(heard, [7]);
+    await until(() => received.length > 0);
+    assert.equal(received, [7]);
     await stop();
     listener.close();
   });

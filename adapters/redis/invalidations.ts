@@ -6,17 +6,16 @@ import type { Redis } from "ioredis";
 
 import type { Invalidation, Invalidations } from "../../core/projection/invalidations.ts";
 import type { Connection } from "./connection.ts";
-import { readInvalidation, writeInvalidation } from "./invalidation_text.ts";
 
-/** How long after Redis refused to subscribe it is tried again: the user may have been given the right. */
+/** How long to wait before subscribing again after Redis refused it: the user may have been given the right since. */
 const RESUBSCRIBE_MS = 5_000;
 
-/** The longest message that is looked at: a step touches some thousand accounts, and an id has at most 255 characters. */
+/** Longer messages are ignored. A step touches some thousands of accounts, and an id has at most 255 characters. */
 const MESSAGE_CHARACTERS_MAX = 4_194_304;
 
 /**
- * Invalidations between processes, over a channel of Redis. They are signed, so that nobody but a process of this log
- * can void what others keep. One that was heard before changes nothing.
+ * Invalidations between processes, over a channel of Redis. They are signed, so that only a process of this log can
+ * invalidate what others keep. An invalidation that is received again changes nothing.
  */
 export const makeRedisInvalidations = ({
   redis,
@@ -29,15 +28,15 @@ export const makeRedisInvalidations = ({
   const channel = `${prefix}invalidations`;
   const self = randomUUID();
   const listeners = new Set<(invalidation: Invalidation) => void>();
-  const tell = (invalidation: Invalidation): void => {
+  const notify = (invalidation: Invalidation): void => {
     for (const listener of listeners) listener(invalidation);
   };
 
-  let listening = false;
-  /** On a connection of its own: one that is subscribed may do nothing else. */
+  let isListening = false;
+  /** Uses another connection, because a connection that is subscribed can do nothing else. */
   const listen = (): void => {
-    if (listening) return;
-    listening = true;
+    if (isListening) return;
+    isListening = true;
     let attempts = 0;
     const subscribe = async (ready: Redis): Promise<void> => {
       const attempt = ++attempts;
@@ -45,11 +44,11 @@ export const makeRedisInvalidations = ({
         await ready.subscribe(channel);
         onSubscribed(undefined);
       } catch (error) {
-        // Without an answer the connection is about to break, and it is done again on the next.
+        // Without a reply, the connection is about to break, and the next one subscribes.
         if (!(error instanceof Error) || error.name !== "ReplyError") return;
         onSubscribed(error);
         await sleep(RESUBSCRIBE_MS, undefined, { ref: false });
-        // Unless the connection broke: then it is done on the next.
+        // If the connection has broken since, the next one subscribes.
         if (attempt === attempts && ready.status === "ready") await subscribe(ready);
       }
     };
@@ -57,18 +56,19 @@ export const makeRedisInvalidations = ({
     subscriber.on("message", (_channel: string, message: string) => {
       if (message.length > MESSAGE_CHARACTERS_MAX) return;
       const text = signature.verify(channel, message);
-      const sent = text === undefined ? undefined : readInvalidation(text);
-      if (sent !== undefined && sent.sender !== self) tell(sent.invalidation);
+      const received = text === undefined ? undefined : readMessage(text);
+      if (received !== undefined && received.sender !== self) notify(received.invalidation);
     });
   };
 
   return {
     publish: (invalidation) =>
       Effect.sync(() => {
-        // This process waits neither for the way to Redis and back, nor for Redis to be there.
-        tell(invalidation);
-        const message = signature.sign(channel, writeInvalidation({ sender: self, invalidation }));
-        void breaker.call("publish", () => redis.publish(channel, message));
+        // The listeners of this process do not depend on Redis, nor wait for the round trip.
+        notify(invalidation);
+        const message: Message = { sender: self, invalidation };
+        const signed = signature.sign(channel, JSON.stringify(message));
+        void breaker.call("publish", () => redis.publish(channel, signed));
       }),
 
     subscribe: (listener) =>
@@ -83,3 +83,35 @@ export const makeRedisInvalidations = ({
       ),
   };
 };
+
+interface Message {
+  /** The process that sent it, which has already notified its own listeners. */
+  readonly sender: string;
+  readonly invalidation: Invalidation;
+}
+
+/** Reads a message; undefined for anything else that is published on the channel. */
+const readMessage = (text: string): Message | undefined => {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { sender, invalidation } = fieldsOf<Message>(value);
+  return typeof sender === "string" && isInvalidation(invalidation)
+    ? { sender, invalidation }
+    : undefined;
+};
+
+const isInvalidation = (value: unknown): value is Invalidation => {
+  const { shard, accounts, lo, hi } = fieldsOf<Invalidation>(value);
+  return (
+    [shard, lo, hi].every((number) => Number.isSafeInteger(number) && Number(number) >= 0) &&
+    Array.isArray(accounts) &&
+    accounts.every((account) => typeof account === "string")
+  );
+};
+
+/** The fields of a value that should be a record. */
+const fieldsOf = <A>(value: unknown): Partial<Record<keyof A, unknown>> => value ?? {};

@@ -1,24 +1,24 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 
-/** Signs what processes of one log leave in Redis for each other, so that nobody else can. */
+/** Signs what the processes of one log leave in Redis for each other, so that nobody else can forge it. */
 export interface Signature {
   /**
-   * A text with its signature.
+   * Returns the text with its signature.
    *
-   * @param place where it is put: the same text anywhere else is not signed
+   * @param place the key or channel that the text is for; the signature is not valid in any other place
    */
   readonly sign: (place: string, text: string) => string;
-  /** The text that was signed for this place; undefined for anything else. */
+  /** Returns the text if it was signed for this place, and undefined otherwise. */
   readonly verify: (place: string, signed: string) => string | undefined;
 }
 
-/** Characters of a SHA-256 in base64url. */
+/** The length of a SHA-256 in base64url. */
 const MAC_CHARACTERS = 43;
 
-/** @param secret of the log; who has it can read the database */
+/** @param secret of the log; whoever knows it can read the database anyway */
 export const makeSignature = (secret: Uint8Array): Signature => {
   const key = createSecretKey(secret);
-  // A place holds no NUL: identifiers have no control characters but the line breaks between them.
+  // A place contains no NUL, because identifiers contain no control characters.
   const macOf = (place: string, text: string): string =>
     createHmac("sha256", key).update(`${place}\0`).update(text).digest("base64url");
   return {

@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 
 import { tokenBucketsConformance } from "../../core/access/quotas.conformance.ts";
 import type { TokenBuckets } from "../../core/access/quotas.ts";
-import { redisMissing, startRedisServer, until } from "../../scripts/test/redis_server.ts";
+import { until } from "../../scripts/test/patience.ts";
+import { redisMissing, startRedisServer } from "../../scripts/test/redis_server.ts";
 import { skipSuite } from "../../scripts/test/skip.ts";
 import { openConnection } from "./connection.ts";
 import { makeRedisTokenBuckets } from "./token_buckets.ts";
@@ -12,8 +13,8 @@ import { makeRedisTokenBuckets } from "./token_buckets.ts";
 const SECRET = Buffer.alloc(32, 7);
 
 const NEVER: TokenBuckets = {
-  take: () => Effect.die("Redis is there"),
-  giveBack: () => Effect.die("Redis is there"),
+  take: () => Effect.die("Redis is available"),
+  giveBack: () => Effect.die("Redis is available"),
 };
 
 const open = async (fallback: TokenBuckets) => {
@@ -25,7 +26,7 @@ const open = async (fallback: TokenBuckets) => {
       secret: SECRET,
       onChange: () => {},
     });
-    await until("Redis is there", () => connection.breaker.state() === "ok");
+    await until(() => connection.breaker.state() === "ok");
     return connection;
   };
   const connection = await connect();
@@ -45,7 +46,7 @@ if (redisMissing === undefined) {
   });
   const test = suite("quotas in Redis");
 
-  test("two processes count together, and each for itself while Redis is away", async () => {
+  test("two processes count together, or each alone while Redis is unavailable", async () => {
     const alone: TokenBuckets = { ...NEVER, take: () => Effect.succeed(42) };
     const { server, connect, connection, buckets } = await open(alone);
     const other = await connect();
@@ -57,14 +58,14 @@ if (redisMissing === undefined) {
     await server.kill();
     assert.is(await Effect.runPromise(buckets.take(charge(1), now)), 42);
     await server.start();
-    await until("Redis is back", () => connection.breaker.state() === "ok");
+    await until(() => connection.breaker.state() === "ok");
     assert.is(await Effect.runPromise(buckets.take(charge(1), now)), undefined);
     connection.close();
     other.close();
     await server.close();
   });
 
-  test("what was counted without Redis is given back there, also when Redis is back", async () => {
+  test("what was counted without Redis is given back there, even when Redis is back", async () => {
     const givenBack: unknown[] = [];
     const { server, connection, buckets } = await open({
       take: () => Effect.succeed(undefined),
@@ -79,8 +80,8 @@ if (redisMissing === undefined) {
     const alone = charge();
     assert.is(await take(buckets, alone), undefined);
     await server.start();
-    await until("Redis is back", () => connection.breaker.state() === "ok");
-    // Restarted, Redis knows nothing of the first charge.
+    await until(() => connection.breaker.state() === "ok");
+    // Redis was restarted and has lost the first charge.
     assert.is(await take(buckets), undefined);
     await Effect.runPromise(buckets.giveBack(alone, now));
     assert.is(await take(buckets), 1);

@@ -4,11 +4,11 @@ import type { Charge, TokenBuckets } from "../../core/access/quotas.ts";
 import { secondsUntilToken } from "../../core/access/token_bucket.ts";
 import type { Connection } from "./connection.ts";
 
-/** A bucket that was not touched for so long is full, and need not be kept. */
+/** A bucket that has not been used for this long is full and need not be stored. */
 const KEPT_MS = 120_000;
 
-// The same as `tokensIn` and `bucketWith` for each key: all are taken from, or none. Answers with what the
-// buckets hold, so that it can be said how long to wait.
+// The same as `tokensIn` and `bucketWith` for each key. Takes from all buckets or from none, and then returns how many
+// tokens each one has, which tells how long to wait.
 const TAKE = `
 local now = tonumber(ARGV[1])
 local held = {}
@@ -34,7 +34,7 @@ for i, key in ipairs(KEYS) do
 end
 return {}`;
 
-// Adds to each bucket what was taken from it, up to its brim. One that has expired is full.
+// Adds to each bucket what was taken from it, up to its capacity. An expired bucket is full.
 const GIVE_BACK = `
 local now = tonumber(ARGV[1])
 for i, key in ipairs(KEYS) do
@@ -50,12 +50,12 @@ for i, key in ipairs(KEYS) do
   end
 end`;
 
-/** Quotas that all processes count together; `fallback` counts while Redis is away. */
+/** Quotas that all processes count together; `fallback` counts while Redis is unavailable. */
 export const makeRedisTokenBuckets = (
   { redis, breaker, prefix }: Connection,
   fallback: TokenBuckets,
 ): TokenBuckets => {
-  /** Charges that the fallback counted: they go back there, and not into buckets that they were never taken from. */
+  /** Charges that the fallback counted, which must be given back there. */
   const countedByFallback = new WeakSet<ReadonlyArray<Charge>>();
   const run = (script: string, charges: ReadonlyArray<Charge>, now: number) => {
     const keys = charges.map(({ name }) => `${prefix}quota:${name}`);
@@ -82,7 +82,7 @@ export const makeRedisTokenBuckets = (
         },
       ),
 
-    // What cannot be given back because Redis went away meanwhile comes back as the buckets fill.
+    // If Redis has become unavailable, the tokens are lost until the buckets fill again.
     giveBack: (charges, now) =>
       countedByFallback.has(charges)
         ? fallback.giveBack(charges, now)

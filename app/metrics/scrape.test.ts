@@ -40,7 +40,7 @@ test("Redis is 1 while it is used and 0 while it is done without", async () => {
   let state = "ok";
   const metrics = metricsOf({ redis: () => state });
   assert.match(await Effect.runPromise(metrics), /^tidemark_redis_up 1$/m);
-  state = "away: connect ECONNREFUSED";
+  state = "unavailable: connect ECONNREFUSED";
   assert.match(await Effect.runPromise(metrics), /^tidemark_redis_up 0$/m);
 });
 

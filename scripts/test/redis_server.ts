@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 
 import { freePort } from "./free_port.ts";
-import { inVain, PATIENCE_MS } from "./patience.ts";
 
 /** Why tests with a real Redis cannot run here; undefined where they can. */
 export const redisMissing: string | undefined =
@@ -71,16 +70,4 @@ export const startRedisServer = async (
       await rm(folder, { recursive: true, force: true });
     },
   };
-};
-
-/** Asks again and again until the answer is yes. */
-export const until = async (
-  what: string,
-  isTrue: () => boolean | Promise<boolean>,
-): Promise<void> => {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(inVain(`never happened: ${what}`));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 };
