@@ -1,7 +1,7 @@
 import { Effect } from "effect";
 
 import type { SharedCounters } from "../adapters/koa/access/rate_limit.ts";
-import { summaryText } from "../adapters/koa/routes/present.ts";
+import { summaryText } from "../adapters/koa/routes/get_summary.ts";
 import { makeAnswerMemory, noAnswerStore } from "../adapters/memory/answers.ts";
 import { makeMemoryInvalidations } from "../adapters/memory/invalidations.ts";
 import type { Database } from "../adapters/postgres/pool.ts";

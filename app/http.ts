@@ -56,7 +56,8 @@ export const openHttp = (
   tracing?: RequestTracing,
 ): Effect.Effect<Http, ListenFailed, Scope.Scope> =>
   Effect.gen(function* () {
-    const log = Effect.runForkWith(yield* Effect.context());
+    const context = yield* Effect.context();
+    const log = Effect.runForkWith(context);
     let phase: Phase = { _tag: "Starting", reason: "preparing the database" };
     let metrics = async (): Promise<string> => "";
     const measure = measureRequests(meters);
@@ -87,6 +88,7 @@ export const openHttp = (
     const listenerOf = (services: ApplicationOptions["services"], entrance?: Entrance) =>
       makeApplication({
         services,
+        context,
         access: entrance?.access,
         limits: { answerTimeoutMs: configuration.REQUEST_TIMEOUT_MS },
         bodies,

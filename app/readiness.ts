@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Readiness } from "../adapters/koa/routes/health.ts";
+import type { Readiness } from "../adapters/koa/routes/route.ts";
 import { DatabaseReadOnly, DatabaseReplaced, diagnose } from "../adapters/postgres/errors.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
 import type { StatementPool } from "../adapters/postgres/statement_pool.ts";

@@ -15,30 +15,29 @@ import { Activity } from "../../core/summary/activity.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { makeMemoryServices } from "../../scripts/test/memory_services.ts";
 import type { RateLimitOptions } from "./access/rate_limit.ts";
-import { makeApplication } from "./application.ts";
+import { makeApplication, type RouteLimits } from "./application.ts";
 import { makeBodies } from "./request/bodies.ts";
 import type { Problem } from "./response/problem.ts";
 import { SECURITY_HEADERS } from "./response/security_headers.ts";
-import type { Readiness } from "./routes/health.ts";
-import type { RouteLimits } from "./routes/routes.ts";
+import type { Readiness } from "./routes/route.ts";
 import { type Answer, type Connection, openConnection } from "./server/connection.fixture.ts";
 import { type ServerOptions, startServer } from "./server/server.ts";
 import type { ResponseRecord } from "./telemetry/observe.ts";
 
-/** The real application on a real listener, over stations in memory. */
+/** The real application on a real listener, with ports in memory. */
 export interface Api {
   readonly url: string;
-  /** Every route with a method that it answers, such as `GET /jobs/:id`. */
+  /** Every route with its method, such as `GET /jobs/:id`. */
   readonly routes: ReadonlyArray<string>;
-  /** What the application called a fault of its own. */
+  /** The defects that the application reported. */
   readonly defects: ReadonlyArray<unknown>;
-  /** The requests that it was told are over. */
+  /** The requests that have ended. */
   readonly answered: ReadonlyArray<ResponseRecord>;
-  /** What was refused before it was a request. */
+  /** What was refused before it became a request. */
   readonly refused: ReadonlyArray<number | string>;
-  /** How many bytes of memory all request bodies hold. */
+  /** How many bytes of memory all request bodies take. */
   readonly bodiesHeld: () => number;
-  /** Appends and folds what was accepted; returns how many events the log holds. */
+  /** Appends and projects accepted events; returns the number of events in the log. */
   readonly drain: () => Promise<number>;
   readonly close: () => Promise<void>;
 }
@@ -47,21 +46,21 @@ type Timeouts = "headersTimeoutMs" | "requestTimeoutMs" | "silenceTimeoutMs" | "
 
 export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly limits?: Partial<RouteLimits>;
-  /** The most bytes of memory that bodies may hold together. */
+  /** The most bytes of memory that bodies may take together. */
   readonly bodiesBytesMax?: number;
   readonly rateLimit?: Partial<RateLimitOptions>;
   readonly proxies?: number;
   readonly allowedHosts?: ReadonlySet<string>;
   readonly corsOrigins?: ReadonlySet<string>;
-  /** Without it anybody may do anything. */
+  /** By default every request may do anything. */
   readonly access?: Access["Service"];
   readonly quotas?: Quotas;
-  /** Why nothing more is accepted. */
+  /** Why no events are accepted. */
   readonly refusal?: () => QueueFull | undefined;
-  /** "starting", or undefined for a process without the api role; else stations in memory. */
+  /** "starting", or undefined for a process without the api role; by default ports in memory. */
   readonly services?: "starting" | undefined;
   readonly readiness?: Readiness;
-  /** Without it no answer is kept. */
+  /** By default nothing is cached. */
   readonly cache?: SummaryCache["Service"];
   readonly queue?: Partial<Queue["Service"]>;
   readonly deadLetters?: Partial<DeadLetters["Service"]>;
@@ -70,7 +69,7 @@ export interface ApiOptions extends Pick<ServerOptions, Timeouts> {
   readonly accountEvents?: Partial<AccountEvents["Service"]>;
 }
 
-// Not the one of a service that is open for want of a key, which answers on its own machine only.
+// Not ANYONE, the principal of a service without keys, which answers only its own machine.
 const ANYBODY = { ...ANYONE };
 const LETS_ANYBODY_IN: Access["Service"] = {
   known: () => ANYBODY,
@@ -84,7 +83,7 @@ const NO_LIMIT: RateLimitOptions = {
 };
 const LIMITS: RouteLimits = { answerTimeoutMs: 10_000 };
 
-/** Starts the API; what is given of the ports replaces parts of the stations, to make them fail. */
+/** Starts the API. Given ports replace parts of those in memory, to make them fail. */
 export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const { services, drain } = makeMemoryServices(options.quotas);
   const admission = Context.get(services, Admission);
@@ -108,6 +107,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   });
   const { koa, listener } = makeApplication({
     services: "services" in options ? options.services : replaced,
+    context: Context.empty(),
     access: options.access ?? LETS_ANYBODY_IN,
     limits: { ...LIMITS, ...options.limits },
     bodies,
@@ -154,7 +154,7 @@ const routesOf = ({ middleware }: Koa): ReadonlyArray<string> =>
 
 let events = 0;
 
-/** An event that the API accepts, with an id of its own unless told. */
+/** An event that the API accepts, by default with a unique ID. */
 export const validEvent = (fields: Readonly<Record<string, unknown>> = {}) => ({
   event_id: `e${++events}`,
   account_id: "acme",
@@ -169,7 +169,7 @@ export const batchOf = (...items: ReadonlyArray<unknown>): string =>
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A request as it goes over the wire, with a Content-Length that is true unless told. */
+/** A request as it is sent, by default with the right Content-Length. */
 export const requestBytes = (
   line: string,
   body: string | Uint8Array = "",
@@ -184,7 +184,7 @@ export const requestBytes = (
 export const postBytes = (body: string | Uint8Array, headers: Headers = {}): Buffer =>
   requestBytes("POST /events", body, { "Content-Type": "application/json", ...headers });
 
-/** Sends a request on a connection of its own. */
+/** Sends a request on its own connection. */
 export const send = async (api: Api, bytes: Uint8Array): Promise<Answer> => {
   const connection = await openConnection(api.url);
   connection.write(bytes);
@@ -201,7 +201,36 @@ export const get = (api: Api, path: string): Promise<Answer> =>
 export const post = (api: Api, body: string | Uint8Array, headers: Headers = {}): Promise<Answer> =>
   send(api, postBytes(body, headers));
 
-/** What every problem document promises, whatever the problem; returns it. */
+/** Has events accepted and projected. */
+export const record = async (api: Api, ...items: ReadonlyArray<unknown>): Promise<void> => {
+  await accept(api, ...items);
+  await api.drain();
+};
+
+/** Has events accepted; returns the ID of their job. */
+export const accept = async (api: Api, ...items: ReadonlyArray<unknown>): Promise<string> => {
+  const answer = await post(api, batchOf(...items));
+  assert.is(answer.status, 202, answer.body);
+  return (JSON.parse(answer.body) as { jobId: string }).jobId;
+};
+
+/** Gets a path that succeeds; returns the body. */
+export const json = async <A = Record<string, unknown>>(api: Api, path: string): Promise<A> => {
+  const answer = await get(api, path);
+  assert.is(answer.status, 200, answer.body);
+  return JSON.parse(answer.body) as A;
+};
+
+/** The same for a response that no cache may store. */
+export const uncachedJson = async <A = Record<string, unknown>>(
+  api: Api,
+  path: string,
+): Promise<A> => {
+  assert.is((await get(api, path)).headers["cache-control"], "no-store");
+  return json<A>(api, path);
+};
+
+/** Asserts what every problem document promises, and returns it. */
 export const problemIn = (
   answer: Answer | undefined,
   status: number,
@@ -224,8 +253,8 @@ export const problemIn = (
 };
 
 /**
- * Sends a bad request, and then a good one on the same connection: the first is refused with the
- * problem, stores nothing, and leaves the connection usable. Returns the problem.
+ * Sends an invalid request and then a valid one on the same connection: the first one is refused with the problem, stores
+ * nothing and leaves the connection usable. Returns the problem.
  */
 export const refusal = async (
   api: Api,
@@ -237,9 +266,9 @@ export const refusal = async (
   const connection: Connection = await openConnection(api.url);
   connection.write(bytes);
   const problem = problemIn(await connection.answer(), status, name);
-  assert.is(await api.drain(), before, "something of what was refused is stored");
+  assert.is(await api.drain(), before, "part of the refused request is stored");
   connection.write(postBytes(batchOf(validEvent())));
-  assert.is((await connection.answer())?.status, 202, "the connection is of no more use");
+  assert.is((await connection.answer())?.status, 202, "the connection is no longer usable");
   assert.is(await api.drain(), before + 1);
   connection.reset();
   return problem;

@@ -3,8 +3,8 @@ import { Effect } from "effect";
 import { startApi } from "./api.fixture.ts";
 
 /**
- * The API in a process of its own, so that a test can bound its memory and look at it: sends its URL to its parent, and to
- * any message how many bytes are resident. It answers as usual, except that it never finds a job or says that there is none.
+ * The API in its own process, so that a test can limit and measure its memory. Sends its URL to its parent, and in reply to
+ * any message its resident bytes. Looking up a job never ends; everything else works.
  */
 const api = await startApi({ queue: { find: () => Effect.never } });
 process.on("message", () => process.send?.({ rss: process.memoryUsage.rss() }));

@@ -16,7 +16,7 @@ test.after(async ({ api }) => {
   await api.close();
 });
 
-/** Either everything of the batch is counted, or it is refused with a problem and nothing is stored. */
+/** Either the whole batch is counted, or it is refused with a problem and nothing is stored. */
 const allOrNothing = async (api: Api, body: string | Uint8Array): Promise<void> => {
   const before = await api.drain();
   const answer = await post(api, body);
@@ -71,7 +71,7 @@ const batch = fc
   )
   .map((items) => batchOf(...items.map((item) => validEvent(item))));
 
-/** What a text can suffer on its way: characters lost, doubled, or replaced by what means something. */
+/** Damage to a text: characters are lost, repeated or replaced by significant ones. */
 const scar = fc.record({
   at: fc.nat(),
   length: fc.integer({ min: 0, max: 6 }),
@@ -90,7 +90,7 @@ const scarred = (text: string, scars: ReadonlyArray<Scar>): string =>
     return now.slice(0, start) + instead + now.slice(start + length);
   }, text);
 
-/** A valid event with any of its fields replaced by any JSON, or with a field more. */
+/** A valid event with one field added or replaced by any JSON. */
 const replaced = fc
   .tuple(
     fc.oneof(

@@ -6,18 +6,18 @@ import { QueueFull } from "../../core/queue/queue.ts";
 import { batchOf, get, post, postBytes, problemIn, startApi, validEvent } from "./api.fixture.ts";
 import { openConnection } from "./server/connection.fixture.ts";
 
-const test = suite("too much, and too slow");
+const test = suite("overload and timeouts");
 
 const soon = () => new Promise((resolve) => setTimeout(resolve, 50));
 
-test("what there is no room for is refused before its body is read, and says when to come again", async () => {
+test("without capacity a batch is refused before its body is read, with Retry-After", async () => {
   let full = true;
   const api = await startApi({
     refusal: () => (full ? new QueueFull({ retryAfterSeconds: 7 }) : undefined),
   });
   const connection = await openConnection(api.url);
   const bytes = postBytes(batchOf(validEvent()));
-  // The headers alone, and half of the body: the answer is there all the same.
+  // The response arrives although only half of the body was sent.
   connection.write(bytes.subarray(0, bytes.length - 20));
   const answer = await connection.answer();
   problemIn(answer, 503, "queue-full");
@@ -31,28 +31,29 @@ test("what there is no room for is refused before its body is read, and says whe
   await api.close();
 });
 
-test("reads go on while nothing is accepted", async () => {
+test("reads continue while no events are accepted", async () => {
   const api = await startApi({ refusal: () => new QueueFull({ retryAfterSeconds: 1 }) });
   assert.is((await get(api, "/accounts/acme/summary")).status, 200);
   await api.close();
 });
 
-test("an answer that takes too long is 503, and what was asked is given up", async () => {
+test("a response that takes too long is 503, and its work is interrupted", async () => {
   let given = "up";
   const api = await startApi({
     limits: { answerTimeoutMs: 50 },
     queue: {
-      find: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => (given = "given up"))),
+      find: () =>
+        Effect.onInterrupt(Effect.never, () => Effect.sync(() => (given = "interrupted"))),
     },
   });
   const answer = await get(api, "/jobs/01a20253-aa0c-79c1-b28a-b136a2df5001");
   problemIn(answer, 503, "deadline-exceeded");
   assert.is(answer.headers["retry-after"], "1");
-  assert.is(given, "given up");
+  assert.is(given, "interrupted");
   await api.close();
 });
 
-test("the bodies of one client that come in slowly have only so much memory together", async () => {
+test("the slow bodies of one client share a bounded amount of memory", async () => {
   const api = await startApi({ bodiesBytesMax: 200_000 });
   const large = postBytes(batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } })));
   const slow = await Promise.all([1, 2, 3].map(() => openConnection(api.url)));
@@ -63,7 +64,7 @@ test("the bodies of one client that come in slowly have only so much memory toge
     429,
     "body-share-exceeded",
   );
-  // A small one fits still.
+  // A small one still fits.
   assert.is((await post(api, batchOf(validEvent()))).status, 202);
   for (const connection of slow) {
     connection.write(large.subarray(large.length - 1));
@@ -71,11 +72,11 @@ test("the bodies of one client that come in slowly have only so much memory toge
     connection.reset();
   }
   const again = await post(api, batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } })));
-  assert.is(again.status, 202, "what was received is not given back");
+  assert.is(again.status, 202, "the memory was not freed");
   await api.close();
 });
 
-test("a body that ends in the middle gives its memory back", async () => {
+test("a truncated body frees its memory", async () => {
   const api = await startApi({ bodiesBytesMax: 80_000 });
   const large = postBytes(batchOf(validEvent({ metadata: { text: "x".repeat(30_000) } })));
   for (let i = 0; i < 3; i++) {
@@ -89,7 +90,7 @@ test("a body that ends in the middle gives its memory back", async () => {
   await api.close();
 });
 
-test("an address has at most as many connections as are left for others, and those go on", async () => {
+test("an address has at most as many connections as are left for others", async () => {
   const api = await startApi({ connectionsMax: 4 });
   const [first, second] = await Promise.all([openConnection(api.url), openConnection(api.url)]);
   const third = await openConnection(api.url);
@@ -104,7 +105,7 @@ test("an address has at most as many connections as are left for others, and tho
   await api.close();
 });
 
-test("behind proxies, which all connections come from, they may have all there are", async () => {
+test("behind proxies, which make all connections, one address may have all of them", async () => {
   const api = await startApi({ connectionsMax: 2, proxies: 1 });
   const open = await Promise.all([openConnection(api.url), openConnection(api.url)]);
   const third = await openConnection(api.url);
@@ -118,7 +119,7 @@ test("behind proxies, which all connections come from, they may have all there a
   await api.close();
 });
 
-test("a client that falls silent in the middle of its request is cut off", async () => {
+test("a client that falls silent in mid-request is disconnected", async () => {
   const api = await startApi({ silenceTimeoutMs: 100 });
   const connection = await openConnection(api.url);
   connection.write(postBytes(batchOf(validEvent())).subarray(0, 120));

@@ -46,7 +46,7 @@ for (const path of [
   "*",
   `/${"x".repeat(5_000)}`,
 ]) {
-  test(`there is nothing at ${path.slice(0, 30)}`, async ({ api }) => {
+  test(`${path.slice(0, 30)} is 404`, async ({ api }) => {
     const { detail } = await refusal(api, requestBytes(`GET ${path}`), 404, "route-unknown");
     assert.ok(detail.length < 300);
   });
@@ -65,13 +65,13 @@ for (const target of [
   "http://[/healthz",
   "http://%/healthz",
 ]) {
-  test(`the target ${target} cannot be read, and is refused`, async ({ api }) => {
+  test(`the unreadable target ${target} is refused`, async ({ api }) => {
     await refusal(api, requestBytes(`GET ${target}`), 400, "path-malformed");
   });
 }
 
-test("a request that a proxy may have read in another way is refused, and nothing behind it is read", async () => {
-  // An answer that is kept goes out ahead of koa.
+test("a request that a proxy may read differently is refused, and nothing after it is read", async () => {
+  // With a cached summary, which is answered before the router.
   const answer = { text: "{}", shard: 0, checkpoint: 0, generation: 1, asOf: 0, readAt: 0 };
   const kept = await startApi({
     cache: {
@@ -111,7 +111,7 @@ test("a request that a proxy may have read in another way is refused, and nothin
       await connection.closed();
     }
   }
-  // As it should be, in whatever case.
+  // Valid in any case.
   const connection = await openConnection(kept.url);
   connection.write(
     "GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n" + smuggled,
@@ -122,7 +122,7 @@ test("a request that a proxy may have read in another way is refused, and nothin
   await kept.close();
 });
 
-test("a target with a host in it, as for a proxy, is read by its path", async ({ api }) => {
+test("an absolute target is routed by its path", async ({ api }) => {
   for (const target of ["http://elsewhere/healthz", "http://user@elsewhere:99999/healthz?x#y"]) {
     assert.is((await get(api, target)).status, 200);
   }
@@ -139,7 +139,7 @@ const ROUTES = [
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND", "TRACE", "QUERY", "LINK"];
 for (const [path, allowed] of ROUTES) {
   for (const method of METHODS.filter((name) => !allowed.includes(name))) {
-    test(`${method} ${path} is refused, naming what is allowed`, async ({ api }) => {
+    test(`${method} ${path} is refused with the allowed methods`, async ({ api }) => {
       const bytes = requestBytes(`${method} ${path}`, batchOf(validEvent()), {
         "Content-Type": "application/json",
       });
@@ -149,7 +149,7 @@ for (const [path, allowed] of ROUTES) {
     });
   }
 
-  test(`OPTIONS ${path} tells what is allowed`, async ({ api }) => {
+  test(`OPTIONS ${path} lists the allowed methods`, async ({ api }) => {
     const { status, headers, body } = await send(api, requestBytes(`OPTIONS ${path}`));
     assert.is(status, 204);
     assert.is(headers["allow"], allowed);
@@ -157,7 +157,7 @@ for (const [path, allowed] of ROUTES) {
   });
 }
 
-test("HEAD is GET without a body, and refused where GET is", async ({ api }) => {
+test("HEAD is GET without the body", async ({ api }) => {
   const connection = await openConnection(api.url);
   for (const [path, status] of [
     ["/healthz", 200],
@@ -172,13 +172,13 @@ test("HEAD is GET without a body, and refused where GET is", async ({ api }) => 
     assert.is(answer?.status, status, path);
     assert.ok(Number(answer?.headers["content-length"]) > 0);
   }
-  // Had any of them had a body, it would now be taken for the beginning of this answer.
+  // If any response had had a body, this one would start with it.
   connection.write(requestBytes("GET /healthz"));
   assert.is((await connection.answer())?.body, '{"status":"ok"}');
   connection.reset();
 });
 
-test("a body where none belongs is passed over", async ({ api }) => {
+test("the body of a GET is ignored", async ({ api }) => {
   const connection = await openConnection(api.url);
   for (let i = 0; i < 3; i++) {
     connection.write(requestBytes("GET /accounts/acme/summary", "x".repeat(100_000)));
@@ -187,7 +187,7 @@ test("a body where none belongs is passed over", async ({ api }) => {
   connection.reset();
 });
 
-test("answers name neither the server nor what it is made of", async ({ api }) => {
+test("responses name neither the server nor its framework", async ({ api }) => {
   for (const path of ["/healthz", "/accounts/sample", "/nowhere", "/jobs/1"]) {
     const { headers } = await get(api, path);
     assert.is(headers["server"], undefined);
@@ -206,11 +206,11 @@ test("health and readiness are never cached", async ({ api }) => {
 
 test.run();
 
-const phases = suite("makeApplication, before and beside the API");
+const phases = suite("makeApplication without the API");
 
 const NOT_READY = { ready: false, checks: { service: "starting: no database" } };
 
-phases("while starting, the API says so and when to come again, and health is told", async () => {
+phases("while starting, the API is 503 with Retry-After, and health is reported", async () => {
   const api = await startApi({ services: "starting", readiness: NOT_READY });
   for (const bytes of [
     postBytes(batchOf(validEvent())),
@@ -232,7 +232,7 @@ phases("while starting, the API says so and when to come again, and health is to
   await api.close();
 });
 
-phases("a process without the api role has its health and nothing else", async () => {
+phases("a process without the api role serves only health and metrics", async () => {
   const api = await startApi({ services: undefined });
   for (const path of ["/healthz", "/readyz"]) assert.is((await get(api, path)).status, 200);
   for (const path of ["/accounts/sample", "/jobs/1", "/accounts/acme/summary"]) {

@@ -12,7 +12,7 @@ import { type Connection, openConnection } from "./server/connection.fixture.ts"
 
 const test = suite("bodies that take long to decode");
 
-/** Whoever shows a key is its client. */
+/** Every key is a client. */
 const BY_KEY: Access["Service"] = {
   known: (key) => ({ ...ANYONE, keyId: key }),
   remembers: () => true,
@@ -22,7 +22,7 @@ const BY_KEY: Access["Service"] = {
 const withKey = (key: string, body: string | Uint8Array, headers = {}): Buffer =>
   postBytes(body, { Authorization: `Bearer ${key}`, ...headers });
 
-/** Sends requests, each on a connection of its own. */
+/** Sends requests, each on its own connection. */
 const sendAll = (api: Api, requests: ReadonlyArray<Buffer>): Promise<Connection[]> =>
   Promise.all(
     requests.map(async (bytes) => {
@@ -32,7 +32,7 @@ const sendAll = (api: Api, requests: ReadonlyArray<Buffer>): Promise<Connection[
     }),
   );
 
-/** A batch of so many events that are valid, and as slow to decode as may be. */
+/** A batch of so many valid events that are as slow to decode as possible. */
 const slowBatch = (events: number): string => {
   const wide = JSON.stringify(validEvent({ metadata: { m: "@" } }));
   const numbers = `[${"1e1,".repeat(10_000)}1]`;
@@ -42,7 +42,7 @@ const slowBatch = (events: number): string => {
   return `{"events":[${slow.join()}]}`;
 };
 
-test("a client's post does not wait for the bodies that another one has sent before", async () => {
+test("one client's batch does not wait for another's earlier batches", async () => {
   const api = await startApi({ access: BY_KEY });
   const slow = slowBatch(20);
   const attack = await sendAll(
@@ -55,14 +55,14 @@ test("a client's post does not wait for the bodies that another one has sent bef
   await Promise.race(answers);
   const [other] = await sendAll(api, [withKey("other", batchOf(validEvent()))]);
   assert.is((await other?.answer())?.status, 202);
-  // In the order in which they came it would be after all of them; each of them has twenty steps at least.
+  // In order of arrival it would be answered after all of them; each has at least twenty steps.
   assert.ok(answered <= 4, `${answered} of ${attack.length} were answered before it`);
   for (const answer of await Promise.all(answers)) assert.is(answer?.status, 202, answer?.body);
   for (const connection of [...attack, other]) connection?.reset();
   await api.close();
 });
 
-test("bodies of a quarter of a million events each are refused for little, and others are not kept waiting", async () => {
+test("bodies of a quarter of a million events each are refused cheaply, and delay nobody", async () => {
   const api = await startApi({ access: BY_KEY });
   const bomb = gzipSync(`{"events":[${"1e1,".repeat(262_000)}1]}`);
   assert.ok(bomb.length < 1_500);
@@ -73,7 +73,7 @@ test("bodies of a quarter of a million events each are refused for little, and o
   assert.is((await other?.answer())?.status, 202);
   for (const connection of attack) {
     const answer = await connection.answer();
-    // Either there was no room for it, or it was refused for what it is.
+    // Either there was no capacity for it, or it was refused as too large.
     if (answer?.status !== 503) problemIn(answer, 400, "batch-too-large");
   }
   for (const connection of connections) connection.reset();
@@ -81,7 +81,7 @@ test("bodies of a quarter of a million events each are refused for little, and o
   await api.close();
 });
 
-test("nothing more is done for a client that has left, and its memory is free", async () => {
+test("no work is done for a client that has left, and its memory is freed", async () => {
   const api = await startApi({ access: BY_KEY });
   const slow = slowBatch(20);
   const attack = await sendAll(
@@ -98,7 +98,7 @@ test("nothing more is done for a client that has left, and its memory is free", 
   await api.close();
 });
 
-test("a body that does not get its turns in time is refused, and says when to come again", async () => {
+test("a body that does not get its turns in time is refused with Retry-After", async () => {
   const api = await startApi({ access: BY_KEY, limits: { answerTimeoutMs: 60 } });
   const slow = slowBatch(20);
   const attack = await sendAll(

@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 
 import { Effect, Option } from "effect";
 
-import { deadLetterBody, deadLettersBody } from "../../adapters/koa/routes/present.ts";
+import { deadLetterBody, deadLettersBody } from "../../adapters/koa/routes/dead_letters.ts";
 import { EXIT_FAILED } from "../../adapters/terminal/command_line.ts";
 import { printable } from "../../core/printable.ts";
 import type { DeadLetters as Port } from "../../core/queue/dead_letters.ts";

@@ -1,6 +1,6 @@
 import { Context, Effect } from "effect";
 
-import { summaryText } from "../../adapters/koa/routes/present.ts";
+import { summaryText } from "../../adapters/koa/routes/get_summary.ts";
 import { makeMemoryAccountEvents } from "../../adapters/memory/account_events.ts";
 import { makeMemoryActivity } from "../../adapters/memory/activity.ts";
 import { makeAnswerMemory, noAnswerStore } from "../../adapters/memory/answers.ts";

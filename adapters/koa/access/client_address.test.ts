@@ -11,7 +11,7 @@ const test = suite("client addresses");
 
 const addressFrom = (ip: string): string => addressOf({ ip } as Context);
 
-test("an IPv4 address is one client, however it is spelt", () => {
+test("an IPv4 address is one client in every spelling", () => {
   for (const ip of [
     "203.0.113.9",
     "203.0.113.9:4711",
@@ -26,7 +26,7 @@ test("an IPv4 address is one client, however it is spelt", () => {
   }
 });
 
-test("an IPv6 network is one client, however its addresses are spelt", () => {
+test("an IPv6 network is one client in every spelling", () => {
   for (const ip of [
     "2001:db8::1",
     "2001:DB8::1",
@@ -50,7 +50,7 @@ test("every spelling of any address is the same client", () => {
       const hex = groups.map((each) => each.toString(16));
       const padded = hex.map((each) => each.padStart(4, "0").toUpperCase());
       assert.is(addressFrom(padded.join(":")), addressFrom(hex.join(":")));
-      // `::` stands for two groups that are zero, wherever they are.
+      // `::` stands for two zero groups anywhere.
       const zeroed = hex.map((each, i) => (i === from || i === from + 1 ? "0" : each));
       const short = `${zeroed.slice(0, from).join(":")}::${zeroed.slice(from + 2).join(":")}`;
       assert.ok(isIPv6(short), short);
@@ -59,7 +59,7 @@ test("every spelling of any address is the same client", () => {
   );
 });
 
-test("what is no address is one client, and its name is short", () => {
+test("everything that is not an address is one client, with a short name", () => {
   for (const ip of [
     "",
     "unknown",
@@ -73,7 +73,7 @@ test("what is no address is one client, and its name is short", () => {
   }
 });
 
-test("this machine is told by every spelling of its addresses, and no other is taken for it", () => {
+test("isLoopback recognises exactly the addresses of this machine, in every spelling", () => {
   for (const address of [
     "127.0.0.1",
     "127.255.0.1",

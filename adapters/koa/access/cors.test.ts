@@ -23,16 +23,16 @@ const preflight = (api: Api, origin: string) =>
 const allowed = (headers: Readonly<Record<string, string | undefined>>) =>
   Object.keys(headers).filter((name) => name.startsWith("access-control-"));
 
-test("unless it is asked for no page may ask", async () => {
+test("by default no page may call the service", async () => {
   const api = await startApi();
   assert.equal(allowed((await ask(api, "GET", { Origin: OURS })).headers), []);
   assert.equal(allowed((await preflight(api, OURS)).headers), []);
   await api.close();
 });
 
-test("the pages that are named may ask, and read what they are told; no others may", async () => {
+test("pages of the configured origins may call the service; no others may", async () => {
   const api = await startApi({ corsOrigins: new Set([OURS]) });
-  // Twice: the second time it is kept.
+  // Twice: the second one comes from the cache.
   for (let time = 0; time < 2; time++) {
     const { status, headers } = await ask(api, "GET", { Origin: OURS });
     assert.is(status, 200);
@@ -50,14 +50,14 @@ test("the pages that are named may ask, and read what they are told; no others m
   ]) {
     const answer = await ask(api, "GET", { Origin: origin });
     assert.equal(allowed(answer.headers), [], origin);
-    // What is kept on the way is not for one origin and given to another.
+    // A shared cache must not give the response for one origin to another.
     assert.is(answer.headers["vary"], "Origin");
     assert.equal(allowed((await preflight(api, origin)).headers), [], origin);
   }
   await api.close();
 });
 
-test("a browser that asks what it may send needs no key, and refusals can be read", async () => {
+test("a preflight request needs no key, and refusals are readable", async () => {
   const refuse = Effect.fail(new Unauthenticated({ credential: "missing" }));
   const api = await startApi({
     corsOrigins: new Set([OURS]),

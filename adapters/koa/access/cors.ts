@@ -1,12 +1,12 @@
 import cors from "@koa/cors";
 import type { Middleware } from "koa";
 
-/** How long a browser need not ask again what it may send, in seconds. */
-const PREFLIGHT_KEPT_SECONDS = 600;
+/** How long a browser may cache the response to a preflight request. */
+const PREFLIGHT_CACHED_SECONDS = 600;
 
 /**
- * Lets the pages of these origins, such as `https://app.example.com`, ask with a key. Those of others get no
- * word that a browser would let them go on by. Cookies are never meant: there are none.
+ * Lets pages of these origins, such as `https://app.example.com`, call the service with a key; browsers deny it to pages of
+ * others. Credentials stay off: there are no cookies.
  */
 export const makeCors = (origins: ReadonlySet<string>): Middleware =>
   cors({
@@ -26,5 +26,5 @@ export const makeCors = (origins: ReadonlySet<string>): Middleware =>
       "Server-Timing",
       "X-Request-Id",
     ],
-    maxAge: PREFLIGHT_KEPT_SECONDS,
+    maxAge: PREFLIGHT_CACHED_SECONDS,
   });

@@ -23,7 +23,7 @@ test("addresses and the names of localhost are not public", () => {
   }
 });
 
-test("all other names are, whatever they resemble", () => {
+test("all other names are public, whatever they resemble", () => {
   for (const host of [
     "example.com",
     "example.com:3000",
@@ -33,12 +33,12 @@ test("all other names are, whatever they resemble", () => {
     "1.2.3.4.a:80",
     "notlocalhost.xlocalhost",
     "local.com",
-    // By a search domain, NetBIOS or multicast anybody on the network can give these to this machine.
+    // Anybody on the network can point these to this machine, by a search domain, NetBIOS or multicast.
     "tidemark",
     "tidemark:3000",
     "printer.local",
     "host.docker.internal:3000",
-    // No addresses.
+    // Not addresses.
     "1.2.3",
     "127.0.0.1.",
     "999.1.1.1",
@@ -50,7 +50,7 @@ test("all other names are, whatever they resemble", () => {
   }
 });
 
-test("names that are allowed pass, in any case and with any port, and those below them do not", () => {
+test("allowed names pass in any case and with any port; their subdomains do not", () => {
   const allowed = new Set(["tidemark", "host.docker.internal"]);
   for (const host of ["tidemark", "Tidemark:3000", "host.docker.internal:80"]) {
     assert.not.ok(isPublicName(host, allowed), host);

@@ -25,10 +25,10 @@ import {
 const JOB = "01a20253-aa0c-79c1-b28a-b136a2df5001";
 const OTHERS_JOB = "01a20253-aa0c-79c1-b28a-b136a2df5002";
 
-/** What a key begins with that is known already, and so passes without waiting. */
+/** Prefix of keys that are known, and so pass synchronously. */
 const KNOWN = "~";
 
-/** Tells a principal by a key that spells it: `scope,scope@binding`. */
+/** The principal that a key spells out: `scope,scope@binding`. */
 const spelt = (key: string): Principal | undefined => {
   const [scopes = "", accounts = ""] = key.replace(KNOWN, "").split("@");
   if (!/^(?:(?:write|read|admin),?)+$/.test(scopes)) return undefined;
@@ -108,21 +108,21 @@ const ask = (api: Api, route: string, key: string | undefined, account: string) 
 
 interface Rights {
   readonly scopes: ReadonlyArray<Scope>;
-  /** What is answered to who has the scope: on their own account, and on another. */
+  /** The status with the right scope: for an account of the key, and for another one. */
   readonly own: number;
   readonly other: number;
-  /** What is answered to who has it for some accounts only, if that is not enough. */
+  /** The status for a restricted key, if that is not enough. */
   readonly bound?: number;
 }
 
-/** Each route, as the router has it, and what it answers to whom. A route that is not here fails a test. */
+/** Every route of the router with its access rules. A missing route fails a test. */
 const RIGHTS: Readonly<Record<string, Rights | "public">> = {
   "POST /events": { scopes: ["write", "admin"], own: 202, other: 403 },
   "GET /jobs/:id": { scopes: ["write", "read", "admin"], own: 200, other: 404 },
   "GET /accounts/:id/summary": { scopes: ["read", "admin"], own: 200, other: 403 },
   "GET /accounts/:id/timeseries": { scopes: ["read", "admin"], own: 200, other: 403 },
   "GET /accounts/:id/events": { scopes: ["read", "admin"], own: 200, other: 403 },
-  // These name no account that the key is not for.
+  // These name only accounts of the key.
   "GET /accounts/sample": { scopes: ["read", "admin"], own: 200, other: 200 },
   "GET /metrics": { scopes: ["admin"], own: 200, other: 403, bound: 403 },
   // Of any account.
@@ -136,14 +136,14 @@ const RIGHTS: Readonly<Record<string, Rights | "public">> = {
   "GET /readyz": "public",
 };
 
-test("every route of the router is in the table, and no other", ({ api }) => {
+test("the table has exactly the routes of the router", ({ api }) => {
   const known = api.routes.filter((route) => !route.startsWith("HEAD "));
   assert.equal(known.toSorted(), Object.keys(RIGHTS).toSorted());
 });
 
 for (const [route, rights] of Object.entries(RIGHTS)) {
   if (rights === "public") {
-    test(`${route} is for everybody`, async ({ api }) => {
+    test(`${route} is public`, async ({ api }) => {
       for (const key of [undefined, "nonsense", "write@acme"]) {
         assert.is((await ask(api, route, key, "acme")).status, 200);
       }
@@ -159,7 +159,7 @@ for (const [route, rights] of Object.entries(RIGHTS)) {
     ] as const) {
       test(`${route} with ${scope}${binding}`, async ({ api }) => {
         const allowed = scopes.includes(scope);
-        // By both ways through the gate, and twice: what is kept after the first time is answered another way.
+        // By both ways through the gate, and twice: the second time a summary comes from the cache.
         for (const key of [`${scope}${binding}`, `${KNOWN}${scope}${binding}`]) {
           for (let time = 0; time < 2; time++) {
             const mine = await ask(api, route, key, "acme");
@@ -175,8 +175,8 @@ for (const [route, rights] of Object.entries(RIGHTS)) {
     }
   }
 
-  test(`${route} without a key, or with a bad one`, async ({ api }) => {
-    // Somebody else may read it, so that what is kept is there.
+  test(`${route} without a key, or with an invalid one`, async ({ api }) => {
+    // A permitted request first, so that the summary is cached.
     await ask(api, route, "admin", "acme");
     for (const key of [undefined, "nonsense", `${KNOWN}nonsense`]) {
       const answer = await ask(api, route, key, "acme");
@@ -186,7 +186,7 @@ for (const [route, rights] of Object.entries(RIGHTS)) {
   });
 }
 
-test("HEAD has the rights of GET, and other methods have none without a key", async ({ api }) => {
+test("HEAD requires what GET does, and other methods require a key", async ({ api }) => {
   const statusOf = async (method: string, key?: string) =>
     (await send(api, requestBytes(`${method} /accounts/acme/summary`, "", headersOf(key)))).status;
   assert.is(await statusOf("HEAD", "read@acme"), 200);
@@ -197,17 +197,17 @@ test("HEAD has the rights of GET, and other methods have none without a key", as
   }
 });
 
-test("the page of the API is for everybody under its other spelling, too", async ({ api }) => {
+test("/docs/ is public, too", async ({ api }) => {
   assert.is((await get(api, "/docs/")).status, 308);
 });
 
-test("what is not there is told to nobody without a key", async ({ api }) => {
+test("an unknown path is 401 without a key", async ({ api }) => {
   for (const path of ["/nothing", "/healthz/", "//healthz", "/healthz/../metrics", "/METRICS"]) {
     problemIn(await get(api, path), 401, "unauthenticated");
   }
 });
 
-test("whether an account exists makes no difference to who may not read it", async ({ api }) => {
+test("a client without access cannot tell whether an account exists", async ({ api }) => {
   await ask(api, "POST /events", "admin", "exists");
   await api.drain();
   const [one, two] = await Promise.all(
@@ -218,14 +218,14 @@ test("whether an account exists makes no difference to who may not read it", asy
   assert.equal(nameless(one?.body), nameless(two?.body));
 });
 
-test("one event of another account refuses the whole batch", async ({ api }) => {
+test("one event of a forbidden account refuses the whole batch", async ({ api }) => {
   const before = await api.drain();
   const body = batchOf(validEvent({ account_id: "acme" }), validEvent({ account_id: "other" }));
   problemIn(await post(api, body, headersOf("write@acme")), 403, "account-forbidden");
   assert.is(await api.drain(), before);
 });
 
-test("a sample names only accounts that the key is for", async ({ api }) => {
+test("a sample names only accounts that the key grants access to", async ({ api }) => {
   for (const account of ["acme", "acre", "other"]) await ask(api, "POST /events", "admin", account);
   await api.drain();
   const sampled = async (key: string) => {
@@ -240,7 +240,7 @@ test("a sample names only accounts that the key is for", async ({ api }) => {
   assert.ok((await sampled("read")).includes("other"));
 });
 
-test("a key comes as a bearer token or as the user name of Basic, and in no other way", async ({
+test("a key is accepted as a bearer token or the user name of Basic, and in no other way", async ({
   api,
 }) => {
   const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
@@ -262,14 +262,14 @@ test("a key comes as a bearer token or as the user name of Basic, and in no othe
   }
 });
 
-/** A service that is open for want of a key, by both ways through the gate. */
+/** A service without keys, by both ways through the gate. */
 const OPEN: ReadonlyArray<Access["Service"]> = [ANYONE, undefined].map((known) => ({
   known: () => known,
   remembers: () => false,
   authenticate: () => Effect.succeed(ANYONE),
 }));
 
-test("an open service answers under no name that somebody else can have given to this machine", async () => {
+test("a service without keys refuses Host names that others can point to this machine", async () => {
   for (const open of OPEN) {
     const opened = await startApi({ access: open, allowedHosts: new Set(["box"]) });
     const askFor = (host: string) =>
@@ -286,7 +286,7 @@ test("an open service answers under no name that somebody else can have given to
   }
 });
 
-test("an open service answers no request that came through a proxy", async () => {
+test("a service without keys refuses requests through a proxy", async () => {
   for (const open of OPEN) {
     const opened = await startApi({ access: open });
     const through = (path: string, header: string, value: string) =>
@@ -303,17 +303,17 @@ test("an open service answers no request that came through a proxy", async () =>
         ["CF-Connecting-IP", "203.0.113.9"],
       ] as const) {
         const { detail } = problemIn(await through(path, header, value), 403, "proxy-forbidden");
-        assert.match(detail, `(${header.toLowerCase()})`);
+        assert.match(detail, `has ${header.toLowerCase()}.`);
       }
       assert.is((await through(path, "X-Request-Id", "1")).status, 200);
     }
-    // What is public is so to everybody.
+    // Public paths stay public.
     assert.is((await through("/healthz", "X-Forwarded-For", "203.0.113.9")).status, 200);
     await opened.close();
   }
 });
 
-test("a quota that is used up is 429, with when to come again", async () => {
+test("an exhausted quota is 429 with Retry-After", async () => {
   const quotas = {
     ...NO_QUOTAS,
     chargesOf: () => [{ name: "account:acme", events: 1, perMinute: 60 }],

@@ -1,96 +1,87 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
 import { Effect, Result } from "effect";
-import type { Context, Middleware } from "koa";
+import type { Context, Middleware, Next } from "koa";
 
 import type { Access } from "../../../core/access/access.ts";
 import { ANYONE, type Principal } from "../../../core/access/principal.ts";
 import { problemOf, type RequestFault } from "../response/problem.ts";
-import { sendProblem } from "../response/respond.ts";
-import { credentialOf } from "./credential.ts";
+import { sendProblem } from "../response/reply.ts";
+import { inRequest } from "../response/respond.ts";
 import { isPublicName } from "./dns_rebinding.ts";
-import { enter } from "./principal.ts";
+import { setPrincipal } from "./principal.ts";
 import type { RateLimit } from "./rate_limit.ts";
-
-/** What anybody may ask for, as often as they like: it tells nothing of any account. */
-const PUBLIC_PATHS: ReadonlySet<string> = new Set([
-  "/healthz",
-  "/readyz",
-  "/openapi.json",
-  "/docs",
-  "/docs/",
-]);
-
-/** Who sends a request, if that is somebody known already, and not counted. */
-export type Known = (request: IncomingMessage) => Principal | undefined;
-
-/** Stands before the routes, in two halves: who is known passes the first without a word to wait for. */
-export interface Gate {
-  readonly known: Known;
-  /** Finds out who all others are and whether they ask too much; refuses them, or lets them pass. */
-  readonly admit: Middleware;
-}
 
 export interface GateOptions {
   readonly access: Access["Service"];
   readonly rateLimit: RateLimit;
-  /** Whether proxies stand before the service, and koa has to find out who asks. */
+  /** Paths that need no key and are not rate limited. */
+  readonly publicPaths: ReadonlySet<string>;
+  /** Whether the service is behind proxies, so that only koa knows the client's address. */
   readonly isBehindProxies: boolean;
-  /** Other names than localhost that the service is open under while there is no key, in lower case. */
+  /** Names other than localhost that the service accepts in Host as long as no key exists, in lower case. */
   readonly allowedHosts: ReadonlySet<string>;
+  /** Runs an effect with the context of the service. */
+  readonly run: <A>(effect: Effect.Effect<A>) => Promise<A>;
 }
 
 /**
- * How many keys that nobody has seen are looked up in a second, whoever sends them. Beyond it those are refused at once
- * that come from an address which asks too much: guesses must not keep the database busy, and behind one address there
- * may be a good key among them.
+ * How many unknown keys are looked up in a second, whoever sends them. Beyond it, requests from addresses over their
+ * limit are refused without a look-up: guesses must not keep the database busy, but a good key may share their address.
  */
-const STRANGERS_PER_SECOND = 20;
+const UNKNOWN_KEYS_PER_SECOND_MAX = 20;
 
-export const makeGate = (options: GateOptions): Gate => {
-  const { access, rateLimit, isBehindProxies, allowedHosts } = options;
-  const mayLook = makeBudget(STRANGERS_PER_SECOND);
-  const known: Known = ({ headers, socket }) => {
+/**
+ * Identifies the principal of each request, and refuses requests without one or over the rate limit. A request whose key
+ * is known and not counted passes synchronously.
+ */
+export const makeGate = (options: GateOptions): Middleware => {
+  const { access, rateLimit, publicPaths, isBehindProxies, allowedHosts, run } = options;
+  const mayLookUp = makeBudget(UNKNOWN_KEYS_PER_SECOND_MAX);
+
+  const knownPrincipal = ({ headers, socket }: IncomingMessage): Principal | undefined => {
     const principal = access.known(credentialOf(headers.authorization));
     if (principal === undefined || refusalOf(headers, principal, allowedHosts)) return undefined;
     if (principal.keyId === undefined && isBehindProxies) return undefined;
     return rateLimit.applies(socket.remoteAddress ?? "", principal) ? undefined : principal;
   };
-  return {
-    known,
 
-    admit: async (ctx, next) => {
-      const passes = known(ctx.req);
-      if (passes !== undefined) enter(ctx, passes);
-      if (passes !== undefined || PUBLIC_PATHS.has(ctx.path)) return next();
-      const key = credentialOf(ctx.req.headers.authorization);
-      if (!access.remembers(key) && !mayLook()) {
-        const retryAfterSeconds = rateLimit.refused(ctx);
-        if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
+  const identify = async (ctx: Context, next: Next): Promise<void> => {
+    const key = credentialOf(ctx.req.headers.authorization);
+    if (!access.remembers(key) && !mayLookUp()) {
+      const retryAfterSeconds = rateLimit.refused(ctx);
+      if (retryAfterSeconds !== undefined) {
+        return refuse(ctx, { _tag: "RateLimited", retryAfterSeconds });
       }
-      const authenticated = await Effect.runPromise(Effect.result(access.authenticate(key)));
-      const principal = Result.getOrUndefined(authenticated);
-      // Who comes with a bad key is counted like anybody else, or keys could be guessed for ever.
-      if (rateLimit.applies(ctx.ip, principal)) {
-        const retryAfterSeconds = await rateLimit.count(ctx, principal);
-        if (retryAfterSeconds !== undefined) return refuse(ctx, retryAfterSeconds);
+    }
+    const authenticated = await run(inRequest(ctx, Effect.result(access.authenticate(key))));
+    const principal = Result.getOrUndefined(authenticated);
+    // Requests with a bad key count, too, or keys could be guessed without limit.
+    if (rateLimit.applies(ctx.ip, principal)) {
+      const retryAfterSeconds = await rateLimit.count(ctx, principal);
+      if (retryAfterSeconds !== undefined) {
+        return refuse(ctx, { _tag: "RateLimited", retryAfterSeconds });
       }
-      if (Result.isFailure(authenticated)) {
-        sendProblem(ctx, problemOf(authenticated.failure));
-        return undefined;
-      }
-      const refusal = refusalOf(ctx.req.headers, authenticated.success, allowedHosts);
-      if (refusal !== undefined) {
-        sendProblem(ctx, problemOf(refusal));
-        return undefined;
-      }
-      enter(ctx, authenticated.success);
-      return next();
-    },
+    }
+    if (Result.isFailure(authenticated)) return refuse(ctx, authenticated.failure);
+    const refusal = refusalOf(ctx.req.headers, authenticated.success, allowedHosts);
+    if (refusal !== undefined) return refuse(ctx, refusal);
+    setPrincipal(ctx, authenticated.success);
+    return next();
+  };
+
+  return (ctx, next) => {
+    const known = knownPrincipal(ctx.req);
+    if (known !== undefined) setPrincipal(ctx, known);
+    return known !== undefined || publicPaths.has(ctx.path) ? next() : identify(ctx, next);
   };
 };
 
-/** Says whether there may be one more in this second. */
+const refuse = (ctx: Context, failure: Parameters<typeof problemOf>[0]): void => {
+  sendProblem(ctx, problemOf(failure));
+};
+
+/** Says whether one more is allowed in this second. */
 const makeBudget = (perSecond: number): (() => boolean) => {
   let second = 0;
   let taken = 0;
@@ -102,12 +93,28 @@ const makeBudget = (perSecond: number): (() => boolean) => {
   };
 };
 
-const refuse = (ctx: Context, retryAfterSeconds: number): undefined => {
-  sendProblem(ctx, problemOf({ _tag: "RateLimited", retryAfterSeconds }));
-  return undefined;
+/**
+ * The key that a request carries: as a bearer token, or as the user name of Basic, which ingestion clients send.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+ * @see https://www.rfc-editor.org/rfc/rfc7617#section-2
+ */
+const credentialOf = (authorization: string | undefined): string | undefined => {
+  if (authorization === undefined) return undefined;
+  const [, scheme = "", value = ""] = /^([a-z]+) +([\x21-\x7e]+) *$/i.exec(authorization) ?? [];
+  switch (scheme.toLowerCase()) {
+    case "bearer":
+      return value;
+    case "basic": {
+      const [user = ""] = Buffer.from(value, "base64").toString("utf8").split(":");
+      return user === "" ? undefined : user;
+    }
+    default:
+      return undefined;
+  }
 };
 
-/** What proxies add to a request. */
+/** Headers that proxies add. */
 const PROXY_HEADERS = [
   "forwarded",
   "via",
@@ -120,8 +127,8 @@ const PROXY_HEADERS = [
 ] as const;
 
 /**
- * Why a service that is open to its own machine, for want of a key, is not open to this request: a page of some web site
- * may have made a browser on the machine send it, or a proxy on the machine may have passed on what came from elsewhere.
+ * A service without keys is open to its own machine. Returns why it is not open to this request: a web page may have made
+ * a browser on the machine send it, or a proxy on the machine may have forwarded it.
  */
 const refusalOf = (
   headers: IncomingHttpHeaders,
@@ -134,8 +141,8 @@ const refusalOf = (
   return header === undefined ? undefined : { _tag: "ProxyForbidden", header };
 };
 
-/** Of a service that is starting, and has nothing behind the gate. */
-export const letAnyoneIn: Middleware = (ctx, next) => {
-  enter(ctx, ANYONE);
+/** The gate of a service that is starting: nothing behind it needs protection. */
+export const openGate: Middleware = (ctx, next) => {
+  setPrincipal(ctx, ANYONE);
   return next();
 };

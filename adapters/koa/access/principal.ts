@@ -1,4 +1,3 @@
-import { Result } from "effect";
 import type { Context } from "koa";
 
 import {
@@ -8,46 +7,49 @@ import {
   type Principal,
   type Scope,
 } from "../../../core/access/principal.ts";
+import { accountIdProblem } from "../../../core/event/identifier.ts";
+import { invalidParameter, pathParameter } from "../request/parameters.ts";
 import type { RequestFault } from "../response/problem.ts";
 import { addressOf } from "./client_address.ts";
 
+/** What a route demands of a request. "public" demands nothing, not even a key. */
+export type Requirement =
+  | "public"
+  | {
+      /** One of these is enough. */
+      readonly scopes: ReadonlyArray<Scope>;
+      /** "path": the account `{id}` of the path. "all": a key that is restricted to some accounts is not enough. */
+      readonly accounts?: "path" | "all";
+    };
+
 const NOBODY: Principal = { ...ANYONE, scopes: new Set() };
 
-/** Notes who a request comes from, once that is known. */
-export const enter = (ctx: Context, principal: Principal): void => {
+export const setPrincipal = (ctx: Context, principal: Principal): void => {
   ctx.state["principal"] = principal;
 };
 
-/** Who a request comes from; somebody without any right until that is known. */
+/** The principal of a request; one without any rights until the gate has identified it. */
 export const principalOf = (ctx: Context): Principal =>
   (ctx.state["principal"] as Principal | undefined) ?? NOBODY;
 
-/** The client that a request comes from, as `Client` of core names it. */
+/** The client of a request, as `Client` of core names it. */
 export const clientOf = (ctx: Context): string => {
   const { keyId } = principalOf(ctx);
   return keyId === undefined ? `address:${addressOf(ctx)}` : `key:${keyId}`;
 };
 
-/** Whether whoever asks may do such a thing, and to such an account if it is about one. */
-export const authorise = (
-  ctx: Context,
-  scope: Scope,
-  accountId?: string,
-): Result.Result<Principal, RequestFault> => {
+/** Checks a request to a route; returns why it is refused. */
+export const checkAccess = (ctx: Context, required: Requirement): RequestFault | undefined => {
+  if (required === "public") return undefined;
+  const { scopes, accounts } = required;
   const principal = principalOf(ctx);
-  if (!hasScope(principal, scope)) return Result.fail({ _tag: "ScopeMissing", scope });
-  return accountId === undefined || covers(principal, accountId)
-    ? Result.succeed(principal)
-    : Result.fail({ _tag: "AccountForbidden" });
+  if (!scopes.some((scope) => hasScope(principal, scope))) return { _tag: "ScopeMissing", scopes };
+  if (accounts === "all" && principal.accounts._tag !== "All") {
+    return { _tag: "AllAccountsRequired" };
+  }
+  if (accounts !== "path") return undefined;
+  const accountId = pathParameter(ctx, "id");
+  const problem = accountIdProblem(accountId);
+  if (problem !== undefined) return invalidParameter("account_id", problem);
+  return covers(principal, accountId) ? undefined : { _tag: "AccountForbidden" };
 };
-
-/** Whether a client may do a thing that concerns all accounts: a key for some of them is not enough. */
-export const authoriseForAll = (
-  ctx: Context,
-  scope: Scope,
-): Result.Result<Principal, RequestFault> =>
-  Result.flatMap(authorise(ctx, scope), (principal) =>
-    principal.accounts._tag === "All"
-      ? Result.succeed(principal)
-      : Result.fail({ _tag: "AccountForbidden" }),
-  );

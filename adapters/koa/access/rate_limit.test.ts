@@ -17,7 +17,7 @@ const limits = (anonymousPerMinute: number) => ({
   rateLimit: { anonymousPerMinute, limitLoopback: true },
 });
 
-test("as many as the limit pass, and the next one is told when to come again", async () => {
+test("requests up to the limit pass, and the next one gets Retry-After", async () => {
   const api = await startApi(limits(5));
   for (let i = 1; i <= 5; i++) {
     const answer = await ask(api);
@@ -33,12 +33,12 @@ test("as many as the limit pass, and the next one is told when to come again", a
     assert.is(refused.headers["retry-after"], refused.headers["ratelimit-reset"]);
     assert.is(refused.headers["ratelimit-remaining"], "0");
   }
-  // What tells whether the service lives is no matter of how often.
+  // Probes are not limited.
   assert.is((await get(api, "/healthz")).status, 200);
   await api.close();
 });
 
-test("clients of this machine are not counted unless asked for", async () => {
+test("clients on this machine are counted only if configured", async () => {
   const api = await startApi({ rateLimit: { anonymousPerMinute: 1 } });
   for (let i = 0; i < 5; i++) {
     const answer = await ask(api);
@@ -48,7 +48,7 @@ test("clients of this machine are not counted unless asked for", async () => {
   await api.close();
 });
 
-test("behind a proxy of this machine a kept summary counts for who asked the proxy", async () => {
+test("behind a proxy on this machine a cached summary counts for the client of the proxy", async () => {
   const rateLimit = { anonymousPerMinute: 3, limitLoopback: false };
   const api = await startApi({ rateLimit, proxies: 1 });
   const askKept = () => ask(api, { "X-Forwarded-For": "203.0.113.9" });
@@ -60,7 +60,7 @@ test("behind a proxy of this machine a kept summary counts for who asked the pro
   await api.close();
 });
 
-test("who asks is believed of a proxy only, and then each client is counted for itself", async () => {
+test("X-Forwarded-For counts only behind a proxy; then each client is counted by itself", async () => {
   const from = (address: string) => ({ "X-Forwarded-For": address });
   const alone = await startApi(limits(2));
   for (const [address, status] of [
@@ -77,14 +77,14 @@ test("who asks is believed of a proxy only, and then each client is counted for 
     ["9.9.9.9, 1.1.1.1", 200],
     ["8.8.8.8, 1.1.1.1", 429],
     ["2.2.2.2", 200],
-    // Who has one address of a network has them all.
+    // A client that has one address of a network has all of them.
     ["2001:db8:1:2::1", 200],
     ["2001:db8:1:2:ffff::7", 200],
     ["2001:db8:1:2:0:0:0:9", 429],
     ["2001:db8:1:3::1", 200],
     ["::ffff:2.2.2.2", 200],
     ["2.2.2.2", 429],
-    // Some proxies tell the port, too.
+    // Some proxies append the port.
     ["3.3.3.3:1001", 200],
     ["3.3.3.3:1002", 200],
     ["3.3.3.3", 429],
@@ -97,7 +97,7 @@ test("who asks is believed of a proxy only, and then each client is counted for 
   await behind.close();
 });
 
-test("a client without a key is counted once, however the proxy spells its address", async () => {
+test("a client without a key is one client, however the proxy spells its address", async () => {
   for (const spellings of [
     [
       "2001:db8:0:a::1",
@@ -126,7 +126,7 @@ test("a client without a key is counted once, however the proxy spells its addre
   }
 });
 
-/** Keys that are spelt as their limit, such as `7`, or `none`. */
+/** Keys that spell out their limit, such as `7` or `none`. */
 const access: Access["Service"] = {
   known: () => undefined,
   remembers: (key) => key === "remembered",
@@ -153,7 +153,7 @@ test("a key has its own limit, or none, wherever it comes from", async () => {
   await api.close();
 });
 
-test("who guesses keys is counted like everybody without one", async () => {
+test("requests with an invalid key count like those without one", async () => {
   const api = await startApi({ ...limits(3), access });
   const guess = async () => (await ask(api, { Authorization: "Bearer bad" })).status;
   for (let i = 0; i < 3; i++) assert.is(await guess(), 401);
@@ -161,7 +161,7 @@ test("who guesses keys is counted like everybody without one", async () => {
   await api.close();
 });
 
-test("who asks too much costs few looks at the keys, and keys that are known go on", async () => {
+test("a client over its limit causes few key look-ups, and known keys keep working", async () => {
   let looks = 0;
   const counting: Access["Service"] = {
     ...access,
@@ -188,7 +188,7 @@ test("who asks too much costs few looks at the keys, and keys that are known go 
   await api.close();
 });
 
-test("a Redis that fails or hangs is done without, and the limit stays", async () => {
+test("while Redis fails or hangs, the limit is enforced without it", async () => {
   let calls = 0;
   const shared = {
     redis: new Map(),

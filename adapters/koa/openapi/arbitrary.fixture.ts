@@ -4,16 +4,16 @@ import type { JsonSchema } from "./json_schema.ts";
 
 const DAY_MS = 86_400_000;
 
-/** How deep values of a schema that refers to itself are made. */
+/** Depth of values of recursive schemas. */
 const DEPTH_MAX = 4;
 
 type Schemas = Readonly<Record<string, JsonSchema>>;
 
 /**
- * Values that fit a schema, and the words in the document beside it: instants are of the last nine years.
- * Knows the keywords that the document uses.
+ * Values that fit a schema and its descriptions, such as instants of the last nine years. Supports the keywords that the
+ * document uses.
  *
- * @param now milliseconds since the Unix epoch
+ * @param now Unix milliseconds
  */
 export const fitting = (
   schema: JsonSchema,
@@ -80,7 +80,7 @@ const object = (
 
 const NEW_OBJECT = { maxKeys: 4, noNullPrototype: true } as const;
 
-/** Made once each: to find the characters of a class that is told by what is not in it takes a while. */
+/** Made once each, since it takes a while to find the characters of a negated class. */
 const matching = new Map<string, fc.Arbitrary<string>>();
 
 const stringMatching = (pattern: string): fc.Arbitrary<string> => {
@@ -97,7 +97,7 @@ const text = (
   const regExp = new RegExp(pattern ?? "^", "u");
   const min = minLength ?? 0;
   const max = maxLength ?? 1_000;
-  // The longest ones, of which a character can be more than one code unit or byte.
+  // The longest ones, in characters of several code units or bytes.
   const longest = ["x", "é", "😀"].map((character) =>
     character.repeat(maxLength === undefined ? 9 : max),
   );
@@ -115,7 +115,7 @@ const text = (
     });
 };
 
-/** Any JSON that can be stored unchanged: what the document says of an open object in words. */
+/** Any JSON that can be stored unchanged, as the description of an open object says. */
 const storable = fc.letrec<{
   readonly object: Readonly<Record<string, unknown>>;
   readonly value: unknown;
@@ -138,7 +138,7 @@ const storable = fc.letrec<{
   };
 });
 
-/** An instant of the last nine years, in one of the ways to write it. */
+/** An instant of the last nine years, in any notation. */
 const instant = (now: number): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -164,7 +164,7 @@ const instant = (now: number): fc.Arbitrary<string> =>
 
 const deep = (levels: number): unknown => JSON.parse(`${"[".repeat(levels)}1${"]".repeat(levels)}`);
 
-/** Values that fit hardly anywhere, or only just. */
+/** Edge cases that fit hardly anywhere, or only just. */
 const HOSTILE: ReadonlyArray<unknown> = [
   null,
   true,
@@ -221,7 +221,7 @@ const HOSTILE: ReadonlyArray<unknown> = [
   "9999-12-31T23:59:59Z",
 ];
 
-/** One thing done to a JSON value, somewhere in it. */
+/** A change somewhere in a JSON value. */
 export interface Mutation {
   readonly at: number;
   readonly kind: "replace" | "remove" | "add" | "double" | "insert";
@@ -248,7 +248,7 @@ export const mutation: fc.Arbitrary<Mutation> = fc.record({
   ),
 });
 
-/** The value with the mutation done; the value itself stays as it is. */
+/** A copy of the value with the mutation applied. */
 export const mutate = (value: unknown, { at, kind, value: other, name }: Mutation): unknown => {
   const copy: unknown = structuredClone({ root: value });
   const places = placesIn(copy);
@@ -285,7 +285,7 @@ export const mutate = (value: unknown, { at, kind, value: other, name }: Mutatio
 
 type Holder = Record<string, unknown>;
 
-/** As `JSON.parse` does it: a field of that name, and not the prototype. */
+/** Like `JSON.parse`: sets a field of that name, not the prototype. */
 const set = (holder: Holder, key: string, value: unknown): void => {
   if (Array.isArray(holder) && !/^\d+$/.test(key)) holder.push(value);
   else

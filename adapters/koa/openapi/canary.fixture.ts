@@ -1,12 +1,12 @@
 import * as assert from "uvu/assert";
 
-/** An account that nobody else may change, with a name that is easily taken for another. */
+/** An account that no other request may change, with a name that is easily confused. */
 export const CANARY = "Cañary 1";
 
 const EVENTS = 25;
 const HOUR_MS = 3_600_000;
 
-/** The canary's events, which are of the last day. */
+/** The canary's events, of the last day. */
 export const canaryEvents = (now: number): ReadonlyArray<object> =>
   Array.from({ length: EVENTS }, (_, i) => ({
     event_id: `canary-${i}`,
@@ -22,7 +22,7 @@ interface Seen {
   readonly totals: Readonly<Record<string, number>>;
 }
 
-/** Makes what looks whether the canary is still as it was when it was sent. */
+/** Makes a check that the canary is unchanged. */
 export const makeCanaryCheck = (url: string, now: number, headers: Record<string, string> = {}) => {
   const ask = async (rest: string): Promise<Seen> => {
     const response = await fetch(`${url}/accounts/${encodeURIComponent(CANARY)}${rest}`, {

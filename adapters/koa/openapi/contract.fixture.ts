@@ -47,16 +47,16 @@ interface MediaType {
   readonly examples?: Readonly<Record<string, { readonly $ref: string }>>;
 }
 
-/** Holds what comes over the wire against an OpenAPI document. */
+/** Checks responses against an OpenAPI document. */
 export interface Contract {
   readonly operations: ReadonlyArray<DocumentedOperation>;
-  /** Finds the operations of a path as it is written in a request, by method. */
+  /** The operations of a path as requests have it, by method. */
   readonly operationsAt: (path: string) => ReadonlyMap<string, DocumentedOperation>;
-  /** Says why a value does not fit a schema of the document; undefined when it does. */
+  /** Why a value does not fit a schema of the document; undefined if it does. */
   readonly misfit: (schema: JsonSchema, value: unknown) => string | undefined;
-  /** Throws unless the answer is one that the document names for the operation, body and headers. */
+  /** Throws unless the document has such a response for the operation, with its body and headers. */
   readonly holds: (operation: DocumentedOperation, answer: Answer, to?: "HEAD") => void;
-  /** Throws unless the answer is a problem document. */
+  /** Throws unless the response is a problem document. */
   readonly holdsProblem: (answer: Answer, to?: "HEAD") => void;
 }
 
@@ -161,15 +161,15 @@ const operationsOf = ({ paths }: OpenApiDocument): ReadonlyArray<DocumentedOpera
     }),
   );
 
-/** An operation as the document has it. */
+/** An operation in the document. */
 interface Documented extends Pick<DocumentedOperation, "operationId" | "parameters" | "responses"> {
   readonly security: ReadonlyArray<object>;
   readonly requestBody?: { readonly content: Readonly<Record<string, MediaType>> };
 }
 
 /**
- * A schema that allows no field which it does not name: the document lets bodies grow, but what they have
- * today has to be in it. References become those that the validator knows.
+ * A schema that allows no unknown fields: the document lets bodies gain fields, but today's must be in it. References
+ * become those of the validator.
  */
 const closed = (schema: unknown): unknown => {
   if (Array.isArray(schema)) return schema.map(closed);

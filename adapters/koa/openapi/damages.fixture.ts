@@ -10,10 +10,10 @@ interface Space {
   readonly canary: string;
 }
 
-/** Something done to a request that leaves it one, if hardly. */
+/** A change to a request. */
 export type Damage = (request: FuzzRequest) => FuzzRequest;
 
-/** Other methods, targets, headers and bodies than the document has. */
+/** Methods, targets, headers and bodies that are not in the document. */
 export const damage = (space: Space): fc.Arbitrary<Damage> =>
   fc.oneof(
     { weight: 1, arbitrary: otherMethod },
@@ -43,10 +43,10 @@ const otherMethod: fc.Arbitrary<Damage> = fc
   )
   .map((method) => (request) => ({ ...request, method }));
 
-/** Any characters at all. Made once: the library takes half a second to make it. */
+/** Any characters. Made once, since that takes half a second. */
 const anyText = fc.string({ unit: "binary", maxLength: 6 });
 
-/** Printable ASCII, which is what HTTP lets through. */
+/** Printable ASCII, which HTTP allows. */
 const printable = fc.string({ unit: fc.integer({ min: 33, max: 126 }).map(String.fromCharCode) });
 
 const otherTarget = ({ canary }: Space): fc.Arbitrary<Damage> => {
@@ -86,13 +86,13 @@ const otherTarget = ({ canary }: Space): fc.Arbitrary<Damage> => {
     "",
   );
   return fc.oneof(
-    // Something put somewhere, or instead of something.
+    // Inserts or replaces something.
     fc.tuple(fc.nat(), fc.nat({ max: 3 }), odd).map(([at, length, text]): Damage => (request) => {
       const start = at % (request.target.length + 1);
       const target = request.target.slice(0, start) + text + request.target.slice(start + length);
       return { ...request, target };
     }),
-    // A parameter more, perhaps one that is there already.
+    // Adds a parameter, perhaps a repeated one.
     fc.tuple(name, odd).map(([key, value]): Damage => (request) => ({
       ...request,
       target: `${request.target}${request.target.includes("?") ? "&" : "?"}${key}=${value}`,
@@ -179,7 +179,7 @@ const otherHeaders = ({ keys }: Space): fc.Arbitrary<Damage> => {
   }));
 };
 
-/** A body of its own goes as it is: what encoding the headers tell is not looked at. */
+/** Sends a body as it is, whatever encoding the headers declare. */
 const withBody = (request: FuzzRequest, sent: Buffer): FuzzRequest => ({
   ...request,
   method: "POST",
@@ -191,7 +191,7 @@ const withBody = (request: FuzzRequest, sent: Buffer): FuzzRequest => ({
   body: sent,
 });
 
-/** What a text can suffer on its way: characters lost, doubled, or replaced by what means something. */
+/** Damage to a text: characters are lost, repeated or replaced by significant ones. */
 const scar = fc.record({
   at: fc.nat(),
   length: fc.integer({ min: 0, max: 6 }),
@@ -214,7 +214,7 @@ const BATCH = JSON.stringify({
   })),
 });
 
-/** A megabyte and a byte of spaces, which compresses to a kilobyte. */
+/** A mebibyte and one byte of spaces, which compresses to a kilobyte. */
 const BOMB = Buffer.alloc(1024 * 1024 + 1, 0x20);
 
 const otherBody: fc.Arbitrary<Damage> = fc.oneof(
@@ -252,7 +252,7 @@ const otherBody: fc.Arbitrary<Damage> = fc.oneof(
       body: Buffer.from(bytes),
     })),
   },
-  // What is compressed another way than it says.
+  // Compressed in a different way than declared.
   {
     weight: 10,
     arbitrary: fc.constantFrom(...ENCODINGS).map(([encoding]): Damage => (request) => ({

@@ -15,8 +15,8 @@ import type { Answer } from "../server/connection.fixture.ts";
 import { type DocumentedOperation, makeContract } from "./contract.fixture.ts";
 import { openApiDocument } from "./document.ts";
 
-/** What programs that are made from the document rely on, beside its being valid. */
-const test = suite<{ api: Api }>("clients that are generated from the document");
+/** What generated clients rely on, apart from a valid document. */
+const test = suite<{ api: Api }>("clients generated from the document");
 
 test.before(async (context) => {
   context.api = await startApi();
@@ -32,10 +32,10 @@ const operationOf = (id: string): DocumentedOperation => {
   return found;
 };
 
-/** Values of parameters, by their names. */
+/** Parameter values by name. */
 type Values = Readonly<Record<string, string | number | null | undefined>>;
 
-/** Asks for an operation with values for its parameters, and the example of its body. */
+/** Calls an operation with values for its parameters and the example of its body. */
 const ask = (
   api: Api,
   { method, path, parameters, body }: DocumentedOperation,
@@ -61,11 +61,11 @@ const ask = (
 const examplesOf = ({ parameters }: DocumentedOperation): Values =>
   Object.fromEntries(parameters.map(({ name, example }) => [name, example]));
 
-/** Only these have to be there to be asked for. */
+/** Only these must exist to be found. */
 const mayBeMissing = ({ path }: DocumentedOperation): boolean =>
   /^\/(?:jobs|dead-letters)\/\{/.test(path);
 
-test("no schema refers to itself, which generators of clients cannot write down", () => {
+test("no schema is recursive, which client generators do not support", () => {
   const schemas: Readonly<Record<string, unknown>> = document.components.schemas;
   const refersTo = (name: string): ReadonlyArray<string> =>
     [...JSON.stringify(schemas[name]).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(
@@ -78,7 +78,7 @@ test("no schema refers to itself, which generators of clients cannot write down"
   for (const name of Object.keys(schemas)) walk(name, []);
 });
 
-test("no schema has a field of its own name, which generated Python would take for the whole", () => {
+test("no schema has a field of its own name, which breaks generated Python", () => {
   const snake = (name: string): string =>
     name.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
   for (const [name, { properties = {} }] of Object.entries(document.components.schemas)) {
@@ -86,7 +86,7 @@ test("no schema has a field of its own name, which generated Python would take f
   }
 });
 
-test("all examples of an operation can be sent together", async ({ api }) => {
+test("all examples of an operation are valid together", async ({ api }) => {
   for (const operation of operations) {
     const examples = examplesOf(operation);
     const { status, body } = await ask(api, operation, examples);
@@ -95,7 +95,7 @@ test("all examples of an operation can be sent together", async ({ api }) => {
   }
 });
 
-test("every parameter of a query has an example, or says beside which that has one it cannot stand", () => {
+test("every query parameter has an example, or names a parameter with one that excludes it", () => {
   for (const { operationId, parameters } of operations) {
     const inQuery = parameters.filter((parameter) => parameter.in === "query");
     const shown = inQuery.filter(({ example }) => example !== undefined);
@@ -108,7 +108,7 @@ test("every parameter of a query has an example, or says beside which that has o
   }
 });
 
-/** Values that are good by themselves. The cursor is of a list without a range and a type. */
+/** Values that are valid by themselves. The cursor belongs to a list without range and type. */
 const valuesOf = async (api: Api): Promise<Values> => {
   const events = [validEvent(), validEvent()];
   await send(
@@ -135,45 +135,45 @@ interface Page {
   readonly next_cursor: string | null;
 }
 
-test("parameters that need or exclude one another say so, each of the other", async ({ api }) => {
+test("parameters that require or exclude one another document it", async ({ api }) => {
   const values = await valuesOf(api);
-  let told = 0;
+  let documented = 0;
   for (const operation of operations) {
     const inQuery = operation.parameters.filter((parameter) => parameter.in === "query");
     const isTaken = async (...names: ReadonlyArray<string>): Promise<boolean> => {
       const chosen = Object.fromEntries(["id", ...names].map((name) => [name, values[name]]));
       return (await ask(api, operation, chosen)).status < 400;
     };
-    const tells = (name: string, other: string): void => {
+    const documents = (name: string, other: string): void => {
       const { description = "" } = inQuery.find((parameter) => parameter.name === name) ?? {};
       const text = `${operation.operationId}: ${name} says nothing of \`${other}\`: ${description}`;
       assert.ok(description.includes(`\`${other}\``), text);
-      told++;
+      documented++;
     };
     const names = inQuery.map(({ name }) => name);
-    /** What each needs beside it. */
+    /** What each requires. */
     const needs = new Map<string, string>();
     for (const name of names) {
       if (await isTaken(name)) continue;
       for (const other of names) if (await isTaken(name, other)) needs.set(name, other);
       const partner = needs.get(name);
       assert.ok(partner, `${operation.operationId}: nothing goes with ${name}`);
-      tells(name, partner);
+      documents(name, partner);
     }
     const withNeeds = (...asked: ReadonlyArray<string>): ReadonlyArray<string> => [
       ...new Set(asked.flatMap((name) => [name, needs.get(name) ?? name])),
     ];
     for (const name of names) {
       for (const other of names.filter((each) => each !== name)) {
-        if (!(await isTaken(...withNeeds(name, other)))) tells(name, other);
+        if (!(await isTaken(...withNeeds(name, other)))) documents(name, other);
       }
     }
   }
-  // window with from and to, from with to, cursor with from, to and type: both ways.
-  assert.ok(told >= 14, String(told));
+  // window with from and to, from with to, cursor with from, to and type, in both directions.
+  assert.ok(documented >= 14, String(documented));
 });
 
-test("every link leads to an operation, with values that the answer or the request has", () => {
+test("every link leads to an operation, with values of the request or the response", () => {
   let links = 0;
   for (const { operationId, parameters, responses } of operations) {
     for (const { links: all = {}, content = {} } of Object.values(responses)) {
@@ -200,7 +200,7 @@ test("every link leads to an operation, with values that the answer or the reque
   assert.ok(links >= 4, String(links));
 });
 
-/** The value of a runtime expression in an example, or whether the request has what it asks of it. */
+/** The value of a runtime expression in an example, or whether the request has the parameter. */
 const valueOf = (
   expression: string,
   example: unknown,
@@ -219,7 +219,7 @@ const at = (value: unknown, pointer: string): unknown =>
     .slice(1)
     .reduce<unknown>((inner, key) => (inner as Readonly<Record<string, unknown>>)?.[key], value);
 
-/** The request that a link of an answer stands for. */
+/** The request of a link in a response. */
 const follow = (
   api: Api,
   from: DocumentedOperation,
@@ -236,7 +236,7 @@ const follow = (
   return ask(api, operationOf(link.operationId), Object.fromEntries(values) as Values);
 };
 
-test("the link of a 202 leads to its job, and those of pages to every event of the list", async ({
+test("the link of a 202 leads to its job, and links of pages to every event of the list", async ({
   api,
 }) => {
   const record = operationOf("recordEvents");
@@ -265,7 +265,7 @@ test("the link of a 202 leads to its job, and those of pages to every event of t
   assert.equal(found.toSorted(), sent.map(({ event_id }) => event_id).toSorted());
 });
 
-test("a link to an account or a dead letter leads to what the answer named", async ({ api }) => {
+test("links to an account and a dead letter lead to those in the response", async ({ api }) => {
   const sample = operationOf("sampleAccounts");
   const answer = await ask(api, sample, {});
   const { account_ids } = JSON.parse(answer.body) as { readonly account_ids: string[] };

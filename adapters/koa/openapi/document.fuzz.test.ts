@@ -11,7 +11,7 @@ import { makeContract } from "./contract.fixture.ts";
 import { openApiDocument } from "./document.ts";
 import { fuzz } from "./fuzz.fixture.ts";
 
-const test = suite<{ api: Api }>("any requests at all");
+const test = suite<{ api: Api }>("arbitrary requests");
 
 const principal = (scope: Scope, accountId?: string): Principal => ({
   ...ANYONE,
@@ -28,7 +28,7 @@ const KEYS: Readonly<Record<string, Principal>> = {
   "one-read": principal("read", "fuzzed"),
 };
 
-/** Anybody may do anything without a key; who shows one has what it gives. */
+/** Requests without a key may do anything; others what their key allows. */
 const access: Access["Service"] = {
   known: (key) => (key === undefined ? ANYONE : undefined),
   remembers: () => false,
@@ -43,7 +43,7 @@ const access: Access["Service"] = {
 test.before(async (context) => {
   context.api = await startApi({
     access,
-    // Nobody comes to the limit, but every answer tells where its client stands.
+    // Out of reach, but every response has the RateLimit headers.
     rateLimit: { limitLoopback: true, anonymousPerMinute: 1_000_000_000 },
   });
 });
@@ -54,7 +54,7 @@ test.after(async ({ api }) => {
 
 const RUNS = 20_000;
 
-/** What so many requests cannot miss: a fuzz that never gets there tells nothing. */
+/** Responses that so many requests must yield; otherwise the fuzz would prove nothing. */
 const REACHED = [
   "recordEvents 202",
   "recordEvents 400",
@@ -94,7 +94,7 @@ const REACHED = [
   "other path 400",
 ];
 
-test(`${RUNS} requests, valid and damaged, are each answered as the document says, and an account that none of them names stays as it is`, async ({
+test(`${RUNS} requests, valid and damaged, are answered as documented, and leave an account that none of them names unchanged`, async ({
   api,
 }) => {
   const now = Date.now();

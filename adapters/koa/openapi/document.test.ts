@@ -1,4 +1,5 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { Context } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -18,10 +19,11 @@ const contract = makeContract(document);
 const nameOf = ({ method, path }: Pick<DocumentedOperation, "method" | "path">): string =>
   `${method.toUpperCase()} ${path}`;
 
-/** The routes of the application, as its router has them. */
+/** The routes of the application's router. */
 const routes = (): ReadonlyArray<string> => {
   const { koa } = makeApplication({
     services: makeMemoryServices().services,
+    context: Context.empty(),
     access: undefined,
     limits: { answerTimeoutMs: 1 },
     bodies: makeBodies({ bytesMax: 1, proxies: 0 }),
@@ -40,7 +42,7 @@ const routes = (): ReadonlyArray<string> => {
   return routers.flatMap(({ stack }) =>
     stack.flatMap(({ path, methods }) =>
       methods
-        // Every GET is a HEAD, too.
+        // Every GET is also a HEAD.
         .filter((method) => method !== "HEAD")
         .map((method) => nameOf({ method, path: path.replaceAll(/:(\w+)/g, "{$1}") })),
     ),
@@ -54,25 +56,25 @@ interface Routed {
 test("it is valid OpenAPI 3.1", async () => {
   for (const types of [EVENT_RULES_DEFAULT.types, "*"] as const) {
     const any = openApiDocument(rulesWith({ types }));
-    // As it is sent. The validator puts what references refer to in their place.
+    // A copy, because the validator replaces references.
     const sent = JSON.parse(JSON.stringify(any)) as Record<string, unknown>;
     const { valid, errors } = await new Validator().validate(sent);
     assert.ok(valid, JSON.stringify(errors));
   }
 });
 
-test("what the validator of this test is for: it finds what is not OpenAPI", async () => {
+test("the validator of this test detects invalid OpenAPI", async () => {
   const { components: _, ...broken } = { ...document, paths: { "/x": { get: { responses: 1 } } } };
   assert.not.ok((await new Validator().validate(structuredClone(broken))).valid);
 });
 
 test("it has every route of the service, and no other", () => {
   const found = routes();
-  assert.ok(found.length > 10, "the router is not where this test looks for it");
+  assert.ok(found.length > 10, "this test does not find the router");
   assert.equal(found.toSorted(), contract.operations.map(nameOf).toSorted());
 });
 
-test("every parameter in a path is told, and no other", () => {
+test("exactly the parameters in its path are documented", () => {
   for (const { path, parameters } of contract.operations) {
     const inPath = parameters.filter((parameter) => parameter.in === "path");
     assert.equal(
@@ -82,12 +84,12 @@ test("every parameter in a path is told, and no other", () => {
   }
 });
 
-test("operations have names of their own", () => {
+test("operation IDs are unique", () => {
   const names = contract.operations.map(({ operationId }) => operationId);
   assert.is(new Set(names).size, names.length);
 });
 
-test("everything that is referred to is there", () => {
+test("every reference resolves", () => {
   const references = JSON.stringify(document).match(/"#\/[^"]+"/g) ?? [];
   assert.ok(references.length > 50);
   for (const reference of references) {
@@ -97,19 +99,19 @@ test("everything that is referred to is there", () => {
   }
 });
 
-test("everything that is there is referred to", () => {
+test("every component is referenced", () => {
   const text = JSON.stringify(document);
   for (const [kind, components] of Object.entries(document.components)) {
     if (kind === "securitySchemes") continue;
     for (const name of Object.keys(components)) {
-      // What no operation answers with is an answer to a path or a method that is none.
+      // Responses to unknown paths and methods, which belong to no operation.
       if (name === "route-unknown" || name === "method-not-allowed") continue;
       assert.ok(text.includes(`"#/components/${kind}/${name}"`), `${kind}/${name}`);
     }
   }
 });
 
-test("every example is as its schema says", () => {
+test("every example fits its schema", () => {
   let examples = 0;
   const check = (schema: object, value: unknown): void => {
     examples++;
@@ -136,7 +138,7 @@ test("every example is as its schema says", () => {
   assert.ok(examples > 80, String(examples));
 });
 
-test("the types that it allows are those that the service accepts", () => {
+test("it allows the event types that the service accepts", () => {
   const typeUnder = (types: ReadonlySet<string> | "*") => {
     const { schemas } = openApiDocument(rulesWith({ types })).components;
     return schemas["Event"]?.properties?.["type"];
@@ -145,7 +147,7 @@ test("the types that it allows are those that the service accepts", () => {
   assert.equal(typeUnder("*"), { type: "string", pattern: "^[a-z][a-z0-9_.:-]{0,63}$" });
 });
 
-test("its server is relative, so that no Host can lead anywhere else", () => {
+test("its server URL is relative, so that no Host header can change it", () => {
   assert.equal(
     document.servers.map(({ url }) => url),
     ["/"],

@@ -1,57 +1,72 @@
 import { readFileSync } from "node:fs";
 
 import type { EventRules } from "../../../core/event/rules.ts";
-import { accountOperations } from "./account_operations.ts";
-import { BODIES } from "./bodies.ts";
-import { deadLetterOperations } from "./dead_letter_operations.ts";
-import { eventOperations } from "./event_operations.ts";
+import type { Requirement } from "../access/principal.ts";
+import { API_ROUTES, PROCESS_ROUTES } from "../routes/all.ts";
+import { type Example, exampleOf } from "../routes/example.ts";
+import type { Route } from "../routes/route.ts";
 import { eventSchemas } from "./event_schema.ts";
-import { exampleBodies } from "./examples.ts";
-import { type FailureName, problemExamples, problemResponses } from "./failures.ts";
+import {
+  type FailureName,
+  PROBLEM_SCHEMAS,
+  problemExamples,
+  problemResponses,
+} from "./failures.ts";
+import { queryParametersOf, schemasOf } from "./json_schema.ts";
 import {
   EVERY_ANSWER_HEADERS,
   type Headers,
+  type Operation,
+  type OperationAnswer,
   RATE_LIMIT_HEADERS,
   SHARED_HEADERS,
-} from "./headers.ts";
-import { queryParametersOf, schemasOf } from "./json_schema.ts";
-import { type Operation, type OperationAnswer, TAGS } from "./operation.ts";
-import { SERVICE_OPERATIONS } from "./service_operations.ts";
+  TAGS,
+} from "./operation.ts";
 
 /**
- * What the service can be asked and what it answers, as an OpenAPI document: made from what reads and
- * makes the requests and answers, under the rules in force.
+ * The OpenAPI document of the service, made from its routes and the event rules in force.
  *
- * @param now when the examples happen, in Unix milliseconds
+ * @param now the time of the examples, in Unix milliseconds
  * @see https://spec.openapis.org/oas/v3.1.1
  */
-export const openApiDocument = (rules: EventRules, now = Date.now()) => ({
-  openapi: "3.1.1",
-  info: {
-    title: "Tidemark",
-    version: VERSION,
-    summary: "Batches of account activity in, exact summaries per account out.",
-    description: DESCRIPTION,
-    license: { name: "MIT", identifier: "MIT" },
-  },
-  // Relative to where the document came from, whatever the client called that.
-  servers: [{ url: "/", description: "The service that this document is from." }],
-  tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
-  paths: pathsOf(operationsUnder(rules, now)),
-  components: {
-    securitySchemes: {
-      bearer: { type: "http", scheme: "bearer", description: "An API key: `tm_…`." },
-      basic: {
-        type: "http",
-        scheme: "basic",
-        description: "An API key as the user name; the password does not matter.",
+export const openApiDocument = (rules: EventRules, now = Date.now()) => {
+  const example = exampleOf(rules.types, now);
+  const routes = [...API_ROUTES, ...PROCESS_ROUTES];
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Tidemark",
+      version: VERSION,
+      summary: "Record batches of account activity; read exact summaries per account.",
+      description: DESCRIPTION,
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    // Relative to the URL of the document, so that it does not depend on the Host header.
+    servers: [{ url: "/", description: "The service that serves this document." }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths: pathsOf(routes, example),
+    components: {
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "An API key: `tm_…`." },
+        basic: {
+          type: "http",
+          scheme: "basic",
+          description: "An API key as the user name. The password is ignored.",
+        },
+      },
+      headers: SHARED_HEADERS,
+      examples: problemExamples(),
+      schemas: {
+        ...eventSchemas(rules),
+        ...schemasOf(
+          Object.assign({}, ...routes.map(({ schemas }) => schemas), PROBLEM_SCHEMAS) as Schemas,
+        ),
       },
     },
-    headers: SHARED_HEADERS,
-    examples: problemExamples(),
-    schemas: { ...eventSchemas(rules), ...schemasOf(BODIES) },
-  },
-});
+  };
+};
+
+type Schemas = Parameters<typeof schemasOf>[0];
 
 export type OpenApiDocument = ReturnType<typeof openApiDocument>;
 
@@ -60,18 +75,18 @@ const { version: VERSION } = JSON.parse(
 ) as { readonly version: string };
 
 const DESCRIPTION = [
-  "Bodies are JSON in UTF-8. Errors are problem documents (RFC 9457) with a stable `type`; for invalid input their `errors` say " +
-    "which event, which field, and how to mend it.",
-  "While there is no API key, everybody on the service's machine may ask, and it does not listen anywhere else. With the first " +
-    "key every request needs one, as a bearer token or as the user name of Basic. A key has one or more of the scopes `write`, " +
-    "`read` and `admin`, which includes the others, and may be for some accounts only.",
-  "Past a limit or a quota the answer is 429, and 503 when the service is overloaded, is starting or cannot reach its database: " +
-    "both say in `Retry-After` when to come again.",
-  "`HEAD` is `GET` without the body. A path answers other methods with 405 and names its own in `Allow`, and so does `OPTIONS` " +
-    "with 204; a path that is not here is 404.",
+  "Bodies are JSON in UTF-8. Errors are problem documents (RFC 9457) with a stable `type`. For invalid input, `errors` lists " +
+    "each invalid event and field and how to fix it.",
+  "As long as no API key exists, the service listens only on its own machine and accepts requests without a key. Once a key " +
+    "exists, every request needs one, as a bearer token or as the user name of Basic authentication. A key has one or more of " +
+    "the scopes `write`, `read` and `admin` (which includes the others), and may be restricted to some accounts.",
+  "Requests over a limit or quota get 429. While the service is overloaded, starting or without its database, they get 503. " +
+    "Both say in `Retry-After` how long to wait before retrying.",
+  "`HEAD` is `GET` without the body. A known path answers other methods with 405 and lists its own in `Allow`; `OPTIONS` " +
+    "gets 204 with the same list. An unknown path is 404.",
 ].join("\n\n");
 
-/** What can go wrong before anybody knows what is asked for, and what must not. */
+/** Failures that are independent of the route. */
 const ANYWHERE: ReadonlyArray<FailureName> = [
   "HttpMalformed",
   "RequestTruncated",
@@ -81,7 +96,7 @@ const ANYWHERE: ReadonlyArray<FailureName> = [
   "Internal",
 ];
 
-/** What the gate refuses with. */
+/** Refusals of the gate. */
 const GATE: ReadonlyArray<FailureName> = [
   "Unauthenticated",
   "ScopeMissing",
@@ -92,47 +107,49 @@ const GATE: ReadonlyArray<FailureName> = [
   "DatabaseFault",
 ];
 
-/** While it is starting a process has these alone. */
-const FROM_THE_START: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
-
-const operationsUnder = ({ types }: EventRules, now: number): ReadonlyArray<Operation> => {
-  const examples = exampleBodies(types, now);
-  return [
-    ...eventOperations(examples),
-    ...accountOperations(examples),
-    ...deadLetterOperations(examples),
-    ...SERVICE_OPERATIONS,
-  ];
+const accessFailures = (access: Requirement): ReadonlyArray<FailureName> => {
+  if (access === "public") return [];
+  if (access.accounts === "path") return [...GATE, "ParametersInvalid", "AccountForbidden"];
+  return access.accounts === "all" ? [...GATE, "AllAccountsRequired"] : GATE;
 };
 
+type AnyRoute = Omit<Route<never>, "handler">;
+
+/** The routes that exist while the process is starting. */
+const FROM_THE_START: ReadonlySet<AnyRoute> = new Set(PROCESS_ROUTES);
+
 const pathsOf = (
-  operations: ReadonlyArray<Operation>,
+  routes: ReadonlyArray<AnyRoute>,
+  example: Example,
 ): Readonly<Record<string, Readonly<Record<string, object>>>> => {
   const paths: Record<string, Record<string, object>> = {};
-  for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method]: shown(operation) };
+  for (const route of routes) {
+    paths[route.path] = { ...paths[route.path], [route.method]: shown(route, example) };
   }
   return paths;
 };
 
-const shown = (operation: Operation): object => {
-  const { path, operationId, tag, summary, description, scopes, body } = operation;
-  const failures = [
+const shown = (route: AnyRoute, example: Example): object => {
+  const { access } = route;
+  const operation = route.operation(example);
+  const { operationId, tag, summary, description, body } = operation;
+  const failures: ReadonlyArray<FailureName> = [
     ...ANYWHERE,
-    ...(scopes === "public" ? [] : GATE),
+    ...accessFailures(access),
+    ...(operation.query === undefined ? [] : (["ParametersInvalid"] as const)),
     ...operation.failures,
-    ...(FROM_THE_START.has(path) ? [] : (["Starting"] as const)),
+    ...(FROM_THE_START.has(route) ? [] : (["Starting"] as const)),
   ];
   const headers = {
     ...EVERY_ANSWER_HEADERS,
-    ...(scopes === "public" ? {} : RATE_LIMIT_HEADERS),
+    ...(access === "public" ? {} : RATE_LIMIT_HEADERS),
   };
   return {
     operationId,
     tags: [tag],
     summary,
     description,
-    security: securityOf(scopes),
+    security: securityOf(access),
     parameters: parametersOf(operation),
     ...(body === undefined
       ? {}
@@ -144,16 +161,18 @@ const shown = (operation: Operation): object => {
           },
         }),
     responses: {
-      // What is no problem goes last: /readyz answers 503 in its own way.
+      // The route's own answers override problems of the same status, such as the 503 of /readyz.
       ...problemResponses(failures, headers),
       ...answersOf(operation.answers, headers),
     },
   };
 };
 
-/** Any of these is enough; what stands in a list is the scope that it needs. */
-const securityOf = (scopes: Operation["scopes"]): ReadonlyArray<object> =>
-  scopes === "public" ? [] : scopes.flatMap((scope) => [{ bearer: [scope] }, { basic: [scope] }]);
+/** Alternatives: each lists one scheme with the scope that it needs. */
+const securityOf = (access: Requirement): ReadonlyArray<object> =>
+  access === "public"
+    ? []
+    : access.scopes.flatMap((scope) => [{ bearer: [scope] }, { basic: [scope] }]);
 
 const parametersOf = ({ pathParameters = {}, query, headers = [] }: Operation) => [
   ...Object.entries(pathParameters).map(([name, parameter]) => ({

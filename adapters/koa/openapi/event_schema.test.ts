@@ -22,7 +22,7 @@ const RULES: ReadonlyArray<EventRules> = [
   rulesWith({ types: new Set(["order.placed", "x"]) }),
 ];
 
-/** Why a body is refused, as its text goes through the service's own parser and decoder: where, and what. */
+/** Why the service's parser and decoder refuse a body: where, and what. */
 const refusal = (text: string, rules: EventRules): ReadonlyArray<string> => {
   const decoding = decodeBatch(Buffer.from(text), rules, NOW);
   const decoded = Effect.runSync(Effect.result(decoding));
@@ -33,21 +33,21 @@ const refusal = (text: string, rules: EventRules): ReadonlyArray<string> => {
     : [failure._tag];
 };
 
-/** What the schema says in words only, as the decoder says it. */
+/** Messages of the decoder for rules that only descriptions in the schema state. */
 const IN_WORDS = [
   /^timestamp is too old: must not be before /,
   /^timestamp is in the future: must not be after /,
   /^ must be at most 32768 bytes as JSON$/,
-  // An open object allows anything at any level of it.
+  // An open object allows anything at any level.
   /^metadata[^]* must not nest deeper than 32 levels$/,
   /^metadata[^]* is the number .*, which would lose (?:value|its sign)/,
-  // A schema judges what was parsed, of which only the last value is left.
+  // Only the last of repeated values reaches the schema.
   /^(?:event_id|account_id|user_id|type|timestamp|metadata[^]*) must be given once$/,
   /^metadata[^]* (?:has a key that )?must not contain (?:\\u0000|a lone surrogate)/,
   /^metadata[^]* has a key that must not be "__proto__"$/,
 ];
 
-/** Whether a timestamp, good in its form, is of a day that there never was, or of before the year 100. */
+/** Whether a well-formed timestamp is on a day that does not exist, or before the year 100. */
 const isNoDay = (timestamp: string): boolean => {
   const day = timestamp.slice(0, 10);
   const date = new Date(`${day}T00:00:00Z`);
@@ -71,10 +71,10 @@ for (const rules of RULES) {
   const batch = schemas["Batch"] ?? {};
   const fits = fitting(batch, schemas, NOW);
 
-  test(`whatever fits the schema is accepted (types ${types})`, () => {
+  test(`events that fit the schema are accepted (types ${types})`, () => {
     fc.assert(
       fc.property(fits, (body) => {
-        assert.is(misfit(batch, body), undefined, "what was made for the schema fits it");
+        assert.is(misfit(batch, body), undefined, "the generated body fits the schema");
         assert.equal(refusal(JSON.stringify(body), rules), []);
       }),
       { numRuns: 400 },
@@ -98,7 +98,7 @@ for (const rules of RULES) {
     }
   });
 
-  test(`whatever is accepted fits the schema, and what is refused for more than words does not (types ${types})`, () => {
+  test(`accepted events fit the schema; refused ones do not, unless only a description excludes them (types ${types})`, () => {
     const outcomes = { accepted: 0, refused: 0 };
     fc.assert(
       fc.property(fits, fc.array(mutation, { minLength: 1, maxLength: 3 }), (sent, mutations) => {
@@ -119,7 +119,7 @@ for (const rules of RULES) {
   });
 }
 
-test("of bodies with any spelling, too, what fits the schema is accepted but for what it says in words", () => {
+test("bodies in any spelling that fit the schema are accepted, unless a description excludes them", () => {
   const { misfit } = makeContract(openApiDocument(EVENT_RULES_DEFAULT));
   const batch = eventSchemas(EVENT_RULES_DEFAULT)["Batch"] ?? {};
   const reasonsSeen = new Set<string>();

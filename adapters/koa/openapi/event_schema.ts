@@ -6,20 +6,19 @@ import { JSON_DEPTH_MAX } from "../../../core/json/storable.ts";
 import { type JsonSchema, schemaRef } from "./json_schema.ts";
 
 /**
- * What a client may send. Events are decoded by hand, for speed (`core/event/decode.ts`), so this says the
- * same once more, and a test holds the two against each other in both directions. What JSON Schema
- * cannot say is said in words.
+ * The schema of the body of `POST /events`. Events are decoded by hand, for speed (`core/event/decode.ts`), so it repeats
+ * their rules; a test compares the two in both directions. Descriptions state what JSON Schema cannot express.
  */
 
 const LONE_SURROGATES = "\\ud800-\\udfff";
 const CONTROL_CHARACTERS = "\\u0000-\\u001f\\u007f-\\u009f";
 
-/** Patterns are with the flag `u`, so that a surrogate pair is one character. */
+/** Patterns have the flag `u`: a surrogate pair is one character. */
 const ALLOWED = `[^${CONTROL_CHARACTERS}${LONE_SURROGATES}]`;
 const ALLOWED_BUT_DOT = `[^.${CONTROL_CHARACTERS}${LONE_SURROGATES}]`;
 const IDENTIFIER_PATTERN = `^${ALLOWED}+$`;
 
-/** Neither `.` nor `..`; without a look-ahead, which not every generator's engine of patterns has. */
+/** Neither `.` nor `..`. Without look-ahead, which some client generators do not support. */
 const ACCOUNT_ID_PATTERN = `^(?:\\.?${ALLOWED_BUT_DOT}${ALLOWED}*|\\.\\.${ALLOWED}+)$`;
 
 const TIMESTAMP_PATTERN =
@@ -35,7 +34,7 @@ const identifier = (description: string): JsonSchema => ({
   description,
 });
 
-/** The schema of `account_id`, also where it stands in a path. */
+/** The schema of `account_id`, also in paths. */
 export const ACCOUNT_ID_SCHEMA: JsonSchema = {
   type: "string",
   minLength: 1,
@@ -55,12 +54,11 @@ const timestampSchema = ({ futureMaxMs, ageMaxMs }: EventRules): JsonSchema => (
   format: "date-time",
   pattern: TIMESTAMP_PATTERN,
   description:
-    `When it happened: ISO 8601 with an offset, of a day that there is. It is kept in UTC and to the millisecond: digits ` +
-    `beyond that are dropped. At most ${futureMaxMs / 1_000} seconds ahead ` +
-    `of the service's clock and ${ageMaxMs / DAY_MS} days behind it.`,
+    `When it happened: ISO 8601 with an offset, on a day that exists. It is stored in UTC; digits beyond milliseconds are ` +
+    `dropped. At most ${futureMaxMs / 1_000} seconds ahead of the service's clock and ${ageMaxMs / DAY_MS} days behind it.`,
 });
 
-/** The schemas of what `POST /events` takes, by name, under the rules in force. */
+/** The schemas of batches and events by name, under the rules in force. */
 export const eventSchemas = (rules: EventRules): Readonly<Record<string, JsonSchema>> => ({
   Batch: {
     type: "object",
@@ -77,28 +75,28 @@ export const eventSchemas = (rules: EventRules): Readonly<Record<string, JsonSch
   },
   Event: {
     type: "object",
-    description: `One thing that a user of an account did; at most ${EVENT_BYTES_MAX} bytes as JSON, and each field once.`,
+    description: `Something that a user of an account did. At most ${EVENT_BYTES_MAX} bytes of JSON, without repeated fields.`,
     additionalProperties: false,
     required: ["event_id", "account_id", "user_id", "type", "timestamp"],
     properties: {
       event_id: identifier(
-        "Chosen by the sender. The same event again is a duplicate; the same id with another payload a conflict.",
+        "Chosen by the sender. The same event again is a duplicate; the same ID with a different payload is a conflict.",
       ),
       account_id: {
         ...ACCOUNT_ID_SCHEMA,
-        description: "The account that it counts for; not `.` or `..`, which no URL can name.",
+        description: "The account that it counts for; not `.` or `..`, which cannot be in a URL.",
       },
       user_id: identifier("Who did it."),
       type: typeSchema(rules),
       timestamp: timestampSchema(rules),
-      // Open, and its rules in words: generators of clients give up on a schema that refers to itself.
+      // An open schema with its rules in words, because client generators fail on recursive schemas.
       metadata: {
         type: "object",
         additionalProperties: true,
         description:
-          `Whatever else there is to say, nested at most ${JSON_DEPTH_MAX} levels deep. At every level it must be such as ` +
-          "can be stored unchanged: no `\\u0000` and no half of a surrogate pair in a key or a text, no number that loses " +
-          "value (`1e400`, `9007199254740993`) or its sign (`-0`), no key `__proto__`, and no key twice in an object.",
+          `Any further data, nested at most ${JSON_DEPTH_MAX} levels deep. It must be storable unchanged: no \`\\u0000\` or ` +
+          "unpaired surrogate in a key or a string, no number that loses precision (`1e400`, `9007199254740993`) or its sign " +
+          "(`-0`), no key `__proto__`, and no repeated key in an object.",
       },
     },
   },

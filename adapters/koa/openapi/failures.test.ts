@@ -22,15 +22,15 @@ import {
 import { makeContract } from "./contract.fixture.ts";
 import { openApiDocument } from "./document.ts";
 
-const test = suite("what no request alone can bring about is in the document, too");
+const test = suite("failures of the service are documented");
 
 const { operations, holds } = makeContract(openApiDocument(EVENT_RULES_DEFAULT));
 
-const cause = new Error("away");
-const summariesAway = Effect.fail(new SummariesUnavailable({ cause }));
-const queueAway = Effect.fail(new QueueUnavailable({ cause }));
-const logAway = Effect.fail(new LogUnavailable({ cause }));
-const keysAway = Effect.fail(new ApiKeysUnavailable({ cause }));
+const cause = new Error("unavailable");
+const summariesUnavailable = Effect.fail(new SummariesUnavailable({ cause }));
+const queueUnavailable = Effect.fail(new QueueUnavailable({ cause }));
+const logUnavailable = Effect.fail(new LogUnavailable({ cause }));
+const keysUnavailable = Effect.fail(new ApiKeysUnavailable({ cause }));
 const full = new QueueFull({ retryAfterSeconds: 2 });
 const A_CHARGE = { name: "account:acme", events: 1, perMinute: 60 };
 const overQuota = Effect.fail(new QuotaExceeded({ retryAfterSeconds: 2 }));
@@ -44,7 +44,7 @@ const lettersThat = (
   drop: fail,
 });
 
-const STATIONS = [
+const CALL_PORTS = [
   "recordEvents",
   "findJob",
   "summariseAccount",
@@ -72,10 +72,10 @@ const refusingReads = (refused: Effect.Effect<never, ReadRefused>): ApiOptions =
   summaries: { summary: () => refused, sampleAccounts: () => refused },
   activity: { counts: () => refused },
   accountEvents: { page: () => refused },
-  deadLetters: { ...lettersThat(() => queueAway), list: () => refused, find: () => refused },
+  deadLetters: { ...lettersThat(() => queueUnavailable), list: () => refused, find: () => refused },
 });
 
-/** What is wrong with the service, and what these operations then answer. */
+/** Faults of the service, and the status with which these operations respond. */
 const FAULTS: ReadonlyArray<{
   readonly title: string;
   readonly options: ApiOptions;
@@ -83,19 +83,22 @@ const FAULTS: ReadonlyArray<{
   readonly operationIds: ReadonlyArray<string>;
 }> = [
   {
-    title: "stations that are away",
+    title: "unavailable ports",
     options: {
-      queue: { find: () => queueAway, enqueue: () => queueAway },
-      summaries: { summary: () => summariesAway, sampleAccounts: () => summariesAway },
-      activity: { counts: () => summariesAway },
-      accountEvents: { page: () => logAway },
-      deadLetters: lettersThat(() => queueAway),
+      queue: { find: () => queueUnavailable, enqueue: () => queueUnavailable },
+      summaries: {
+        summary: () => summariesUnavailable,
+        sampleAccounts: () => summariesUnavailable,
+      },
+      activity: { counts: () => summariesUnavailable },
+      accountEvents: { page: () => logUnavailable },
+      deadLetters: lettersThat(() => queueUnavailable),
     },
     status: 503,
-    operationIds: STATIONS,
+    operationIds: CALL_PORTS,
   },
   {
-    title: "stations that never answer",
+    title: "ports that never answer",
     options: {
       limits: { answerTimeoutMs: 20 },
       queue: { find: () => Effect.never, enqueue: () => Effect.never },
@@ -105,10 +108,10 @@ const FAULTS: ReadonlyArray<{
       deadLetters: lettersThat(() => Effect.never),
     },
     status: 503,
-    operationIds: STATIONS,
+    operationIds: CALL_PORTS,
   },
   {
-    title: "stations that break",
+    title: "ports with defects",
     options: {
       queue: { find: () => Effect.die(cause), enqueue: () => Effect.die(cause) },
       summaries: {
@@ -120,24 +123,28 @@ const FAULTS: ReadonlyArray<{
       deadLetters: lettersThat(() => Effect.die(cause)),
     },
     status: 500,
-    operationIds: STATIONS,
+    operationIds: CALL_PORTS,
   },
   {
-    title: "keys that cannot be looked up",
+    title: "unavailable API keys",
     options: {
-      access: { known: () => undefined, remembers: () => false, authenticate: () => keysAway },
+      access: {
+        known: () => undefined,
+        remembers: () => false,
+        authenticate: () => keysUnavailable,
+      },
     },
     status: 503,
     operationIds: operations.filter((each) => !each.public).map((each) => each.operationId),
   },
   {
-    title: "a limit that is used up",
+    title: "an exhausted rate limit",
     options: { rateLimit: { limitLoopback: true, anonymousPerMinute: 1 } },
     status: 429,
     operationIds: operations.filter((each) => !each.public).map((each) => each.operationId),
   },
   {
-    title: "a service that is starting",
+    title: "a starting service",
     options: { services: "starting", readiness: { ready: false, checks: { service: "starting" } } },
     status: 503,
     operationIds: operations
@@ -151,19 +158,19 @@ const FAULTS: ReadonlyArray<{
     operationIds: ["recordEvents"],
   },
   {
-    title: "a client that has too many reads waiting",
+    title: "too many waiting reads of a client",
     options: refusingReads(Effect.fail(new TooManyReads())),
     status: 429,
     operationIds: READS,
   },
   {
-    title: "too many reads that wait",
+    title: "too many waiting reads",
     options: refusingReads(Effect.fail(new ReadsFull())),
     status: 503,
     operationIds: READS,
   },
   {
-    title: "a quota that is used up",
+    title: "an exhausted quota",
     options: { quotas: { ...NO_QUOTAS, chargesOf: () => [A_CHARGE], take: () => overQuota } },
     status: 429,
     operationIds: ["recordEvents"],
@@ -173,7 +180,7 @@ const FAULTS: ReadonlyArray<{
 for (const { title, options, status, operationIds } of FAULTS) {
   test(`${title}: ${status}`, async () => {
     const api = await startApi(options);
-    // The one request that a limit of one allows.
+    // Uses up the limit of one request.
     await get(api, "/accounts/sample");
     for (const operationId of operationIds) {
       const operation = operations.find((each) => each.operationId === operationId);

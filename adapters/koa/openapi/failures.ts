@@ -1,5 +1,8 @@
+import { z } from "zod";
+
 import { ApiKeysUnavailable, Unauthenticated } from "../../../core/access/access.ts";
 import { QuotaExceeded } from "../../../core/access/quotas.ts";
+import { ISSUES_MAX } from "../../../core/command/decode_batch.ts";
 import {
   AccountsForbidden,
   BatchBytesExceeded,
@@ -21,18 +24,57 @@ import {
   type Failure,
   headersOf,
   INTERNAL_PROBLEM,
+  nameOf,
   type Problem,
   problemOf,
 } from "../response/problem.ts";
-import { type Headers, REQUEST_ID_EXAMPLE } from "./headers.ts";
 import { schemaRef } from "./json_schema.ts";
+import { type Headers, REQUEST_ID_EXAMPLE, RETRY_AFTER } from "./operation.ts";
 
-/** Names what a route can fail with; "Internal" is a fault of the service itself. */
+/** The name of a failure; "Internal" stands for a defect of the service. */
 export type FailureName = Failure["_tag"] | "Internal";
+
+const Issue = z.object({
+  index: z.number().min(0).meta({ type: "integer" }).nullable().meta({
+    description: "Index of the event in the batch, from 0; null if no event is at fault.",
+  }),
+  path: z.string().meta({
+    description: "The field or parameter, such as `timestamp` or `metadata.tags[2]`.",
+  }),
+  message: z.string().min(1).meta({ description: "What is wrong and how to fix it." }),
+});
+
+const ProblemDocument = z
+  .object({
+    type: z
+      .string()
+      .regex(/^urn:tidemark:problem:[a-z-]+$/)
+      .meta({ description: "Stable identifier that programs can compare." }),
+    title: z.string().min(1),
+    status: z.number().min(400).max(599).meta({ type: "integer" }),
+    detail: z.string().min(1),
+    errors: z
+      .array(Issue)
+      .optional()
+      .meta({
+        description: `For invalid input: up to ${ISSUES_MAX} errors and where they are.`,
+      }),
+    retry_after: z.number().min(1).optional().meta({
+      type: "integer",
+      description: "Seconds to wait before retrying. Same as `Retry-After`.",
+    }),
+    request_id: z.string().min(1).meta({
+      description: "Same as `X-Request-Id`. The service's log lines about the request carry it.",
+    }),
+  })
+  .meta({ description: "A problem document (RFC 9457)." });
+
+/** The schemas of problem documents, by their names in the OpenAPI document. */
+export const PROBLEM_SCHEMAS = { Problem: ProblemDocument, Issue };
 
 const cause = undefined;
 
-/** Each failure once, such as it might be: the document shows what `problemOf` makes of it. */
+/** A sample of each failure. The document shows the problem that `problemOf` makes of it. */
 const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly _tag: Tag }> } = {
   HttpMalformed: { _tag: "HttpMalformed", message: "The request is not well-formed HTTP/1.1." },
   HeadersTooLarge: { _tag: "HeadersTooLarge" },
@@ -46,8 +88,9 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
   DatabaseFault: { _tag: "DatabaseFault" },
   Unauthenticated: new Unauthenticated({ credential: "missing" }),
   ApiKeysUnavailable: new ApiKeysUnavailable({ cause }),
-  ScopeMissing: { _tag: "ScopeMissing", scope: "read" },
+  ScopeMissing: { _tag: "ScopeMissing", scopes: ["read"] },
   AccountForbidden: { _tag: "AccountForbidden" },
+  AllAccountsRequired: { _tag: "AllAccountsRequired" },
   AccountsForbidden: new AccountsForbidden(),
   BatchBytesExceeded: new BatchBytesExceeded({ bytes: BATCH_BYTES_MAX + 1 }),
   HostForbidden: { _tag: "HostForbidden" },
@@ -99,10 +142,7 @@ const FAILURES: { readonly [Tag in Failure["_tag"]]: Extract<Failure, { readonly
 const problemNamed = (name: FailureName): Problem =>
   name === "Internal" ? INTERNAL_PROBLEM : problemOf(FAILURES[name]);
 
-/** What follows `urn:tidemark:problem:`. */
-const nameOf = ({ type }: Problem): string => type.slice(type.lastIndexOf(":") + 1);
-
-/** An example of every problem that there is, by the end of its type. */
+/** An example of every problem, by the last part of its type. */
 export const problemExamples = (): Readonly<Record<string, object>> => {
   const problems = [...(Object.keys(FAILURES) as FailureName[]), "Internal" as const].map(
     problemNamed,
@@ -118,7 +158,11 @@ export const problemExamples = (): Readonly<Record<string, object>> => {
   );
 };
 
-/** The responses of an operation that can fail in these ways, by status; `headers` may come with each. */
+/**
+ * The responses to these failures, by status.
+ *
+ * @param headers sent with each of them
+ */
 export const problemResponses = (
   names: ReadonlyArray<FailureName>,
   headers: Headers,
@@ -155,23 +199,19 @@ const responseOf = (status: number, problems: ReadonlyArray<Problem>, headers: H
   };
 };
 
-const ALWAYS: Headers = {
-  "Retry-After": {
-    description: "When to come again, in seconds.",
-    required: true,
-    schema: { type: "integer", minimum: 1 },
-  },
+const PROBLEM_HEADERS: Headers = {
+  ...RETRY_AFTER,
   "WWW-Authenticate": {
-    description: "How to show a key.",
+    description: "How to send an API key.",
     required: true,
     schema: { type: "string" },
   },
 };
 
-/** Those headers that come with each of these problems. */
+/** The headers that all of these problems are sent with. */
 const headersWith = (problems: ReadonlyArray<Problem>): Headers =>
   Object.fromEntries(
-    Object.entries(ALWAYS).filter(([name]) =>
+    Object.entries(PROBLEM_HEADERS).filter(([name]) =>
       problems.every((problem) => name in headersOf(problem)),
     ),
   );

@@ -6,24 +6,24 @@ import type { Contract } from "./contract.fixture.ts";
 import type { FuzzRequest } from "./request.fixture.ts";
 import { requests, type RequestSpace } from "./requests.fixture.ts";
 
-/** Chooses the same requests again. */
+/** Repeats the same requests. */
 const SEED = process.env["FUZZ_SEED"];
 
 export interface FuzzOptions extends Omit<RequestSpace, "now"> {
   readonly url: string;
   readonly runs: number;
-  /** Looks, now and then and at the end, whether all is still well. */
+  /** Called periodically and at the end to check that all is well. */
   readonly isWell: () => Promise<void>;
 }
 
-/** How many requests are sent between two looks. */
+/** How many requests are sent between two checks. */
 const LOOK_EVERY = 2_000;
 
 /**
- * Sends requests of every kind, one after the other on the same connection for as long as it lasts, and
- * insists that each is answered as the document says. A failure prints its seed: `FUZZ_SEED=… npm test`.
+ * Sends requests of every kind, one after the other on the same connection as long as it is open, and asserts that each
+ * is answered as documented. A failure prints its seed: `FUZZ_SEED=… npm test`.
  *
- * @returns how often each operation answered with each status, such as `findJob 404`
+ * @returns how often each operation returned each status, such as `findJob 404`
  */
 export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, number>> => {
   const { url, contract, runs, isWell } = options;
@@ -35,7 +35,7 @@ export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, nu
     connection ??= await openConnection(url);
     connection.write(bytesOf(request));
     const answer = await connection.answer(request.method === "HEAD" ? "HEAD" : undefined);
-    // Where a body ends of an odd encoding, the two sides may not agree: what comes next could be of this one.
+    // The two sides may disagree about where a body with an odd encoding ends, so the next response could belong to it.
     const isFramed = !request.headers.some(([name]) => /^transfer-encoding$/i.test(name));
     if (answer?.headers["connection"] !== "keep-alive" || !isFramed) {
       connection.reset();
@@ -58,7 +58,7 @@ export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, nu
       const next = request.valid ? following(request, answer) : undefined;
       if (next !== undefined) await ask(next);
     } catch (error) {
-      // Whatever comes next on it would be of this one.
+      // The next response on it could belong to this request.
       connection?.reset();
       connection = undefined;
       throw error;
@@ -78,7 +78,7 @@ export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, nu
   return outcomes;
 };
 
-/** What only an answer can tell to ask for: a job, or the next page. */
+/** Requests that only a response makes possible: for a job, or for the next page. */
 const following = (request: FuzzRequest, answer: Answer): FuzzRequest | undefined => {
   const { location } = answer.headers;
   const get = { valid: true, method: "GET", body: Buffer.alloc(0) };
@@ -105,7 +105,7 @@ const bytesOf = ({ method, target, headers, body }: FuzzRequest): Buffer => {
   return Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines}\r\n`), body]);
 };
 
-/** Throws unless the answer is right for the request; tells what it was. */
+/** Throws unless the response is right for the request; returns its operation and status. */
 const judge = (contract: Contract, request: FuzzRequest, answer: Answer): string => {
   const { method, target, valid } = request;
   const { status } = answer;
@@ -118,7 +118,7 @@ const judge = (contract: Contract, request: FuzzRequest, answer: Answer): string
   const operation = methods.get(method) ?? (to === "HEAD" ? methods.get("GET") : undefined);
   if (operation !== undefined) {
     contract.holds(operation, answer, to);
-    // Only jobs and dead letters have to be there to be asked for.
+    // Only jobs and dead letters must exist to be found.
     const mayBeMissing = /^\/(?:jobs|dead-letters)\//.test(operation.path);
     const found = status < 400 || (mayBeMissing && status === 404);
     if (valid) assert.ok(found, `a valid request is refused: ${status} ${answer.body}`);
@@ -130,7 +130,7 @@ const judge = (contract: Contract, request: FuzzRequest, answer: Answer): string
     if (status === 405) assert.equal(answer.headers["allow"], allowed(methods));
     return `other method ${status}`;
   }
-  // The router takes a path in any case, and with a slash behind it.
+  // The router accepts a path in any case, and with a slash at its end.
   const isVariant = contract.operationsAt((path ?? "").toLowerCase().replace(/\/$/, "")).size > 0;
   if (path !== undefined && !isVariant) {
     assert.ok([404, ...BEFORE_THE_ROUTE].includes(status), `${status} to ${method} ${target}`);
@@ -138,7 +138,7 @@ const judge = (contract: Contract, request: FuzzRequest, answer: Answer): string
   return `other path ${status}`;
 };
 
-/** How a request can be refused before anybody has looked what is at its path. */
+/** Statuses of requests that are refused before they are routed. */
 const BEFORE_THE_ROUTE = [400, 401, 403, 408, 429, 431];
 
 const allowed = (methods: ReadonlyMap<string, unknown>): string =>

@@ -28,12 +28,12 @@ export interface JsonSchema {
   readonly not?: JsonSchema;
 }
 
-/** Refers to a schema of the document by its name. */
+/** A reference to a schema of the document. */
 export const schemaRef = (name: string): { readonly $ref: string } => ({
   $ref: `#/components/schemas/${name}`,
 });
 
-/** The schemas of bodies as they are sent, by name; where one holds another, it refers to it. */
+/** JSON Schemas of response bodies, by name. A schema that contains another refers to it. */
 export const schemasOf = (
   bodies: Readonly<Record<string, z.ZodType>>,
 ): Readonly<Record<string, JsonSchema>> => {
@@ -48,20 +48,20 @@ export const schemasOf = (
   );
 };
 
-/** A query parameter as the document shows it. */
+/** A query parameter in the document. */
 export interface QueryParameter {
   readonly name: string;
   readonly in: "query";
   readonly required: boolean;
   readonly description: string;
   readonly schema: JsonSchema;
-  /** A value that can be sent together with the examples of the other parameters. */
+  /** A value that is valid together with the examples of the other parameters. */
   readonly example?: unknown;
 }
 
-/** The parameters that a schema of query strings reads, each as what its text stands for. */
+/** The parameters of a query schema, with the types that their text is parsed into. */
 export const queryParametersOf = (query: z.ZodObject): ReadonlyArray<QueryParameter> => {
-  // What is read, not the text that it is read from: `10` is an integer for whoever asks.
+  // The parsed type, not the text it comes as: to a client `10` is an integer.
   const { properties = {} } = z.toJSONSchema(query, { io: "output", unrepresentable: "any" });
   return Object.entries(properties).map(([name, property]) => {
     const {

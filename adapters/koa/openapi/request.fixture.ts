@@ -1,8 +1,8 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 
-/** A request as it goes over the wire. */
+/** A request as it is sent. */
 export interface FuzzRequest {
-  /** Whether it is as the document says in everything. */
+  /** Whether it is exactly as documented. */
   readonly valid: boolean;
   readonly method: string;
   readonly target: string;
@@ -10,7 +10,7 @@ export interface FuzzRequest {
   readonly body: Buffer;
 }
 
-/** A text as a part of a path; half of a surrogate pair cannot be in one. */
+/** A text as part of a path, which cannot contain unpaired surrogates. */
 export const escaped = (text: string): string => encodeURIComponent(text.toWellFormed());
 
 type Encode = (body: Buffer) => Buffer;

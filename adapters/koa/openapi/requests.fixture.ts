@@ -9,17 +9,17 @@ import { ENCODINGS, escaped, type FuzzRequest } from "./request.fixture.ts";
 export interface RequestSpace {
   readonly contract: Contract;
   readonly schemas: Readonly<Record<string, JsonSchema>>;
-  /** Milliseconds since the Unix epoch. */
+  /** Unix milliseconds. */
   readonly now: number;
-  /** The key of valid requests, where one is needed. */
+  /** The key of valid requests, if one is required. */
   readonly key?: string;
-  /** Keys that may be shown instead, good ones and bad ones. */
+  /** Other keys to send, valid and invalid ones. */
   readonly keys: ReadonlyArray<string>;
   /** An account that is read and never written to. */
   readonly canary: string;
 }
 
-/** Accounts that whoever compares carelessly takes for the canary. */
+/** Accounts that a careless comparison takes for the canary. */
 const neighboursOf = (canary: string): ReadonlyArray<string> => [
   canary.toUpperCase(),
   canary.normalize("NFD"),
@@ -32,7 +32,7 @@ const neighboursOf = (canary: string): ReadonlyArray<string> => [
   `${canary}/summary`,
 ];
 
-/** Requests of every kind: half of them as the document says, the others damaged somewhere. */
+/** Requests of every kind: two in five as documented, the others damaged. */
 export const requests = (space: RequestSpace): fc.Arbitrary<FuzzRequest> => {
   const weights: Readonly<Record<string, number>> = { recordEvents: 12, openapi: 1, docs: 1 };
   const valid = fc.oneof(
@@ -94,7 +94,7 @@ const contentHeaders = (encoding: string): Headers => [
   ...(encoding === "" ? [] : [["Content-Encoding", encoding] as const]),
 ];
 
-/** What a client may say that it has already: nothing, or anything there is. */
+/** Conditional headers: none, or one that matches everything. */
 const conditions = ({ parameters }: DocumentedOperation): ReadonlyArray<Headers> =>
   parameters.some(({ name }) => name === "If-None-Match") ? [[], [["If-None-Match", "*"]]] : [[]];
 
@@ -107,7 +107,7 @@ const pathValue = (
     { weight: 1, arbitrary: fc.constantFrom(canary, ...neighboursOf(canary)) },
   );
 
-/** What the document says of parameters in words: what goes together, and what only an answer has. */
+/** Queries that follow the descriptions of the parameters: which go together, and which only a response yields. */
 const query = (
   { parameters }: DocumentedOperation,
   { schemas, now }: RequestSpace,
@@ -147,7 +147,7 @@ const body = (
   return fc.tuple(fitting(operation.body.schema, schemas, now), neighbour).map(([batch, account]) =>
     JSON.stringify(batch, (key, value: unknown) => {
       if (account === null) return value;
-      // Ids of the canary's events in another account are other events.
+      // The IDs of the canary's events identify other events in another account.
       return key === "account_id" ? account : key === "event_id" ? "canary-1" : value;
     }),
   );

@@ -18,7 +18,7 @@ const test = suite<Context>("memory under attack");
 
 const MIB = 1024 * 1024;
 
-/** The heap that the attacked process may have; V8 ends it when it needs more. */
+/** Heap of the attacked process; V8 ends it when it needs more. */
 const HEAP_MIB = 64;
 
 test.before.each(async (context) => {
@@ -32,7 +32,7 @@ test.after.each(({ server }) => {
   if (server.connected) server.disconnect();
 });
 
-/** How much memory of the process is resident, in MiB. */
+/** Resident memory of the process, in MiB. */
 const resident = async ({ server }: Context): Promise<number> => {
   const over = new AbortController();
   server.send("how much?");
@@ -45,7 +45,7 @@ const resident = async ({ server }: Context): Promise<number> => {
   return answer.rss / MIB;
 };
 
-/** Posts an event as somebody else, and insists that it is accepted. */
+/** Posts an event as another client, and asserts that it is accepted. */
 const postBeside = async ({ url }: Context): Promise<void> => {
   const connection = await openConnection(url);
   connection.write(postBytes(batchOf(validEvent())));
@@ -54,8 +54,8 @@ const postBeside = async ({ url }: Context): Promise<void> => {
 };
 
 /**
- * Posts beside an attack, as often as it takes until the service has read what the attackers sent: it reads of each connection
- * before it comes to the next post. Returns by how many MiB the process has grown at most.
+ * Posts during an attack until the service has read what the attackers sent: it reads from each connection before it gets
+ * to the next post. Returns by how many MiB the process grew at most.
  */
 const growthBeside = async (context: Context, before: number, posts: number): Promise<number> => {
   let most = 0;
@@ -69,7 +69,7 @@ const growthBeside = async (context: Context, before: number, posts: number): Pr
 const open = (context: Context, count: number): Promise<Connection[]> =>
   Promise.all(Array.from({ length: count }, () => openConnection(context.url)));
 
-/** A request whose body comes in as many chunks of one byte, and does not end. */
+/** A request with an endless body in chunks of one byte, of which so many are sent. */
 const inSingleBytes = (line: string, chunks: number): Buffer =>
   Buffer.from(
     `${line} HTTP/1.1\r\nHost: tidemark\r\nContent-Type: application/json\r\n` +
@@ -80,7 +80,7 @@ for (const [what, line] of [
   ["that are read", "POST /events"],
   ["behind which nobody looks", "GET /jobs/01a20253-aa0c-79c1-b28a-b136a2df5001"],
 ] as const) {
-  test(`bodies ${what} in chunks of one byte that never end do not hold 270 bytes for each`, async (context) => {
+  test(`endless bodies ${what} in one-byte chunks do not take 270 bytes per chunk`, async (context) => {
     const before = await resident(context);
     const connections = await open(context, 10);
     const bytes = inSingleBytes(line, 60_000);
@@ -91,7 +91,7 @@ for (const [what, line] of [
   });
 }
 
-test("small bodies that inflate to 1 MiB each have only a share of the memory, however many connections send them", async (context) => {
+test("small bodies that inflate to 1 MiB each get only a share of the memory, on any number of connections", async (context) => {
   const body = gzipSync(batchOf(validEvent()).padEnd(MIB, " "));
   const bytes = postBytes(body, { "Content-Encoding": "gzip" });
   const before = await resident(context);
@@ -106,7 +106,7 @@ test("small bodies that inflate to 1 MiB each have only a share of the memory, h
   assert.ok(grown < 160, `${grown} MiB`);
 });
 
-test("the same sent on one connection, each without waiting for an answer, is not inflated at once", async (context) => {
+test("pipelined bodies are not inflated concurrently", async (context) => {
   const body = gzipSync(batchOf(validEvent()).padEnd(MIB, " "));
   const bytes = postBytes(body, { "Content-Encoding": "gzip" });
   const before = await resident(context);
@@ -121,7 +121,7 @@ test("the same sent on one connection, each without waiting for an answer, is no
   hasty.reset();
 });
 
-test("thousands of requests sent at once on each of many connections are not held", async (context) => {
+test("thousands of pipelined requests on many connections do not fill the memory", async (context) => {
   const bytes = Buffer.from("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(4_000));
   const before = await resident(context);
   const connections = await open(context, 100);

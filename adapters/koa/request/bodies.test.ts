@@ -16,15 +16,15 @@ const KIB = 1_024;
 interface Context {
   bodies: Bodies;
   server: Server;
-  /** What was read, in the order in which it was; each is answered with 200 when `answer` is called. */
+  /** Bodies in the order in which they were read; `answer` answers a request with 200. */
   read: Array<{ readonly body: ReadBody; readonly answer: () => void }>;
-  /** What memory was refused for. */
+  /** Bounds for which memory was refused. */
   refused: string[];
 }
 
 const test = suite<Context>("memory of bodies");
 
-/** A server that reads bodies, and charges each to the client that it names itself, and holds what it has read. */
+/** A server that reads bodies, charges each to the client that the request names, and keeps them. */
 test.before.each(async (context) => {
   const refused: string[] = [];
   const read: Context["read"] = [];
@@ -68,7 +68,7 @@ const succeeded = (body: ReadBody | undefined) => {
   return body.success;
 };
 
-test("a body is charged from its first byte until it is released, and a second release takes nothing off", async (context) => {
+test("a body is charged from its first byte until it is released, and releasing it again does nothing", async (context) => {
   const { bodies, read } = context;
   const bytes = bodyOf(50 * KIB, "a");
   const connection = await send(context, bytes.subarray(0, 30 * KIB));
@@ -87,7 +87,7 @@ test("a body is charged from its first byte until it is released, and a second r
   connection.reset();
 });
 
-test("an inflated body is charged with what it has become, and no longer with what was sent", async (context) => {
+test("an inflated body is charged with its inflated size instead of the compressed one", async (context) => {
   const { bodies, read } = context;
   const connection = await send(context, bodyOf(50 * KIB, "a", "gzip"));
   await until(() => read.length === 1);
@@ -99,7 +99,7 @@ test("an inflated body is charged with what it has become, and no longer with wh
   connection.reset();
 });
 
-test("one client's bodies fill no more than its share, whatever they inflate to, and another's are read", async (context) => {
+test("one client's bodies take no more than its share, whatever they inflate to, and another's are read", async (context) => {
   const { bodies, read, refused } = context;
   const connections: Connection[] = [];
   for (let i = 0; i < 8; i++) {
@@ -122,7 +122,7 @@ test("one client's bodies fill no more than its share, whatever they inflate to,
   for (const connection of connections) connection.reset();
 });
 
-test("a client that finds all memory taken by others is told that the service is full, not that it is at fault", async (context) => {
+test("a client that finds all memory taken by others gets 503, not 429", async (context) => {
   const { read, refused } = context;
   const connections: Connection[] = [];
   for (const [i, client] of ["a", "a", "a", "a", "b", "b", "c"].entries()) {
@@ -137,7 +137,7 @@ test("a client that finds all memory taken by others is told that the service is
   for (const connection of connections) connection.reset();
 });
 
-test("bodies that hardly come in are given up when others find no memory, and only then", async (context) => {
+test("slow bodies are dropped when others find no memory, and only then", async (context) => {
   const bodies = makeBodies({
     bytesMax: 400 * KIB,
     proxies: 0,
@@ -156,7 +156,7 @@ test("bodies that hardly come in are given up when others find no memory, and on
     },
   });
   const stalled: Connection[] = [];
-  // One after the other, so that the oldest is known.
+  // One after the other, so that their order is known.
   for (const client of ["a", "b", "c", "d", "e"]) {
     const body = bodyOf(60 * KIB, client).subarray(0, 55 * KIB);
     stalled.push(await send({ ...context, server }, body));
@@ -173,7 +173,7 @@ test("bodies that hardly come in are given up when others find no memory, and on
   await server.close(0);
 });
 
-test("whoever announces much and sends nothing takes nothing from others", async (context) => {
+test("a large Content-Length alone takes no memory from others", async (context) => {
   const { bodies } = context;
   const connections = await Promise.all(
     Array.from({ length: 20 }, () =>
@@ -186,7 +186,7 @@ test("whoever announces much and sends nothing takes nothing from others", async
   await until(() => bodies.held() === 0);
 });
 
-test("a client that leaves while its body is received or inflated gets nothing charged any more", async (context) => {
+test("a client that leaves while its body is received or inflated is charged nothing any more", async (context) => {
   const { bodies, read } = context;
   const half = await send(context, bodyOf(50 * KIB, "a").subarray(0, 20 * KIB));
   const places = Array.from({ length: 100 }, () => bodies.inflations.enter("others", () => {}));
@@ -201,7 +201,7 @@ test("a client that leaves while its body is received or inflated gets nothing c
   for (const leave of places) leave();
 });
 
-test("a body that was answered without being read is charged no longer, though it goes on coming in", async (context) => {
+test("a body that is still arriving after the response is no longer charged", async (context) => {
   const { bodies, server } = context;
   server.use((_, response) => response.end());
   const bytes = bodyOf(50 * KIB, "a");
@@ -215,7 +215,7 @@ test("a body that was answered without being read is charged no longer, though i
   connection.reset();
 });
 
-test("a body in too many small pieces is refused, and its connection closed if it goes on so", async (context) => {
+test("a body in too many small pieces is refused, and its connection closed if they continue", async (context) => {
   const { bodies, read } = context;
   const connection = await send(
     context,

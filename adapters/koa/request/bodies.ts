@@ -12,8 +12,7 @@ import {
   PACE,
 } from "../limits.ts";
 import type { RequestFault } from "../response/problem.ts";
-import { abandon } from "../server/abandon.ts";
-import { whenGone } from "./client_gone.ts";
+import { abandon } from "../server/client_error.ts";
 import {
   type GrowingBuffer,
   type HeldBytes,
@@ -24,41 +23,41 @@ import {
 /** Why a body was not read. */
 export type BodyFault = RequestFault | QueueFull;
 
-/** What request bodies hold: receives them, and bounds the memory of all of them and of each client's. */
+/** Receives request bodies, and bounds the memory of all of them and of each client's. */
 export interface Bodies {
   /**
-   * Begins to receive the body of a request: called as soon as its headers were read, whoever it comes from and whether or
-   * not somebody will read it, because its bytes are kept from then on.
+   * Starts to receive the body of a request. To be called for every request as soon as its headers are read, because Node
+   * buffers its body from then on.
    */
   readonly receive: (request: IncomingMessage, response: ServerResponse) => void;
-  /** The body of a request that is being received; undefined if it has none that could be read. */
+  /** The body of a request that is being received; undefined if the request cannot have one. */
   readonly intakeOf: (request: IncomingMessage) => Intake | undefined;
-  /** Bounds how many bodies are inflated at once. */
+  /** Bounds how many bodies are inflated concurrently. */
   readonly inflations: FairSemaphore;
-  /** How many bytes of memory all bodies hold. */
+  /** How many bytes of memory all bodies take. */
   readonly held: () => number;
 }
 
 export interface BodiesOptions {
-  /** The most bytes of memory that all bodies may hold together. */
+  /** The most bytes of memory that all bodies may take together. */
   readonly bytesMax: number;
-  /** How many proxies stand before the service, and tell it in X-Forwarded-For who asks. */
+  /** How many proxies in front of the service append to X-Forwarded-For. */
   readonly proxies: number;
-  /** How fast a body has to come in while memory is short. */
+  /** How fast a body must arrive while memory is short. */
   readonly pace?: typeof PACE;
-  /** Called when memory was refused, with the bound that it would have passed. */
+  /** Called when memory was refused, with the bound that would have been exceeded. */
   readonly onRefused?: (refusal: Refusal) => void;
-  /** Called when a connection is closed because its body comes in too many pieces. */
+  /** Called when a connection is closed because a body has too many pieces. */
   readonly onFragmented?: () => void;
 }
 
-/** The memory of one body, as it is charged to the client that sends it. */
+/** The memory of one body, charged to the client that sends it. */
 export interface Charge {
-  /** Adds bytes; undefined if that was possible, else nothing was added. */
+  /** Adds bytes, or returns why it added none. */
   readonly add: (bytes: number) => BodyFault | undefined;
-  /** Takes off what was freed. */
+  /** Takes off bytes that were freed. */
   readonly subtract: (bytes: number) => void;
-  /** Charges another client instead. If that one has no room, nothing is charged any more. */
+  /** Charges another client instead. If that one has no room left, charges nothing any more. */
   readonly moveTo: (client: string) => BodyFault | undefined;
   /** Takes off everything. */
   readonly release: () => void;
@@ -67,45 +66,45 @@ export interface Charge {
 /** A body that is being received. */
 export interface Intake {
   readonly charge: Charge;
-  /** Calls back once the body is complete, or was dropped; at once if it is. */
+  /** Calls back when the body is complete or dropped; immediately if it is already. */
   readonly whenSettled: (callback: () => void) => void;
   /** Why it was dropped; undefined if it was not. */
   readonly fault: () => BodyFault | undefined;
-  /** Keeps nothing of it, and throws away what is still to come; does nothing once it was handed over. */
+  /** Discards the body, also what has yet to arrive; does nothing after `handOver`. */
   readonly drop: (fault: BodyFault) => void;
-  /** Charges another client from now on, once it is known who it is; the body is dropped if that one has no room for it. */
+  /** Charges another client from now on; drops the body if that client has no room for it. */
   readonly chargeTo: (client: string) => void;
-  /** Hands a complete body over to whoever reads it, who frees it and takes off what is charged. */
+  /** Hands over a complete body. The caller frees it and releases the charge. */
   readonly handOver: () => HeldBytes;
-  /** Calls back if the client leaves before it was answered; returns what ends the watching. */
+  /** Calls back if the client leaves before the response is sent. Returns a function that stops watching. */
   readonly whenGone: (callback: () => void) => () => void;
 }
 
-/** Where a request has its intake. (A weak map of them costs 20 µs of garbage collection a request.) */
+/** The property of a request for its intake. A WeakMap costs 20 µs of garbage collection per request. */
 const INTAKE = Symbol("tidemark.intake");
 
 interface Received extends IncomingMessage {
   [INTAKE]?: Intake;
 }
 
-/** How many of those that are being received longest are looked at when memory is short. */
-const STALLED_LOOKED_AT = 16;
+/** How many bodies are checked for their pace when memory is short, starting with the oldest. */
+const STALLED_CHECKED_MAX = 16;
 
 const RETRY_AFTER_SECONDS = 1;
 
 export const makeBodies = (options: BodiesOptions): Bodies => {
   const { bytesMax, proxies, pace = PACE, onRefused = () => {}, onFragmented = () => {} } = options;
   const shares = makeShares(bytesMax);
-  /** By when they began. */
+  /** In the order of their start. */
   const receiving = new Set<Receiving>();
 
-  /** Gives up bodies that hardly come in, so that whoever holds the memory has to send for it. */
+  /** Drops bodies that arrive too slowly, so that nobody keeps memory without sending. */
   const dropStalled = (): void => {
     const now = performance.now();
-    let lookedAt = 0;
+    let checked = 0;
     for (const each of receiving) {
       const sentMs = now - each.since;
-      if (sentMs < pace.graceMs || ++lookedAt > STALLED_LOOKED_AT) return;
+      if (sentMs < pace.graceMs || ++checked > STALLED_CHECKED_MAX) return;
       receiving.delete(each);
       if (each.length() < (sentMs / 1_000) * pace.bytesPerSecond) {
         each.drop({ _tag: "RequestTooSlow" });
@@ -177,7 +176,7 @@ const makeCharge = (
 };
 
 interface Receiving {
-  /** When it began, by `performance.now`. */
+  /** When it started, by `performance.now`. */
   readonly since: number;
   readonly length: () => number;
   readonly drop: (fault: BodyFault) => void;
@@ -195,14 +194,14 @@ const receiveBody = (
   let state: "receiving" | "complete" | "dropped" | "handed over" = "receiving";
   let fault: BodyFault | undefined;
   let onSettled: (() => void) | undefined;
-  /** The body, if it came in one piece as nearly all do: there is nothing to put together. */
+  /** The body if it arrives in one piece, as nearly all do. */
   let whole: HeldBytes | undefined;
   let refusal: BodyFault | undefined;
   const mayHold = (bytes: number): boolean => {
     refusal = charge.add(bytes);
     return refusal === undefined;
   };
-  /** The body, if it came in several. */
+  /** The body if it arrives in several pieces. */
   let buffer: GrowingBuffer | undefined;
 
   const settle = (): void => {
@@ -259,9 +258,9 @@ const receiveBody = (
     state = "complete";
     settle();
   });
-  // What the error is does not matter: the close of the response, which follows, ends the receiving.
+  // The close of the response, which follows, drops the body.
   request.once("error", () => {});
-  // The client is gone, or was answered without a look at its body.
+  // The client has left, or was answered before its body was read.
   response.once("close", () => {
     drop({ _tag: "RequestTruncated" });
   });
@@ -269,10 +268,24 @@ const receiveBody = (
   return intake;
 };
 
+/**
+ * Calls back if the client leaves before the response is sent; immediately if it has left.
+ *
+ * @returns a function that stops watching
+ */
+const whenGone = (response: ServerResponse, callback: () => void): (() => void) => {
+  const onClose = (): void => {
+    if (!response.writableFinished) callback();
+  };
+  if (response.closed) onClose();
+  else response.once("close", onClose);
+  return () => response.off("close", onClose);
+};
+
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
-/** Throws a body away as it comes in; until somebody reads it, Node would keep 64 KiB of it, piece by piece. */
+/** Discards a body as it arrives. Node would buffer 64 KiB of an unread body, piece by piece. */
 const discard = (request: IncomingMessage, onFragmented: () => void): void => {
   const count = makePieceCount(request, onFragmented);
   request.on("data", count.add);
@@ -280,15 +293,15 @@ const discard = (request: IncomingMessage, onFragmented: () => void): void => {
 };
 
 /**
- * Counts the pieces of a body. Each costs a microsecond, a buffer of its own and some 270 bytes, however small it is; so
- * somebody who sends single bytes as chunks buys with each of them as much time as others with 64 KiB.
+ * Counts the pieces of a body. Each costs a microsecond and a buffer with some 270 bytes of overhead, however small it is,
+ * so that a client that sends single bytes as chunks takes as much time for each as others for 64 KiB.
  */
 const makePieceCount = ({ socket }: IncomingMessage, onFragmented: () => void) => {
   let pieces = 0;
   let length = 0;
   return {
     length: () => length,
-    /** Returns above 1 when there are too many pieces for their length; above 2 the connection is closed. */
+    /** Returns more than 1 if there are too many pieces for their length. At more than 2 it closes the connection. */
     add: (piece: Uint8Array): number => {
       pieces++;
       length += piece.length;

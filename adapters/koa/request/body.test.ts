@@ -28,7 +28,7 @@ test.after(async ({ api }) => {
 
 const MIB = 1024 * 1024;
 
-/** A batch of one event, padded to a length with white space, which JSON allows. */
+/** A batch of one event, padded to a length with white space. */
 const padded = (length: number): string => batchOf(validEvent()).padEnd(length, " ");
 
 const chunked = (body: string): Buffer => {
@@ -54,13 +54,13 @@ for (const [what, body] of Object.entries({
   "ten thousand brackets": "[".repeat(10_000),
   "a text without end": `"${"\\".repeat(1_000_000)}`,
 })) {
-  test(`a body that is no JSON is refused, saying so: ${what}`, async ({ api }) => {
+  test(`a body that is not JSON is refused: ${what}`, async ({ api }) => {
     const { detail } = await refusal(api, postBytes(body), 400, "json-malformed");
     assert.ok(detail.length < 500, detail);
   });
 }
 
-test("JSON of a depth that only JSON.parse can take is refused for what it is not", async ({
+test("JSON so deep that only JSON.parse can process it is refused as what it is not", async ({
   api,
 }) => {
   const deep = `${"[".repeat(500_000)}${"]".repeat(500_000)}`;
@@ -76,7 +76,7 @@ test("JSON of a depth that only JSON.parse can take is refused for what it is no
   await refusal(api, postBytes(objects), 400, "batch-malformed");
 });
 
-test("a body that is not UTF-8 is refused rather than changed", async ({ api }) => {
+test("a body that is not UTF-8 is refused, not changed", async ({ api }) => {
   const [before = "", after = ""] = batchOf(validEvent({ user_id: "ada" })).split("ada");
   for (const bytes of [
     [0xff],
@@ -93,13 +93,15 @@ test("a body that is not UTF-8 is refused rather than changed", async ({ api }) 
   await refusal(api, postBytes(utf16), 400, "json-malformed");
 });
 
-test("a byte order mark is refused by name, since nobody can see it", async ({ api }) => {
+test("a byte order mark is refused by name, because it is invisible", async ({ api }) => {
   const bytes = postBytes(`\ufeff${batchOf(validEvent())}`);
   const { detail } = await refusal(api, bytes, 400, "json-malformed");
   assert.match(detail, "byte order mark");
 });
 
-test("a body of exactly 1 MiB is taken, with a Content-Length and in chunks", async ({ api }) => {
+test("a body of exactly 1 MiB is accepted, with a Content-Length and in chunks", async ({
+  api,
+}) => {
   const before = await api.drain();
   assert.is((await post(api, padded(BODY_BYTES_MAX))).status, 202);
   const connection = await openConnection(api.url);
@@ -109,7 +111,7 @@ test("a body of exactly 1 MiB is taken, with a Content-Length and in chunks", as
   assert.is(await api.drain(), before + 2);
 });
 
-test("a body of one byte more is refused, with a Content-Length and in chunks", async ({ api }) => {
+test("a body one byte longer is refused, with a Content-Length and in chunks", async ({ api }) => {
   const body = padded(BODY_BYTES_MAX + 1);
   await refusal(api, postBytes(body), 413, "body-too-large");
   await refusal(api, chunked(body), 413, "body-too-large");
@@ -122,14 +124,14 @@ test("a body of 1.1 MiB is refused, with a Content-Length and in chunks", async 
   assert.match(detail, String(BODY_BYTES_MAX));
 });
 
-test("a body that is said to be huge is refused before any of it came", async ({ api }) => {
+test("a body with a huge Content-Length is refused before any of it arrives", async ({ api }) => {
   const connection = await openConnection(api.url);
   connection.write(postBytes("", { "Content-Length": "99999999999999" }));
   problemIn(await connection.answer(), 413, "body-too-large");
   connection.reset();
 });
 
-/** How much the most memory that this process ever had has grown meanwhile, in MiB. */
+/** By how many MiB the peak memory of this process grows meanwhile. */
 const memoryGrowth = async (run: () => Promise<unknown>): Promise<number> => {
   const peak = (): number => process.resourceUsage().maxRSS / 1024;
   const before = Math.max(peak(), process.memoryUsage.rss() / MIB);
@@ -138,7 +140,7 @@ const memoryGrowth = async (run: () => Promise<unknown>): Promise<number> => {
 };
 
 test("a gzip bomb is refused without being inflated", async ({ api }) => {
-  // 10 MiB of spaces, and a hundred times that in one body.
+  // 10 MiB of spaces, and a hundred times as many.
   const bomb = zlib.gzipSync(Buffer.alloc(10 * MIB, " "));
   const bombs = Buffer.concat(Array.from({ length: 100 }, () => bomb));
   assert.ok(bombs.length <= BODY_BYTES_MAX);
@@ -166,7 +168,7 @@ test("bombs of the other encodings are refused, too", async ({ api }) => {
   }
 });
 
-test("a body without end is read no further than its limit, and not kept", async ({ api }) => {
+test("an endless body is read no further than the limit, and discarded", async ({ api }) => {
   const connection = await openConnection(api.url);
   const grown = await memoryGrowth(async () => {
     connection.write(
@@ -176,7 +178,7 @@ test("a body without end is read no further than its limit, and not kept", async
     const chunk = Buffer.from(`100000\r\n${" ".repeat(MIB)}\r\n`);
     for (let i = 0; i < 8; i++) connection.write(chunk);
     problemIn(await connection.answer(), 413, "body-too-large");
-    // The same few megabytes again and again: what grows is what the server keeps.
+    // Always the same few megabytes: only what the server keeps grows.
     for (let i = 0; i < 200; i++) await connection.flush(chunk);
   });
   assert.ok(grown < 100, `${grown} MiB`);
@@ -194,7 +196,7 @@ const ENCODINGS: ReadonlyArray<readonly [string, string, (text: string) => Uint8
   ["identity", "identity", (text) => Buffer.from(text)],
 ];
 for (const [what, encoding, compress] of ENCODINGS) {
-  test(`a body encoded as ${what} is taken, up to 1 MiB inflated`, async ({ api }) => {
+  test(`a body encoded as ${what} is accepted, up to 1 MiB inflated`, async ({ api }) => {
     const before = await api.drain();
     const headers = { "Content-Encoding": encoding };
     assert.is((await post(api, compress(batchOf(validEvent())), headers)).status, 202);
@@ -205,7 +207,7 @@ for (const [what, encoding, compress] of ENCODINGS) {
   });
 }
 
-test("a body that is not what its encoding says is refused, cut off or not", async ({ api }) => {
+test("a body that does not match its encoding is refused, truncated or not", async ({ api }) => {
   const text = batchOf(validEvent());
   const gzip = zlib.gzipSync(text);
   const corrupt = Uint8Array.from(gzip, (byte, i) => (i === gzip.length - 6 ? byte ^ 1 : byte));
@@ -227,7 +229,7 @@ test("a body that is not what its encoding says is refused, cut off or not", asy
   }
 });
 
-test("a compressed body with something behind its end is refused, which the engine would leave out", async ({
+test("data after the end of a compressed body is refused, although the engine ignores it", async ({
   api,
 }) => {
   for (const [encoding, compress] of [
@@ -237,12 +239,12 @@ test("a compressed body with something behind its end is refused, which the engi
     ["br", zlib.brotliCompressSync],
   ] as const) {
     const body = compress(batchOf(validEvent()));
-    // Gzip has files of several members, which are one text together. Here that would be two batches.
+    // A gzip file may have several members that form one text. Here they would be two batches.
     const other = encoding === "gzip" ? [] : [compress(batchOf(validEvent()))];
     for (const behind of [Buffer.alloc(1), Buffer.alloc(40_000), ...other]) {
       const bytes = postBytes(Buffer.concat([body, behind]), { "Content-Encoding": encoding });
       const { detail } = await refusal(api, bytes, 400, "body-not-inflatable");
-      assert.match(detail, `${behind.length} bytes come after the end of what is compressed`);
+      assert.match(detail, `${behind.length} bytes follow the end of the compressed data`);
     }
   }
   const twice = Buffer.concat(

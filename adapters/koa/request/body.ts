@@ -8,12 +8,12 @@ import type { Bodies, BodyFault, Charge, Intake } from "./bodies.ts";
 import { type HeldBytes, makeGrowingBuffer } from "./growing_buffer.ts";
 import { ENGINES, inflate, type Inflation, type MakeEngine } from "./inflate.ts";
 
-/** A body as it was meant: received and inflated. */
+/** A request body, received and decompressed. */
 export interface Body {
   readonly bytes: Uint8Array;
   /**
-   * Frees the memory and takes it off what is charged to the client. To be called as soon as the body was decoded or
-   * given up; `bytes` must not be used afterwards. Calling it again does nothing.
+   * Frees the memory and takes it off the client's charge. To be called as soon as the body is decoded or abandoned;
+   * `bytes` must not be used afterwards. Idempotent.
    */
   readonly release: () => void;
 }
@@ -21,10 +21,9 @@ export interface Body {
 export type ReadBody = Result.Result<Body, BodyFault>;
 
 /**
- * Reads a JSON body, and checks that it is said to be one. It has at most `BODY_BYTES_MAX` bytes before and after
- * decompression, whatever the client sends or claims to send, and all memory that it takes is charged to the client
- * until it is released, while it waits and is inflated too. If the client leaves, nothing is charged any more and the result is
- * `RequestTruncated`.
+ * Reads a body whose headers declare it as JSON. It has at most `BODY_BYTES_MAX` bytes before and after decompression,
+ * whatever its headers say. All of its memory is charged to the client until it is released, also while it waits and is
+ * inflated. If the client leaves, nothing remains charged and the result is `RequestTruncated`.
  *
  * @param client as `clientOf` names it
  */
@@ -34,7 +33,7 @@ export const readBody = async (
   client: string,
 ): Promise<ReadBody> => {
   const intake = bodies.intakeOf(request);
-  if (intake === undefined) throw new Error("The body of this request is not being received");
+  if (intake === undefined) throw new Error("Bodies.receive was not called for this request");
   const contentType = request.headers["content-type"] ?? "";
   if (!isJsonType(contentType)) intake.drop({ _tag: "ContentTypeUnsupported", contentType });
   const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
@@ -54,7 +53,7 @@ const isJsonType = (contentType: string): boolean =>
   /^application\/json[ \t]*(?:;|$)/i.test(contentType) &&
   [...contentType.matchAll(CHARSET)].every(([, charset = ""]) => /^utf-?8$/i.test(charset));
 
-// RFC 9110 knows double quotes only; some clients send single ones and mean the same.
+// RFC 9110 has double quotes only; some clients send single ones.
 const CHARSET = /;[ \t]*charset[ \t]*=[ \t]*["']?([^\s"';]*)/gi;
 
 const bodyOf = (held: HeldBytes, charge: Charge): Body => ({
@@ -91,7 +90,7 @@ const inflateBody = (
       resolve(result);
     };
     const fail = (fault: BodyFault): void => {
-      // The engine may still read the compressed bytes, on another thread: they are left to the garbage collector.
+      // The engine may still read the compressed bytes on another thread, so the garbage collector frees them.
       inflation?.stop();
       inflated.free();
       charge.release();

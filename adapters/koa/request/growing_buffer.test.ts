@@ -8,7 +8,7 @@ const test = suite("growing buffer");
 
 const MAX = 1_048_576;
 
-test("it holds what was appended, and is charged exactly what it allocates: at most twice that", () => {
+test("it contains what was appended, and charges what it allocates: at most twice as much", () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 20_000 }), { maxLength: 40 });
   fc.assert(
     fc.property(pieces, (all) => {
@@ -28,7 +28,7 @@ test("it holds what was appended, and is charged exactly what it allocates: at m
   );
 });
 
-test("it never allocates more than its greatest length, and refuses to be longer", () => {
+test("it never allocates more than its maximum length, and refuses to grow beyond", () => {
   let charged = 0;
   const buffer = makeGrowingBuffer(5_000, (bytes) => {
     charged += bytes;
@@ -41,17 +41,17 @@ test("it never allocates more than its greatest length, and refuses to be longer
   assert.throws(() => buffer.append(new Uint8Array(1)), /5001 bytes of at most 5000/);
 });
 
-test("a piece that it may not grow for is not appended, and what it holds stays", () => {
+test("a piece that it may not grow for is not appended, and its contents stay", () => {
   let allowed = true;
   const buffer = makeGrowingBuffer(MAX, () => allowed);
   assert.ok(buffer.append(Uint8Array.of(1, 2, 3)));
   allowed = false;
   assert.not(buffer.append(new Uint8Array(10_000)));
-  assert.ok(buffer.append(Uint8Array.of(4)), "there was room for this one");
+  assert.ok(buffer.append(Uint8Array.of(4)), "this one fits");
   assert.equal(buffer.bytes(), Uint8Array.of(1, 2, 3, 4));
 });
 
-test("freed memory is gone at once, also for who still has the bytes", () => {
+test("free() releases the memory immediately, also of bytes that are still referenced", () => {
   const buffer = makeGrowingBuffer(MAX, () => true);
   buffer.append(new Uint8Array(100_000));
   const bytes = buffer.bytes();
@@ -62,7 +62,7 @@ test("freed memory is gone at once, also for who still has the bytes", () => {
   assert.is(buffer.bytes().length, 0);
 });
 
-test("a body that came in one piece is held as it came", () => {
+test("a body in one piece is not copied", () => {
   const piece = Uint8Array.of(1, 2, 3);
   assert.is(heldPiece(piece).bytes(), piece);
   assert.is(heldPiece(piece).capacity(), 3);

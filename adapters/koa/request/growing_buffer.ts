@@ -1,37 +1,33 @@
-/** Bytes in a block of memory. */
+/** Bytes in one block of memory. */
 export interface HeldBytes {
   readonly bytes: () => Uint8Array;
-  /** How much memory they take, in bytes: as much as is charged for them. */
+  /** How much memory is allocated for them, in bytes. */
   readonly capacity: () => number;
-  /** Frees the memory at once, and not when somebody collects garbage; what `bytes` returned is then empty. */
+  /** Frees the memory without waiting for garbage collection. What `bytes` returned is empty afterwards. */
   readonly free: () => void;
 }
 
-/** Bytes that come in piece by piece and are kept in one block of memory. */
+/** Bytes that arrive in pieces and are kept in one block of memory. */
 export interface GrowingBuffer extends HeldBytes {
   readonly length: () => number;
-  /**
-   * Copies a piece behind the others; false, and copies nothing, when it may not grow to hold it. What `bytes` returned
-   * before is then of no use.
-   */
+  /** Appends a copy of a piece; returns false if it may not grow for that. Invalidates what `bytes` returned before. */
   readonly append: (piece: Uint8Array) => boolean;
 }
 
-/** The least memory that is allocated, in bytes. */
+/** The smallest allocation, in bytes. */
 const CAPACITY_MIN = 4_096;
 
 /**
- * What is allocated is at most twice of what came in, or `CAPACITY_MIN`, and never more than `lengthMax`. Memory that was
- * outgrown is freed at once.
+ * Allocates at most twice the bytes that were appended, or `CAPACITY_MIN`, and never more than `lengthMax`.
  *
  * @param lengthMax the most bytes that may be appended
- * @param charge called with how many bytes are to be allocated in addition; false if they may not be
+ * @param charge called before each allocation with the number of additional bytes; returns false to refuse it
  */
 export const makeGrowingBuffer = (
   lengthMax: number,
   charge: (bytes: number) => boolean,
 ): GrowingBuffer => {
-  // Not made before it is needed: V8 collects garbage the more often the more such blocks there are, empty or not.
+  // Allocated late: V8 collects garbage more often the more ArrayBuffers exist, even empty ones.
   let block: ArrayBuffer | undefined;
   let length = 0;
   return {
@@ -59,7 +55,7 @@ export const makeGrowingBuffer = (
   };
 };
 
-/** Bytes that came in one piece, in memory of their own. */
+/** Bytes that arrived in one piece, in memory that nothing else uses. */
 export const heldPiece = (piece: Uint8Array): HeldBytes => ({
   bytes: () => piece,
   capacity: () => piece.length,

@@ -160,12 +160,10 @@ refuses(
     base64(["0", 0, 0, 0, null, null, null, 0]),
   ].map((cursor) => `cursor=${cursor}`),
   "cursor",
-  /must be the next_cursor of an earlier answer for the same account, unchanged/,
+  /must be the next_cursor of an earlier response for the same account, unchanged/,
 );
 
-test("everything that is wrong with the parameters is told at once, of at most 100 things", async ({
-  api,
-}) => {
+test("all invalid parameters are reported together, up to 100", async ({ api }) => {
   const { errors } = problemIn(
     await get(api, `${SUMMARY}?window=x&top=0&a=1`),
     400,
@@ -177,16 +175,16 @@ test("everything that is wrong with the parameters is told at once, of at most 1
   assert.is(refused.errors.length, 100);
 });
 
-test("a query string of thousands of parameters costs no more than its length", async ({ api }) => {
+test("parsing thousands of parameters takes time linear in their number", async ({ api }) => {
   const query = "a&".repeat(7_000);
   await get(api, `${SUMMARY}?a`);
   const started = performance.now();
   problemIn(await get(api, `${SUMMARY}?${query}`), 400, "parameters-invalid");
-  // What is quadratic took 1,300 ms, on an idle machine.
+  // A quadratic parser took 1,300 ms on an idle machine.
   assert.ok(performance.now() - started < 400, `${performance.now() - started} ms`);
 });
 
-test("an account that no event could have is refused", async ({ api }) => {
+test("an account ID that no event can have is refused", async ({ api }) => {
   for (const [id, message] of [
     ["%00", /control characters/],
     ["a%0Ab", /control characters/],
@@ -202,7 +200,9 @@ test("an account that no event could have is refused", async ({ api }) => {
   }
 });
 
-test("every account that an event can have can be asked for by a URL library", async ({ api }) => {
+test("every account ID that an event can have works in a URL made by a library", async ({
+  api,
+}) => {
   for (const id of ["...", ".a", "..a", "a..", "./..", "%2e", "%2e%2e", " ", "é😀", "sample"]) {
     const response = await fetch(`${api.url}/accounts/${encodeURIComponent(id)}/summary`);
     assert.is(response.status, 200, id);

@@ -14,7 +14,7 @@ const LIMITS: TurnsOptions["limits"] = {
   waitMaxMs: 1_000,
 };
 
-/** Turns on a clock that only steps move on, and what was done in them. */
+/** Turns with a clock that only steps advance, and a record of those steps. */
 const setUp = (limits: Partial<TurnsOptions["limits"]> = {}) => {
   let clock = 0;
   const ran: string[] = [];
@@ -24,7 +24,7 @@ const setUp = (limits: Partial<TurnsOptions["limits"]> = {}) => {
     onWaited: (seconds) => waited.push(seconds),
     now: () => clock,
   });
-  /** Work of so many steps, each of which takes so long. */
+  /** Work of so many steps that take so long each. */
   const work = (name: string, steps: number, ms: number) => {
     let left = steps;
     return () => {
@@ -44,10 +44,10 @@ const setUp = (limits: Partial<TurnsOptions["limits"]> = {}) => {
   };
 };
 
-/** Whether a fiber is done by now. */
+/** Whether a fiber has ended. */
 const isDone = (fiber: Fiber.Fiber<unknown>): boolean => fiber.pollUnsafe() !== undefined;
 
-test("what fits into a round is done at once", () => {
+test("work that fits into a round runs immediately", () => {
   const { start, ran, waited } = setUp();
   assert.ok(isDone(start("a", "one", 4, 0.1)));
   assert.ok(isDone(start("b", "two", 1, 0.1)));
@@ -55,7 +55,7 @@ test("what fits into a round is done at once", () => {
   assert.equal(waited, [0, 0]);
 });
 
-test("a round is over after a millisecond, and others have the thread in between", async () => {
+test("a round ends after a millisecond, and yields the thread", async () => {
   const { start, ran } = setUp();
   const fiber = start("a", "large", 10, 0.5);
   assert.is(ran.length, 2);
@@ -68,7 +68,7 @@ test("a round is over after a millisecond, and others have the thread in between
   assert.is(ran.length, 10);
 });
 
-test("what comes later does not wait for the end of what came first", async () => {
+test("later work does not wait for the end of earlier work", async () => {
   const { start, ran } = setUp();
   start("a", "large", 100, 1);
   for (let i = 0; i < 50; i++) start("a", `more-${i}`, 100, 1);
@@ -79,7 +79,7 @@ test("what comes later does not wait for the end of what came first", async () =
   assert.ok(ran.length - before <= 2, ran.slice(before).join(" "));
 });
 
-test("work that is given up does no more steps, and lets others have its place", async () => {
+test("interrupted work does no more steps, and frees its place", async () => {
   const { start, ran } = setUp({ waitingMax: 1 });
   const gone = start("a", "gone", 100, 1);
   await setImmediate();
@@ -90,7 +90,7 @@ test("work that is given up does no more steps, and lets others have its place",
   assert.is(ran.filter((name) => name === "gone").length, done);
 });
 
-test("work that waits too long is refused, begun or not", async () => {
+test("work that waits too long is refused, started or not", async () => {
   const { start, pass, ran } = setUp({ waitMaxMs: 50 });
   const [begun, waiting] = [start("a", "begun", 100, 1), start("a", "waiting", 1, 1)];
   await setImmediate();
@@ -105,7 +105,7 @@ test("work that waits too long is refused, begun or not", async () => {
   assert.is(ran.length, before);
 });
 
-test("work is refused at once when too much waits", async () => {
+test("work is refused immediately when too much waits", async () => {
   const { start } = setUp({ waitingPerClientMax: 1 });
   start("a", "first", 3, 1);
   const refused = await Effect.runPromise(Fiber.join(start("a", "second", 3, 1)));
@@ -115,7 +115,7 @@ test("work is refused at once when too much waits", async () => {
   assert.equal(await Effect.runPromise(Fiber.join(other)), Result.succeed("other"));
 });
 
-test("what a step throws is a defect of its own work, at once or in a later round", async () => {
+test("an exception in a step is a defect of its own work, in any round", async () => {
   const { turns, start } = setUp();
   const bad = (stepsBefore: number) => {
     let steps = 0;
@@ -132,11 +132,11 @@ test("what a step throws is a defect of its own work, at once or in a later roun
   assert.equal(await Effect.runPromise(Fiber.join(other)), Result.succeed("other"));
 });
 
-test("how long work has waited is told, without its own steps", async () => {
+test("the reported wait excludes the work's own steps", async () => {
   const { start, waited } = setUp();
   const fibers = [start("a", "a", 4, 1), start("b", "b", 4, 1)];
   for (const fiber of fibers) await Effect.runPromise(Fiber.await(fiber));
-  // Until the fourth of its steps, each has waited for steps of the other.
+  // By its fourth step, each has waited for steps of the other.
   assert.is(waited.length, 2);
   for (const seconds of waited) assert.ok(seconds >= 0.002 && seconds <= 0.005, String(seconds));
 });

@@ -5,30 +5,30 @@ import { TurnRefused, type Turns, type Work } from "../../../core/turns.ts";
 
 export interface TurnsOptions {
   readonly limits: TurnLimits;
-  /** Is told how long work has waited for its turns, in seconds; 0 if it did not have to. */
+  /** Called with how long work waited for its turns, in seconds; 0 if it did not wait. */
   readonly onWaited?: (seconds: number) => void;
-  /** A clock in milliseconds. */
+  /** Clock in milliseconds. */
   readonly now?: () => number;
 }
 
-/** How long work keeps the thread in one round of the event loop; a step that has begun is ended. */
+/** How long work may take the thread in one round of the event loop, apart from the step that is running then. */
 const ROUND_MS = 1;
 
-/** Work that was refused can be sent again when that much of what waits is done. */
+/** How long clients should wait before they send refused work again. */
 const RETRY_AFTER_SECONDS = 1;
 
-/** A piece of work in the line. */
+/** Work that waits for turns. */
 interface Task {
-  /** Does a step; returns what tells its result, if that was the last one. */
+  /** Runs one step. After the last one it returns a function that reports the result. */
   readonly step: () => (() => void) | undefined;
   readonly refuse: () => void;
   ownMs: number;
 }
 
 /**
- * Does work in the rounds of the event loop: so much in each, by turns of those who have it. A flood of large batches
- * would otherwise keep the thread for tens of milliseconds, and a read that takes a hundredth of one behind it. While
- * there is time left in a round and nobody waits, work is done where it comes up.
+ * Spreads work over the rounds of the event loop, and shares the time of each round fairly among clients. Otherwise a
+ * flood of large batches would block the thread for tens of milliseconds, and delay reads that take microseconds. While
+ * a round has time left and nothing waits, work runs immediately.
  */
 export const makeTurns = ({
   limits,
@@ -54,18 +54,18 @@ export const makeTurns = ({
       const ticket = turns.next();
       if (ticket === undefined) break;
       const { client, task, since } = ticket;
-      const tell = task.step();
+      const report = task.step();
       const after = now();
       turns.charge(client, after - at);
       task.ownMs += after - at;
       spentMs += after - at;
       at = after;
-      if (tell === undefined) continue;
+      if (report === undefined) continue;
       turns.leave(ticket);
       onWaited(Math.max(0, after - since - task.ownMs) / 1_000);
-      tell();
+      report();
     }
-    // Once more when all is done: what comes up meanwhile shares this round, and a later one owes nothing to it.
+    // One more round after the last work: work that arrives until then counts for this round, and later work for its own.
     if (spentMs > 0 || turns.waiting() > 0) arm();
   };
 

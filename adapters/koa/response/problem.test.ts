@@ -20,7 +20,7 @@ import { type Failure, problemOf } from "./problem.ts";
 
 const mapping = suite("problemOf");
 
-// Clients compare types and act on the status: neither may change.
+// Clients rely on types and statuses: neither may change.
 const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["HttpMalformed", 400, "http-malformed"],
   ["HeadersTooLarge", 431, "headers-too-large"],
@@ -39,6 +39,8 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["MethodNotAllowed", 405, "method-not-allowed"],
   ["JobUnknown", 404, "job-unknown"],
   ["DeadLetterUnknown", 404, "dead-letter-unknown"],
+  ["AccountForbidden", 403, "account-forbidden"],
+  ["AllAccountsRequired", 403, "account-forbidden"],
   ["Starting", 503, "starting"],
   ["BatchMalformed", 400, "batch-malformed"],
   ["BatchEmpty", 400, "batch-empty"],
@@ -55,7 +57,7 @@ const CONTRACT: ReadonlyArray<readonly [Failure["_tag"], number, string]> = [
   ["TimeseriesTooLarge", 400, "timeseries-too-large"],
 ];
 
-/** What any failure may hold, so that each finds what it needs. */
+/** The fields of all failures. */
 const FIELDS = {
   message: "message",
   encoding: "x",
@@ -72,7 +74,7 @@ const FIELDS = {
 };
 
 for (const [tag, status, name] of CONTRACT) {
-  mapping(`${tag} is ${status} ${name}, for good`, () => {
+  mapping(`${tag} is always ${status} ${name}`, () => {
     const problem = problemOf({ _tag: tag, ...FIELDS } as unknown as Failure);
     assert.is(problem.type, `urn:tidemark:problem:${name}`);
     assert.is(problem.status, status);
@@ -80,7 +82,7 @@ for (const [tag, status, name] of CONTRACT) {
   });
 }
 
-mapping("what to wait is told in whole seconds, at least one", () => {
+mapping("Retry-After is in whole seconds, at least one", () => {
   for (const [seconds, expected] of [
     [0, 1],
     [0.2, 1],
@@ -92,7 +94,7 @@ mapping("what to wait is told in whole seconds, at least one", () => {
   }
 });
 
-mapping("a single issue is told in the detail, with its event and field", () => {
+mapping("the detail names the event and field of a single issue", () => {
   const issue = { index: 3, path: "metadata.a", message: "must not be" };
   const detail = (fields: object): string =>
     problemOf({ _tag: "ParametersInvalid", issues: [{ ...issue, ...fields }] }).detail;
@@ -102,20 +104,23 @@ mapping("a single issue is told in the detail, with its event and field", () => 
   assert.is(detail({ index: null, path: "" }), "must not be.");
 });
 
+mapping("the problem of a read says nothing about accepted events", () => {
+  for (const tag of ["DeadlineExceeded", "RateLimited", "TooManyReads", "ReadsFull", "Starting"]) {
+    const { detail } = problemOf({ _tag: tag, ...FIELDS } as unknown as Failure);
+    assert.match(detail, /^[A-Z].*\. .*Retry in \d s\.$/);
+    assert.not.match(detail, "accepted");
+  }
+});
+
 mapping.run();
 
-const failing = suite("a failing station");
+const failing = suite("a failing port");
 
 const cause = new Error("connect ECONNREFUSED postgres://tidemark:secret@db");
-const away = Effect.fail(new QueueUnavailable({ cause }));
+const unavailable = Effect.fail(new QueueUnavailable({ cause }));
 const unread = Effect.fail(new SummariesUnavailable({ cause }));
 
-const asksToComeAgain = (
-  title: string,
-  options: ApiOptions,
-  request: string,
-  name: string,
-): void => {
+const isRetryable = (title: string, options: ApiOptions, request: string, name: string): void => {
   failing(title, async () => {
     const api = await startApi(options);
     const answer = await (request === "post"
@@ -124,62 +129,62 @@ const asksToComeAgain = (
     problemIn(answer, 503, name);
     assert.match(answer.headers["retry-after"] ?? "", /^[1-9][0-9]*$/);
     assert.not.match(answer.body, "secret");
-    assert.equal(api.defects, [], "an expected failure is no defect");
+    assert.equal(api.defects, [], "an expected failure is not a defect");
     await api.close();
   });
 };
 
 const full = Effect.fail(new QueueFull({ retryAfterSeconds: 0 }));
-asksToComeAgain(
-  "a full queue asks to come again",
+isRetryable(
+  "a full queue yields 503 with Retry-After",
   { queue: { enqueue: () => full } },
   "post",
   "queue-full",
 );
-asksToComeAgain(
-  "a queue that is away asks to come again",
-  { queue: { enqueue: () => away } },
+isRetryable(
+  "an unavailable queue yields 503 with Retry-After",
+  { queue: { enqueue: () => unavailable } },
   "post",
   "unavailable",
 );
-asksToComeAgain(
-  "a job cannot be looked up while the queue is away",
-  { queue: { find: () => away } },
+isRetryable(
+  "a job cannot be found while the queue is unavailable",
+  { queue: { find: () => unavailable } },
   "/jobs/00000000-0000-7000-8000-000000000001",
   "unavailable",
 );
-asksToComeAgain(
-  "a summary cannot be read while the database is away",
+isRetryable(
+  "a summary cannot be read while the database is unavailable",
   { summaries: { summary: () => unread } },
   "/accounts/acme/summary",
   "unavailable",
 );
-asksToComeAgain(
-  "a time series cannot be read while the database is away",
+isRetryable(
+  "a time series cannot be read while the database is unavailable",
   { activity: { counts: () => unread } },
   "/accounts/acme/timeseries",
   "unavailable",
 );
-asksToComeAgain(
-  "events cannot be listed while the log is away",
+isRetryable(
+  "events cannot be listed while the log is unavailable",
   { accountEvents: { page: () => Effect.fail(new LogUnavailable({ cause })) } },
   "/accounts/acme/events",
   "unavailable",
 );
-asksToComeAgain(
-  "accounts cannot be sampled while the database is away",
+isRetryable(
+  "accounts cannot be sampled while the database is unavailable",
   { summaries: { sampleAccounts: () => unread } },
   "/accounts/sample",
   "unavailable",
 );
 
-failing("what a batch is refused for comes before what the queue would say", async () => {
+failing("an invalid batch is refused even while the queue fails", async () => {
   const api = await startApi({ queue: { enqueue: () => full } });
   problemIn(await post(api, batchOf({})), 400, "event-invalid");
   await api.close();
 });
 
-failing("a defect is answered without a word of its cause, and told to the service", async () => {
+failing("a defect is reported to the service, and its cause hidden from the client", async () => {
   const defect = new Error("the secret of the service");
   const api = await startApi({
     queue: { enqueue: () => Effect.die(defect) },
@@ -195,11 +200,11 @@ failing("a defect is answered without a word of its cause, and told to the servi
     assert.not.match(answer.body, "secret");
   }
   assert.equal(api.defects, [defect, defect]);
-  assert.is((await get(api, "/healthz")).status, 200, "and the service goes on");
+  assert.is((await get(api, "/healthz")).status, 200, "the service keeps running");
   await api.close();
 });
 
-failing("a client that goes away before its answer is no defect", async () => {
+failing("a client that leaves early is not a defect", async () => {
   const asked = Promise.withResolvers<void>();
   const found = Promise.withResolvers<Option.Option<never>>();
   const find = () =>
@@ -213,9 +218,9 @@ failing("a client that goes away before its answer is no defect", async () => {
   await asked.promise;
   connection.reset();
   await connection.closed();
-  assert.is((await get(api, "/healthz")).status, 200, "the service saw it go before this");
+  assert.is((await get(api, "/healthz")).status, 200, "the service has noticed that it left");
   found.resolve(Option.none());
-  assert.is((await get(api, "/healthz")).status, 200, "and has answered it before this");
+  assert.is((await get(api, "/healthz")).status, 200, "and has finished its request");
   assert.equal(api.defects, []);
   await api.close();
 });

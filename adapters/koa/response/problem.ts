@@ -34,13 +34,13 @@ export interface Problem {
   readonly title: string;
   readonly status: number;
   readonly detail: string;
-  /** For invalid input: what is wrong where. */
+  /** For invalid input: what is wrong and where. */
   readonly errors?: ReadonlyArray<Issue>;
-  /** For answers that say "later": whole seconds, at least 1. Also sent as `Retry-After`. */
+  /** Whole seconds to wait before retrying, at least 1. Also sent as `Retry-After`. */
   readonly retry_after?: number;
 }
 
-/** What is wrong with a request before it means anything to the domain. */
+/** What is wrong with a request, before core sees it. */
 export type RequestFault =
   | { readonly _tag: "HttpMalformed"; readonly message: string }
   | { readonly _tag: "HeadersTooLarge" }
@@ -58,19 +58,20 @@ export type RequestFault =
   | { readonly _tag: "MethodNotAllowed"; readonly method: string; readonly allowed: string }
   | { readonly _tag: "JobUnknown"; readonly id: string }
   | { readonly _tag: "DeadLetterUnknown"; readonly id: string }
-  | { readonly _tag: "ScopeMissing"; readonly scope: Scope }
+  | { readonly _tag: "ScopeMissing"; readonly scopes: ReadonlyArray<Scope> }
   | { readonly _tag: "AccountForbidden" }
+  | { readonly _tag: "AllAccountsRequired" }
   | { readonly _tag: "HostForbidden" }
   | { readonly _tag: "ProxyForbidden"; readonly header: string }
   | { readonly _tag: "RateLimited"; readonly retryAfterSeconds: number }
   | { readonly _tag: "Starting" };
 
-/** The answer was not there in time. What was asked for may still come about. */
+/** The answer was not ready in time. A command may still take effect. */
 export interface DeadlineExceeded {
   readonly _tag: "DeadlineExceeded";
 }
 
-/** The database answers, but waiting does not mend what it answers: what a `StoreFailure` with a fault is shown as. */
+/** The database is reachable, but retrying does not help: how a `StoreFailure` with a fault is presented. */
 export interface DatabaseFault {
   readonly _tag: "DatabaseFault";
 }
@@ -94,296 +95,228 @@ export type Failure =
   | ReadRefused
   | SummariesUnavailable;
 
-const RETRY_AFTER_AWAY_SECONDS = 1;
+/** The status and the name of the problem for each failure, and its title unless that is the name in words. */
+const PROBLEMS: Readonly<Record<Failure["_tag"], readonly [number, string, title?: string]>> = {
+  HttpMalformed: [400, "http-malformed", "HTTP malformed"],
+  HeadersTooLarge: [431, "headers-too-large"],
+  RequestTooSlow: [408, "request-too-slow"],
+  RequestTruncated: [400, "request-truncated"],
+  BodyTooLarge: [413, "body-too-large"],
+  BodyFragmented: [400, "body-fragmented"],
+  BodyShareExceeded: [429, "body-share-exceeded"],
+  BodyNotInflatable: [400, "body-not-inflatable"],
+  JsonMalformed: [400, "json-malformed", "JSON malformed"],
+  ContentTypeUnsupported: [415, "content-type-unsupported"],
+  ContentEncodingUnsupported: [415, "content-encoding-unsupported"],
+  ParametersInvalid: [400, "parameters-invalid"],
+  PathMalformed: [400, "path-malformed"],
+  RouteUnknown: [404, "route-unknown", "Not found"],
+  MethodNotAllowed: [405, "method-not-allowed"],
+  JobUnknown: [404, "job-unknown"],
+  DeadLetterUnknown: [404, "dead-letter-unknown"],
+  Unauthenticated: [401, "unauthenticated"],
+  ScopeMissing: [403, "scope-missing"],
+  AccountForbidden: [403, "account-forbidden"],
+  AccountsForbidden: [403, "account-forbidden"],
+  AllAccountsRequired: [403, "account-forbidden"],
+  HostForbidden: [403, "host-forbidden"],
+  ProxyForbidden: [403, "proxy-forbidden"],
+  RateLimited: [429, "rate-limited"],
+  QuotaExceeded: [429, "quota-exceeded"],
+  TooManyReads: [429, "too-many-reads"],
+  ReadsFull: [503, "reads-full"],
+  Starting: [503, "starting"],
+  BatchMalformed: [400, "batch-malformed"],
+  BatchEmpty: [400, "batch-empty"],
+  BatchTooLarge: [400, "batch-too-large"],
+  BatchBytesExceeded: [400, "batch-too-large"],
+  BatchTooComplex: [400, "batch-too-complex"],
+  EventInvalid: [400, "event-invalid"],
+  TurnRefused: [503, "turn-refused"],
+  QueueFull: [503, "queue-full"],
+  TimeseriesTooLarge: [400, "timeseries-too-large"],
+  DeadlineExceeded: [503, "deadline-exceeded"],
+  ApiKeysUnavailable: [503, "unavailable"],
+  QueueUnavailable: [503, "unavailable"],
+  LogUnavailable: [503, "unavailable"],
+  SummariesUnavailable: [503, "unavailable"],
+  DatabaseFault: [500, "database-fault"],
+};
+
+/** For failures that do not say how long to wait. */
+const RETRY_AFTER_SECONDS = 1;
 const RETRY_AFTER_READS_SECONDS = 2;
 
-/** The one place where errors become HTTP. */
+/** The one place where failures become HTTP. */
 export const problemOf = (failure: Failure): Problem => {
+  // A store that has a fault does not recover by waiting.
+  if ("fault" in failure && failure.fault !== undefined)
+    return problemOf({ _tag: "DatabaseFault" });
+  const [status, name, title = inWords(name)] = PROBLEMS[failure._tag];
+  const explained = explain(failure);
+  const errors = typeof explained === "string" ? undefined : explained;
+  const problem: Problem = {
+    type: `urn:tidemark:problem:${name}`,
+    title,
+    status,
+    detail: typeof explained === "string" ? explained : summarise(explained),
+    ...(errors && { errors }),
+  };
+  if (status !== 429 && status !== 503) return problem;
+  const seconds = Math.max(1, Math.ceil(retryAfterSeconds(failure)));
+  return { ...problem, detail: `${problem.detail} Retry in ${seconds} s.`, retry_after: seconds };
+};
+
+const retryAfterSeconds = (failure: Failure): number => {
+  if ("retryAfterSeconds" in failure) return failure.retryAfterSeconds;
+  const isRead = failure._tag === "TooManyReads" || failure._tag === "ReadsFull";
+  return isRead ? RETRY_AFTER_READS_SECONDS : RETRY_AFTER_SECONDS;
+};
+
+const inWords = (name: string): string =>
+  name.charAt(0).toUpperCase() + name.slice(1).replaceAll("-", " ");
+
+const CREATE_KEY = "Create a key: npm run -s keys -- create --scope write,read.";
+
+/** The detail of a failure, or its issues. */
+const explain = (failure: Failure): string | ReadonlyArray<Issue> => {
   switch (failure._tag) {
     case "HttpMalformed":
-      return bad("http-malformed", "The request is malformed", failure.message);
-    case "HeadersTooLarge":
-      return {
-        type: "urn:tidemark:problem:headers-too-large",
-        title: "The headers are too large",
-        status: 431,
-        detail: "Send a shorter path and fewer or shorter headers.",
-      };
-    case "RequestTooSlow":
-      return {
-        type: "urn:tidemark:problem:request-too-slow",
-        title: "The request did not come in time",
-        status: 408,
-        detail: `Send the headers within ${HEADERS_TIMEOUT_MS / 1000} s and the whole request within ${RECEIVE_TIMEOUT_MS / 1000} s.`,
-      };
-    case "RequestTruncated":
-      return bad(
-        "request-truncated",
-        "The request is incomplete",
-        "The connection was closed before the end of the request.",
-      );
     case "JsonMalformed":
-      return bad("json-malformed", "The body is not JSON", failure.message);
+      return failure.message;
+    case "HeadersTooLarge":
+      return "Send a shorter path and fewer or shorter headers.";
+    case "RequestTooSlow":
+      return `Send the headers within ${HEADERS_TIMEOUT_MS / 1000} s and the whole request within ${RECEIVE_TIMEOUT_MS / 1000} s.`;
+    case "RequestTruncated":
+      return "The connection was closed before the end of the request.";
     case "BodyNotInflatable":
-      return bad(
-        "body-not-inflatable",
-        "The body is not what its Content-Encoding says",
-        `It cannot be decompressed as ${failure.encoding}: ${failure.message}.`,
-      );
+      return `The body cannot be decompressed as ${failure.encoding}: ${failure.message}.`;
     case "BodyTooLarge":
-      return {
-        type: "urn:tidemark:problem:body-too-large",
-        title: "The body is too large",
-        status: 413,
-        detail: `A body may have at most ${BODY_BYTES_MAX} bytes, after decompression too. Send fewer events at once.`,
-      };
+      return `A body may have at most ${BODY_BYTES_MAX} bytes, also after decompression. Send fewer events per request.`;
     case "BodyFragmented":
-      return bad(
-        "body-fragmented",
-        "The body comes in too many pieces",
-        `Send it with a Content-Length, or in chunks of at least ${BODY_PIECE_BYTES_MIN} bytes.`,
-      );
+      return `The body has too many pieces. Send it with a Content-Length, or in chunks of at least ${BODY_PIECE_BYTES_MIN} bytes.`;
     case "BodyShareExceeded":
-      return limited(
-        "body-share-exceeded",
-        "Too many bytes at once",
-        failure.retryAfterSeconds,
-        "The bodies that you are sending hold as much memory as a client may have. ",
-      );
+      return "The bodies that this client is sending take as much memory as one client may.";
     case "ContentTypeUnsupported":
-      return {
-        type: "urn:tidemark:problem:content-type-unsupported",
-        title: "The content type is not supported",
-        status: 415,
-        detail: `Send Content-Type: application/json, in UTF-8${given(failure.contentType)}.`,
-      };
+      return `Send Content-Type: application/json, in UTF-8${given(failure.contentType)}.`;
     case "ContentEncodingUnsupported":
-      return {
-        type: "urn:tidemark:problem:content-encoding-unsupported",
-        title: "The content encoding is not supported",
-        status: 415,
-        detail: `Send the body as it is, or with one Content-Encoding of gzip, deflate and br${given(failure.encoding)}.`,
-      };
+      return `Send the body uncompressed, or with one Content-Encoding of gzip, deflate and br${given(failure.encoding)}.`;
     case "ParametersInvalid":
-      return invalid("parameters-invalid", "A parameter is invalid", failure.issues);
-    case "PathMalformed":
-      return bad("path-malformed", "The path is malformed", "Percent-encode it as UTF-8.");
-    case "RouteUnknown":
-      return {
-        type: "urn:tidemark:problem:route-unknown",
-        title: "There is nothing here",
-        status: 404,
-        detail: `No route has the path ${failure.path}.`,
-      };
-    case "MethodNotAllowed":
-      return {
-        type: "urn:tidemark:problem:method-not-allowed",
-        title: "The method is not allowed here",
-        status: 405,
-        detail: `${failure.method} is not allowed here; ${failure.allowed} is.`,
-      };
-    case "JobUnknown":
-      return {
-        type: "urn:tidemark:problem:job-unknown",
-        title: "The job is not known",
-        status: 404,
-        detail: `There is no job ${failure.id}, or it ended some time ago and was forgotten.`,
-      };
-    case "DeadLetterUnknown":
-      return {
-        type: "urn:tidemark:problem:dead-letter-unknown",
-        title: "The dead letter is not known",
-        status: 404,
-        detail: `There is no dead letter ${failure.id}: it was dealt with, or never was.`,
-      };
-    case "Unauthenticated":
-      return {
-        type: "urn:tidemark:problem:unauthenticated",
-        title: "A key is needed",
-        status: 401,
-        detail:
-          failure.credential === "missing"
-            ? "Send an API key as Authorization: Bearer, or as the user name of Basic."
-            : "The API key is not valid, or was revoked.",
-      };
-    case "ScopeMissing":
-      return forbidden("scope-missing", `This needs a key with the scope ${failure.scope}.`);
-    case "AccountForbidden":
-    case "AccountsForbidden":
-      return forbidden("account-forbidden", "The key is for other accounts.");
-    case "HostForbidden":
-      return {
-        type: "urn:tidemark:problem:host-forbidden",
-        title: "The service is not open under this name",
-        status: 403,
-        detail:
-          "While there is no API key it answers only under localhost, an address, or a name in ALLOWED_HOSTS. " +
-          "Create a key: npm run -s keys -- create --scope write,read.",
-      };
-    case "ProxyForbidden":
-      return {
-        type: "urn:tidemark:problem:proxy-forbidden",
-        title: "The service is not open through a proxy",
-        status: 403,
-        detail:
-          `While there is no API key it answers only clients on its own machine, and a proxy sent this request (${failure.header}). ` +
-          "Set AUTH=required and TRUST_PROXY, and create a key: npm run -s keys -- create --scope write,read.",
-      };
-    case "RateLimited":
-      return limited("rate-limited", "Too many requests", failure.retryAfterSeconds);
-    case "QuotaExceeded":
-      return limited("quota-exceeded", "Too many events", failure.retryAfterSeconds);
-    case "TooManyReads":
-      return {
-        ...limited("too-many-reads", "Too many reads at once", RETRY_AFTER_READS_SECONDS),
-        detail:
-          "This client has as many reads waiting as it may. Wait for answers before you ask for more, and send this " +
-          `request again in ${RETRY_AFTER_READS_SECONDS} s.`,
-      };
-    case "ReadsFull":
-      return later("reads-full", "The service is overloaded", RETRY_AFTER_READS_SECONDS);
-    case "Starting":
-      return later("starting", "The service is starting", RETRY_AFTER_AWAY_SECONDS);
     case "BatchMalformed":
-      return invalid("batch-malformed", "The body is not a batch of events", failure.issues);
-    case "BatchEmpty":
-      return invalid("batch-empty", "The batch is empty", [
-        { index: null, path: "events", message: `must hold 1 to ${BATCH_EVENTS_MAX} events` },
-      ]);
-    case "BatchTooLarge":
-      return invalid("batch-too-large", "The batch is too large", [
-        {
-          index: null,
-          path: "events",
-          message: `must hold 1 to ${BATCH_EVENTS_MAX} events, and holds more`,
-        },
-      ]);
-    case "BatchTooComplex":
-      return invalid("batch-too-complex", "The batch has too many values", [
-        {
-          index: null,
-          path: "",
-          message: `must hold at most ${BATCH_TOKENS_MAX} values and keys; send fewer events at once`,
-        },
-      ]);
-    case "BatchBytesExceeded":
-      return invalid("batch-too-large", "The batch is too large", [
-        {
-          index: null,
-          path: "events",
-          message: `must take at most ${BATCH_BYTES_MAX} bytes together once their numbers are written in full, not ${failure.bytes}`,
-        },
-      ]);
     case "EventInvalid":
-      return invalid(
-        "event-invalid",
-        "An event is invalid, so nothing of the batch was stored",
-        failure.issues,
+      return failure.issues;
+    case "PathMalformed":
+      return "Percent-encode the path as UTF-8.";
+    case "RouteUnknown":
+      return `No route has the path ${failure.path}.`;
+    case "MethodNotAllowed":
+      return `${failure.method} is not allowed here. Allowed: ${failure.allowed}.`;
+    case "JobUnknown":
+      return `There is no job ${failure.id}. Jobs are deleted some time after they end.`;
+    case "DeadLetterUnknown":
+      return `There is no dead letter ${failure.id}. It may have been redriven or dropped.`;
+    case "Unauthenticated":
+      return failure.credential === "missing"
+        ? "Send an API key as Authorization: Bearer, or as the user name of Basic authentication."
+        : "The API key is invalid or was revoked.";
+    case "ScopeMissing":
+      return `This requires a key with the scope ${failure.scopes.join(" or ")}.`;
+    case "AccountForbidden":
+      return "This key does not grant access to the account.";
+    case "AccountsForbidden":
+      return "This key does not grant access to every account of the batch.";
+    case "AllAccountsRequired":
+      return "This requires a key for all accounts.";
+    case "HostForbidden":
+      return `As long as no API key exists, Host must be localhost, an IP address or a name in ALLOWED_HOSTS. ${CREATE_KEY}`;
+    case "ProxyForbidden":
+      return (
+        `As long as no API key exists, the service accepts no requests through a proxy, and this one has ${failure.header}. ` +
+        `Set AUTH=required and TRUST_PROXY. ${CREATE_KEY}`
+      );
+    case "RateLimited":
+      return "Too many requests.";
+    case "QuotaExceeded":
+      return "The quota of events is used up, and nothing of this request was accepted.";
+    case "TooManyReads":
+      return "Too many reads of this client are waiting. Wait for responses before sending more.";
+    case "ReadsFull":
+      return "The service is overloaded.";
+    case "Starting":
+      return "The service is starting.";
+    case "BatchEmpty":
+      return issue("events", `must hold 1 to ${BATCH_EVENTS_MAX} events`);
+    case "BatchTooLarge":
+      return issue("events", `must hold 1 to ${BATCH_EVENTS_MAX} events, and holds more`);
+    case "BatchTooComplex":
+      return issue(
+        "",
+        `must hold at most ${BATCH_TOKENS_MAX} values and keys; send fewer events per request`,
+      );
+    case "BatchBytesExceeded":
+      return issue(
+        "events",
+        `must take at most ${BATCH_BYTES_MAX} bytes together once their numbers are written in full, not ${failure.bytes}`,
       );
     case "TurnRefused":
-      return later(
-        "turn-refused",
-        failure.reason === "full"
-          ? "Too many requests of this client, or of all, wait to be read"
-          : "The request could not be read in time",
-        failure.retryAfterSeconds,
-      );
+      return "Too many requests are waiting to be decoded, and nothing of this one was accepted.";
     case "QueueFull":
-      return later("queue-full", "The service is overloaded", failure.retryAfterSeconds);
+      return "The service is overloaded, and nothing of this request was accepted.";
     case "TimeseriesTooLarge":
-      return invalid("timeseries-too-large", "The time series would be too large", [
-        {
-          index: null,
-          path: "type",
-          message: `must be given: all types of the account at ${failure.points} points are more than ${COUNTS_MAX} counts`,
-        },
-      ]);
+      return issue(
+        "type",
+        `must be given: all types of the account at ${failure.points} points are more than ${COUNTS_MAX} counts`,
+      );
     case "DeadlineExceeded":
-      return later("deadline-exceeded", "The answer took too long", RETRY_AFTER_AWAY_SECONDS);
+      return "The response was not ready in time.";
     case "ApiKeysUnavailable":
     case "QueueUnavailable":
     case "LogUnavailable":
     case "SummariesUnavailable":
-      return failure.fault === undefined
-        ? later("unavailable", "The database cannot be reached", RETRY_AFTER_AWAY_SECONDS)
-        : DATABASE_FAULT;
+      return "The database is unavailable.";
     case "DatabaseFault":
-      return DATABASE_FAULT;
+      // The client cannot fix the cause, so it does not learn it.
+      return "The database refuses the service. An operator has to fix it; the service's log has the cause.";
   }
 };
 
-/** What waiting does not mend. The client does not learn the cause, since it can do nothing about it. */
-const DATABASE_FAULT: Problem = {
-  type: "urn:tidemark:problem:database-fault",
-  title: "The database refuses what the service asks of it",
-  status: 500,
-  detail:
-    "Nothing of this request was accepted as far as is known. Somebody has to mend the service: its log says what is wrong.",
+const issue = (path: string, message: string): ReadonlyArray<Issue> => [
+  { index: null, path, message },
+];
+
+const summarise = (issues: ReadonlyArray<Issue>): string => {
+  const [first] = issues;
+  return first !== undefined && issues.length === 1 ? sentence(first) : `${issues.length} errors.`;
 };
 
-/** For what must not happen: nothing of the cause is told to the client. */
-export const INTERNAL_PROBLEM: Problem = {
-  type: "urn:tidemark:problem:internal",
-  title: "The service failed",
-  status: 500,
-  detail: "This is a fault of the service. It was logged.",
-};
-
-/** What a problem is called, such as `queue-full`. */
-export const nameOf = ({ type }: Problem): string => type.slice(type.lastIndexOf(":") + 1);
-
-/** The headers that go with every problem document. */
-export const headersOf = (problem: Problem): Record<string, string> => ({
-  "Content-Type": "application/problem+json",
-  "Cache-Control": "no-store",
-  ...SECURITY_HEADERS,
-  ...(problem.status === 401 ? { "WWW-Authenticate": 'Bearer realm="tidemark"' } : {}),
-  ...(problem.retry_after === undefined ? {} : { "Retry-After": String(problem.retry_after) }),
-});
-
-const bad = (name: string, title: string, detail: string): Problem => ({
-  type: `urn:tidemark:problem:${name}`,
-  title,
-  status: 400,
-  detail,
-});
-
-const invalid = (name: string, title: string, errors: ReadonlyArray<Issue>): Problem => ({
-  ...bad(name, title, errors.length === 1 ? sentence(errors[0]) : `${errors.length} errors.`),
-  errors,
-});
-
-const forbidden = (name: string, detail: string): Problem => ({
-  type: `urn:tidemark:problem:${name}`,
-  title: "The key does not allow this",
-  status: 403,
-  detail,
-});
-
-const limited = (name: string, title: string, seconds: number, why = ""): Problem => ({
-  type: `urn:tidemark:problem:${name}`,
-  title,
-  status: 429,
-  detail: `${why}Nothing of this request was accepted. Send it again in ${seconds} s.`,
-  retry_after: seconds,
-});
-
-const later = (name: string, title: string, seconds: number): Problem => {
-  const retryAfter = Math.max(1, Math.ceil(seconds));
-  return {
-    type: `urn:tidemark:problem:${name}`,
-    title,
-    status: 503,
-    detail: `Nothing of this request was accepted as far as is known. Send it again in ${retryAfter} s.`,
-    retry_after: retryAfter,
-  };
-};
-
-const sentence = (issue: Issue | undefined): string => {
-  if (issue === undefined) return "";
-  const where = issue.index === null ? "" : `events[${issue.index}]`;
-  const field = issue.path === "" ? "" : where === "" ? issue.path : `.${issue.path}`;
-  return `${where}${field} ${issue.message}`.trim() + ".";
+const sentence = ({ index, path, message }: Issue): string => {
+  const where = index === null ? "" : `events[${index}]`;
+  const field = path === "" ? "" : where === "" ? path : `.${path}`;
+  return `${where}${field} ${message}`.trim() + ".";
 };
 
 const given = (value: string): string => (value === "" ? "" : `, not ${value.slice(0, 100)}`);
+
+/** For defects. The client does not learn the cause. */
+export const INTERNAL_PROBLEM: Problem = {
+  type: "urn:tidemark:problem:internal",
+  title: "Internal error",
+  status: 500,
+  detail: "The service failed, and logged the cause.",
+};
+
+/** The name of a problem, such as `queue-full`. */
+export const nameOf = ({ type }: Problem): string => type.slice(type.lastIndexOf(":") + 1);
+
+/** An ID from a request, cut so that a problem can contain it. */
+export const shownId = (id: string): string => id.slice(0, 100).toWellFormed();
+
+/** The headers of a problem document. */
+export const headersOf = ({ status, retry_after }: Problem): Record<string, string> => ({
+  "Content-Type": "application/problem+json",
+  "Cache-Control": "no-store",
+  ...SECURITY_HEADERS,
+  ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="tidemark"' } : {}),
+  ...(retry_after === undefined ? {} : { "Retry-After": String(retry_after) }),
+});

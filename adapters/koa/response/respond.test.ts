@@ -7,12 +7,12 @@ import { until } from "../../../scripts/test/patience.ts";
 import { get, requestBytes, startApi } from "../api.fixture.ts";
 import { openConnection } from "../server/connection.fixture.ts";
 
-const test = suite("what a route runs");
+const test = suite("makeRespond");
 
-test("ends when its client leaves, and nobody is told of a fault", async () => {
+test("the effect is interrupted when its client leaves, and reported as no defect", async () => {
   const seen = { begun: 0, interrupted: 0 };
   const api = await startApi({
-    // Nothing here ends by itself.
+    // Nothing here ends on its own.
     limits: { answerTimeoutMs: 60_000 },
     summaries: {
       sampleAccounts: () =>
@@ -24,16 +24,16 @@ test("ends when its client leaves, and nobody is told of a fault", async () => {
   });
   const connection = await openConnection(api.url);
   connection.write(requestBytes("GET /accounts/sample"));
-  await until(() => seen.begun === 1, "it does not run");
+  await until(() => seen.begun === 1, "it does not start");
   connection.reset();
-  await until(() => seen.interrupted === 1, "it goes on though its client has left");
-  await until(() => api.answered.length === 1, "nobody is told that the request is over");
+  await until(() => seen.interrupted === 1, "it continues although its client has left");
+  await until(() => api.answered.length === 1, "the request is not reported");
   assert.is(api.answered[0]?.status, 499);
   assert.equal(api.defects, []);
   await api.close();
 });
 
-test("works for the client that the request comes from", async () => {
+test("the effect runs for the client of the request", async () => {
   const api = await startApi({
     summaries: { sampleAccounts: () => Effect.map(Client, (client) => [client]) },
   });

@@ -4,60 +4,52 @@ import type { Context } from "koa";
 import { Client } from "../../../core/access/client.ts";
 import { inside } from "../../../core/trace.ts";
 import { clientOf } from "../access/principal.ts";
-import { noteProblem } from "../telemetry/observe.ts";
 import { requestIdOf } from "../telemetry/request_id.ts";
 import { spanOfRequest } from "../telemetry/trace_requests.ts";
-import { type Failure, headersOf, type Problem, problemOf } from "./problem.ts";
+import { type Failure, problemOf } from "./problem.ts";
+import { type Reply, sendProblem, sendReply } from "./reply.ts";
+
+/** Runs an effect as a part of a request: its logs carry the request's ID, its spans belong to the request's span. */
+export const inRequest = <A, E, R>(
+  ctx: Context,
+  effect: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> => {
+  const span = spanOfRequest(ctx);
+  return Effect.provideService(
+    span === undefined ? effect : inside(span)(effect),
+    References.CurrentLogAnnotations,
+    { request_id: requestIdOf(ctx.req) },
+  );
+};
 
 /**
- * Runs a route's effect on the services and answers with its success or the problem it failed with. When the client
- * leaves before that, the effect is interrupted, and nothing is answered. Throws its defects.
+ * Runs a route's effect and sends its reply, or the problem that it failed with. If the client leaves, the effect is
+ * interrupted and nothing is sent. Throws defects of the effect.
  */
-export type Respond<R> = <A>(
-  ctx: Context,
-  effect: Effect.Effect<A, Failure, R>,
-  onSuccess: (value: A) => void,
-) => Promise<void>;
+export type Respond<R> = (ctx: Context, effect: Effect.Effect<Reply, Failure, R>) => Promise<void>;
 
-/** @param timeoutMs how long an answer may take; then it is a problem, and what runs is interrupted */
+/** @param timeoutMs after which the effect is interrupted, and the answer is a problem */
 export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number): Respond<R> => {
   const run = Effect.runForkWith(services);
-  return async (ctx, effect, onSuccess) => {
-    const span = spanOfRequest(ctx);
-    const inTime = Effect.timeoutOrElse(span === undefined ? effect : inside(span)(effect), {
+  return async (ctx, effect) => {
+    const { res } = ctx;
+    // The client may have left while its key was looked up, or its body read.
+    if (res.destroyed) return;
+    const inTime = Effect.timeoutOrElse(effect, {
       duration: timeoutMs,
       orElse: () => Effect.fail<Failure>({ _tag: "DeadlineExceeded" }),
     });
-    const { res } = ctx;
-    // Nobody could be told: while the gate found out who asks, the client has left.
-    if (res.destroyed) return;
-    // Whatever is logged on the way names the request.
-    const named = Effect.provideService(inTime, References.CurrentLogAnnotations, {
-      request_id: requestIdOf(ctx.req),
-    });
-    const fiber = run(Effect.provideService(named, Client, clientOf(ctx)));
-    const leave = (): void => fiber.interruptUnsafe();
-    res.once("close", leave);
-    const exit = await new Promise<Parameters<Parameters<typeof fiber.addObserver>[0]>[0]>(
-      (resolve) => fiber.addObserver(resolve),
+    const fiber = run(inRequest(ctx, Effect.provideService(inTime, Client, clientOf(ctx))));
+    const interrupt = (): void => fiber.interruptUnsafe();
+    res.once("close", interrupt);
+    const exit = await new Promise<Exit.Exit<Reply, Failure>>((resolve) =>
+      fiber.addObserver(resolve),
     );
-    res.off("close", leave);
+    res.off("close", interrupt);
+    if (Exit.isSuccess(exit)) return sendReply(ctx, exit.value);
     if (Exit.hasInterrupts(exit) && res.destroyed) return;
-    if (Exit.isSuccess(exit)) {
-      onSuccess(exit.value);
-      return;
-    }
     const failure = Cause.findError(exit.cause);
     if (Result.isFailure(failure)) throw Cause.squash(exit.cause);
     sendProblem(ctx, problemOf(failure.success));
   };
-};
-
-/** Answers with a problem document. */
-export const sendProblem = (ctx: Context, problem: Problem): void => {
-  noteProblem(ctx, problem);
-  ctx.status = problem.status;
-  ctx.body = { ...problem, request_id: requestIdOf(ctx.req) };
-  // Behind the body, which sets a content type of its own.
-  ctx.set(headersOf(problem));
 };

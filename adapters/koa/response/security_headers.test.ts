@@ -31,7 +31,7 @@ for (const [what, ask] of Object.entries({
   "the methods of a path": (api: Api) => send(api, requestBytes("OPTIONS /events")),
   "what is no HTTP": (api: Api) => send(api, Buffer.from("NONSENSE\r\n\r\n")),
 })) {
-  test(`${what} carries all of them, once each, and no name of a server`, async ({ api }) => {
+  test(`${what} has each of them once, and no server name`, async ({ api }) => {
     const { headers } = await ask(api);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
       assert.is(headers[name.toLowerCase()], value, name);

@@ -1,9 +1,11 @@
-import type { Context, Next } from "koa";
+import type { Middleware } from "koa";
+
+import { REQUEST_ID_HEADER, requestIdOf } from "../telemetry/request_id.ts";
 
 /**
- * What browsers are told with every answer: it is what its Content-Type says, it runs nothing, no page may
- * frame or embed it, and where a reader goes from it is not told who it was. HSTS is not among them: the
- * service speaks HTTP, and what stands before it knows whether its whole host is to be HTTPS for ever.
+ * Sent with every response: a browser must trust its Content-Type, run nothing, let no page frame or embed it, and send
+ * no referrer. HSTS is missing on purpose: the service speaks HTTP, and only the proxy in front of it knows whether its
+ * host is HTTPS for good.
  */
 export const SECURITY_HEADERS = {
   "X-Content-Type-Options": "nosniff",
@@ -13,8 +15,11 @@ export const SECURITY_HEADERS = {
   "Referrer-Policy": "no-referrer",
 } as const;
 
-/** Sets them; a route that needs another one sets it anew. */
-export const setSecurityHeaders = (ctx: Context, next: Next): unknown => {
-  ctx.set(SECURITY_HEADERS);
+const ENTRIES = Object.entries(SECURITY_HEADERS);
+
+/** Sets the headers of every response: its request's ID, and the security headers. A route may override them. */
+export const setCommonHeaders: Middleware = ({ req, res }, next) => {
+  res.setHeader(REQUEST_ID_HEADER, requestIdOf(req));
+  for (const [name, value] of ENTRIES) res.setHeader(name, value);
   return next();
 };

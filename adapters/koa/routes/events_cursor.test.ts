@@ -33,7 +33,7 @@ const cursor: fc.Arbitrary<EventsCursor> = fc
 
 const read = (text: string, accountId: string) => readCursor(text, accountId, NOW);
 
-test("any cursor is read back as it was written, from text that needs no escaping in a URL", () => {
+test("every cursor survives a round trip, in text that needs no escaping in a URL", () => {
   fc.assert(
     fc.property(cursor, fc.string(), (written, accountId) => {
       const text = writeCursor(written, accountId);
@@ -43,7 +43,7 @@ test("any cursor is read back as it was written, from text that needs no escapin
   );
 });
 
-test("a cursor of another account is none", () => {
+test("a cursor of another account is refused", () => {
   fc.assert(
     fc.property(cursor, fc.string(), fc.string(), (written, one, other) => {
       fc.pre(one !== other);
@@ -52,7 +52,7 @@ test("a cursor of another account is none", () => {
   );
 });
 
-test("a cursor with any character changed, left out or added is none", () => {
+test("a cursor with any character changed, removed or added is refused", () => {
   fc.assert(
     fc.property(cursor, fc.nat(), fc.constantFrom("", "A", "=", "é"), (written, at, put) => {
       const text = writeCursor(written, "acme");
@@ -66,7 +66,7 @@ test("a cursor with any character changed, left out or added is none", () => {
   );
 });
 
-test("a cursor that no page can have had is none, though its checksum is right", () => {
+test("a cursor that no page can have had is refused, even with the right checksum", () => {
   const sound: EventsCursor = {
     before: { occurredAt: NOW - 1_000, position: 5 },
     upTo: 9,
@@ -76,12 +76,12 @@ test("a cursor that no page can have had is none, though its checksum is right",
   assert.equal(read(writeCursor(sound, "acme"), "acme"), sound);
   const { before, filter } = sound;
   for (const forged of [
-    // The database takes no NUL.
+    // The database does not accept NUL.
     { ...sound, filter: { ...filter, type: "a\0" } },
     { ...sound, filter: { ...filter, type: "" } },
     { ...sound, filter: { ...filter, type: "a".repeat(65) } },
     { ...sound, filter: { ...filter, type: "\ud800" } },
-    // Of the future, or before the events that it goes on behind.
+    // In the future, or before the event that it continues after.
     { ...sound, asOf: NOW + 61_000 },
     { ...sound, asOf: Date.UTC(9999, 0) },
     { ...sound, asOf: NOW - 3 * DAY_MS },
@@ -91,12 +91,12 @@ test("a cursor that no page can have had is none, though its checksum is right",
   ]) {
     assert.is(read(writeCursor(forged, "acme"), "acme"), undefined, JSON.stringify(forged));
   }
-  // Clocks may be apart a little.
+  // Clocks may differ a little.
   const ahead = { ...sound, asOf: NOW + 59_000 };
   assert.equal(read(writeCursor(ahead, "acme"), "acme"), ahead);
 });
 
-test("any text at all is read without a throw", () => {
+test("no text makes it throw", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json(), fc.base64String()), (text) => {
       assert.is(read(text, "acme"), undefined);

@@ -4,14 +4,14 @@ import { hash53 } from "../../../core/event/hash.ts";
 import { EVENT_TYPE_PATTERN } from "../../../core/event/types.ts";
 import type { EventsCursor } from "../../../core/query/list_events.ts";
 
-// Years of four digits, beyond which the database reads timestamps in another way.
+// Years of four digits: the database parses others differently.
 const instant = z
   .int()
   .min(Date.parse("0001-01-01T00:00:00.000Z"))
   .max(Date.parse("9999-12-31T23:59:59.999Z"));
 const position = z.int().min(0);
 
-/** Occurred at, position, up to, as of, from, to, type; and a checksum with the account. */
+/** Occurred at, position, up to, as of, from, to, type, and a checksum that includes the account. */
 const CONTENT = z.tuple([
   instant,
   position,
@@ -23,13 +23,13 @@ const CONTENT = z.tuple([
   z.int(),
 ]);
 
-/** How far the clocks of processes and of the database may be apart. */
+/** How far the clocks of processes and the database may differ. */
 const CLOCKS_APART_MS_MAX = 60_000;
 
-/** No event lies further ahead of when it was recorded (`EVENT_FUTURE_MAX_SECONDS` at most). */
+/** No event is further ahead of the time it was recorded (the maximum of `EVENT_FUTURE_MAX_SECONDS`). */
 const EVENT_FUTURE_MS_MAX = 86_400_000;
 
-/** Whether a list can have a page that ends so: what a client makes up must not come back as if we had said it. */
+/** Whether a page can end like this: a response must not repeat times that a client made up. */
 const isPossible = ({ before, upTo, asOf, filter: { from, to } }: EventsCursor, now: number) =>
   asOf <= now + CLOCKS_APART_MS_MAX &&
   before.occurredAt <= asOf + EVENT_FUTURE_MS_MAX + CLOCKS_APART_MS_MAX &&
@@ -38,9 +38,8 @@ const isPossible = ({ before, upTo, asOf, filter: { from, to } }: EventsCursor, 
   (to === null || before.occurredAt < to);
 
 /**
- * A cursor as opaque text. It is not secret and gives no right: whoever makes one up sees what the route
- * shows anyway. The checksum is there so that a mistake, such as the cursor of another account, is refused
- * instead of answered with the wrong events.
+ * A cursor as opaque text. It is not secret and grants nothing: a forged one shows only what the route shows anyway. The
+ * checksum detects mistakes, such as the cursor of another account, which would otherwise yield the wrong events.
  */
 export const writeCursor = (cursor: EventsCursor, accountId: string): string => {
   const { before, upTo, asOf, filter } = cursor;
@@ -51,10 +50,10 @@ export const writeCursor = (cursor: EventsCursor, accountId: string): string => 
 };
 
 /**
- * Reads a cursor of this account, exactly as it was written; undefined for everything else, also for one that no page can
- * have had until now.
+ * Parses a cursor of this account, exactly as it was written. Returns undefined for anything else, including a cursor that
+ * no page can have had until now.
  *
- * @param now milliseconds since the Unix epoch
+ * @param now Unix milliseconds
  */
 export const readCursor = (
   text: string,
@@ -73,7 +72,7 @@ export const readCursor = (
   return isPossible(cursor, now) && writeCursor(cursor, accountId) === text ? cursor : undefined;
 };
 
-/** The version changes with the meaning of the values. */
+/** Its version must change whenever the meaning of the values does. */
 const checksum = (values: ReadonlyArray<unknown>, accountId: string): number =>
   hash53(`events cursor 1\n${accountId}\n${JSON.stringify(values)}`);
 

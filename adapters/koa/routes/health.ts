@@ -1,46 +1,120 @@
-import type Router from "@koa/router";
-import { Result } from "effect";
+import { z } from "zod";
 
-import { authoriseForAll } from "../access/principal.ts";
-import { problemOf } from "../response/problem.ts";
-import { sendProblem } from "../response/respond.ts";
-import { readinessAnswer } from "./health_answers.ts";
+import { schemaRef } from "../openapi/json_schema.ts";
+import { NO_STORE, RETRY_AFTER } from "../openapi/operation.ts";
+import { sendReply, uncached } from "../response/reply.ts";
+import type { ProcessParts, Route } from "./route.ts";
 
-/** Whether the process can do its work, and what is missing if not. */
-export interface Readiness {
-  readonly ready: boolean;
-  /** By what was looked at: "ok", or what is wrong. */
-  readonly checks: Readonly<Record<string, string>>;
-}
+const Health = z.object({ status: z.literal("ok") });
 
-export interface HealthOptions {
-  readonly readiness: () => Promise<Readiness>;
-  /** The metrics as Prometheus text. */
-  readonly metrics: () => Promise<string>;
-}
+const ReadinessBody = z.object({
+  status: z.enum(["ready", "not_ready"]),
+  checks: z.record(z.string(), z.string()).meta({
+    description: 'The result of each check: "ok", or what is wrong.',
+  }),
+});
 
-/**
- * Adds liveness, readiness and metrics, which every process has whatever its roles. The first two are mostly answered
- * ahead of the routes: see `makeHealthAnswers`.
- */
-export const addHealthRoutes = (router: Router, { readiness, metrics }: HealthOptions): void => {
-  router.get("/healthz", (ctx) => {
-    ctx.set("Cache-Control", "no-store");
-    ctx.body = { status: "ok" };
-  });
-  router.get("/readyz", async (ctx) => {
-    const { status, body, retryAfter } = readinessAnswer(await readiness());
-    ctx.status = status;
-    if (retryAfter !== undefined) ctx.set("Retry-After", retryAfter);
-    ctx.set("Cache-Control", "no-store");
-    ctx.body = body;
-  });
-  router.get("/metrics", async (ctx) => {
-    const may = authoriseForAll(ctx, "admin");
-    if (Result.isFailure(may)) return sendProblem(ctx, problemOf(may.failure));
-    ctx.body = await metrics();
-    ctx.set("Cache-Control", "no-store");
-    ctx.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    return undefined;
-  });
+const HEALTHY: z.input<typeof Health> = { status: "ok" };
+
+const READY: z.input<typeof ReadinessBody> = {
+  status: "ready",
+  checks: { database: "ok", migrations: "ok", api: "ok", worker: "ok", projector: "ok" },
+};
+
+const NOT_READY: z.input<typeof ReadinessBody> = {
+  status: "not_ready",
+  checks: { service: "starting: preparing the database" },
+};
+
+const METRICS = `# HELP tidemark_queue_depth_events Accepted events that are not yet appended
+# TYPE tidemark_queue_depth_events gauge
+tidemark_queue_depth_events 0
+`;
+
+export const getHealth: Route<ProcessParts> = {
+  method: "get",
+  path: "/healthz",
+  access: "public",
+  schemas: { Health },
+
+  operation: () => ({
+    operationId: "health",
+    tag: "Service",
+    summary: "Liveness",
+    description: "Succeeds as long as the process runs.",
+    answers: {
+      200: {
+        description: "The process is alive.",
+        headers: NO_STORE,
+        content: { schema: schemaRef("Health"), example: HEALTHY },
+      },
+    },
+    failures: [],
+  }),
+
+  handler: () => (ctx) => sendReply(ctx, uncached(HEALTHY)),
+};
+
+export const getReadiness: Route<ProcessParts> = {
+  method: "get",
+  path: "/readyz",
+  access: "public",
+  schemas: { Readiness: ReadinessBody },
+
+  operation: () => ({
+    operationId: "readiness",
+    tag: "Service",
+    summary: "Readiness",
+    description: "Reports whether the process can do its work, and what is wrong if not.",
+    answers: {
+      200: {
+        description: "The process is ready.",
+        headers: NO_STORE,
+        content: { schema: schemaRef("Readiness"), example: READY },
+      },
+      503: {
+        description: "The process is starting or stopping, or its database is unavailable.",
+        headers: { ...NO_STORE, ...RETRY_AFTER },
+        content: { schema: schemaRef("Readiness"), example: NOT_READY },
+      },
+    },
+    failures: [],
+  }),
+
+  handler:
+    ({ readiness }) =>
+    async (ctx) => {
+      const { ready, checks } = await readiness();
+      if (!ready) ctx.set("Retry-After", "1");
+      const body: z.input<typeof ReadinessBody> = { status: ready ? "ready" : "not_ready", checks };
+      sendReply(ctx, uncached(body, ready ? 200 : 503));
+    },
+};
+
+export const getMetrics: Route<ProcessParts> = {
+  method: "get",
+  path: "/metrics",
+  access: { scopes: ["admin"], accounts: "all" },
+
+  operation: () => ({
+    operationId: "metrics",
+    tag: "Service",
+    summary: "Metrics",
+    description: "Returns the metrics of this process for Prometheus.",
+    answers: {
+      200: {
+        description: "Metrics in the Prometheus text format.",
+        headers: NO_STORE,
+        content: { type: "text/plain", schema: { type: "string" }, example: METRICS },
+      },
+    },
+    failures: [],
+  }),
+
+  handler:
+    ({ metrics }) =>
+    async (ctx) => {
+      ctx.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+      sendReply(ctx, uncached(await metrics()));
+    },
 };

@@ -1,8 +1,8 @@
 import { startServer } from "./server.ts";
 
 /**
- * A server in a process of its own whose every round of the event loop has some milliseconds of work. Sends its URL to its
- * parent. To a message it blocks until all of so many connections wait, and then sends how many rounds it took to accept them.
+ * A server in its own process, with some milliseconds of work in every round of the event loop. Sends its URL to its
+ * parent. A message makes it block until that many connections wait, and then send how many rounds it took to accept them.
  */
 const ROUND_MS = 3;
 const BLOCKED_MS = 1_000;
@@ -14,7 +14,7 @@ const block = (ms: number): void => {
 
 const server = await startServer({ host: "127.0.0.1", port: 0, listener: () => {} });
 process.on("message", (connections: number) => {
-  // Whoever connects meanwhile waits in the kernel.
+  // Clients that connect meanwhile wait in the kernel.
   block(BLOCKED_MS);
   let rounds = 0;
   const spin = (): void => {

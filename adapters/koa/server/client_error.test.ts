@@ -19,10 +19,10 @@ interface Context {
   connection: Connection;
 }
 
-const test = suite<Context>("requests that are no proper HTTP");
+const test = suite<Context>("requests that are not valid HTTP");
 
 test.before(async (context) => {
-  // Long enough for the other tests, and short enough to wait for.
+  // Long enough for the other tests, short enough to wait for.
   context.api = await startApi({ headersTimeoutMs: 1_000, requestTimeoutMs: 1_500 });
 });
 test.before.each(async (context) => {
@@ -67,12 +67,12 @@ for (const [what, bytes] of Object.entries({
   });
 }
 
-test("a refused client that resets its connection is no matter to the service", async (context) => {
+test("a refused client that resets its connection does not affect the service", async (context) => {
   const { api, connection } = context;
   connection.write("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n");
   problemIn(await connection.answer(), 400, "http-malformed");
   connection.reset();
-  // Nobody but the service could have had an error by now, and it would have ended this process.
+  // Only the service could have failed by now, and that would have ended this process.
   assert.is((await get(api, "/healthz")).status, 200);
 });
 
@@ -85,14 +85,14 @@ for (const [what, bytes] of Object.entries({
     Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`X-Header-${i}`, "some value"])),
   ),
 })) {
-  test(`${what} is too much, and answered so`, async ({ connection }) => {
+  test(`${what} is refused as too large`, async ({ connection }) => {
     connection.write(bytes);
     problemIn(await connection.answer(), 431, "headers-too-large");
     await connection.closed();
   });
 }
 
-test("a request without a Host header is refused, and its connection still usable", async ({
+test("a request without a Host header is refused, and its connection stays usable", async ({
   api,
 }) => {
   const bytes = Buffer.from("GET /healthz HTTP/1.1\r\n\r\n");
@@ -100,13 +100,13 @@ test("a request without a Host header is refused, and its connection still usabl
   assert.match(detail, "Host");
 });
 
-test("the older HTTP/1.0 needs no Host header", async ({ connection }) => {
+test("HTTP/1.0 needs no Host header", async ({ connection }) => {
   connection.write("GET /healthz HTTP/1.0\r\n\r\n");
   assert.is((await connection.answer())?.status, 200);
   await connection.closed();
 });
 
-test("an expectation is met if it is 100-continue, and ignored otherwise", async (context) => {
+test("the expectation 100-continue is met, others are ignored", async (context) => {
   const { api, connection } = context;
   const before = await api.drain();
   for (const expectation of ["100-continue", "cats"]) {
@@ -116,7 +116,7 @@ test("an expectation is met if it is 100-continue, and ignored otherwise", async
   assert.is(await api.drain(), before + 2);
 });
 
-test("a client that stops in the middle of its body is told, and nothing is stored", async (context) => {
+test("a client that stops in mid-body gets a problem, and nothing is stored", async (context) => {
   const { api, connection } = context;
   const before = await api.drain();
   connection.write(postBytes(batchOf(validEvent())).subarray(0, -5));
@@ -126,7 +126,7 @@ test("a client that stops in the middle of its body is told, and nothing is stor
   assert.is(await api.drain(), before);
 });
 
-test("a client that stops in the middle of a chunk or of its headers is told", async ({ api }) => {
+test("a client that stops in mid-chunk or mid-headers gets a problem", async ({ api }) => {
   const chunk = `${HEAD}Transfer-Encoding: chunked\r\n\r\n10\r\n{}`;
   for (const bytes of [chunk, chunk.slice(0, 30)]) {
     const connection = await openConnection(api.url);
@@ -137,7 +137,7 @@ test("a client that stops in the middle of a chunk or of its headers is told", a
   }
 });
 
-test("a client that goes away in the middle of its body leaves nothing behind", async ({ api }) => {
+test("a client that leaves in mid-body leaves nothing behind", async ({ api }) => {
   const before = await api.drain();
   const gone = Array.from({ length: 20 }, async (_, i) => {
     const connection = await openConnection(api.url);
@@ -146,7 +146,7 @@ test("a client that goes away in the middle of its body leaves nothing behind", 
     await connection.closed();
   });
   await Promise.all(gone);
-  // Behind them in the server's own order.
+  // The server has processed them first.
   const connection = await openConnection(api.url);
   connection.write(postBytes(batchOf(validEvent())));
   assert.is((await connection.answer())?.status, 202);
@@ -163,7 +163,7 @@ test("a client that sends a whole request and closes its side is answered", asyn
   await connection.closed();
 });
 
-test("what is wrong behind a whole request does not change that one's answer", async (context) => {
+test("a fault after a whole request does not change the response to that request", async (context) => {
   const { api, connection } = context;
   const before = await api.drain();
   const good = postBytes(batchOf(validEvent()));
@@ -174,7 +174,7 @@ test("what is wrong behind a whole request does not change that one's answer", a
   assert.is(await api.drain(), before + 1);
 });
 
-test("requests sent without waiting are answered in their order", async ({ connection }) => {
+test("pipelined requests are answered in order", async ({ connection }) => {
   const bad = postBytes("[");
   const paths = ["/healthz", "/nowhere", "/readyz"].map((path) => requestBytes(`GET ${path}`));
   connection.write(Buffer.concat([postBytes(batchOf(validEvent())), bad, ...paths]));
@@ -183,7 +183,7 @@ test("requests sent without waiting are answered in their order", async ({ conne
   assert.equal(statuses, [202, 400, 200, 404, 200]);
 });
 
-test("a client that takes too long for its headers is told, and cut off", async ({
+test("a client that takes too long for its headers gets a problem and is disconnected", async ({
   connection,
 }) => {
   connection.write("GET /healthz HTTP/1.1\r\nHost: ");
@@ -191,7 +191,7 @@ test("a client that takes too long for its headers is told, and cut off", async 
   await connection.closed();
 });
 
-test("a client that takes too long for its body is told and cut off, and nothing is stored", async (context) => {
+test("a client that takes too long for its body gets a problem and is disconnected, and nothing is stored", async (context) => {
   const { api, connection } = context;
   const before = await api.drain();
   connection.write(postBytes(batchOf(validEvent())).subarray(0, -1));

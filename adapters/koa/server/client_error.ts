@@ -4,15 +4,15 @@ import type { Socket } from "node:net";
 import { headersOf, problemOf, type RequestFault } from "../response/problem.ts";
 import { newRequestId, REQUEST_ID_HEADER } from "../telemetry/request_id.ts";
 
-/** How long a refused client may take to read why, and to go. */
+/** How long a refused client may take to read the response and to close its side. */
 const LINGER_MS = 1_000;
 
 /**
- * Answers what Node could not read as HTTP, and so never reaches the application; then the connection
- * ends, since nobody knows where on it the next request would begin.
+ * Answers what Node could not parse as HTTP, which the application never sees. Then it ends the connection, since the start
+ * of the next request is unknown.
  *
- * @param answering what the last request that was read on this connection is answered with
- * @returns the status of the answer; undefined if there is nobody to answer
+ * @param answering the response to the last request that was read on this connection
+ * @returns the status of the response; undefined if none was sent
  */
 export const answerClientError = (
   error: Error & { readonly code?: string },
@@ -24,7 +24,7 @@ export const answerClientError = (
     return undefined;
   }
   if (answering !== undefined && answering.req.complete && !answering.writableFinished) {
-    // What is wrong came behind a whole request, and its sender would take our answer for that one's.
+    // The fault follows a whole request, whose sender would take our response for the one to that request.
     answering.once("finish", () => {
       endSoon(socket, "");
     });
@@ -33,10 +33,9 @@ export const answerClientError = (
   return refuseRaw(socket, faultOf(error.code));
 };
 
-/** Answers with a problem on a bare connection, and ends it; returns the status. */
+/** Sends a problem on a bare connection and ends it; returns the status. */
 export const refuseRaw = (socket: Socket, fault: RequestFault): number => {
   const problem = problemOf(fault);
-  // What could not be read as a request cannot have said how it is called.
   const id = newRequestId();
   const body = JSON.stringify({ ...problem, request_id: id });
   const headers = {
@@ -51,9 +50,9 @@ export const refuseRaw = (socket: Socket, fault: RequestFault): number => {
 };
 
 const endSoon = (socket: Socket, last: string): void => {
-  // Node watches a socket that it has handed over no longer, and a reset would end the process.
+  // Node no longer handles errors of this socket, and an unhandled one would end the process.
   socket.on("error", () => {});
-  // Half closed is not closed: a client that never answers would keep its connection for ever.
+  // A client that never closes its side would keep the half-closed connection for ever.
   socket.setTimeout(LINGER_MS, () => {
     socket.destroy();
   });
@@ -65,4 +64,26 @@ const faultOf = (code: string | undefined): RequestFault => {
   if (code === "HPE_HEADER_OVERFLOW") return { _tag: "HeadersTooLarge" };
   if (code === "HPE_INVALID_EOF_STATE") return { _tag: "RequestTruncated" };
   return { _tag: "HttpMalformed", message: "The request is not well-formed HTTP/1.1." };
+};
+
+/** Node's HTTP parser, as its socket refers to it. Not part of Node's API. */
+interface Parsed {
+  readonly parser?: { onIncoming?: unknown; incoming?: unknown } | null;
+}
+
+/** Makes the parser stop after a request, as if the connection were no longer HTTP. */
+const STOP = 2;
+
+/**
+ * Closes a connection that costs more than it should. Node would go on to parse what it has already read (up to 64 KiB:
+ * thousands of requests or pieces of a body) even though the socket is destroyed; this stops the parser as well. With
+ * another parser in a later Node, that would only cost more.
+ */
+export const abandon = (socket: Socket): void => {
+  const { parser } = socket as Parsed;
+  if (parser !== undefined && parser !== null) {
+    parser.onIncoming = () => STOP;
+    parser.incoming = null;
+  }
+  socket.destroy();
 };

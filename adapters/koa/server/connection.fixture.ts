@@ -3,24 +3,24 @@ import { connect, type Socket } from "node:net";
 
 import { inVain, PATIENCE_MS } from "../../../scripts/test/patience.ts";
 
-/** An HTTP answer as it came over the wire. */
+/** An HTTP response as it arrived. */
 export interface Answer {
   readonly status: number;
-  /** By lower case name; one that came more than once has its values in a list. */
+  /** By lower-case name; values of repeated headers are joined. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** One TCP connection, on which a test sends what no HTTP client would. */
+/** A TCP connection on which a test sends what no HTTP client would. */
 export interface Connection {
   readonly write: (bytes: string | Uint8Array) => void;
-  /** Writes, and returns when the system has taken it: a slow reader slows the writer down. */
+  /** Writes, and returns when the kernel has taken it: a slow reader slows the writer down. */
   readonly flush: (bytes: Uint8Array) => Promise<void>;
-  /** Says that nothing more will come, and goes on listening. */
+  /** Closes the sending side and keeps reading. */
   readonly halfClose: () => void;
-  /** Goes away without a word. */
+  /** Resets the connection. */
   readonly reset: () => void;
-  /** The next answer; undefined when the server closed the connection instead. */
+  /** The next response; undefined if the server closed the connection instead. */
   readonly answer: (to?: "HEAD") => Promise<Answer | undefined>;
   /** Returns when the server has closed the connection. */
   readonly closed: () => Promise<void>;
@@ -38,7 +38,7 @@ export const openConnection = async (url: string): Promise<Connection> => {
     socket.end();
   });
   socket.on("close", () => (gone = true));
-  // A reset is a way of closing.
+  // A reset counts as closing.
   socket.on("error", () => {});
   await once(socket, "connect");
 
@@ -72,7 +72,7 @@ export const openConnection = async (url: string): Promise<Connection> => {
 
 const EVENTS = ["data", "end", "close"] as const;
 
-/** Returns as soon as anything happens on the socket: true, or false if nothing did in time. */
+/** Returns true as soon as anything happens on the socket, false if nothing does in time. */
 const happens = (socket: Socket, withinMs: number): Promise<boolean> =>
   new Promise((resolve) => {
     const end = (happened: boolean) => {
@@ -85,7 +85,7 @@ const happens = (socket: Socket, withinMs: number): Promise<boolean> =>
     for (const event of EVENTS) socket.on(event, onEvent);
   });
 
-/** The first whole answer in the bytes, and its length; an interim one (100 Continue) is skipped. */
+/** The first complete response in the bytes, and its length; skips interim ones (100 Continue). */
 const parseAnswer = (
   bytes: Buffer,
   to: "HEAD" | undefined,

@@ -12,20 +12,20 @@ import { LISTEN_BACKLOG } from "../limits.ts";
 
 const test = suite("the listen backlog");
 
-/** More than wait with the backlog that Node asks for by default: 511 for each of eight listeners. */
+/** More than fit into Node's default backlog: 511 for each of eight listeners. */
 const CONNECTIONS = 5_000;
 
-test("a burst of connections waits for a busy service, and the kernel drops none of it", async () => {
+test("the kernel drops no connection of a burst to a busy service", async () => {
   const path = fileURLToPath(new URL("../api_process.fixture.ts", import.meta.url));
   const server = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const sockets: Socket[] = [];
   try {
     const [{ url }] = (await once(server, "message")) as [{ url: string }];
-    // Frozen it accepts nothing, so that all connections wait in the kernel.
+    // Frozen, it accepts nothing, so that all connections wait in the kernel.
     server.kill("SIGSTOP");
     let connected = 0;
     await new Promise<void>((resolve, reject) => {
-      // The kernel tries a dropped connection again after a second, and goes on for minutes.
+      // The kernel retries a dropped connection after a second, and then for minutes.
       const giveUp = setTimeout(
         () => reject(new Error(`only ${connected} of ${CONNECTIONS} connected`)),
         30_000,
@@ -48,7 +48,7 @@ test("a burst of connections waits for a busy service, and the kernel drops none
   }
 });
 
-// The kernel bounds what a service may ask for. Other systems allow less, and have no such file.
+// The kernel's limit. Other systems allow less, and have no such file.
 const allowed = await readFile("/proc/sys/net/core/somaxconn", "utf8").catch(() => "0");
 if (Number(allowed) < LISTEN_BACKLOG) {
   skipSuite("the listen backlog", `the kernel lets ${Number(allowed)} connections wait`);

@@ -8,12 +8,12 @@ import * as assert from "uvu/assert";
 
 import { LISTENERS, listenTogether } from "./listen.ts";
 
-const test = suite("listening together");
+const test = suite("listenTogether");
 
-/** How many connections come at once. */
+/** How many connections arrive together. */
 const CONNECTIONS = 160;
 
-test("a busy event loop accepts several connections in a round", async () => {
+test("a busy event loop accepts several connections per round", async () => {
   const path = fileURLToPath(new URL("busy_process.fixture.ts", import.meta.url));
   const child = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const sockets: Socket[] = [];
@@ -26,7 +26,7 @@ test("a busy event loop accepts several connections in a round", async () => {
       sockets.push(socket);
     }
     const [{ rounds }] = (await once(child, "message")) as [{ rounds: number }];
-    // The kernel divides them by chance, so not quite evenly.
+    // The kernel distributes them randomly.
     const expected = LISTENERS === 1 ? CONNECTIONS + 2 : CONNECTIONS / 2;
     assert.ok(rounds <= expected, `${rounds} rounds`);
   } finally {
@@ -35,7 +35,7 @@ test("a busy event loop accepts several connections in a round", async () => {
   }
 });
 
-test("a port that another server listens on is refused, whether that shares it or not", async () => {
+test("a port that another server listens on is refused, whether it is shared or not", async () => {
   for (const count of [1, 2]) {
     const taken = Array.from({ length: count }, () => createServer());
     await listenTogether(taken, { host: "127.0.0.1", port: 0 });

@@ -3,28 +3,27 @@ import { createServer, type Server } from "node:net";
 import { LISTEN_BACKLOG } from "../limits.ts";
 
 /**
- * How many servers share a port. libuv accepts one connection a round of the event loop for each listening socket, so
- * with a single one a few hundred connections a second, each of which may bring a millisecond of work, kept everybody
- * else's waiting in the kernel for seconds. Only Linux divides the connections of a port among sockets.
+ * How many servers share a port. libuv accepts one connection per round of the event loop and listening socket. With a
+ * single socket, a few hundred connections a second that each bring a millisecond of work delayed everybody else's by
+ * seconds. Only Linux distributes the connections of a port over sockets.
  */
 export const LISTENERS = process.platform === "linux" ? 8 : 1;
 
 /**
- * Lets servers listen on one address and port, so that each takes a part of the connections.
+ * Lets servers listen on the same address and port, and share its connections.
  *
- * @param port 0 picks a free one, the same for all
- * @throws the error of `listen`, such as EADDRINUSE; then none of them listens
+ * @param port 0 picks a free one
+ * @throws the error of `listen`, such as EADDRINUSE; none of them listens then
  */
 export const listenTogether = async (
   servers: ReadonlyArray<Server>,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<void> => {
   const [first, ...others] = servers;
-  if (first === undefined) throw new Error("There is no server to listen");
+  if (first === undefined) throw new Error("At least one server is required");
   const options = { host, backlog: LISTEN_BACKLOG };
   if (others.length === 0) return listen(first, { ...options, port });
-  // Sockets that share a port can belong to several processes of a user, who started the second one by mistake: one that
-  // shares it with nobody finds out first.
+  // A second process of the same user could share the port, too, which would be a mistake: an exclusive socket detects it.
   if (port !== 0) await checkFree(host, port);
   await listen(first, { ...options, port, reusePort: true });
   const shared = { ...options, port: portOf(first), reusePort: true };
@@ -49,7 +48,7 @@ const listen = (
   });
 
 const checkFree = async (host: string, port: number): Promise<void> => {
-  // A client that tries to connect just now is turned away: it would keep the probe, and so the start, waiting.
+  // A client that connects now would keep the probe open, and so delay the start.
   const probe = createServer((socket) => {
     socket.destroy();
   });
@@ -59,6 +58,7 @@ const checkFree = async (host: string, port: number): Promise<void> => {
 
 const portOf = (server: Server): number => {
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The server has no port");
+  if (address === null || typeof address === "string")
+    throw new Error("The server listens on no port");
   return address.port;
 };

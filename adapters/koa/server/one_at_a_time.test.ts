@@ -19,12 +19,12 @@ interface Owed {
 interface Context {
   server: Server;
   connection: Connection;
-  /** What began to be answered, in its order. */
+  /** Requests that started, in order. */
   owed: Owed[];
   refused: Array<number | string>;
 }
 
-const test = suite<Context>("requests sent without waiting for answers");
+const test = suite<Context>("pipelined requests");
 
 test.before.each(async (context) => {
   const owed: Owed[] = [];
@@ -46,7 +46,7 @@ test.after.each(async ({ server, connection }) => {
 const gets = (count: number, prefix = "/"): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, i) => requestBytes(`GET ${prefix}${i}`)));
 
-/** Insists that another connection is served, which takes several rounds of the event loop. */
+/** Asserts that another connection is served, which takes several rounds of the event loop. */
 const beside = async ({ server, owed }: Context): Promise<void> => {
   const other = await openConnection(server.url);
   other.write(requestBytes("GET /beside"));
@@ -58,20 +58,20 @@ const beside = async ({ server, owed }: Context): Promise<void> => {
   other.reset();
 };
 
-test("each begins when the answer before it was given, and all are answered in their order", async (context) => {
+test("each starts when the response before it is sent, and all are answered in order", async (context) => {
   const { connection, owed } = context;
   connection.write(gets(5));
   for (let i = 0; i < 5; i++) {
     await until(() => owed.length > i);
     await beside(context);
-    assert.is(owed.length, i + 1, "the next began before this one was answered");
+    assert.is(owed.length, i + 1, "the next started before this one was answered");
     assert.is(owed[i]?.path, `/${i}`);
     owed[i]?.response.end(`answer ${i}`);
     assert.is((await connection.answer())?.body, `answer ${i}`);
   }
 });
 
-test("other connections have their turn between two of one connection", async ({
+test("other connections get their turn between two requests of one connection", async ({
   server,
   connection,
 }) => {
@@ -89,7 +89,7 @@ test("other connections have their turn between two of one connection", async ({
   assert.ok(order.indexOf("/one") < PIPELINED_MAX / 2, order.join());
 });
 
-test("a body that comes behind another request is received whole, once it is read", async (context) => {
+test("the body of a request that waits is received whole", async (context) => {
   const { connection, owed } = context;
   const bytes = postBytes("x".repeat(300_000));
   connection.write(Buffer.concat([gets(1), bytes.subarray(0, 100_000)]));
@@ -107,7 +107,7 @@ test("a body that comes behind another request is received whole, once it is rea
   for (let i = 0; i < 3; i++) assert.is((await connection.answer())?.status, 200);
 });
 
-test("a connection on which too many wait is closed, and none of them begins", async (context) => {
+test("a connection on which too many requests wait is closed, and none of them starts", async (context) => {
   const { connection, owed, refused } = context;
   connection.write(gets(1 + PIPELINED_MAX));
   await until(() => owed.length === 1);
@@ -120,7 +120,7 @@ test("a connection on which too many wait is closed, and none of them begins", a
   assert.equal(refused, ["pipelined"]);
 });
 
-test("what waits on a connection that is gone never begins, and its bodies are let go", async (context) => {
+test("requests that wait on a closed connection never start, and their bodies are freed", async (context) => {
   const { connection, owed } = context;
   const bodies = makeBodies({ bytesMax: 1_000_000, proxies: 0 });
   const server = await startServer({
@@ -140,7 +140,7 @@ test("what waits on a connection that is gone never begins, and its bodies are l
   await server.close(0);
 });
 
-test("a client that waits for its answers is not held up, however many requests it sends", async ({
+test("a client that does not pipeline never waits, however many requests it sends", async ({
   server,
   connection,
 }) => {

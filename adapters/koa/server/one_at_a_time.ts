@@ -4,21 +4,20 @@ import type { Socket } from "node:net";
 import { makeShares } from "../../../core/fair/shares.ts";
 import { clientAddress } from "../access/client_address.ts";
 import { PIPELINED_MAX, PIPELINED_OF_ALL_MAX } from "../limits.ts";
-import { abandon } from "./abandon.ts";
+import { abandon } from "./client_error.ts";
 
 export interface OneAtATime {
-  /** Takes what Node emits for each request, and answers it when its turn has come. */
+  /** To be called for each request that Node emits; answers it in its turn. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
-  /** The last request of a connection that is being answered, or was; undefined before its first. */
+  /** The response that is being sent on a connection, or was sent last; undefined before the first. */
   readonly currentOf: (socket: Socket) => ServerResponse | undefined;
-  /** What the last request that was read on a connection is or will be answered with. */
+  /** The response to the last request that was read on a connection. */
   readonly lastOf: (socket: Socket) => ServerResponse | undefined;
 }
 
 export interface OneAtATimeOptions {
-  /** Answers a request. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Called when a connection is closed because too many requests wait on it. */
+  /** Called when a connection is closed because too many of its requests wait. */
   readonly onTooMany: () => void;
 }
 
@@ -29,21 +28,20 @@ interface Waiting {
 
 /** The requests of one connection. */
 interface Line {
-  /** What is being answered, or was last. */
+  /** The response that is being sent, or was sent last. */
   current: ServerResponse;
-  /** What waits behind it. */
   readonly waiting: Waiting[];
-  /** The address that they are counted for, once the first has waited; of nearly all connections none ever does. */
+  /** The address that they count for, once the first has waited. On nearly all connections none ever does. */
   client: string | undefined;
 }
 
 /**
- * Answers the requests of each connection strictly one after the other. Node emits all requests that a client has sent
- * without waiting for answers (pipelining) as soon as it has read them, thousands in one go. Here the next one begins when
- * the answer before it was handed to the connection, and after other connections have had their turn. A connection on which
- * more than `PIPELINED_MAX` wait is closed. (To stop reading from it instead would hide that its client is gone.)
+ * Answers the requests of each connection strictly one after the other. Node emits pipelined requests as soon as it has
+ * read them, thousands in one go. Here the next one starts when the response before it was handed to the connection, and
+ * after other connections have had their turn. A connection on which more than `PIPELINED_MAX` wait is closed: to pause
+ * reading from it instead would hide that its client has left.
  *
- * For a client that waits for its answers this costs two look-ups and no allocation but the first time.
+ * For clients that do not pipeline it costs two look-ups per request, and an allocation per connection.
  */
 export const makeOneAtATime = ({ answer, onTooMany }: OneAtATimeOptions): OneAtATime => {
   const lines = new WeakMap<Socket, Line>();
@@ -66,24 +64,24 @@ export const makeOneAtATime = ({ answer, onTooMany }: OneAtATimeOptions): OneAtA
     });
   };
 
-  /** Returns the address that the requests of a connection are counted for. */
+  /** Returns the address that the requests of a connection count for. */
   const watch = (socket: Socket, line: Line): string => {
-    const client = clientAddress(socket.remoteAddress ?? "");
+    const client = clientAddress(socket.remoteAddress);
     socket.once("close", () => {
       shares.giveBack(client, line.waiting.length);
-      for (const { response } of line.waiting.splice(0)) tellClosed(response);
+      for (const { response } of line.waiting.splice(0)) emitClose(response);
     });
     return client;
   };
 
   const wait = (line: Line, request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    if (socket.destroyed) return tellClosed(response);
+    if (socket.destroyed) return emitClose(response);
     line.client ??= watch(socket, line);
     if (line.waiting.length >= PIPELINED_MAX || shares.take(line.client, 1) !== undefined) {
       onTooMany();
       abandon(socket);
-      return tellClosed(response);
+      return emitClose(response);
     }
     line.waiting.push({ request, response });
     if (line.waiting.length === 1) startNextAfter(socket, line);
@@ -114,10 +112,10 @@ export const makeOneAtATime = ({ answer, onTooMany }: OneAtATimeOptions): OneAtA
   };
 };
 
-/** Node does so for the response that is being written, and says nothing of those behind it. */
-const tellClosed = (response: ServerResponse): void => {
+/** Node emits it only for the response that is being sent. */
+const emitClose = (response: ServerResponse): void => {
   response.emit("close");
 };
 
-/** Node takes the socket from a response when it was handed over whole. */
+/** Node detaches a response from its socket when all of it was handed over. */
 const isOver = (response: ServerResponse): boolean => response.socket === null;

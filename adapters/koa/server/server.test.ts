@@ -13,7 +13,7 @@ import { type Server, startServer } from "./server.ts";
 interface Context {
   server: Server;
   connection: Connection;
-  /** The answers that the server owes, in the order of the requests. */
+  /** Responses that the server still has to send, in the order of the requests. */
   owed: ServerResponse[];
 }
 
@@ -36,19 +36,19 @@ test.after.each(async ({ server, connection }) => {
 
 const GET = requestBytes("GET /");
 
-/** Long after what a close has to wait for: one that takes so long has waited for the wrong thing. */
+/** Much longer than a close has to take: one that takes so long waited for the wrong thing. */
 const CUT_OFF_MS = 10_000;
 
-/** Closes, and insists that nobody had to be cut off. */
+/** Closes, and asserts that no client had to be disconnected. */
 const closeInTime = async (server: Server): Promise<void> => {
   const started = performance.now();
   await server.close(CUT_OFF_MS);
-  assert.ok(performance.now() - started < CUT_OFF_MS, "it had to cut somebody off");
+  assert.ok(performance.now() - started < CUT_OFF_MS, "it had to disconnect a client");
 };
 
 const isRefused = async (url: string): Promise<boolean> => {
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
-  // `once` rejects with the error of a socket that could not connect.
+  // `once` rejects if the socket cannot connect.
   const refused = await once(socket, "connect").then(
     () => false,
     () => true,
@@ -57,7 +57,7 @@ const isRefused = async (url: string): Promise<boolean> => {
   return refused;
 };
 
-test("a close answers what is under way, tells the client to go, and accepts no more", async (context) => {
+test("close() answers requests in flight, closes their connections and accepts no more", async (context) => {
   const { server, connection, owed } = context;
   connection.write(GET);
   await until(() => owed.length === 1);
@@ -69,7 +69,7 @@ test("a close answers what is under way, tells the client to go, and accepts no 
   await connection.closed();
 });
 
-test("a request that was read while draining, before the answer ahead of it began, is answered as the last", async (context) => {
+test("a request that arrives while draining, before the response ahead of it starts, is the last one answered", async (context) => {
   const { server, connection, owed } = context;
   const other = await openConnection(server.url);
   connection.write(GET);
@@ -77,7 +77,7 @@ test("a request that was read while draining, before the answer ahead of it bega
   server.drain();
   connection.write(GET);
   other.write(GET);
-  // What was sent later was read.
+  // So later requests were read.
   await until(() => owed.length === 2);
   owed.pop();
   other.reset();
@@ -89,11 +89,11 @@ test("a request that was read while draining, before the answer ahead of it bega
   await closeInTime(server);
 });
 
-test("a close answers all requests that were sent one behind the other", async (context) => {
+test("close() answers all pipelined requests", async (context) => {
   const { server, connection, owed } = context;
   connection.write(Buffer.concat([GET, GET, GET]));
   await until(() => owed.length === 1);
-  // Behind those in the server's own order.
+  // The server has processed those first.
   const other = await openConnection(server.url);
   other.write(GET);
   await until(() => owed.length === 2);
@@ -109,7 +109,7 @@ test("a close answers all requests that were sent one behind the other", async (
   await closing;
 });
 
-test("a close does not wait for connections that are idle, new or used", async (context) => {
+test("close() does not wait for idle connections, new or used", async (context) => {
   const { server, connection, owed } = context;
   connection.write(GET);
   await until(() => owed.length === 1);
@@ -120,7 +120,7 @@ test("a close does not wait for connections that are idle, new or used", async (
   await Promise.all([connection.closed(), unused.closed()]);
 });
 
-test("a draining server answers as the last on each connection, also what it was asked before, and still accepts", async (context) => {
+test("a draining server closes each connection after its next response, also of requests in flight, and still accepts connections", async (context) => {
   const { server, connection, owed } = context;
   connection.write(GET);
   await until(() => owed.length === 1);
@@ -137,7 +137,7 @@ test("a draining server answers as the last on each connection, also what it was
   await other.closed();
 });
 
-test("a close leaves idle connections open for its grace, and answers what still comes on them", async (context) => {
+test("close() keeps idle connections open for the grace period, and answers requests on them", async (context) => {
   const { server, connection, owed } = context;
   const used = connection;
   used.write(GET);
@@ -157,10 +157,10 @@ test("a close leaves idle connections open for its grace, and answers what still
   }
   const since = performance.now();
   await closing;
-  assert.ok(performance.now() - since < CUT_OFF_MS / 2, "it waited for nobody");
+  assert.ok(performance.now() - since < CUT_OFF_MS / 2, "it did not wait");
 });
 
-test("a close ends idle connections after its grace, and half of its time at most", async (context) => {
+test("close() closes idle connections after the grace period, at most half of its time", async (context) => {
   const { server, connection } = context;
   await until(() => server.connections() === 1);
   const since = performance.now();
@@ -170,7 +170,7 @@ test("a close ends idle connections after its grace, and half of its time at mos
   await connection.closed();
 });
 
-test("an answer that had begun before the drain is ended, and its connection closed after the grace", async (context) => {
+test("a response that started before the drain is completed, and its connection closed after the grace period", async (context) => {
   const { server, connection, owed } = context;
   connection.write(GET);
   await until(() => owed.length === 1);
@@ -180,7 +180,7 @@ test("an answer that had begun before the drain is ended, and its connection clo
   await new Promise((resolve) => setTimeout(resolve, 300));
   owed[0]?.end("gun");
   assert.is((await connection.answer())?.headers["connection"], "keep-alive");
-  // Its client was told that it may go on.
+  // Its headers promised to keep the connection open.
   connection.write(GET);
   await until(() => owed.length === 2);
   owed[1]?.end("done");
@@ -188,7 +188,7 @@ test("an answer that had begun before the drain is ended, and its connection clo
   await closing;
 });
 
-test("a close cuts off who has not sent a whole request within its bound", async (context) => {
+test("close() disconnects clients that have not sent a whole request in time", async (context) => {
   const { server, connection, owed } = context;
   connection.write(`${GET.toString()}GET / HTTP/1.1\r\nHost: `);
   await until(() => owed.length === 1);
@@ -201,9 +201,7 @@ test("a close cuts off who has not sent a whole request within its bound", async
   await connection.closed();
 });
 
-test("a client that was refused and does not close its side is not waited for", async ({
-  server,
-}) => {
+test("close() does not wait for a refused client that keeps its side open", async ({ server }) => {
   const socket = connect({
     port: Number(new URL(server.url).port),
     host: "127.0.0.1",
@@ -216,7 +214,7 @@ test("a client that was refused and does not close its side is not waited for", 
   socket.destroy();
 });
 
-test("who waits for an answer may be silent for longer than who sends or reads one", async () => {
+test("a client that waits for a response may be silent for longer than one that sends or reads", async () => {
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
@@ -228,13 +226,13 @@ test("who waits for an answer may be silent for longer than who sends or reads o
   await server.close(0);
 });
 
-test("another listener answers from the next request on", async ({ server, connection }) => {
+test("use() takes effect with the next request", async ({ server, connection }) => {
   server.use((_, response) => response.writeHead(204).end());
   connection.write(GET);
   assert.is((await connection.answer())?.status, 204);
 });
 
-test("a port that is taken is an error of the start", async () => {
+test("a port in use makes the start fail", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
@@ -246,7 +244,7 @@ test("a port that is taken is an error of the start", async () => {
   assert.is(failed?.code, "EADDRINUSE");
 });
 
-test("its address is one that a person can open, whatever it is bound to", async () => {
+test("the URL can be opened, whatever address the server is bound to", async () => {
   for (const [host, expected] of [
     ["127.0.0.1", /^http:\/\/127\.0\.0\.1:\d+$/],
     ["0.0.0.0", /^http:\/\/localhost:\d+$/],

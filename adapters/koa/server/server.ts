@@ -19,7 +19,7 @@ import { LISTENERS, listenTogether } from "./listen.ts";
 import { makeOneAtATime } from "./one_at_a_time.ts";
 import { boundUnreadAnswers } from "./unread_answers.ts";
 
-/** Answers requests; what it returns is not waited for, so it must settle its own failures. */
+/** Answers a request. Its result is ignored, so it must handle its own failures. */
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 export type RefusedConnection = "connection" | "address" | "pipelined" | "unread";
@@ -29,63 +29,59 @@ export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly listener: RequestListener;
-  /** Called for each request as soon as its headers were read, before those ahead of it on its connection are answered. */
+  /** Called for each request as soon as its headers are read, even while earlier requests of its connection wait. */
   readonly onArrival?: (request: IncomingMessage, response: ServerResponse) => void;
-  /** How long a client may take to send its headers; tests have no time for the default. */
+  /** How long a client may take to send its headers. */
   readonly headersTimeoutMs?: number;
   /** How long a client may take to send a whole request. */
   readonly requestTimeoutMs?: number;
-  /**
-   * How long a client may neither send nor read anything in the middle of a request or of its answer. While it waits for an
-   * answer it may.
-   */
+  /** How long a connection may be silent in the middle of a request or a response, but not while the client waits. */
   readonly silenceTimeoutMs?: number;
-  /** How many connections may be open; those beyond are closed at once. */
+  /** How many connections may be open; further ones are closed immediately. */
   readonly connectionsMax?: number;
   /**
-   * Whether one address may have no more connections than are left free of `connectionsMax`; not for a server behind proxies,
-   * whose connections all come from them.
+   * Whether an address may have at most as many connections as are left free of `connectionsMax`. Not for a server behind
+   * proxies, which make all connections.
    */
   readonly isFairByAddress?: boolean;
-  /** The most bytes of answers that clients have not read yet. */
+  /** The most bytes of responses that clients have not read yet. */
   readonly unreadBytesMax?: number;
   /**
-   * Called when something was refused before it was a request: with the status of the answer, or with why a connection was
-   * closed. `connection`: too many were open; `address`: of the same address; `pipelined`: too many requests waited on it; `unread`:
-   * too much of its answers was not read.
+   * Called when something was refused before it became a request: with the status of the response, or with why a connection
+   * was closed. `connection`: too many were open; `address`: too many of the same address; `pipelined`: too many requests
+   * waited on it; `unread`: too many bytes of its responses were not read.
    */
   readonly onRefused?: (reason: number | RefusedConnection) => void;
 }
 
 export interface Server {
-  /** Where it listens, such as `http://127.0.0.1:3000`. */
+  /** Such as `http://127.0.0.1:3000`. */
   readonly url: string;
-  /** Answers every later request with another listener. */
+  /** Uses another listener for every later request. */
   readonly use: (listener: RequestListener) => void;
   /** How many connections are open. */
   readonly connections: () => number;
   /**
-   * From now on every answer ends its connection, those included that are under way: clients go elsewhere before the server
-   * closes. New connections are accepted all the same.
+   * Makes every response close its connection from now on, including those in flight, so that clients go elsewhere before
+   * the server closes. New connections are still accepted.
    */
   readonly drain: () => void;
   /**
-   * Accepts no more connections, and returns when the last request was answered. Drains, too. A client that has not sent a
-   * whole request, or read its answer, within `withinMs` is cut off.
+   * Drains, accepts no more connections, and returns when the last request was answered. Disconnects clients that have not
+   * sent their request or read their response within `withinMs`.
    *
-   * @param idleMs how long connections without a request stay open, so that a request which is on its way is answered; at most half
-   * of `withinMs`
+   * @param idleMs how long idle connections stay open for requests that are on their way; at most half of `withinMs`
    */
   readonly close: (withinMs: number, idleMs?: number) => Promise<void>;
 }
 
-/** How often the timeouts are looked at. */
+/** How often timeouts are checked. */
 const TIMEOUT_CHECK_MS = 1_000;
 
-/** Longer than the idle time of the usual load balancers, so that they never use a dying connection. */
+/** Longer than the idle timeout of common load balancers, so that they never use a connection that is being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
-/** How often a closing server looks for connections that have become idle. */
+/** How often a closing server closes idle connections. */
 const CLOSE_CHECK_MS = 20;
 
 /**
@@ -108,21 +104,21 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   } = options;
   let current = options.listener;
   let isDraining = false;
-  /** Answers that had said before the drain that their connection stays open. */
-  let staying = 0;
+  /** Responses in flight whose headers were sent before the drain: they promised to keep the connection open. */
+  let keepingAlive = 0;
   const oneAtATime = makeOneAtATime({
     answer: (request, response) => {
-      if (isDraining) closeBehind(request.socket, response);
+      if (isDraining) closeAfter(request.socket, response);
       current(request, response);
     },
     onTooMany: () => {
       onRefused("pipelined");
     },
   });
-  /** Makes an answer end its connection, unless more requests wait there when its head is written. */
-  const closeBehind = (socket: Socket, response: ServerResponse): void => {
+  /** Makes a response close its connection, unless more requests wait there when its headers are sent. */
+  const closeAfter = (socket: Socket, response: ServerResponse): void => {
     const { writeHead } = response;
-    // Not at once: until then more requests may be read. Node adds the header, whatever way the others are given.
+    // More requests may be read until then.
     response.writeHead = (...head: ReadonlyArray<unknown>) => {
       if (oneAtATime.lastOf(socket) === response) response.shouldKeepAlive = false;
       return Reflect.apply(writeHead, response, head) as ServerResponse;
@@ -135,9 +131,9 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       const response = oneAtATime.currentOf(socket);
       if (response === undefined || response.writableFinished) continue;
       if (response.headersSent) {
-        staying++;
-        response.once("close", () => staying--);
-      } else closeBehind(socket, response);
+        keepingAlive++;
+        response.once("close", () => keepingAlive--);
+      } else closeAfter(socket, response);
     }
   };
   const handle: RequestListener = (request, response) => {
@@ -154,19 +150,19 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      // Node's own answer would say nothing; the application refuses it.
+      // Node's own response would have no body; the application refuses such requests.
       requireHostHeader: false,
     });
-    // Who reads too slowly would hold the answer in memory for ever. Who waits for one is not to blame for the silence.
+    // A client that does not read would keep its response in memory for ever. While it waits for one, silence is fine.
     server.setTimeout(silenceTimeoutMs, (socket) => {
       const response = oneAtATime.currentOf(socket);
       if (response === undefined || !isAwaited(response)) socket.destroy();
     });
     server.on("request", handle);
-    // An expectation that nobody here knows may be ignored (RFC 9110); Node's own answer would say nothing.
+    // Unknown expectations may be ignored (RFC 9110).
     server.on("checkExpectation", handle);
     server.on("connect", (_, socket: Socket) => {
-      onRefused(refuseRaw(socket, { _tag: "HttpMalformed", message: "This is no proxy." }));
+      onRefused(refuseRaw(socket, { _tag: "HttpMalformed", message: "CONNECT is not supported." }));
     });
     server.on("clientError", (error, socket: Socket) => {
       const status = answerClientError(error, socket, oneAtATime.lastOf(socket));
@@ -178,7 +174,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
         socket.destroy();
         return;
       }
-      const address = clientAddress(socket.remoteAddress ?? "");
+      const address = clientAddress(socket.remoteAddress);
       if (shares?.take(address, 1) !== undefined) {
         onRefused("address");
         socket.destroy();
@@ -197,7 +193,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   const endUnread = boundUnreadAnswers({
     sockets,
     bytesMax: unreadBytesMax,
-    // Behind proxies each connection for itself, so that only the sum is bounded.
+    // Behind proxies every connection is its own client, so that only the sum is bounded.
     clientOf: ({ remoteAddress = "", remotePort = 0 }) =>
       isFairByAddress ? clientAddress(remoteAddress) : `${remoteAddress} ${remotePort}`,
     onClosed: () => {
@@ -216,10 +212,10 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       drain();
       const graceMs = Math.min(idleMs, withinMs / 2);
       let idleUntil = performance.now() + graceMs;
-      // Connections that have become idle would wait for a next request.
+      // Connections that become idle would wait for another request.
       const sweep = setInterval(() => {
-        // A client that was told it may stay may be sending its next request.
-        if (staying > 0) idleUntil = performance.now() + graceMs;
+        // Its client may be sending the next request.
+        if (keepingAlive > 0) idleUntil = performance.now() + graceMs;
         else if (performance.now() >= idleUntil) {
           for (const server of servers) server.closeIdleConnections();
         }
@@ -235,17 +231,17 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   };
 };
 
-/** Whether a client has sent a whole request, and nothing of the answer is there yet. */
+/** Whether a client has sent a whole request and received nothing of the response. */
 const isAwaited = (response: ServerResponse): boolean =>
   response.req.complete && response.socket !== null && !response.headersSent;
 
-/** Accepts no more connections, and returns when the last one has ended. */
+/** Accepts no more connections, and returns when the last one is closed. */
 const closed = (server: HttpServer): Promise<void> =>
   new Promise((resolve) => {
-    // Not as an HTTP server closes, which also ends at once the connections that are idle now.
+    // Not as an HTTP server closes, which closes idle connections immediately.
     Reflect.apply(NetServer.prototype.close, server, [
       () => {
-        // What Node runs beside an HTTP server ends only so; it has nothing left to close.
+        // Stops the timers of the HTTP server.
         server.close();
         resolve();
       },

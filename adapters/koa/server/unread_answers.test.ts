@@ -8,11 +8,11 @@ import { until } from "../../../scripts/test/patience.ts";
 import { requestBytes } from "../api.fixture.ts";
 import { type Server, startServer } from "./server.ts";
 
-const test = suite("unread answers");
+const test = suite("unread responses");
 
 const MIB = 1024 * 1024;
 
-/** Far more than the system takes off a connection that nobody reads from. */
+/** Far more than the kernel buffers for a connection that nobody reads. */
 const ANSWER = Buffer.alloc(32 * MIB, "x");
 
 const start = (isFairByAddress: boolean, refused: Array<number | string>): Promise<Server> =>
@@ -26,7 +26,7 @@ const start = (isFairByAddress: boolean, refused: Array<number | string>): Promi
     onRefused: (reason) => refused.push(reason),
   });
 
-/** Asks from an address of this machine; nothing is read of the answer until somebody listens. */
+/** Sends a request from an address of this machine; reads nothing of the response until something listens. */
 const ask = async ({ url }: Server, localAddress: string): Promise<Socket> => {
   const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", localAddress });
   socket.on("error", () => {});
@@ -43,7 +43,7 @@ const readAll = async (socket: Socket): Promise<number> => {
   return length;
 };
 
-test("an address that does not read its answers loses connections beyond its share, and another is answered whole", async () => {
+test("an address that does not read responses loses connections beyond its share; another gets its response whole", async () => {
   const refused: Array<number | string> = [];
   const server = await start(true, refused);
   const unread = [];
@@ -52,13 +52,13 @@ test("an address that does not read its answers loses connections beyond its sha
   assert.ok(refused.every((reason) => reason === "unread"));
   assert.ok(refused.length < 6, `${refused.length}`);
   assert.ok((await readAll(await ask(server, "127.0.0.3"))) > ANSWER.length);
-  // Those within its share are read when it wants to.
+  // It can still read those within its share.
   assert.ok((await readAll(unread[0] as Socket)) > ANSWER.length);
   for (const socket of unread) socket.destroy();
   await server.close(0);
 });
 
-test("behind a proxy only the sum is bounded, since all connections come from it", async () => {
+test("behind a proxy only the sum is bounded, because it makes all connections", async () => {
   const refused: Array<number | string> = [];
   const server = await start(false, refused);
   const unread = [];

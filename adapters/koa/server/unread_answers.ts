@@ -2,26 +2,25 @@ import type { Socket } from "node:net";
 
 import { makeShares } from "../../../core/fair/shares.ts";
 
-/** How often it is looked for answers that nobody reads, in milliseconds. */
+/** How often unread responses are checked. */
 const CHECK_MS = 250;
 
 export interface UnreadAnswersOptions {
-  /** All connections that are open. */
+  /** All open connections. */
   readonly sockets: Iterable<Socket>;
-  /** The most bytes that all connections together may have waiting to be sent. */
+  /** The most bytes that may wait to be sent on all connections together. */
   readonly bytesMax: number;
-  /** The client that a connection belongs to; one may have at most as many bytes waiting as are left free. */
+  /** The client of a connection. No client may have more bytes waiting than are left free. */
   readonly clientOf: (socket: Socket) => string;
-  /** Called for each connection that is closed. */
+  /** Called for each connection that is closed for it. */
   readonly onClosed: () => void;
 }
 
 /**
- * Bounds the memory of answers that clients do not read: what the system does not take off a connection stays in memory, up to
- * a megabyte on each. It is looked for now and then, so that an answer that is read costs nothing, and connections beyond a
- * client's share are closed, the newest first.
+ * Bounds the memory of responses that clients do not read, up to a megabyte on each connection. Checks periodically, so that
+ * a response that is read costs nothing, and closes connections beyond a client's share, newest first.
  *
- * @returns what ends it
+ * @returns a function that stops it
  */
 export const boundUnreadAnswers = (options: UnreadAnswersOptions): (() => void) => {
   const { sockets, bytesMax, clientOf, onClosed } = options;

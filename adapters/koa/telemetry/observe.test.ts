@@ -18,7 +18,7 @@ import type { ResponseRecord } from "./observe.ts";
 
 const test = suite("observing requests");
 
-/** Returns once as many requests are over. */
+/** Returns when so many requests have ended. */
 const over = async (api: Api, requests: number): Promise<void> => {
   while (api.answered.length < requests) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -33,7 +33,7 @@ const toldOf = async (api: Api, ask: () => Promise<unknown>) => {
   return { ...told, problem: told.problem };
 };
 
-test("each request is told of by the pattern of its route, its method, status and problem", async () => {
+test("each request is reported with its route pattern, method, status and problem", async () => {
   const api = await startApi();
   const told = (line: string) => toldOf(api, () => send(api, requestBytes(line)));
   const expected = (method: string, route: string, status: number, problem?: string) => ({
@@ -76,7 +76,7 @@ test("each request is told of by the pattern of its route, its method, status an
   await api.close();
 });
 
-test("what is refused ahead of the router counts for the route that it asked for", async () => {
+test("a request that is refused before the router counts for its route", async () => {
   const api = await startApi({
     rateLimit: { anonymousPerMinute: 1, limitLoopback: true },
     refusal: () => new QueueFull({ retryAfterSeconds: 7 }),
@@ -92,7 +92,7 @@ test("what is refused ahead of the router counts for the route that it asked for
   await api.close();
 });
 
-test("an answer that was kept is told of like any other", async () => {
+test("a cached response is reported like any other", async () => {
   const kept = {
     text: "{}",
     shard: 0,
@@ -117,7 +117,7 @@ test("an answer that was kept is told of like any other", async () => {
   await api.close();
 });
 
-test("a client that leaves before its answer is told apart from a failure", async () => {
+test("a client that leaves early is not reported as a failure", async () => {
   let arrived = (): void => {};
   const asked = new Promise<void>((resolve) => (arrived = resolve));
   const api = await startApi({

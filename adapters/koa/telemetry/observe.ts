@@ -4,29 +4,29 @@ import type { Context, Middleware } from "koa";
 import { nameOf, type Problem } from "../response/problem.ts";
 import { requestIdOf } from "./request_id.ts";
 
-/** A request that is over. */
+/** A request that has ended. */
 export interface ResponseRecord {
-  /** The pattern of its route, such as `/jobs/:id`; never what a client made up. */
+  /** The pattern of its route, such as `/jobs/:id`; never text that a client chose. */
   readonly route: string;
   /** Its method, or OTHER. */
   readonly method: string;
-  /** The status of the answer; 499 if the client did not wait for its end. */
+  /** The status of the response; 499 if the client did not wait for all of it. */
   readonly status: number;
-  /** From when its headers were read until the answer was handed to the connection. */
+  /** From the end of its headers until the response was handed to the connection. */
   readonly seconds: number;
-  /** As in its answer's `X-Request-Id`; undefined for a kept answer or a probe that nobody named. */
-  readonly request_id: string | undefined;
-  /** Which problem it was answered with, such as `queue-full`. */
+  /** The `X-Request-Id` of the response. */
+  readonly request_id: string;
+  /** The name of the problem that was sent, such as `queue-full`. */
   readonly problem?: string | undefined;
 }
 
-/** Is told of each request that is over, and must be quick about it: the hot path waits for it. */
-export type OnResponse = (answered: ResponseRecord) => void;
+/** Called for every request that has ended. It must be fast: it is on the hot path. */
+export type OnResponse = (response: ResponseRecord) => void;
 
-/** The route of what has none. */
-export const UNMATCHED = "unmatched";
+/** The route of requests that match none. */
+const UNMATCHED = "unmatched";
 
-/** No status of HTTP, but what proxies log for it. */
+/** Not an HTTP status, but the one that proxies log when the client has left. */
 const STATUS_CLIENT_LEFT = 499;
 
 const METHODS: ReadonlySet<string> = new Set([
@@ -39,40 +39,46 @@ const METHODS: ReadonlySet<string> = new Set([
   "OPTIONS",
 ]);
 
-/** The method as a label of which there are few. */
+/** The method as a label with few values. */
 export const methodOf = (ctx: Context): string => (METHODS.has(ctx.method) ? ctx.method : "OTHER");
 
-/** The pattern of the route that a request has matched or, refused ahead of the router, would have. */
+/** Sets the route of a request that the router does not see; without a pattern none. */
+export const setRoute = (ctx: Context, pattern = UNMATCHED): void => {
+  // Where the router sets it, too.
+  ctx["_matchedRoute"] = pattern;
+};
+
+/** The pattern of the route that a request matches, or would have matched if it had reached the router. */
 export const routeOf = (router: Router, ctx: Context): string => {
   const matched = ctx["_matchedRoute"] as string | RegExp | undefined;
   const route = matched ?? router.match(ctx.path, ctx.method).pathAndMethod.at(-1)?.path;
   return route === undefined ? UNMATCHED : String(route);
 };
 
-/** What a request was refused with, for who observes it. */
+/** Records the problem that a request is answered with. */
 export const noteProblem = (ctx: Context, problem: Problem): void => {
   ctx.state["problem"] = nameOf(problem);
 };
 
-/** Tells of a request when it is over; the route is found out then. */
-export const observeAnswer = (ctx: Context, onResponse: OnResponse, route: () => string): void => {
-  const since = performance.now();
-  ctx.res.once("close", () => {
-    onResponse({
-      route: route(),
-      method: methodOf(ctx),
-      status: ctx.res.writableFinished ? ctx.res.statusCode : STATUS_CLIENT_LEFT,
-      seconds: (performance.now() - since) / 1_000,
-      request_id: requestIdOf(ctx.req),
-      problem: ctx.state["problem"] as string | undefined,
-    });
-  });
-};
+/** The name of the problem that a request was answered with, if it was. */
+export const problemIn = (ctx: Context): string | undefined =>
+  ctx.state["problem"] as string | undefined;
 
-/** Tells of every request that gets here. */
-export const observeAnswers =
+/** Reports every request when it has ended. */
+export const observeRequests =
   (onResponse: OnResponse, router: Router): Middleware =>
   (ctx, next) => {
-    observeAnswer(ctx, onResponse, () => routeOf(router, ctx));
+    const since = performance.now();
+    const { req, res } = ctx;
+    res.on("close", () => {
+      onResponse({
+        route: routeOf(router, ctx),
+        method: methodOf(ctx),
+        status: res.writableFinished ? res.statusCode : STATUS_CLIENT_LEFT,
+        seconds: (performance.now() - since) / 1_000,
+        request_id: requestIdOf(req),
+        problem: problemIn(ctx),
+      });
+    });
     return next();
   };

@@ -28,13 +28,13 @@ const TRACEPARENT = `00-${TRACE_ID}-00f067aa0ba902b7-01`;
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The id that an answer to a request with these headers has. */
+/** The ID of the response to a request with these headers. */
 const idOf = async (api: Api, headers: Headers, path = "/accounts/sample"): Promise<string> => {
   const answer = await send(api, requestBytes(`GET ${path}`, "", headers));
   return answer.headers["x-request-id"] ?? "";
 };
 
-test("a probe that names itself is answered under its name", async ({ api }) => {
+test("a probe keeps the ID that it sends", async ({ api }) => {
   for (const path of ["/healthz", "/readyz"]) {
     assert.is(await idOf(api, { "X-Request-Id": "probe" }, path), "probe");
   }
@@ -42,25 +42,25 @@ test("a probe that names itself is answered under its name", async ({ api }) => 
 
 const MADE = /^[0-9a-f]{16}-\d+$/;
 
-test("a request that names itself is answered under its name", async ({ api }) => {
+test("a request keeps the ID that it sends", async ({ api }) => {
   for (const id of ["a", "7f3e-42", "req_1:2/3@host+x=", "x".repeat(REQUEST_ID_CHARACTERS_MAX)]) {
     assert.is(await idOf(api, { "X-Request-Id": id }), id);
     assert.is(await idOf(api, { "X-Request-Id": id, traceparent: TRACEPARENT }), id);
   }
 });
 
-test("one that is traced has the name of its trace", async ({ api }) => {
+test("a traced request has the ID of its trace", async ({ api }) => {
   assert.is(await idOf(api, { traceparent: TRACEPARENT }), TRACE_ID);
   assert.is(await idOf(api, { traceparent: `01-${TRACE_ID}-00f067aa0ba902b7-01-more` }), TRACE_ID);
 });
 
-test("any other gets a name that no other request of any process has", async ({ api }) => {
+test("any other request gets a unique ID", async ({ api }) => {
   const ids = await Promise.all(Array.from({ length: 20 }, () => idOf(api, {})));
   for (const id of ids) assert.match(id, MADE);
   assert.is(new Set(ids).size, ids.length);
 });
 
-test("a name that is not well-formed, or too long, is not taken over", async ({ api }) => {
+test("an ID that is malformed or too long is replaced", async ({ api }) => {
   for (const id of ["", "a b", "a,b", 'a"b', "<b>", "é", "%0a", "x".repeat(129)]) {
     assert.match(await idOf(api, { "X-Request-Id": id }), MADE, id);
   }
@@ -75,13 +75,11 @@ test("a name that is not well-formed, or too long, is not taken over", async ({ 
   }
 });
 
-test("whatever is sent, what comes back is safe in a header and in a line of a log", async ({
-  api,
-}) => {
+test("whatever a client sends, the ID is safe in headers and log lines", async ({ api }) => {
   const value = fc.string({ unit: "binary", maxLength: 200 }).map((text) =>
     Buffer.from(text)
       .toString("latin1")
-      // What ends a header would make another request of it.
+      // Line breaks would end the header.
       .replaceAll(/[\0\r\n]/g, ""),
   );
   await fc.assert(
@@ -97,7 +95,7 @@ test("whatever is sent, what comes back is safe in a header and in a line of a l
   );
 });
 
-test("a problem document has the name, whichever part of the service refuses", async ({ api }) => {
+test("a problem document has the ID, whichever part of the service refuses", async ({ api }) => {
   const named = { "X-Request-Id": "mine" };
   for (const [bytes, status, name] of [
     [requestBytes("GET /nowhere", "", named), 404, "route-unknown"],
@@ -111,7 +109,7 @@ test("a problem document has the name, whichever part of the service refuses", a
   }
 });
 
-test("what is no HTTP is refused under a name, too", async ({ api }) => {
+test("a request that is not HTTP gets an ID, too", async ({ api }) => {
   const connection = await openConnection(api.url);
   connection.write("GET / HTTP/9.9\r\n\r\n");
   const answer = await connection.answer();
@@ -121,7 +119,7 @@ test("what is no HTTP is refused under a name, too", async ({ api }) => {
   connection.reset();
 });
 
-test("who observes requests is told the name that the answer has", async () => {
+test("observers get the ID of the response", async () => {
   const api = await startApi();
   const answer = await get(api, "/accounts/sample");
   await api.close();

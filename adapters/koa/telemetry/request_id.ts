@@ -1,40 +1,34 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
-/** The header that names a request, in the request and in its answer. */
 export const REQUEST_ID_HEADER = "X-Request-Id";
 
-/** How long an id may be that a client or a proxy chose; it goes into every log line about the request. */
+/** Longest ID accepted from a client or a proxy; every log line about the request contains it. */
 export const REQUEST_ID_CHARACTERS_MAX = 128;
 
 const WELL_FORMED = /^[A-Za-z0-9._:+/=@-]+$/;
 
-/** The trace id of a W3C trace context; of a version that is to come as well, as long as it begins as today's. */
+/** The trace ID of a W3C trace context, also of a later version that starts like today's. */
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
 
-/** Told apart by the process, and by a count within it: no request pays for chance of its own. */
+/** New IDs are unique by a random prefix of the process and a counter, which is cheaper than random bits for each request. */
 const PROCESS = randomBytes(8).toString("hex");
 let made = 0;
 
-/** An id for a request that nobody else named. */
 export const newRequestId = (): string => `${PROCESS}-${++made}`;
 
 const ID = Symbol("request id");
 
 /**
- * The id of a request, by which its answer, its problem document and its log lines can be found: the one that it was
- * given, else a new one. The same each time it is asked for.
+ * The ID of a request, which its response, its problem document and its log lines carry: a well-formed `X-Request-Id`, or
+ * the trace ID of its `traceparent`, or a new one. Always the same for the same request.
  */
 export const requestIdOf = (request: IncomingMessage & { [ID]?: string }): string =>
   (request[ID] ??= givenRequestId(request) ?? newRequestId());
 
-/**
- * The id that a client or a proxy gave to a request: the one in `X-Request-Id`, else the trace id in `traceparent`.
- * Undefined if there is none that is well-formed.
- */
-export const givenRequestId = ({ headers }: IncomingMessage): string | undefined => {
-  // Several headers of the name come as one text with commas in it, which names no request.
+const givenRequestId = ({ headers }: IncomingMessage): string | undefined => {
+  // Node joins repeated headers with commas, which are not well-formed.
   const { "x-request-id": id, traceparent } = headers;
   if (typeof id === "string" && id.length <= REQUEST_ID_CHARACTERS_MAX && WELL_FORMED.test(id)) {
     return id;

@@ -3,19 +3,20 @@ import { Clock, Context as Services, Exit, Option, type Tracer } from "effect";
 import { Headers, HttpTraceContext } from "effect/http";
 import type { Context, Middleware } from "koa";
 
-import { methodOf, routeOf } from "./observe.ts";
+import { methodOf, problemIn, routeOf } from "./observe.ts";
 
-/** How requests are traced. */
+/** How to trace requests. */
 export interface RequestTracing {
   readonly tracer: Tracer.Tracer;
-  /** Decides whether a request is traced that does not say so itself. */
+  /** Decides whether to trace a request that has no `traceparent`. */
   readonly sample: () => boolean;
 }
 
 /**
- * Makes a span of each request that is to be traced: one whose `traceparent` says that its trace is sampled
- * (https://www.w3.org/TR/trace-context/), or one without that is chosen. Its route and status are told, and not
- * its path, which holds an account.
+ * Makes a span for each request whose `traceparent` is sampled, and for some without one. The span has the route and the
+ * status, but not the path, which contains an account.
+ *
+ * @see https://www.w3.org/TR/trace-context/
  */
 export const traceRequests = ({ tracer, sample }: RequestTracing, router: Router): Middleware => {
   const clock = Services.get(Services.empty(), Clock.Clock);
@@ -40,7 +41,7 @@ export const traceRequests = ({ tracer, sample }: RequestTracing, router: Router
     ctx.state["span"] = span;
     ctx.res.once("close", () => {
       const { statusCode } = ctx.res;
-      const problem = ctx.state["problem"] as string | undefined;
+      const problem = problemIn(ctx);
       span.attribute("http.response.status_code", statusCode);
       if (problem !== undefined) span.attribute("tidemark.problem", problem);
       const exit = statusCode < 500 ? Exit.void : Exit.fail(new Error(problem ?? `${statusCode}`));
@@ -50,6 +51,6 @@ export const traceRequests = ({ tracer, sample }: RequestTracing, router: Router
   };
 };
 
-/** The span of a request; undefined when it is not traced. */
+/** The span of a request; undefined if it is not traced. */
 export const spanOfRequest = (ctx: Context): Tracer.Span | undefined =>
   ctx.state["span"] as Tracer.Span | undefined;

@@ -3,10 +3,10 @@ import * as assert from "uvu/assert";
 
 import { EVENT_RULES_DEFAULT } from "../../../core/event/rules.ts";
 import { type Api, get, problemIn, requestBytes, send, startApi } from "../api.fixture.ts";
-import { makeContract } from "./contract.fixture.ts";
-import { openApiDocument } from "./document.ts";
+import { makeContract } from "../openapi/contract.fixture.ts";
+import { openApiDocument } from "../openapi/document.ts";
 
-const test = suite<{ api: Api }>("addDocumentRoutes");
+const test = suite<{ api: Api }>("GET /openapi.json and GET /docs");
 
 test.before(async (context) => {
   context.api = await startApi();
@@ -19,11 +19,11 @@ test.after(async ({ api }) => {
 const document = openApiDocument(EVENT_RULES_DEFAULT);
 const { operations, holds } = makeContract(document);
 
-/** Examples happen when the document is made, which is at another time here and there. */
+/** The times of the examples differ between two documents. */
 const withoutExamples = (name: string, value: unknown): unknown =>
   name === "example" ? undefined : value;
 
-test("the document is served as it is, whatever Host is asked", async ({ api }) => {
+test("the document is the same for every Host", async ({ api }) => {
   for (const host of ["tidemark", "evil.example"]) {
     const answer = await send(api, requestBytes("GET /openapi.json", "", { Host: host }));
     assert.equal(
@@ -35,7 +35,7 @@ test("the document is served as it is, whatever Host is asked", async ({ api }) 
 });
 
 for (const path of ["/openapi.json", "/docs"]) {
-  test(`${path} is as the document says, and not sent again to who has it`, async ({ api }) => {
+  test(`${path} is as documented, and 304 for a client that has it`, async ({ api }) => {
     const operation = operations.find((each) => each.path === path);
     assert.ok(operation);
     const first = await get(api, path);
@@ -47,7 +47,7 @@ for (const path of ["/openapi.json", "/docs"]) {
     holds(operation, again);
   });
 
-  test(`${path} is there where the API is, and nowhere else`, async () => {
+  test(`${path} exists only where the API does`, async () => {
     const without = await startApi({ services: undefined });
     problemIn(await get(without, path), 404, "route-unknown");
     await without.close();
@@ -57,9 +57,7 @@ for (const path of ["/openapi.json", "/docs"]) {
   });
 }
 
-test("the page has one address, from which its links lead to the API, also below a path of a proxy", async ({
-  api,
-}) => {
+test("/docs/ redirects to /docs, also below a path of a proxy", async ({ api }) => {
   const { status, headers } = await get(api, "/docs/");
   assert.is(status, 308);
   const leadsTo = (path: string) =>
@@ -68,9 +66,7 @@ test("the page has one address, from which its links lead to the API, also below
   assert.is(leadsTo("/below/docs/"), "/below/docs");
 });
 
-test("the page may load nothing, run nothing but its own script, and ask nobody but the service", async ({
-  api,
-}) => {
+test("the page may run only its own script and call only the service", async ({ api }) => {
   const { headers } = await get(api, "/docs");
   const policy = headers["content-security-policy"] ?? "";
   assert.match(policy, /^default-src 'none'; /);

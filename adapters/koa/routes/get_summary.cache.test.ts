@@ -18,17 +18,17 @@ import {
   validEvent,
 } from "../api.fixture.ts";
 import { SECURITY_HEADERS } from "../response/security_headers.ts";
-import { summaryText } from "./present.ts";
+import { summaryText } from "./get_summary.ts";
 
 interface Context {
   api: Api;
   horizon: Horizon;
   memory: Map<string, Answer>;
-  /** While true, the read models cannot be read. */
-  models: { away: boolean };
+  /** While true, the read models are unavailable. */
+  models: { unavailable: boolean };
 }
 
-const test = suite<Context>("the summary and its cache over HTTP");
+const test = suite<Context>("GET /accounts/:id/summary, cached");
 
 const SHARD = 0;
 const PATH = "/accounts/acme/summary";
@@ -38,7 +38,7 @@ test.before.each(async (context) => {
   horizon.enter(1);
   horizon.observe(SHARD, 0);
   const memory = new Map<string, Answer>();
-  const models = { away: false };
+  const models = { unavailable: false };
   const cache = Effect.runSync(
     makeSummaryCache({
       shards: 1,
@@ -50,8 +50,8 @@ test.before.each(async (context) => {
   );
   let checkpoint = 1;
   const summary = () =>
-    models.away
-      ? Effect.fail(new SummariesUnavailable({ cause: "away" }))
+    models.unavailable
+      ? Effect.fail(new SummariesUnavailable({ cause: "unavailable" }))
       : Effect.sync(() => ({
           totals: new Map([["login", checkpoint]]),
           topUsers: [],
@@ -73,7 +73,7 @@ const conditional = (api: Api, tag: string, method = "GET") =>
 const tierOf = (headers: Readonly<Record<string, string>>): string | undefined =>
   /^cache;desc="(\w+)";dur=\d+\.\d+$/.exec(headers["server-timing"] ?? "")?.[1];
 
-test("a kept answer names a request that has a name, and so does a 304", async ({ api }) => {
+test("a cached summary and a 304 have the ID of their request", async ({ api }) => {
   const named = (id: string, tag = "") =>
     send(
       api,
@@ -86,9 +86,38 @@ test("a kept answer names a request that has a name, and so does a 304", async (
   const unchanged = await named("third", kept.headers["etag"]);
   assert.is(unchanged.status, 304);
   assert.is(unchanged.headers["x-request-id"], "third");
+  const unnamed = await get(api, PATH);
+  assert.is(tierOf(unnamed.headers), "lru");
+  assert.match(unnamed.headers["x-request-id"] ?? "", /^[0-9a-f]{16}-\d+$/);
 });
 
-test("it says who answered and how long that took, and a kept answer is the same to the byte", async ({
+test("a cached summary passes CORS, limits and observation like any other response", async () => {
+  const answer = { text: "{}", shard: 0, checkpoint: 0, generation: 1, asOf: 0, readAt: 0 };
+  const api = await startApi({
+    cache: {
+      hit: () => answer,
+      answer: () => Effect.succeed({ answer, tier: "miss" }),
+      counts: { lru: 0, redis: 0, miss: 0 },
+    },
+    corsOrigins: new Set(["https://app.example.com"]),
+    rateLimit: { limitLoopback: true, anonymousPerMinute: 2 },
+  });
+  const ask = () =>
+    send(api, requestBytes(`GET ${PATH}`, "", { Origin: "https://app.example.com" }));
+  await ask();
+  const { status, headers } = await ask();
+  assert.equal([status, tierOf(headers)], [200, "lru"]);
+  assert.is(headers["access-control-allow-origin"], "https://app.example.com");
+  assert.is(headers["ratelimit-remaining"], "0");
+  problemIn(await ask(), 429, "rate-limited");
+  await api.close();
+  assert.equal(
+    api.answered.map(({ route, status: observed }) => [route, observed]),
+    [200, 200, 429].map((each) => ["/accounts/:id/summary", each]),
+  );
+});
+
+test("Server-Timing names the source of the summary, and a cached one is byte for byte the same", async ({
   api,
 }) => {
   const first = await get(api, PATH);
@@ -102,7 +131,7 @@ test("it says who answered and how long that took, and a kept answer is the same
   assert.is(tierOf(other.headers), "miss");
 });
 
-test("readers may keep it and must ask each time whether it still holds", async ({ api }) => {
+test("clients may store it and must revalidate it each time", async ({ api }) => {
   for (let i = 0; i < 2; i++) {
     const { headers } = await get(api, PATH);
     assert.is(headers["cache-control"], "private, max-age=0, must-revalidate");
@@ -110,7 +139,7 @@ test("readers may keep it and must ask each time whether it still holds", async 
   }
 });
 
-test("who has the answer that would be sent gets 304 and no body", async ({ api }) => {
+test("a client that has the current summary gets 304 without a body", async ({ api }) => {
   const { headers } = await get(api, PATH);
   const tag = headers["etag"] ?? "";
   for (const asked of [tag, `"other", ${tag}`, `W/${tag}`, "*"]) {
@@ -124,7 +153,7 @@ test("who has the answer that would be sent gets 304 and no body", async ({ api 
   assert.is((await conditional(api, '"other"')).status, 200);
 });
 
-test("whatever way it is answered it carries the security headers, once each", async ({ api }) => {
+test("every response has each security header once", async ({ api }) => {
   const first = await get(api, PATH);
   const kept = await get(api, PATH);
   const tag = kept.headers["etag"] ?? "";
@@ -145,7 +174,7 @@ test("whatever way it is answered it carries the security headers, once each", a
   }
 });
 
-test("304 ends as soon as the account got a new event, or the answer was read anew", async ({
+test("304 ends with a new event of the account, or when the summary is read again", async ({
   api,
   horizon,
   memory,
@@ -162,7 +191,7 @@ test("304 ends as soon as the account got a new event, or the answer was read an
   assert.is(third.status, 200);
 });
 
-test("HEAD tells what GET would", async ({ api }) => {
+test("HEAD has the headers of GET", async ({ api }) => {
   const { headers, body } = await get(api, PATH);
   const connection = await fetch(`${api.url}${PATH}`, { method: "HEAD" });
   assert.is(connection.status, 200);
@@ -171,15 +200,11 @@ test("HEAD tells what GET would", async ({ api }) => {
   assert.is(Number(connection.headers.get("content-length")), Buffer.byteLength(body));
 });
 
-test("without the database what is kept is still given, and nothing else is", async ({
-  api,
-  memory,
-  models,
-}) => {
+test("without the database only cached summaries are served", async ({ api, memory, models }) => {
   const kept = await get(api, PATH);
-  models.away = true;
+  models.unavailable = true;
   assert.is((await get(api, PATH)).body, kept.body);
-  // No longer fresh, but not too old either.
+  // No longer fresh, but not yet too old.
   for (const [key, answer] of memory) {
     memory.set(key, { ...answer, readAt: answer.readAt - FRESH_MS });
   }
@@ -190,7 +215,7 @@ test("without the database what is kept is still given, and nothing else is", as
   assert.equal([problem.headers["etag"], problem.headers["server-timing"]], [undefined, undefined]);
 });
 
-test("parameters that are wrong are refused each time that they are sent", async ({ api }) => {
+test("invalid parameters are refused every time", async ({ api }) => {
   for (let i = 0; i < 2; i++) {
     const { errors } = problemIn(await get(api, `${PATH}?top=0`), 400, "parameters-invalid");
     assert.equal(errors, [{ index: null, path: "top", message: "must be a positive integer" }]);

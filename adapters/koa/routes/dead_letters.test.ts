@@ -17,11 +17,11 @@ import type { Answer } from "../server/connection.fixture.ts";
 interface Opened {
   readonly api: Api;
   readonly queue: Queue["Service"];
-  /** Lets a job die, and returns its id. */
+  /** Lets a job die, and returns its ID. */
   readonly bury: (eventId: string) => Promise<string>;
 }
 
-const test = suite<Opened>("dead letters over HTTP");
+const test = suite<Opened>("/dead-letters");
 
 const PRINCIPALS: Readonly<Record<string, Principal>> = {
   admin: ANYONE,
@@ -59,7 +59,7 @@ test.after.each(async ({ api }) => {
 
 const { operations, holds } = makeContract(openApiDocument(EVENT_RULES_DEFAULT));
 
-/** Asks, and holds the answer against the document. */
+/** Sends a request, and checks the response against the document. */
 const ask = async (api: Api, operationId: string, id = "", query = ""): Promise<Answer> => {
   const operation = operations.find((each) => each.operationId === operationId);
   assert.ok(operation);
@@ -81,7 +81,7 @@ const listed = async (
   return [dead_letters.map(({ id }) => id), more];
 };
 
-test("they are listed, and whether there are more", async ({ api, bury }) => {
+test("dead letters are listed, with whether there are more", async ({ api, bury }) => {
   assert.equal(await listed(api), [[], false]);
   const ids = [await bury("1"), await bury("2")];
   assert.equal(await listed(api), [ids, false]);
@@ -92,7 +92,7 @@ test("they are listed, and whether there are more", async ({ api, bury }) => {
   }
 });
 
-test("one is shown with its events as they were sent", async ({ api, bury }) => {
+test("a dead letter has its events as they were sent", async ({ api, bury }) => {
   const id = await bury("1");
   const letter = JSON.parse((await ask(api, "findDeadLetter", id)).body) as {
     failure: string;
@@ -110,7 +110,7 @@ test("one is shown with its events as they were sent", async ({ api, bury }) => 
   assert.equal(letter.jobs, [{ job_id: id, events: [event] }]);
 });
 
-test("what is redriven is queued again, and what is dropped is gone", async ({
+test("a redriven dead letter is queued again, and a dropped one is gone", async ({
   api,
   queue,
   bury,
@@ -129,7 +129,7 @@ test("what is redriven is queued again, and what is dropped is gone", async ({
   }
 });
 
-test("a key needs the scope admin, and all accounts", async ({ api, bury }) => {
+test("dead letters require the scope admin and all accounts", async ({ api, bury }) => {
   const id = await bury("1");
   for (const request of [
     "GET /dead-letters",

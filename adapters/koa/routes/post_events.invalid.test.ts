@@ -16,11 +16,11 @@ test.after(async ({ api }) => {
 
 const PROTOTYPE_KEYS = Reflect.ownKeys(Object.prototype).length;
 
-/** A batch as JSON whose second event has a field with this JSON as its value. */
+/** A batch as JSON whose second event has a field with this JSON value. */
 const withField = (field: string, json: string): string =>
   batchOf(validEvent(), validEvent({ [field]: "PLACE" })).replace('"PLACE"', json);
 
-/** Promises that a field with a value is refused, naming the event, the path and how to mend it. */
+/** Asserts that a value of a field is refused, with the event, the path and how to fix it. */
 const refuses = (
   what: string,
   field: string,
@@ -199,9 +199,7 @@ for (const [what, json] of Object.entries({
   });
 }
 
-test("a field that no event has is refused by name, __proto__ and constructor too", async ({
-  api,
-}) => {
+test("an unknown field is refused by name, __proto__ and constructor, too", async ({ api }) => {
   for (const field of ["user", "__proto__", "constructor"]) {
     const bytes = postBytes(batchOf(validEvent({ PLACE: {} })).replace('"PLACE"', `"${field}"`));
     const { errors } = await refusal(api, bytes, 400, "event-invalid");
@@ -210,9 +208,7 @@ test("a field that no event has is refused by name, __proto__ and constructor to
   }
 });
 
-test("a field that an event has twice is refused by name, whatever the first value was", async ({
-  api,
-}) => {
+test("a repeated field is refused by name, whatever its first value", async ({ api }) => {
   for (const [field, first] of [
     ["user_id", '"user_id":"eve"'],
     ["user_id", '"user_id":7'],
@@ -240,7 +236,7 @@ test("an event of more than 32 KiB is refused, however its bytes are spread", as
   }
 });
 
-test("everything that is wrong is told at once, of at most 100 things", async ({ api }) => {
+test("all issues are reported together, up to 100", async ({ api }) => {
   const two = batchOf({ event_id: 7 }, validEvent(), validEvent({ type: "x", timestamp: "x" }));
   const { errors } = await refusal(api, postBytes(two), 400, "event-invalid");
   assert.equal(errors.map(({ index, path }) => `${index} ${path}`).toSorted(), [
