@@ -12,7 +12,7 @@ import { makeRedisInvalidations } from "../adapters/redis/invalidations.ts";
 import { makeRedisTokenBuckets } from "../adapters/redis/token_buckets.ts";
 import type { TokenBuckets } from "../core/access/quotas.ts";
 import type { Invalidations } from "../core/projection/invalidations.ts";
-import type { AnswerStore } from "../core/query/answer_store.ts";
+import type { AnswerStore } from "../core/query/answer.ts";
 import { makeHorizon } from "../core/query/horizon.ts";
 import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache.ts";
 import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
@@ -120,7 +120,7 @@ export const openSummaryCache = Effect.fnUntraced(function* (
   { answers, invalidations }: Shared,
 ) {
   const horizon = makeHorizon();
-  yield* invalidations.subscribe(horizon.announce);
+  yield* invalidations.subscribe(horizon.invalidate);
   yield* Effect.forkScoped(watchCheckpoints(horizon));
   const cache: SummaryCache["Service"] = yield* makeSummaryCache({
     shards: SHARDS,

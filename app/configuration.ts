@@ -1,7 +1,7 @@
 import { z } from "zod";
 
+import { EVENT_TYPE_PATTERN, EVENT_TYPES_DEFAULT, type EventTypes } from "../core/event/rules.ts";
 import { SHARDS_DEFAULT, SHARDS_MAX } from "../core/event/shard.ts";
-import { EVENT_TYPE_PATTERN, EVENT_TYPES_DEFAULT, type EventTypes } from "../core/event/types.ts";
 import { CONNECTIONS_MIN } from "./connections.ts";
 
 /** What a process can do; one process may do all of it. */

@@ -1,4 +1,4 @@
-import { type Capacity, UNKNOWN_MAX_MS } from "../core/command/capacity.ts";
+import { type Capacity, SAMPLE_VALID_MS } from "../core/command/capacity.ts";
 import type { TaskObserver } from "../core/report_faults.ts";
 import { BACKGROUND_FAILURES } from "./metrics/families.ts";
 import type { Meters } from "./metrics/meters.ts";
@@ -63,6 +63,6 @@ export const reasonsOf =
     capacity?.isUnknown(Date.now()) === true
       ? {
           ...faults.lasting(),
-          backlog: `unknown: it has not been read for ${UNKNOWN_MAX_MS / 1_000} s, and nothing is accepted`,
+          backlog: `unknown: it has not been read for ${SAMPLE_VALID_MS / 1_000} s, and nothing is accepted`,
         }
       : faults.lasting();

@@ -1,8 +1,6 @@
 import type { EventLog } from "../core/log/event_log.ts";
 import type { Projection } from "../core/projection/projection.ts";
-import type { Visibility } from "../core/projection/visibility.ts";
 import type { Queue } from "../core/queue/queue.ts";
-import { followedProjection, followedQueue } from "./metrics/followed_ports.ts";
 import {
   measuredEventLog,
   measuredProjection,
@@ -23,18 +21,17 @@ export interface Ports {
 
 export interface Observers {
   readonly meters: Meters;
-  readonly visibility: Visibility;
   /** Whether anything is traced; if not, nothing of it stands in the way. */
   readonly tracing: boolean;
 }
 
-/** The same ports, with everything that passes measured, followed and traced. */
-export const observed = (ports: Ports, { meters, visibility, tracing }: Observers): Ports => {
+/** The same ports, measured and traced. */
+export const observed = (ports: Ports, { meters, tracing }: Observers): Ports => {
   const { queue, log, projection, reads } = tracing ? traced(ports) : ports;
   return {
-    queue: followedQueue(measuredQueue(queue, meters), log, visibility),
+    queue: measuredQueue(queue, meters),
     log: measuredEventLog(log, meters),
-    projection: followedProjection(measuredProjection(projection, meters), visibility),
+    projection: measuredProjection(projection, meters),
     reads: measuredReads(reads, meters),
   };
 };

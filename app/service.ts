@@ -21,7 +21,7 @@ import { makeSummaries } from "../adapters/postgres/summaries.ts";
 import { makeTimelines } from "../adapters/postgres/timelines.ts";
 import { Admission, makeAdmission } from "../core/command/admission.ts";
 import { makeCapacity } from "../core/command/capacity.ts";
-import { readLoad, watchLoad } from "../core/command/watch_load.ts";
+import { sampleBacklog, sampleBacklogForever } from "../core/command/sample_backlog.ts";
 import { EventRules } from "../core/event/rules.ts";
 import { makeClientSemaphore } from "../core/fair/client_semaphore.ts";
 import { AccountEvents } from "../core/log/account_events.ts";
@@ -29,7 +29,6 @@ import { EventLog } from "../core/log/event_log.ts";
 import { Invalidations } from "../core/projection/invalidations.ts";
 import { Projection } from "../core/projection/projection.ts";
 import { runProjector } from "../core/projection/projector.ts";
-import { makeVisibility, type ObserveVisible } from "../core/projection/visibility.ts";
 import { SummaryCache } from "../core/query/summary_cache.ts";
 import { DeadLetters } from "../core/queue/dead_letters.ts";
 import { Queue } from "../core/queue/queue.ts";
@@ -47,7 +46,7 @@ import { databaseUrl } from "./database_url.ts";
 import { fairDeadLetters, fairQueue, fairReads, readLimits } from "./fair_reads.ts";
 import { type Faults, makeFaults, reasonsOf } from "./faults.ts";
 import { type Http, openHttp } from "./http.ts";
-import { DATABASE_RETRIES, LOAD_READ_FAILURES, VISIBLE_AFTER } from "./metrics/families.ts";
+import { DATABASE_RETRIES, LOAD_READ_FAILURES } from "./metrics/families.ts";
 import { makeMeters } from "./metrics/meters.ts";
 import { watchProcess } from "./metrics/process.ts";
 import { makeMetrics, type MetricSources } from "./metrics/scrape.ts";
@@ -197,12 +196,7 @@ const start = Effect.fnUntraced(function* (
     laggingMax: configuration.LAG_EVENTS_MAX,
   });
   const signals = makeSignals();
-  const visibleAfter = meters.histogram(VISIBLE_AFTER);
-  const observe: ObserveVisible = (ms, events) => {
-    visibleAfter(ms / 1_000, events);
-  };
   const traced = tracing === undefined ? Context.empty() : tracingContext(tracing);
-  const visibility = yield* Effect.provideContext(makeVisibility(observe), traced);
   const ports: Ports = {
     queue: databaseFaults.watched(
       "queue",
@@ -235,7 +229,7 @@ const start = Effect.fnUntraced(function* (
     },
   };
   const readSemaphore = makeClientSemaphore(readLimits(shares.read));
-  const observers = { meters, visibility, tracing: tracing !== undefined };
+  const observers = { meters, tracing: tracing !== undefined };
   const { queue, log, projection, reads: measured } = observed(ports, observers);
   const queries = fairReads(measured, readSemaphore);
   const deadLetters = databaseFaults.watched(
@@ -282,11 +276,10 @@ const start = Effect.fnUntraced(function* (
   // Nothing is accepted until it is known how much waits: it should be known when the first request comes. Where it
   // cannot be read, what else the service does goes on.
   if (ROLES.has("api")) {
-    yield* Effect.ignore(Effect.provideContext(readLoad(capacity), stations));
+    yield* Effect.ignore(Effect.provideContext(sampleBacklog(capacity), stations));
   }
   const readFailed = meters.counter(LOAD_READ_FAILURES);
-  const watch = yield* inBackground("api", watchLoad(capacity, readFailed));
-  const follow = yield* inBackground("worker", visibility.watch);
+  const watch = yield* inBackground("api", sampleBacklogForever(capacity, readFailed));
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -307,7 +300,7 @@ const start = Effect.fnUntraced(function* (
   const failing = reasonsOf(faults, ROLES.has("api") ? capacity : undefined);
   http.enter({ _tag: "Running", roles: ROLES, reachable, redis, faults: failing });
   const isOpen = yield* Effect.isSuccess(access.authenticate(undefined));
-  return { loops: Effect.raceAllFirst([projector, worker, watch, follow]), needsKey: !isOpen };
+  return { loops: Effect.raceAllFirst([projector, worker, watch]), needsKey: !isOpen };
 });
 
 type Loops = Signals | Queue | EventLog | Projection | Invalidations;

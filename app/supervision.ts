@@ -1,11 +1,11 @@
 import { Effect } from "effect";
 
-import { BACK_AFTER_MS } from "../core/poll.ts";
+import { RECOVERED_AFTER_MS } from "../core/poll.ts";
 import { makeFaultReport } from "../core/report_faults.ts";
 
 /**
  * Reports failures of pg-boss's supervisor, which runs by itself and tells of failures only: it works again when it has not
- * failed for `BACK_AFTER_MS`, in which it runs several times.
+ * failed for `RECOVERED_AFTER_MS`, in which it runs several times.
  *
  * @returns a callback for each failure
  */
@@ -15,9 +15,9 @@ export const watchSupervision = Effect.gen(function* () {
     task: "supervision",
     failing: "The queue is not supervised: jobs of workers that are gone wait, and ended jobs stay",
     working: "The queue is supervised again",
-    backAfterMs: BACK_AFTER_MS,
+    recoveredAfterMs: RECOVERED_AFTER_MS,
   });
-  yield* Effect.forkScoped(Effect.forever(Effect.delay(report.worked, BACK_AFTER_MS)));
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(report.worked, RECOVERED_AFTER_MS)));
   return (error: Error): void => {
     Effect.runForkWith(services)(report.failed(error));
   };

@@ -6,13 +6,13 @@ import { printable } from "./printable.ts";
 
 const test = suite("printable()");
 
-test("what is simply shown stays as it is", () => {
+test("visible characters stay unchanged", () => {
   for (const text of ["", "acme", "größer · 東京 · 😀", 'a "b" \\ c', "a\u00a0b"]) {
     assert.is(printable(text), text);
   }
 });
 
-test("what would be done and not shown is escaped", () => {
+test("characters with an effect, or without a glyph, are escaped", () => {
   for (const [text, shown] of [
     ["a\nb\r\tc", String.raw`a\u000ab\u000d\u0009c`],
     ["\u001b[2J\u009b31m\u007f", String.raw`\u001b[2J\u009b31m\u007f`],
@@ -20,7 +20,7 @@ test("what would be done and not shown is escaped", () => {
     ["abc\u202etxt\u2066\u200f\ufeff", String.raw`abc\u202etxt\u2066\u200f\ufeff`],
     ["\ud83d", String.raw`\ud83d`],
     ["acme\u200b\u2060\u00ad", String.raw`acme\u200b\u2060\u00ad`],
-    // Letters that nobody sees.
+    // Invisible letters.
     ["acme\u3164\u115f\u034f\ufe0f", String.raw`acme\u3164\u115f\u034f\ufe0f`],
     ["\u{e0041}", String.raw`\udb40\udc41`],
   ] as const) {
@@ -28,7 +28,7 @@ test("what would be done and not shown is escaped", () => {
   }
 });
 
-test("JSON with it means the same, and is one line that can be shown", () => {
+test("escaped JSON has the same value, and is one printable line", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       const line = printable(JSON.stringify(text));

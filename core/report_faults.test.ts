@@ -16,23 +16,25 @@ class TaskUnavailable extends Data.TaggedError("TaskUnavailable")<StoreFailure> 
 
 const test = suite("a report of faults");
 
-/** A report, and what its observer heard. */
-const observed = Effect.fnUntraced(function* (options?: Pick<FaultReportOptions, "backAfterMs">) {
+/** A report, and what its observer received. */
+const observed = Effect.fnUntraced(function* (
+  options?: Pick<FaultReportOptions, "recoveredAfterMs">,
+) {
   const heard: string[] = [];
   const observer = (task: string) => ({
     failed: (reason: string) => void heard.push(`${task} failed: ${reason}`),
     recovered: () => void heard.push(`${task} recovered`),
   });
   const report = yield* makeFaultReport({
-    task: "look",
-    failing: "It cannot look",
-    working: "It looks again",
+    task: "test",
+    failing: "The task fails",
+    working: "The task works again",
     ...options,
   }).pipe(Effect.provideService(FaultObserver, observer));
   return { heard, report };
 });
 
-test("each failure is counted with its root cause, and logged once when failures begin and once when they end", () => {
+test("each failure is counted with its root cause, and logged once when failures start and once when they end", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
@@ -42,75 +44,75 @@ test("each failure is counted with its root cause, and logged once when failures
       });
       assert.is(yield* report.watch(Effect.succeed(1)), 1);
       for (let i = 0; i < 3; i++) assert.is(yield* report.watch(Effect.fail(denied)), undefined);
-      assert.equal(logged, ["Warn: It cannot look"]);
+      assert.equal(logged, ["Warn: The task fails"]);
       for (let i = 0; i < 3; i++) assert.is(yield* report.watch(Effect.succeed(2)), 2);
       yield* report.failed(new AggregateError([new Error("one"), new Error("two")]));
       assert.equal(logged, [
-        "Warn: It cannot look",
-        "Info: It looks again",
-        "Warn: It cannot look",
+        "Warn: The task fails",
+        "Info: The task works again",
+        "Warn: The task fails",
       ]);
       assert.equal(heard, [
-        "look failed: Error: permission denied",
-        "look failed: Error: permission denied",
-        "look failed: Error: permission denied",
-        "look recovered",
-        "look failed: Error: one, Error: two",
+        "test failed: Error: permission denied",
+        "test failed: Error: permission denied",
+        "test failed: Error: permission denied",
+        "test recovered",
+        "test failed: Error: one, Error: two",
       ]);
     }),
     logged,
   );
 });
 
-test("a fault of a store is counted and not logged: whoever watches the store has told it", () => {
+test("a fault of a store is counted and not logged, because it is logged where the store is watched", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { heard, report } = yield* observed();
       const fault = new TaskUnavailable({ cause: new Error("permission denied"), fault: "rights" });
-      const away = new TaskUnavailable({ cause: new Error("no answer") });
+      const unavailable = new TaskUnavailable({ cause: new Error("no answer") });
       for (let i = 0; i < 2; i++) yield* report.watch(Effect.fail(fault));
       yield* report.worked;
       assert.equal(logged, []);
-      for (const error of [fault, away, fault]) yield* report.watch(Effect.fail(error));
-      assert.equal(logged, ["Warn: It cannot look"]);
+      for (const error of [fault, unavailable, fault]) yield* report.watch(Effect.fail(error));
+      assert.equal(logged, ["Warn: The task fails"]);
       yield* report.worked;
-      assert.equal(logged.slice(1), ["Info: It looks again"]);
+      assert.equal(logged.slice(1), ["Info: The task works again"]);
       assert.equal(heard, [
-        "look failed: Error: permission denied",
-        "look failed: Error: permission denied",
-        "look recovered",
-        "look failed: Error: permission denied",
-        "look failed: Error: no answer",
-        "look failed: Error: permission denied",
-        "look recovered",
+        "test failed: Error: permission denied",
+        "test failed: Error: permission denied",
+        "test recovered",
+        "test failed: Error: permission denied",
+        "test failed: Error: no answer",
+        "test failed: Error: permission denied",
+        "test recovered",
       ]);
     }),
     logged,
   );
 });
 
-test("a task of several parts works again only when none has failed for as long as one may take", () => {
+test("a task of several parts counts as working again only when none has failed for long enough", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
-      const { heard, report } = yield* observed({ backAfterMs: 15_000 });
+      const { heard, report } = yield* observed({ recoveredAfterMs: 15_000 });
       for (let i = 0; i < 3; i++) {
         yield* report.failed(new Error("a part"));
         yield* TestClock.adjust("14999 millis");
         yield* report.worked;
       }
-      assert.equal(logged, ["Warn: It cannot look"]);
+      assert.equal(logged, ["Warn: The task fails"]);
       yield* TestClock.adjust("1 millis");
       for (let i = 0; i < 3; i++) yield* report.worked;
-      assert.equal(logged.slice(1), ["Info: It looks again"]);
-      assert.equal(heard.slice(-2), ["look failed: Error: a part", "look recovered"]);
+      assert.equal(logged.slice(1), ["Info: The task works again"]);
+      assert.equal(heard.slice(-2), ["test failed: Error: a part", "test recovered"]);
     }),
     logged,
   );
 });
 
-test("a clock that is set back does not keep a task from working again", () =>
+test("setting the clock back does not prevent a task from working again", () =>
   simulate(
     Effect.gen(function* () {
       const { heard, report } = yield* observed();
@@ -118,11 +120,11 @@ test("a clock that is set back does not keep a task from working again", () =>
       yield* report.failed(new Error("once"));
       yield* TestClock.setTime(0);
       yield* report.worked;
-      assert.is(heard.at(-1), "look recovered");
+      assert.is(heard.at(-1), "test recovered");
     }),
   ));
 
-test("a defect of the task is no fault of what it depends on: it passes", () =>
+test("a defect of the task passes through", () =>
   simulate(
     Effect.gen(function* () {
       const { heard, report } = yield* observed();

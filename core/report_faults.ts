@@ -2,10 +2,10 @@ import { Clock, Context, Effect } from "effect";
 
 import { faultOf } from "./store_failure.ts";
 
-/** Remembers which state something is in, and logs each change of it once. */
+/** Remembers a state, and logs each change of it once. */
 export interface Transitions<State extends string> {
   readonly state: () => State;
-  /** Runs `line`, which logs the change, unless the state is that one already. */
+  /** Runs `line`, which logs the change, unless this is the state already. */
   readonly to: (next: State, line: Effect.Effect<void>) => Effect.Effect<void>;
 }
 
@@ -22,54 +22,54 @@ export const makeTransitions = <State extends string>(initial: State): Transitio
   };
 };
 
-/** Hears of each failure of a task, and of each recovery. */
+/** Observes each failure and each recovery of a task. */
 export interface TaskObserver {
   readonly failed: (reason: string) => void;
   readonly recovered: () => void;
 }
 
-/** Observes tasks whose failures no caller sees, by their names. */
+/** Observes background tasks, by name: no caller sees their failures. */
 export const FaultObserver = Context.Reference<(task: string) => TaskObserver>(
   "tidemark/FaultObserver",
   { defaultValue: () => () => ({ failed: () => {}, recovered: () => {} }) },
 );
 
 export interface FaultReport {
-  /** Counts a failure, and logs it if the task worked until then, unless it is a fault of a store. */
+  /** Counts a failure. Logs it if the task worked before, unless it is a fault of a store. */
   readonly failed: (error: unknown) => Effect.Effect<void>;
-  /** Logs that the task works again, if the log says that it does not. */
+  /** Logs that the task works again, if its failure was logged. */
   readonly worked: Effect.Effect<void>;
-  /** Runs the task once, and reports how it went; undefined if it failed. Defects and interrupts pass. */
+  /** Runs the task once and reports the outcome; undefined if it failed. Defects and interrupts pass through. */
   readonly watch: <A, E, R>(task: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, never, R>;
 }
 
 export interface FaultReportOptions {
-  /** What metrics and logs call it. */
+  /** The name of the task in metrics and logs. */
   readonly task: string;
-  /** What is logged, with the cause, when it begins to fail: what fails, and what follows from it. */
+  /** Logged, with the cause, when the task starts to fail: what fails, and the consequence. */
   readonly failing: string;
-  /** What is logged when it works again. */
+  /** Logged when it works again. */
   readonly working: string;
   /**
-   * How long nothing must have failed before the task counts as working again, in milliseconds; unless given, the next
-   * success is enough. For a task of several parts, of which one may work while another one fails.
+   * How long the task must not have failed before it counts as working again, in milliseconds; by default, the next
+   * success is enough. For a task of several parts, some of which may work while others fail.
    */
-  readonly backAfterMs?: number;
+  readonly recoveredAfterMs?: number;
 }
 
 /**
- * Reports on a task that runs beside everything else, and whose errors nobody waits for. It replaces ignoring them: each failure is
- * counted, and the log has one line when failures begin and one when they end, however often the task fails in between.
+ * Reports on a background task, whose errors no caller handles: it counts each failure, and logs one line when failures
+ * start and one when they end, however often the task fails in between.
  *
- * A fault of a store (`StoreFailure`) is counted only: whoever watches the store logs it, with what has to be mended.
+ * A fault of a store (`StoreFailure`) is only counted. It is logged where the store is watched, with how to fix it.
  */
 export const makeFaultReport = Effect.fnUntraced(function* ({
   task,
   failing,
   working,
-  backAfterMs = 0,
+  recoveredAfterMs = 0,
 }: FaultReportOptions): Effect.fn.Return<FaultReport> {
-  // Of those who made it: a request that runs the task later may log somewhere else.
+  // The logger of the service: a request that runs the task later may log elsewhere.
   const services = yield* Effect.context();
   const observer = (yield* FaultObserver)(task);
   const transitions = makeTransitions<"working" | "faulty" | "failing">("working");
@@ -87,13 +87,13 @@ export const makeFaultReport = Effect.fnUntraced(function* ({
   });
   const recover = Effect.gen(function* () {
     const sinceMs = (yield* Clock.currentTimeMillis) - failedAt;
-    // Below zero the clock was set back, and nobody knows for how long.
-    if (sinceMs >= 0 && sinceMs < backAfterMs) return;
-    const isTold = transitions.state() === "failing";
+    // Negative if the clock was set back; how long it really was is unknown then.
+    if (sinceMs >= 0 && sinceMs < recoveredAfterMs) return;
+    const isLogged = transitions.state() === "failing";
     observer.recovered();
     const line = Effect.annotateLogs(Effect.logInfo(working), { task });
-    const told = transitions.to("working", isTold ? line : Effect.void);
-    yield* Effect.provideContext(told, services);
+    const recovered = transitions.to("working", isLogged ? line : Effect.void);
+    yield* Effect.provideContext(recovered, services);
   });
   const worked = Effect.suspend(() => (transitions.state() === "working" ? Effect.void : recover));
   return {
@@ -107,7 +107,7 @@ export const makeFaultReport = Effect.fnUntraced(function* ({
   };
 });
 
-/** What an error comes from: our own say what could not be done, and their causes why. */
+/** The innermost cause of an error: our own errors say what could not be done, their causes say why. */
 const rootCauseOf = (error: unknown): string => {
   if (error instanceof AggregateError) return error.errors.map(rootCauseOf).join(", ");
   return error instanceof Error && error.cause !== undefined

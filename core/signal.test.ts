@@ -8,11 +8,11 @@ import { simulate } from "./simulate.fixture.ts";
 
 const test = suite("Signal");
 
-/** Waits, and answers when the wait was over. */
+/** Waits, and returns when the wait ended. */
 const waited = (signal: Signal, atMostMs: number) =>
   Effect.andThen(signal.wait(atMostMs), Clock.currentTimeMillis);
 
-test("a wait without a raise ends after its time and not before", () =>
+test("a wait without a raise ends after its time, and not before", () =>
   simulate(
     Effect.gen(function* () {
       const waiting = yield* Effect.forkChild(waited(makeSignal(), 100));
@@ -23,7 +23,7 @@ test("a wait without a raise ends after its time and not before", () =>
     }),
   ));
 
-test("a raise ends the wait at once", () =>
+test("a raise ends the wait immediately", () =>
   simulate(
     Effect.gen(function* () {
       const signal = makeSignal();
@@ -49,7 +49,7 @@ test("a raise before the wait is remembered, once, however often it was raised",
     }),
   ));
 
-test("a wait that ran out of time leaves the signal as it was", () =>
+test("a wait that times out does not change the signal", () =>
   simulate(
     Effect.gen(function* () {
       const signal = makeSignal();
@@ -63,7 +63,7 @@ test("a wait that ran out of time leaves the signal as it was", () =>
     }),
   ));
 
-test("each signal of the service is its own", () =>
+test("the signals of the service are independent", () =>
   simulate(
     Effect.gen(function* () {
       const { queued, appended } = makeSignals();

@@ -1,13 +1,15 @@
 import { Context, type Duration, Effect, Latch } from "effect";
 
+import type { TracedAppend } from "./projection/trace_visible.ts";
+
 /**
- * Wakes a polling loop early, inside one process. A raise is remembered until the next wait, so that
- * one which comes while the loop is busy is not lost. Nothing depends on it but latency: every loop
- * also polls, because the work may come from another process.
+ * Wakes a polling loop early, within one process. A raise is remembered until the next wait, so one that arrives while
+ * the loop is busy is not lost. Only latency depends on it: every loop also polls, because work may come from another
+ * process.
  */
 export interface Signal {
   readonly raise: Effect.Effect<void>;
-  /** Returns when the signal was raised since the last wait, or after `atMost`. */
+  /** Returns once the signal was raised since the last wait, or after `atMost`. */
   readonly wait: (atMost: Duration.Input) => Effect.Effect<void>;
 }
 
@@ -24,18 +26,21 @@ export const makeSignal = (): Signal => {
   };
 };
 
-/** The two places where one station hands over to the next. */
+/** What one station of a process passes on to the next, beside the data itself. */
 export class Signals extends Context.Service<
   Signals,
   {
-    /** The queue got jobs: the worker may take them. */
+    /** The queue received jobs for the worker. */
     readonly queued: Signal;
-    /** The log got events: the projector may fold them. */
+    /** The log received events for the projector. */
     readonly appended: Signal;
+    /** Traced jobs that the worker has appended and the projector has not folded yet. */
+    readonly tracedAppends: Set<TracedAppend>;
   }
 >()("tidemark/Signals") {}
 
 export const makeSignals = (): Signals["Service"] => ({
   queued: makeSignal(),
   appended: makeSignal(),
+  tracedAppends: new Set(),
 });

@@ -2,13 +2,12 @@ import { Effect, Logger } from "effect";
 import { TestClock } from "effect/testing";
 
 /**
- * Runs an effect on a clock of its own, which begins at the epoch and stands still but for
- * `TestClock.adjust`. Nothing is printed.
+ * Runs an effect on a test clock, which starts at the epoch and moves only with `TestClock.adjust`. Prints nothing.
  *
- * Loops under test are forked detached: a child that cannot be interrupted and waits for the clock would
- * keep a test that failed from ending.
+ * Fork loops under test detached: a child that cannot be interrupted and waits for the clock would keep a failed test from
+ * ending.
  *
- * @param logged takes what is logged, one line each
+ * @param logged receives the log, one line per entry
  */
 export const simulate = <A, E>(effect: Effect.Effect<A, E>, logged: string[] = []): Promise<A> => {
   const logger = Logger.make(({ logLevel, message }) => {
@@ -17,10 +16,10 @@ export const simulate = <A, E>(effect: Effect.Effect<A, E>, logged: string[] = [
   return Effect.runPromise(Effect.provide(effect, [TestClock.layer(), Logger.layer([logger])]));
 };
 
-/** How often the other fibers may take their turn before a condition counts as never met. */
+/** How many turns other fibers get before a condition counts as never met. */
 const TURNS_MAX = 10_000;
 
-/** Lets the other fibers go on, without moving the clock, until a condition holds. */
+/** Lets other fibers run until a condition holds, without moving the clock. */
 export const until = Effect.fnUntraced(function* (what: string, condition: () => boolean) {
   for (let turn = 0; turn < TURNS_MAX; turn++) {
     if (condition()) return;
@@ -29,5 +28,5 @@ export const until = Effect.fnUntraced(function* (what: string, condition: () =>
   throw new Error(`never happened: ${what}`);
 });
 
-/** Lets the other fibers go on, without moving the clock, for long enough to do all that they can. */
+/** Lets other fibers run until they have nothing left to do, without moving the clock. */
 export const settled: Effect.Effect<void> = Effect.repeat(Effect.yieldNow, { times: 100 });

@@ -1,9 +1,9 @@
 import { Effect } from "effect";
 
 /**
- * What has to be mended about a store that answers, and will answer the same however often it is asked: the rights of a
- * role, the schema, the session (a pooler, its settings), the data of the request, the server itself, the way to it (TLS);
- * "unexpected" for everything else.
+ * What must be fixed if a store answers, and retrying will not change its answer: the rights of a role, the schema, the
+ * session (a pooler, its settings), the data of the request, the server itself, the connection to it (TLS); "unexpected"
+ * is everything else.
  */
 export const FAULT_KINDS = [
   "rights",
@@ -16,35 +16,35 @@ export const FAULT_KINDS = [
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** What every error of a port to a store says. */
+/** What every error of a port to a store contains. */
 export interface StoreFailure {
   readonly cause: unknown;
-  /** Set if waiting does not help; unset while the store is away, overloaded or read-only. */
+  /** Set if waiting does not help; unset while the store is unreachable, overloaded or read-only. */
   readonly fault?: FaultKind | undefined;
 }
 
-/** What has to be mended, if an error of a port says so. */
+/** The fault of a port's error, if it has one. */
 export const faultOf = (error: unknown): FaultKind | undefined =>
   error instanceof Error && "fault" in error ? (error as Partial<StoreFailure>).fault : undefined;
 
-/** What a failed call says about its store; a "defect" is a bug of ours and says nothing about the store. */
+/** What a failed call says about its store: unavailable ("away"), faulty, or nothing, because the failure is a bug of ours. */
 export type Diagnosis = "away" | "defect" | FaultKind;
 
-/** Tells why a call of a store failed. Each kind of store has one. */
+/** Classifies the failure of a call. Each kind of store has its own. */
 export type Diagnose = (cause: unknown) => Diagnosis;
 
-/** An `AbortSignal`, by a name that needs no types of a platform. */
+/** An `AbortSignal`, without the types of a platform. */
 type CallSignal = Parameters<Parameters<typeof Effect.callback>[0]>[1];
 
-/** Runs a call of a store. `named` may turn causes that mean something to the domain into errors of their own. */
+/** Calls a store. `named` turns causes that have a meaning in the domain into errors of their own. */
 export type AskStore<E> = <A, Named = never>(
   call: (signal: CallSignal) => Promise<A>,
   named?: (cause: unknown) => Named | undefined,
 ) => Effect.Effect<A, E | Named>;
 
 /**
- * Makes what an adapter calls its store with: failures become errors of one class, with their diagnosis, and defects stay
- * defects. The signal is aborted when the effect is interrupted.
+ * Makes the function through which an adapter calls its store: failures become errors of one class, with their diagnosis,
+ * and defects stay defects. The signal is aborted when the effect is interrupted.
  */
 export const makeAskStore =
   (diagnose: Diagnose) =>
@@ -63,7 +63,7 @@ export const makeAskStore =
       );
     });
 
-/** The failure of a call, or the defect that it was. */
+/** Fails with the diagnosis of a failed call, or dies if it was a defect. */
 export const failed = <E>(
   Failed: new (failure: StoreFailure) => E,
   diagnose: Diagnose,

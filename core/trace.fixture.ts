@@ -1,6 +1,6 @@
 import { Effect, Tracer } from "effect";
 
-/** A tracer that keeps its spans. */
+/** A tracer that records its spans. */
 export const keepSpans = () => {
   const spans: Tracer.NativeSpan[] = [];
   const tracer = Tracer.make({

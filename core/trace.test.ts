@@ -11,14 +11,14 @@ const trace = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0b
 
 const sampled = (yes: boolean) => Effect.provideService(Sampling, () => yes);
 
-test("without a trace around it, an effect runs without a span", async () => {
+test("outside a trace, an effect runs without a span", async () => {
   const { spans, traced } = keepSpans();
   const seen = await Effect.runPromise(inSpan("inner")(currentTrace).pipe(traced));
   assert.is(seen, undefined);
   assert.equal(spans, []);
 });
 
-test("inside of a trace, a span is the child of the one around it", async () => {
+test("inside a trace, a span is a child of the current one", async () => {
   const { spans, traced } = keepSpans();
   const inner = inSpan("inner", { attributes: { a: 1 } })(currentTrace);
   const seen = await Effect.runPromise(inNewTrace("outer")(inner).pipe(sampled(true), traced));
@@ -34,7 +34,7 @@ test("inside of a trace, a span is the child of the one around it", async () => 
   assert.ok(spans.every(({ status }) => status._tag === "Ended"));
 });
 
-test("a new trace begins only where it is sampled, and by default nowhere", async () => {
+test("a new trace starts only if it is sampled, and by default never", async () => {
   const { spans, traced } = keepSpans();
   const run = inNewTrace("outer")(currentTrace);
   assert.is(await Effect.runPromise(run.pipe(sampled(false), traced)), undefined);
@@ -42,7 +42,7 @@ test("a new trace begins only where it is sampled, and by default nowhere", asyn
   assert.equal(spans, []);
 });
 
-test("what is over can be told of, with its times and links", () => {
+test("a span can be recorded after the fact, with its times and links", () => {
   const { spans, tracer } = keepSpans();
   const links = [{ ...trace, spanId: "1111111111111111" }];
   recordSpan(tracer, { name: "wait", parent: trace, links, from: 1_000.5, to: 2_000 });
@@ -56,7 +56,7 @@ test("what is over can be told of, with its times and links", () => {
   assert.equal([status.startTime, status.endTime], [1_000_500_000n, 2_000_000_000n]);
 });
 
-test("with clocks that disagree a span still does not end before it begins", () => {
+test("a span never ends before it starts, even if clocks disagree", () => {
   const { spans, tracer } = keepSpans();
   recordSpan(tracer, { name: "wait", parent: trace, from: 2_000, to: 1_000 });
   const status = spans[0]?.status as Extract<Tracer.SpanStatus, { _tag: "Ended" }>;

@@ -1,6 +1,6 @@
 import { Context, Effect, Exit, Option, Tracer } from "effect";
 
-/** Names a span, so that its trace can go on where the fiber does not go: in another process. */
+/** Identifies a span, so that another process can continue its trace. */
 export interface TraceContext {
   /** 32 hex digits. */
   readonly traceId: string;
@@ -9,8 +9,8 @@ export interface TraceContext {
 }
 
 /**
- * Decides whether a trace begins here. Never, unless tracing is on: then no span is made anywhere, for each
- * is either the first of a trace or inside of another one.
+ * Decides whether a new trace is sampled. By default none is, and then no span is ever created, because every span is
+ * either the first of a trace or a child of another one.
  */
 export const Sampling = Context.Reference<() => boolean>("tidemark/Sampling", {
   defaultValue: () => () => false,
@@ -18,7 +18,7 @@ export const Sampling = Context.Reference<() => boolean>("tidemark/Sampling", {
 
 export type SpanSettings = Pick<Tracer.SpanOptionsNoTrace, "kind" | "attributes">;
 
-/** Runs an effect inside of a span, if what runs it is traced, and else as it is. */
+/** Runs an effect in a child span, if its fiber is traced; otherwise runs it unchanged. */
 export const inSpan =
   (name: string, settings: SpanSettings = {}) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -26,7 +26,7 @@ export const inSpan =
       fiber.cache.span === undefined ? effect : withSpan(effect, name, settings),
     );
 
-/** Runs an effect inside of the first span of a new trace, if it is to be sampled, and else as it is. */
+/** Runs an effect in the first span of a new trace, if it is sampled; otherwise runs it unchanged. */
 export const inNewTrace =
   (name: string, settings: SpanSettings = {}) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -34,7 +34,7 @@ export const inNewTrace =
       sample() ? withSpan(effect, name, { ...settings, root: true }) : effect,
     );
 
-/** Where a stack of the program stands is of no use to who reads a trace, and costs. */
+/** Stack traces are expensive, and of no use in a trace. */
 const NO_STACK = { captureStackTrace: false };
 
 const withSpan = <A, E, R>(
@@ -43,13 +43,13 @@ const withSpan = <A, E, R>(
   settings: Tracer.SpanOptionsNoTrace,
 ): Effect.Effect<A, E, R> => Effect.useSpan(name, settings, (span) => inside(span)(effect));
 
-/** Runs an effect inside of a span that somebody else ends. */
+/** Runs an effect inside a span that the caller ends. */
 export const inside =
   (span: Tracer.AnySpan) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withParentSpan(effect, span, NO_STACK);
 
-/** The span that this runs in, for others to go on from; undefined when it is not traced. */
+/** The current span, for another process to continue from; undefined if the fiber is not traced. */
 export const currentTrace: Effect.Effect<TraceContext | undefined> = Effect.withFiberSucceed(
   (fiber) => traceOf(fiber.cache.span),
 );
@@ -57,7 +57,7 @@ export const currentTrace: Effect.Effect<TraceContext | undefined> = Effect.with
 const traceOf = (span: Tracer.AnySpan | undefined): TraceContext | undefined =>
   span && { traceId: span.traceId, spanId: span.spanId };
 
-/** The span of a context, as the parent or the target of a link. */
+/** The span of a context, to use as a parent or as the target of a link. */
 const spanOf = ({ traceId, spanId }: TraceContext): Tracer.ExternalSpan =>
   Tracer.externalSpan({ traceId, spanId, sampled: true });
 
@@ -66,7 +66,7 @@ export const linkTo = (trace: TraceContext): Tracer.SpanLink => ({
   attributes: {},
 });
 
-/** Something that is over, and was not run inside of its span: a wait, or a part of what was done for many. */
+/** A span to record after the fact: a wait, or one job's part of work that was done for many. */
 export interface Past {
   readonly name: string;
   readonly parent: TraceContext;
@@ -77,7 +77,7 @@ export interface Past {
   readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
-/** Adds a span for something that is over. */
+/** Records a span that has already ended. */
 export const recordSpan = (tracer: Tracer.Tracer, past: Past): void => {
   const { name, parent, links = [], from, to, attributes = {} } = past;
   const span = tracer.span({

@@ -6,7 +6,7 @@ import { Turns } from "./turns.ts";
 
 const test = suite("turns");
 
-test("without a service that shares the thread, work is done step by step in one go", async () => {
+test("by default, work runs all its steps without interruption", async () => {
   let steps = 0;
   const step = () => (++steps === 5 ? "done" : undefined);
   const run = Effect.flatMap(Turns, (turns) => turns.run("key:1", step));

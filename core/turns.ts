@@ -1,26 +1,26 @@
 import { Context, Data, Effect } from "effect";
 
 /**
- * Work that is done step by step, so that the thread can do something else in between. Each call does the next step, a
- * millisecond's work or so, and returns undefined while there is more to do.
+ * Work in steps, so that the thread can do something else in between. Each call does the next step, of about a
+ * millisecond, and returns undefined while there are more.
  */
 export type Work<A> = () => A | undefined;
 
-/** There was no turn for some work: too much waits already, or it waited too long. */
+/** Work was refused: too much is waiting already (`full`), or it waited too long (`late`). */
 export class TurnRefused extends Data.TaggedError("TurnRefused")<{
   readonly reason: "full" | "late";
   readonly retryAfterSeconds: number;
 }> {}
 
 /**
- * Gives the thread to work in turns, so that nobody's keeps the others waiting. Unless a service provides its own, work is
- * done in one go.
+ * Divides the thread among clients, in turns, so that no client's work blocks the others. By default, work runs without
+ * interruption.
  */
 export const Turns = Context.Reference<{
   /**
-   * Does some work in the turns of a client. Interrupted, it does no more of it.
+   * Runs work in the turns of a client. An interrupt stops it after the current step.
    *
-   * @param client who shares the thread with the others, as `Client` names it
+   * @param client as `Client` names it
    */
   readonly run: <A>(client: string, work: Work<A>) => Effect.Effect<A, TurnRefused>;
 }>("tidemark/Turns", {

@@ -1,6 +1,8 @@
 import { DatabaseError } from "pg";
 
-import { printable } from "../core/printable.ts";
+import { messageOf } from "../core/printable.ts";
+
+export { messageOf } from "../core/printable.ts";
 
 /** No connection: the server is away, refuses us, or the connection string is no good. */
 export class DatabaseUnreachable extends Error {
@@ -155,23 +157,7 @@ export class DatabasesDiffer extends Error {
   }
 }
 
-/**
- * One line for a person, such as can be shown on a terminal: a database's message may repeat what a client sent. Node reports a
- * refused connection as an AggregateError without a message.
- */
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") {
-    return error.errors.map(messageOf).join(", ");
-  }
-  // Errors of a port have no words of their own, but a cause.
-  if (error instanceof Error && error.message === "" && error.cause !== undefined) {
-    return messageOf(error.cause);
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return printable(message.replaceAll(/\s*\n\s*/g, " "));
-}
-
-/** The same for what stands alone: a server begins its messages in lower case, as they are joined to others. */
+/** `messageOf` as a sentence: Postgres starts its messages in lower case. */
 export function sentenceOf(error: unknown): string {
   const message = messageOf(error);
   if (!(error instanceof DatabaseError)) return message;

@@ -1,8 +1,7 @@
 import { Clock, Effect } from "effect";
 
 import { shardOf } from "../../core/event/shard.ts";
-import type { AccountEvents } from "../../core/log/account_events.ts";
-import { pageOf } from "../../core/log/events_page.ts";
+import { type AccountEvents, pageOf } from "../../core/log/account_events.ts";
 import { foldedOf, type MemoryStore, shardIn } from "./store.ts";
 
 /** The events of accounts in memory: the definition itself. */

@@ -9,8 +9,7 @@ import { anEvent } from "../../core/event/event.fixture.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import type { Invalidation } from "../../core/projection/invalidations.ts";
 import { Projection } from "../../core/projection/projection.ts";
-import type { Answer, Question } from "../../core/query/answer.ts";
-import type { AnswerStore } from "../../core/query/answer_store.ts";
+import type { Answer, AnswerStore, Question } from "../../core/query/answer.ts";
 import { type Horizon, makeHorizon } from "../../core/query/horizon.ts";
 import type { AccountSummary } from "../../core/query/summarise_account.ts";
 import {
@@ -19,7 +18,7 @@ import {
   type SummaryCache,
   type Tier,
 } from "../../core/query/summary_cache.ts";
-import { UNANNOUNCED_KNOWN_MS, watchCheckpoints } from "../../core/query/watch_checkpoints.ts";
+import { KNOWN_AFTER_MS, watchCheckpoints } from "../../core/query/watch_checkpoints.ts";
 import { settled, simulate } from "../../core/simulate.fixture.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { summarise } from "../../core/summary/summary.ts";
@@ -190,7 +189,7 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
   };
 
   const tell = ({ horizon, told }: Node, step: Invalidation): void => {
-    horizon.announce(step);
+    horizon.invalidate(step);
     for (const touched of step.accounts) {
       told.set(touched, Math.max(step.hi, told.get(touched) ?? 0));
     }
@@ -290,11 +289,11 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
     }
     assert.ok(checkpoint >= one.toldOf, `an event was announced and is not in it: ${about}`);
     for (const { generation, at } of flips) {
-      if (at > one.askedAt - UNANNOUNCED_KNOWN_MS) continue;
+      if (at > one.askedAt - KNOWN_AFTER_MS) continue;
       assert.ok(sent.generation >= generation, `it is of a generation that was: ${about}`);
     }
     for (const { account: touched, position, at } of commits) {
-      if (touched !== asked || at > one.askedAt - UNANNOUNCED_KNOWN_MS) continue;
+      if (touched !== asked || at > one.askedAt - KNOWN_AFTER_MS) continue;
       assert.ok(checkpoint >= position, `what was lost stays lost: ${about}`);
     }
   }

@@ -1,8 +1,7 @@
 import { Effect } from "effect";
 import { LRUCache } from "lru-cache";
 
-import type { Answer } from "../../core/query/answer.ts";
-import type { AnswerMemory, AnswerStore } from "../../core/query/answer_store.ts";
+import type { Answer, AnswerMemory, AnswerStore } from "../../core/query/answer.ts";
 
 /**
  * What an answer takes beside its texts, in bytes: the objects and the cache's own books. Counting it

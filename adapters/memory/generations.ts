@@ -7,8 +7,14 @@ import {
   GenerationsBusy,
 } from "../../core/projection/generations.ts";
 import type { Lag } from "../../core/projection/projection.ts";
-import { fold, NO_ROWS, type ReadModel, type Rows } from "../../core/projection/read_model.ts";
-import { READ_MODEL_VERSIONS, READ_MODELS } from "../../core/projection/read_models.ts";
+import {
+  fold,
+  NO_ROWS,
+  READ_MODEL_VERSIONS,
+  READ_MODELS,
+  type ReadModel,
+  type Rows,
+} from "../../core/projection/read_models.ts";
 import { type MemoryShard, type MemoryStore, shardIn } from "./store.ts";
 
 /** What a shard has beside its log, in one generation. */

@@ -1,9 +1,8 @@
 import { Clock, Effect } from "effect";
 
 import type { RecordedEvent } from "../../core/event/event.ts";
-import { type Projection, type Step } from "../../core/projection/projection.ts";
-import { fold, NO_ROWS } from "../../core/projection/read_model.ts";
-import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { NOTHING_PROJECTED, type Projection, type Step } from "../../core/projection/projection.ts";
+import { fold, NO_ROWS, READ_MODELS } from "../../core/projection/read_models.ts";
 import { type MemoryShard, type MemoryStore, shardIn } from "./store.ts";
 
 /** The read models in memory, by the pure fold. */
@@ -17,11 +16,12 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
   skip: (shard, position, reason) =>
     Effect.sync(() => {
       const target = shardIn(store, shard);
-      if (target.checkpoint !== position - 1 || position > target.events.length) return NOTHING;
+      if (target.checkpoint !== position - 1 || position > target.events.length) {
+        return NOTHING_PROJECTED;
+      }
       target.checkpoint = position;
-      target.poisoned.set(target.checkpoint, reason);
-      const accounts = accountsOf(target.events.slice(target.checkpoint - 1, target.checkpoint));
-      return { projected: 1, checkpoint: target.checkpoint, accounts };
+      target.poisoned.set(position, reason);
+      return stepOver(target.events.slice(position - 1, position), position);
     }),
 
   upkeep: Effect.succeed(false),
@@ -43,22 +43,23 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
   ),
 });
 
-const NOTHING: Step = { projected: 0, checkpoint: 0, accounts: [] };
-
-const accountsOf = (events: ReadonlyArray<RecordedEvent>): ReadonlyArray<string> => [
-  ...new Set(events.map(({ accountId }) => accountId)),
-];
+/** The result of the step that folded these events. */
+export const stepOver = (events: ReadonlyArray<RecordedEvent>, checkpoint: number): Step => ({
+  projected: events.length,
+  checkpoint,
+  accounts: [...new Set(events.map(({ accountId }) => accountId))],
+  oldestRecordedAt: events.reduce(
+    (oldest, { recordedAt }) => Math.min(oldest, recordedAt),
+    Infinity,
+  ),
+});
 
 const stepOn = (target: MemoryShard, limit: number): Step => {
   const slice = target.events.slice(target.checkpoint, target.checkpoint + limit);
-  if (slice.length === 0) return NOTHING;
+  if (slice.length === 0) return NOTHING_PROJECTED;
   for (const model of READ_MODELS) {
     target.rows.set(model.name, fold(model, target.rows.get(model.name) ?? NO_ROWS, slice));
   }
   target.checkpoint += slice.length;
-  return {
-    projected: slice.length,
-    checkpoint: target.checkpoint,
-    accounts: accountsOf(slice),
-  };
+  return stepOver(slice, target.checkpoint);
 };

@@ -1,7 +1,6 @@
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
-import { NO_ROWS, type Rows } from "../../core/projection/read_model.ts";
-import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { NO_ROWS, READ_MODELS, type Rows } from "../../core/projection/read_models.ts";
 
 /** The log and the read models of a service that lives in memory. */
 export interface MemoryStore {

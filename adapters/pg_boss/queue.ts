@@ -1,10 +1,15 @@
 import { Effect } from "effect";
 import type { PgBoss } from "pg-boss";
 
-import { Client } from "../../core/access/client.ts";
+import { Client } from "../../core/access/principal.ts";
 import { type Batch, bytesIn, eventsIn } from "../../core/event/batch.ts";
-import type { Queue } from "../../core/queue/queue.ts";
-import { type Job, type JobId, type Priority, QueueUnavailable } from "../../core/queue/queue.ts";
+import {
+  type Job,
+  type JobId,
+  type Priority,
+  type Queue,
+  QueueUnavailable,
+} from "../../core/queue/queue.ts";
 import type { Signal } from "../../core/signal.ts";
 import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";

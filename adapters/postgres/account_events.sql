@@ -1,5 +1,5 @@
 -- A page of the events of one account, newest first, up to the checkpoint; `pageOf` in
--- core/log/events_page.ts is its definition. The time index finds the page, wherever in the list it
+-- core/log/account_events.ts is its definition. The time index finds the page, wherever in the list it
 -- begins, and only the rows of the page are fetched.
 -- $1 shard, $2 account, $3 from, $4 and $5 instant and position that the page lies before, $6 type or
 -- null, $7 last position or null, $8 how many events, $9 how many bytes, $10 how many to look at

@@ -1,8 +1,7 @@
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
-import type { AccountEvents, AccountEventsPage } from "../../core/log/account_events.ts";
+import type { AccountEvents, AccountEventsPage, EventKey } from "../../core/log/account_events.ts";
 import { LogUnavailable } from "../../core/log/event_log.ts";
-import type { EventKey } from "../../core/log/events_page.ts";
 import { asking } from "./ask.ts";
 import type { Database } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";

@@ -1,7 +1,6 @@
 import { shardOf } from "../../core/event/shard.ts";
 import type { Activity } from "../../core/summary/activity.ts";
-import type { Interval } from "../../core/summary/bucket.ts";
-import { cutAtHours } from "../../core/summary/hours.ts";
+import { cutAtHours, type Interval } from "../../core/summary/range.ts";
 import { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import type { BucketCount } from "../../core/summary/timeseries.ts";
 import { asking } from "./ask.ts";

@@ -7,8 +7,7 @@ import { collapse } from "../../core/event/batch.ts";
 import { anEvent } from "../../core/event/event.fixture.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import { type Building, Generations } from "../../core/projection/generations.ts";
-import { fold, NO_ROWS } from "../../core/projection/read_model.ts";
-import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { fold, NO_ROWS, READ_MODELS } from "../../core/projection/read_models.ts";
 import { EventPoisoned, rebuild } from "../../core/projection/rebuild.ts";
 import { type SummaryCounts, summarise } from "../../core/summary/summary.ts";
 import {

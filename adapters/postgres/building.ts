@@ -14,8 +14,7 @@ import {
   ProjectionUnavailable,
 } from "../../core/projection/projection.ts";
 import { STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
-import type { ReadModel } from "../../core/projection/read_model.ts";
-import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { READ_MODELS, type ReadModel } from "../../core/projection/read_models.ts";
 import { asking } from "./ask.ts";
 import { compileCompare } from "./compile_compare.ts";
 import { compileFold } from "./compile_fold.ts";

@@ -1,4 +1,4 @@
-import type { ReadModel } from "../../core/projection/read_model.ts";
+import type { ReadModel } from "../../core/projection/read_models.ts";
 import { DIMENSION_SQL } from "./compile_step.ts";
 import type { Statement } from "./pool.ts";
 

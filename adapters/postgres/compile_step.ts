@@ -1,4 +1,4 @@
-import type { Dimension, ReadModel } from "../../core/projection/read_model.ts";
+import type { Dimension, ReadModel } from "../../core/projection/read_models.ts";
 import type { Statement } from "./pool.ts";
 
 /** How the database reads each dimension off an event; `DIMENSIONS` in core is the definition. */
@@ -21,8 +21,8 @@ export const DIMENSION_SQL: Readonly<Record<Dimension, string>> = {
  * - `moved` moves the checkpoint.
  *
  * One statement is one transaction, so the counts and the checkpoint move together or not at all.
- * Parameters: $1 shard, $2 how many events at most. It returns the step's bounds,
- * and the accounts whose events it folded.
+ * Parameters: $1 shard, $2 how many events at most. It returns the step's bounds, the accounts whose
+ * events it folded, and when the oldest of these events was recorded.
  */
 export const compileStep = (models: ReadonlyArray<ReadModel>): Statement => ({
   name: "projection_step",
@@ -38,7 +38,7 @@ bounds as materialized (
     and seen.shard = $1 and seen.windows_changed = l.windows_changed
 ),
 slice as materialized (
-  select e.account_id, e.occurred_at, e.type, e.user_id
+  select e.account_id, e.occurred_at, e.recorded_at, e.type, e.user_id
   from bounds b, tidemark.events e
   where e.shard = $1 and e.position > b.lo and e.position <= b.hi
 ),
@@ -47,7 +47,10 @@ ${LATE_INTO_WINDOWS},
 moved as (
   update read_models.checkpoints c set position = b.hi from bounds b where c.shard = $1
 )
-select lo, hi, array(select distinct account_id from slice) as accounts from bounds`,
+select lo, hi,
+  array(select distinct account_id from slice) as accounts,
+  (select floor(extract(epoch from min(recorded_at)) * 1000)::bigint from slice) as "oldestRecordedAt"
+from bounds`,
 });
 
 /** `db/migrations/0005_windows.sql` says what a window counts. */

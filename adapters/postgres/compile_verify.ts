@@ -1,4 +1,4 @@
-import type { ReadModel } from "../../core/projection/read_model.ts";
+import type { ReadModel } from "../../core/projection/read_models.ts";
 import { DIMENSION_SQL } from "./compile_step.ts";
 
 /** The rows of a table that are not what the log says: `key`, `live` and `log`, null where there is none. */

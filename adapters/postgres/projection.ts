@@ -2,6 +2,7 @@ import type { Projection } from "../../core/projection/projection.ts";
 import {
   type Checkpoint,
   type Lag,
+  NOTHING_PROJECTED,
   ProjectionRefused,
   ProjectionUnavailable,
   type Step,
@@ -47,8 +48,6 @@ const BUILD_WINDOW: Statement = {
 
 /** The most events that a window counts in and out at once: holds the shard for some 100 ms. */
 const PIECE_EVENTS_MAX = 5_000;
-
-const NOTHING: Step = { projected: 0, checkpoint: 0, accounts: [] };
 
 export interface ProjectionDatabases {
   /** Runs what may take minutes. */
@@ -108,9 +107,15 @@ interface Folded {
   readonly lo: number;
   readonly hi: number;
   readonly accounts: ReadonlyArray<string>;
+  readonly oldestRecordedAt: number;
 }
 
 const stepOf = ([folded]: ReadonlyArray<Folded>): Step =>
   folded === undefined
-    ? NOTHING
-    : { projected: folded.hi - folded.lo, checkpoint: folded.hi, accounts: folded.accounts };
+    ? NOTHING_PROJECTED
+    : {
+        projected: folded.hi - folded.lo,
+        checkpoint: folded.hi,
+        accounts: folded.accounts,
+        oldestRecordedAt: folded.oldestRecordedAt,
+      };

@@ -1,4 +1,4 @@
-import type { ReadModel, Row } from "../../core/projection/read_model.ts";
+import type { ReadModel, Row } from "../../core/projection/read_models.ts";
 import type { Database } from "./pool.ts";
 
 /** The rows of a live read model of one shard, as `fold` gives them. */

@@ -1,5 +1,5 @@
-import { HOUR_MS } from "../../core/projection/read_model.ts";
-import { rangeOf, WINDOW_NAMES } from "../../core/summary/window.ts";
+import { rangeOf, WINDOW_NAMES } from "../../core/summary/range.ts";
+import { HOUR_MS } from "../../core/time.ts";
 import type { Database } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 

@@ -12,7 +12,7 @@ bounds as materialized (
     and seen.shard = $1 and seen.windows_changed = l.windows_changed
 ),
 event as materialized (
-  select e.account_id, e.occurred_at from bounds b, tidemark.events e
+  select e.account_id, e.occurred_at, e.recorded_at from bounds b, tidemark.events e
   where e.shard = $1 and e.position = b.hi
 ),
 -- No window can be moved to hold it: those that would have to are given up, and built anew from the log.
@@ -32,4 +32,7 @@ moved as (
   set position = b.hi, windows_changed = c.windows_changed + (select count(*) from unwindowed)
   from bounds b where c.shard = $1
 )
-select lo, hi, array(select account_id from event) as accounts from bounds
+select lo, hi,
+  array(select account_id from event) as accounts,
+  (select floor(extract(epoch from recorded_at) * 1000)::bigint from event) as "oldestRecordedAt"
+from bounds

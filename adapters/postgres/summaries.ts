@@ -1,8 +1,8 @@
 import { shardOf } from "../../core/event/shard.ts";
-import { HOUR_MS } from "../../core/projection/read_model.ts";
+import type { Range } from "../../core/summary/range.ts";
 import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
-import type { Range } from "../../core/summary/window.ts";
+import { HOUR_MS } from "../../core/time.ts";
 import { asking } from "./ask.ts";
 import { isStatementTimeout } from "./errors.ts";
 import type { Database } from "./pool.ts";

@@ -1,7 +1,6 @@
 import { Effect } from "effect";
 
-import type { Answer } from "../../core/query/answer.ts";
-import type { AnswerStore } from "../../core/query/answer_store.ts";
+import type { Answer, AnswerStore } from "../../core/query/answer.ts";
 import type { Connection } from "./connection.ts";
 
 /**

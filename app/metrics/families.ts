@@ -88,7 +88,7 @@ export const POISONED_EVENTS: Family = {
 };
 export const VISIBLE_AFTER: Distribution = {
   name: "tidemark_accept_to_visible_seconds",
-  help: "Time from an event's commit to the queue to the commit that makes it count in summaries, of events of sampled takes",
+  help: "Time of an event from its 202 until it counts in summaries, by stage. append: from just before its commit to the queue until its job is acknowledged. fold: from its append until the commit of the projector",
   bounds: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
 };
 

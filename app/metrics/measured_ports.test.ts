@@ -1,4 +1,5 @@
 import { Effect } from "effect";
+import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -7,6 +8,7 @@ import { makeFakeLog } from "../../core/log/event_log.fixture.ts";
 import { makeFakeProjection } from "../../core/projection/projection.fixture.ts";
 import { makeFakeQueue } from "../../core/queue/queue.fixture.ts";
 import type { Job } from "../../core/queue/queue.ts";
+import { simulate } from "../../core/simulate.fixture.ts";
 import { measuredEventLog, measuredProjection, measuredQueue } from "./measured_ports.ts";
 import { makeMeters } from "./meters.ts";
 
@@ -52,10 +54,10 @@ test("what became of jobs is counted once it is settled", async () => {
     { _tag: "Completed", job: aJob(9), counts },
     { _tag: "Failed", job: aJob(1), reason: "a test" },
   ]);
-  fake.acknowledgeAway = () => true;
+  fake.failAcknowledge = () => true;
   await Effect.runPromiseExit(settle);
   assert.match(meters.text(), /^tidemark_queue_jobs_total\{outcome="completed"\} 0$/m);
-  fake.acknowledgeAway = () => false;
+  fake.failAcknowledge = () => false;
   await Effect.runPromise(settle);
   assert.equal(lines(meters.text(), "tidemark_queue_jobs_total"), [
     'tidemark_queue_jobs_total{outcome="completed"} 2',
@@ -68,6 +70,37 @@ test("what became of jobs is counted once it is settled", async () => {
   ]);
 });
 
+test("how long accepted events take is measured for each of them, until the append and until the fold", () => {
+  const meters = makeMeters();
+  const queue = measuredQueue(makeFakeQueue().service, meters);
+  const projection = measuredProjection(makeFakeProjection([4]).service, meters);
+  const counts = { appended: 9, duplicates: 0, conflicts: 0 };
+  return simulate(
+    Effect.gen(function* () {
+      yield* TestClock.adjust("200 millis");
+      yield* queue.acknowledge([
+        { _tag: "Completed", job: aJob(9), counts },
+        { _tag: "Completed", job: { ...aJob(1), queuedAt: 150 }, counts },
+        { _tag: "Failed", job: aJob(5), reason: "a test" },
+      ]);
+      const of = (stage: string, series: string) =>
+        lines(meters.text(), "tidemark_accept_to_visible_seconds").filter(
+          (line) => line.includes(`stage="${stage}"`) && line.includes(series),
+        );
+      assert.match(of("append", 'le="0.05"').join(), /\} 1$/);
+      assert.match(of("append", 'le="0.25"').join(), /\} 10$/);
+      assert.match(of("fold", "_count").join(), /\} 0$/);
+      // The fake recorded its events at 0.
+      yield* projection.step(0, 3);
+      assert.match(of("fold", 'le="0.1"').join(), /\} 0$/);
+      assert.match(of("fold", 'le="0.25"').join(), /\} 3$/);
+      yield* projection.skip(0, 4, "a test");
+      yield* projection.step(0, 3);
+      assert.match(of("fold", "_count").join(), /\} 3$/);
+    }),
+  );
+});
+
 test("appends are timed, and their failures counted by reason", async () => {
   const fake = makeFakeLog(1);
   const meters = makeMeters();
@@ -76,7 +109,7 @@ test("appends are timed, and their failures counted by reason", async () => {
   await Effect.runPromise(append);
   fake.busy = () => true;
   await Effect.runPromise(append);
-  fake.away = () => true;
+  fake.unavailable = () => true;
   await Effect.runPromise(append);
   assert.equal(lines(meters.text(), "tidemark_log_append_failures_total"), [
     'tidemark_log_append_failures_total{reason="unavailable"} 1',

@@ -1,4 +1,4 @@
-import { Effect } from "effect";
+import { Clock, Effect } from "effect";
 
 import { queuedIn } from "../../core/event/batch.ts";
 import type { AccountEvents } from "../../core/log/account_events.ts";
@@ -19,6 +19,7 @@ import {
   QUEUE_COMMIT_DURATION,
   QUEUE_JOBS,
   STEP_DURATION,
+  VISIBLE_AFTER,
 } from "./families.ts";
 import type { Meters, Observe } from "./meters.ts";
 
@@ -33,7 +34,12 @@ export const measuredQueue = (queue: Queue["Service"], meters: Meters): Queue["S
   const duplicates = meters.counter(LOG_EVENTS, { outcome: "duplicate" });
   const conflicts = meters.counter(LOG_EVENTS, { outcome: "conflict" });
 
-  const countAcknowledged = (acknowledgements: ReadonlyArray<Acknowledgement>): void => {
+  const appendedAfter = meters.histogram(VISIBLE_AFTER, { stage: "append" });
+
+  const countAcknowledged = (
+    acknowledgements: ReadonlyArray<Acknowledgement>,
+    now: number,
+  ): void => {
     for (const acknowledgement of acknowledgements) {
       if (acknowledgement._tag === "Failed") {
         failed();
@@ -43,6 +49,8 @@ export const measuredQueue = (queue: Queue["Service"], meters: Meters): Queue["S
       appended(acknowledgement.counts.appended);
       duplicates(acknowledgement.counts.duplicates);
       conflicts(acknowledgement.counts.conflicts);
+      const { queuedAt, batch } = acknowledgement.job;
+      appendedAfter(secondsBetween(queuedAt, now), batch.events.length);
     }
   };
 
@@ -57,8 +65,8 @@ export const measuredQueue = (queue: Queue["Service"], meters: Meters): Queue["S
       ),
     acknowledge: (acknowledgements) =>
       Effect.tap(queue.acknowledge(acknowledgements), () =>
-        Effect.sync(() => {
-          countAcknowledged(acknowledgements);
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          countAcknowledged(acknowledgements, now);
         }),
       ),
   };
@@ -91,12 +99,17 @@ export const measuredProjection = (
   const stepping = timed(meters.histogram(STEP_DURATION));
   const folded = meters.counter(FOLDED_EVENTS);
   const poisoned = meters.counter(POISONED_EVENTS);
+  const foldedAfter = meters.histogram(VISIBLE_AFTER, { stage: "fold" });
   return {
     ...projection,
     step: (shard, limit) =>
-      Effect.tap(stepping(projection.step(shard, limit)), ({ projected }) =>
-        Effect.sync(() => {
+      Effect.tap(stepping(projection.step(shard, limit)), ({ projected, oldestRecordedAt }) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
           folded(projected);
+          // All events of the step as if they were its oldest: never too short.
+          if (oldestRecordedAt !== null) {
+            foldedAfter(secondsBetween(oldestRecordedAt, now), projected);
+          }
         }),
       ),
     skip: (shard, position, reason) =>
@@ -138,6 +151,9 @@ export const measuredReads = (
     },
   };
 };
+
+/** Two processes, or the database and one of them, may take the times of the two events: their clocks differ. */
+const secondsBetween = (from: number, to: number): number => Math.max(0, to - from) / 1_000;
 
 /** Observes how many seconds an effect took, however it ended. */
 const timed =

@@ -7,9 +7,9 @@ import { settled, simulate } from "../simulate.fixture.ts";
 import {
   type ApiKeys,
   ApiKeysUnavailable,
-  KEPT_MS,
-  KEPT_WHILE_AWAY_MS,
-  LOOK_MS_MAX,
+  FRESH_MS,
+  STALE_MAX_MS,
+  LOOKUP_TIMEOUT_MS,
   makeAccess,
 } from "./access.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey, type StoredApiKey } from "./api_key.ts";
@@ -25,21 +25,21 @@ let made = 0;
 const aKey = () =>
   newApiKey(Uint8Array.from({ length: API_KEY_BYTES }, (_, i) => (++made * 7 + i) % 256));
 
-/** Keys that a test changes. */
+/** A store of keys that a test changes. */
 const makeKeys = () => {
   const stored = new Map<string, StoredApiKey>();
-  const state = { away: false as boolean | "hangs", looks: 0 };
-  const unlessAway = <A>(value: () => A) =>
+  const state = { unavailable: false as boolean | "hangs", lookups: 0 };
+  const whileAvailable = <A>(value: () => A) =>
     Effect.andThen(Effect.yieldNow, () => {
-      state.looks++;
-      if (state.away === "hangs") return Effect.never;
-      return state.away
-        ? Effect.fail(new ApiKeysUnavailable({ cause: "away" }))
+      state.lookups++;
+      if (state.unavailable === "hangs") return Effect.never;
+      return state.unavailable
+        ? Effect.fail(new ApiKeysUnavailable({ cause: "unavailable" }))
         : Effect.succeed(value());
     });
   const service: ApiKeys["Service"] = {
-    find: (id) => unlessAway(() => stored.get(id)),
-    exist: unlessAway(() => stored.size > 0),
+    find: (id) => whileAvailable(() => stored.get(id)),
+    exist: whileAvailable(() => stored.size > 0),
   };
   const add = () => {
     const key = aKey();
@@ -63,12 +63,12 @@ const setUp = Effect.fnUntraced(function* (openWithoutKeys = false) {
         ? (result.success.keyId ?? "anyone")
         : result.failure._tag === "Unauthenticated"
           ? result.failure.credential
-          : "away",
+          : "unavailable",
     );
   return { keys, access, outcome };
 });
 
-test("who comes with a key while it is looked up waits for the same look", () =>
+test("concurrent requests with the same key share one lookup", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, outcome } = yield* setUp();
@@ -78,11 +78,11 @@ test("who comes with a key while it is looked up waits for the same look", () =>
         { concurrency: "unbounded" },
       );
       assert.equal(new Set(outcomes), new Set([id]));
-      assert.is(keys.state.looks, 1);
+      assert.is(keys.state.lookups, 1);
     }),
   ));
 
-test("a good key tells whose it is, and one that is wrong anywhere does not", () =>
+test("a valid key identifies its principal, and a key with any error does not", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, access, outcome } = yield* setUp();
@@ -101,13 +101,13 @@ test("a good key tells whose it is, and one that is wrong anywhere does not", ()
         text.toUpperCase(),
       ]) {
         assert.is(yield* outcome(bad), "invalid", bad);
-        // Of an id that there is, or of none.
+        // Whether the id exists or not.
         assert.is(access.remembers(bad), bad.includes(id), bad);
       }
     }),
   ));
 
-test("a key is looked up once in a while, and is known without waiting in between", () =>
+test("a key is looked up only now and then, and is known without waiting in between", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, access, outcome } = yield* setUp();
@@ -119,15 +119,15 @@ test("a key is looked up once in a while, and is known without waiting in betwee
       assert.ok(access.remembers(text));
       assert.is(access.known(formatApiKey({ ...aKey(), id: principal.keyId ?? "" })), undefined);
       for (let i = 0; i < 10; i++) yield* outcome(text);
-      assert.is(keys.state.looks, 1);
-      yield* TestClock.adjust(KEPT_MS);
+      assert.is(keys.state.lookups, 1);
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(access.known(text), undefined);
       yield* outcome(text);
-      assert.is(keys.state.looks, 2);
+      assert.is(keys.state.lookups, 2);
     }),
   ));
 
-test("a revoked key is refused within five seconds, and so is one that comes to exist accepted", () =>
+test("a revoked key is refused within five seconds", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, access, outcome } = yield* setUp();
@@ -140,96 +140,96 @@ test("a revoked key is refused within five seconds, and so is one that comes to 
     }),
   ));
 
-test("while keys cannot be looked up those go on that are known, for a while, and nobody else", () =>
+test("while lookups fail, known keys stay valid for a while, and others are refused", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, outcome } = yield* setUp();
       const { text, id } = keys.add();
       const unknown = keys.add();
       yield* outcome(text);
-      keys.state.away = true;
-      yield* TestClock.adjust(KEPT_WHILE_AWAY_MS - 1);
+      keys.state.unavailable = true;
+      yield* TestClock.adjust(STALE_MAX_MS - 1);
       assert.is(yield* outcome(text), id);
-      assert.is(yield* outcome(unknown.text), "away");
+      assert.is(yield* outcome(unknown.text), "unavailable");
       assert.is(yield* outcome("nonsense"), "invalid");
       yield* TestClock.adjust(1);
-      assert.is(yield* outcome(text), "away");
-      keys.state.away = false;
+      assert.is(yield* outcome(text), "unavailable");
+      keys.state.unavailable = false;
       assert.is(yield* outcome(text), id);
     }),
   ));
 
-test("keys that cannot be looked up are reported when that begins and when it ends", () => {
+test("failing lookups are reported when they start to fail and when they work again", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { keys, outcome } = yield* setUp();
       const { text, id } = keys.add();
       yield* outcome(text);
-      keys.state.away = true;
+      keys.state.unavailable = true;
       for (let i = 0; i < 3; i++) {
-        yield* TestClock.adjust(KEPT_MS);
+        yield* TestClock.adjust(FRESH_MS);
         assert.is(yield* outcome(text), id);
       }
       assert.is(logged.length, 1, logged.join());
-      assert.match(logged[0] ?? "", /^Warn: API keys cannot be looked up/);
-      keys.state.away = false;
-      yield* TestClock.adjust(KEPT_MS);
+      assert.match(logged[0] ?? "", /^Warn: Cannot look up API keys/);
+      keys.state.unavailable = false;
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(yield* outcome(text), id);
-      assert.equal(logged.slice(1), ["Info: API keys are looked up again"]);
+      assert.equal(logged.slice(1), ["Info: API keys can be looked up again"]);
     }),
     logged,
   );
 });
 
-test("who asks often does not wait for a look each time while keys cannot be looked up", () =>
+test("while lookups fail, frequent requests do not wait for one each time", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, access, outcome } = yield* setUp();
       const { text, id, principal } = keys.add();
       yield* outcome(text);
-      keys.state.away = true;
-      yield* TestClock.adjust(KEPT_MS);
+      keys.state.unavailable = true;
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(access.known(text), undefined);
-      const before = keys.state.looks;
+      const before = keys.state.lookups;
       for (let i = 0; i < 10; i++) {
         assert.is(yield* outcome(text), id);
         assert.is(access.known(text), principal);
       }
-      assert.is(keys.state.looks, before + 1);
-      // What was revoked meanwhile is found out as soon as it can be.
-      keys.state.away = false;
+      assert.is(keys.state.lookups, before + 1);
+      // A key that was revoked in the meantime is refused as soon as lookups work.
+      keys.state.unavailable = false;
       keys.revoke(id);
-      yield* TestClock.adjust(KEPT_MS);
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(access.known(text), undefined);
       assert.is(yield* outcome(text), "invalid");
     }),
   ));
 
-test("a look that hangs is waited for a moment, and then done without", () =>
+test("a lookup that hangs is given up after a short time", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, outcome } = yield* setUp();
       const { text, id } = keys.add();
       const unknown = keys.add();
       yield* outcome(text);
-      keys.state.away = "hangs";
-      yield* TestClock.adjust(KEPT_MS);
+      keys.state.unavailable = "hangs";
+      yield* TestClock.adjust(FRESH_MS);
       const known = yield* Effect.forkChild(outcome(text));
       const other = yield* Effect.forkChild(outcome(unknown.text));
-      yield* TestClock.adjust(LOOK_MS_MAX);
+      yield* TestClock.adjust(LOOKUP_TIMEOUT_MS);
       assert.is(yield* Fiber.join(known), id);
-      assert.is(yield* Fiber.join(other), "away");
+      assert.is(yield* Fiber.join(other), "unavailable");
     }),
   ));
 
-test("a key that is revoked while it is looked up is refused in time", () =>
+test("a key that is revoked during its lookup is refused in time", () =>
   simulate(
     Effect.gen(function* () {
-      assert.ok(KEPT_MS + LOOK_MS_MAX < 5_000);
+      assert.ok(FRESH_MS + LOOKUP_TIMEOUT_MS < 5_000);
       const keys = makeKeys();
       const find: ApiKeys["Service"]["find"] = (id) =>
-        Effect.tap(keys.service.find(id), () => Effect.sleep(LOOK_MS_MAX - 1));
+        Effect.tap(keys.service.find(id), () => Effect.sleep(LOOKUP_TIMEOUT_MS - 1));
       const access = yield* makeAccess({
         keys: { ...keys.service, find },
         isSecretOf,
@@ -239,52 +239,52 @@ test("a key that is revoked while it is looked up is refused in time", () =>
       const first = yield* Effect.forkChild(access.authenticate(text));
       yield* settled;
       keys.revoke(id);
-      yield* TestClock.adjust(LOOK_MS_MAX - 1);
+      yield* TestClock.adjust(LOOKUP_TIMEOUT_MS - 1);
       assert.is(yield* Fiber.join(first), principal);
       yield* TestClock.adjust(1);
       assert.is(access.known(text), undefined);
     }),
   ));
 
-test("an open service stays open for a while when nobody knows whether there are keys", () =>
+test("an open service stays open for a while when it cannot find out whether keys exist", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, access, outcome } = yield* setUp(true);
-      keys.state.away = true;
-      assert.is(yield* outcome(undefined), "away");
-      keys.state.away = false;
-      yield* TestClock.adjust(KEPT_MS);
+      keys.state.unavailable = true;
+      assert.is(yield* outcome(undefined), "unavailable");
+      keys.state.unavailable = false;
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(yield* outcome(undefined), "anyone");
-      keys.state.away = true;
-      yield* TestClock.adjust(KEPT_WHILE_AWAY_MS - 1);
+      keys.state.unavailable = true;
+      yield* TestClock.adjust(STALE_MAX_MS - 1);
       assert.is(yield* outcome(undefined), "anyone");
       assert.is(access.known(undefined), ANYONE);
       yield* TestClock.adjust(1);
       assert.is(access.known(undefined), undefined);
-      assert.is(yield* outcome(undefined), "away");
+      assert.is(yield* outcome(undefined), "unavailable");
     }),
   ));
 
-test("without keys it is open where that is allowed, until there is one", () =>
+test("without keys a service may be open, until the first key exists", () =>
   simulate(
     Effect.gen(function* () {
       const { keys, access, outcome } = yield* setUp(true);
       assert.is(yield* outcome(undefined), "anyone");
       assert.is(access.known(undefined), ANYONE);
       const { text, id } = keys.add();
-      yield* TestClock.adjust(KEPT_MS);
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(access.known(undefined), undefined);
       assert.is(yield* outcome(undefined), "missing");
       assert.is(yield* outcome(text), id);
-      // Revoking the last one does not open the door again.
+      // Revoking the last key does not open the service again.
       keys.revoke(id);
-      yield* TestClock.adjust(KEPT_MS);
+      yield* TestClock.adjust(FRESH_MS);
       assert.is(yield* outcome(undefined), "missing");
       assert.is(yield* outcome(text), "invalid");
     }),
   ));
 
-test("where it must not be open it is not, with keys or without", () =>
+test("a service that must not be open is closed, with keys or without", () =>
   simulate(
     Effect.gen(function* () {
       const { access, outcome } = yield* setUp(false);

@@ -2,10 +2,11 @@ import { Clock, Context, Data, Deferred, Effect } from "effect";
 
 import { makeFaultReport } from "../report_faults.ts";
 import type { StoreFailure } from "../store_failure.ts";
+import { MINUTE_MS } from "../time.ts";
 import { parseApiKey, type StoredApiKey } from "./api_key.ts";
 import { ANYONE, type Principal } from "./principal.ts";
 
-/** Nobody knows who this is: there is no key, or none that is good. Which of the two a stranger is not told. */
+/** The request has no key, or no valid one. Clients are not told which. */
 export class Unauthenticated extends Data.TaggedError("Unauthenticated")<{
   readonly credential: "missing" | "invalid";
 }> {}
@@ -13,24 +14,24 @@ export class Unauthenticated extends Data.TaggedError("Unauthenticated")<{
 /** The keys cannot be looked up. */
 export class ApiKeysUnavailable extends Data.TaggedError("ApiKeysUnavailable")<StoreFailure> {}
 
-/** Where keys are stored. */
+/** The store of the keys. */
 export class ApiKeys extends Context.Service<
   ApiKeys,
   {
-    /** The key of an id, revoked or not; undefined when there never was one. */
+    /** The key with this id, revoked or not; undefined if it never existed. */
     readonly find: (id: string) => Effect.Effect<StoredApiKey | undefined, ApiKeysUnavailable>;
-    /** Whether there ever was a key. */
+    /** Whether any key ever existed. */
     readonly exist: Effect.Effect<boolean, ApiKeysUnavailable>;
   }
 >()("tidemark/access/ApiKeys") {}
 
-/** Tells who a request comes from. */
+/** Finds the principal of a request. */
 export class Access extends Context.Service<
   Access,
   {
-    /** Who a key is of, if that was looked up a moment ago: without waiting, for the hot path. */
+    /** The principal of a key, if it was looked up recently. Does not wait, for the hot path. */
     readonly known: (key: string | undefined) => Principal | undefined;
-    /** Whether such a key was found some time ago, good or not: then `authenticate` seldom looks it up. */
+    /** Whether this key was found before, valid or not. If so, `authenticate` rarely needs a lookup. */
     readonly remembers: (key: string | undefined) => boolean;
     readonly authenticate: (
       key: string | undefined,
@@ -38,38 +39,40 @@ export class Access extends Context.Service<
   }
 >()("tidemark/access/Access") {}
 
-/** How long a key is good without being looked up again: a revoked one is refused after this. */
-export const KEPT_MS = 2_000;
+/** How long the result of a lookup is used. A revoked key is refused after this time. */
+export const FRESH_MS = 2_000;
 
-/** How long it is good while it cannot be looked up: as long as what it may read is kept. */
-export const KEPT_WHILE_AWAY_MS = 60_000;
+/** How long it is used while lookups fail: as long as cached summaries are served. */
+export const STALE_MAX_MS = MINUTE_MS;
 
-/** How long a look may take. Behind it the keys count as away, and nobody looks for as long as a key is kept. */
-export const LOOK_MS_MAX = 2_000;
+/** How long a lookup may take. After a failure, the next one waits for `FRESH_MS`. */
+export const LOOKUP_TIMEOUT_MS = 2_000;
 
-/** How many keys are remembered, those that do not exist among them. */
-const KEPT_MAX = 10_000;
+/** How many keys are remembered, including ids that do not exist. */
+const REMEMBERED_MAX = 10_000;
 
 export interface AccessOptions {
   readonly keys: ApiKeys["Service"];
-  /** Whether a secret is the one that a hash is of, in a time that does not tell where they differ. */
+  /** Whether a hash belongs to a secret, compared in constant time. */
   readonly isSecretOf: (secret: string, hash: Uint8Array) => boolean;
-  /** Whether anybody is let in while there is no key at all. */
+  /** Whether requests need no key as long as none exists. */
   readonly openWithoutKeys: boolean;
 }
 
-interface Kept<A> {
+/** The result of a lookup, and when the lookup started. */
+interface Found<A> {
   readonly value: A;
   readonly at: number;
 }
 
-type Looks<A> = Map<string, Deferred.Deferred<A, ApiKeysUnavailable>>;
+/** The lookups that are running, by key id. */
+type Lookups<A> = Map<string, Deferred.Deferred<A, ApiKeysUnavailable>>;
 
-/** Joins the look for an id that is under way, or begins one. */
-const lookOnce = <A>(
-  running: Looks<A>,
+/** Single flight: joins the running lookup of an id, or starts one. */
+const joinOrStart = <A>(
+  running: Lookups<A>,
   id: string,
-  look: Effect.Effect<A, ApiKeysUnavailable>,
+  lookup: Effect.Effect<A, ApiKeysUnavailable>,
 ): Effect.Effect<A, ApiKeysUnavailable> =>
   Effect.suspend(() => {
     const joined = running.get(id);
@@ -77,82 +80,89 @@ const lookOnce = <A>(
     const found = Deferred.makeUnsafe<A, ApiKeysUnavailable>();
     running.set(id, found);
     const ended = Effect.sync(() => running.delete(id));
-    // Detached: whoever began it may go away. It takes `LOOK_MS_MAX` at most.
-    const begun = Effect.forkDetach(Deferred.into(Effect.ensuring(look, ended), found));
-    return Effect.andThen(begun, Deferred.await(found));
+    // Detached, because others may wait for it after the request that started it has ended.
+    const started = Effect.forkDetach(Deferred.into(Effect.ensuring(lookup, ended), found));
+    return Effect.andThen(started, Deferred.await(found));
   });
 
+/**
+ * Remembers lookups itself, because Effect's `Cache` cannot be read without running an effect, and forgets a value when
+ * its refresh fails.
+ */
 export const makeAccess = Effect.fnUntraced(function* ({
   keys,
   isSecretOf,
   openWithoutKeys,
 }: AccessOptions): Effect.fn.Return<Access["Service"]> {
   const clock = yield* Clock.Clock;
-  const lookUps = yield* makeFaultReport({
+  const lookups = yield* makeFaultReport({
     task: "keys",
     failing:
-      "API keys cannot be looked up: those looked up in the last minute stay good, and no others are",
-    working: "API keys are looked up again",
+      "Cannot look up API keys: keys looked up in the last minute stay valid, others are refused with 503",
+    working: "API keys can be looked up again",
   });
-  const kept = new Map<string, Kept<StoredApiKey | undefined>>();
-  /** Looks that are under way, by the id of the key: whoever comes with it meanwhile waits for the same one. */
-  const looks: Looks<StoredApiKey | undefined> = new Map();
-  const existLooks: Looks<boolean> = new Map();
-  let exist: Kept<boolean> | undefined;
-  /** Until when nobody looks again, because the last look failed. */
-  let awayUntil = Number.NEGATIVE_INFINITY;
+  const remembered = new Map<string, Found<StoredApiKey | undefined>>();
+  const keyLookups: Lookups<StoredApiKey | undefined> = new Map();
+  const existLookups: Lookups<boolean> = new Map();
+  let exist: Found<boolean> | undefined;
+  /** After a failed lookup, no other one starts before this time. */
+  let backoffUntil = Number.NEGATIVE_INFINITY;
 
-  const isGood = ({ at }: Kept<unknown>, now: number): boolean =>
-    now - at < (now < awayUntil ? KEPT_WHILE_AWAY_MS : KEPT_MS);
+  const isUsable = ({ at }: Found<unknown>, now: number): boolean =>
+    now - at < (now < backoffUntil ? STALE_MAX_MS : FRESH_MS);
 
-  /** What was found a moment ago, or what is found now; while nothing can be, what was found last. */
+  /** The last result if it is fresh, else a new one; while lookups fail, the last one. */
   const recent = <A>(
-    last: Kept<A> | undefined,
-    running: Looks<A>,
+    last: Found<A> | undefined,
+    running: Lookups<A>,
     id: string,
     find: Effect.Effect<A, ApiKeysUnavailable>,
-    keep: (found: Kept<A>) => void,
+    remember: (found: Found<A>) => void,
   ): Effect.Effect<A, ApiKeysUnavailable> =>
     Effect.suspend(() => {
       const since = clock.currentTimeMillisUnsafe();
-      if (last !== undefined && isGood(last, since)) return Effect.succeed(last.value);
-      const look = find.pipe(
+      if (last !== undefined && isUsable(last, since)) return Effect.succeed(last.value);
+      const lookup = find.pipe(
         Effect.timeoutOrElse({
-          duration: LOOK_MS_MAX,
-          orElse: () => Effect.fail(new ApiKeysUnavailable({ cause: "no answer in time" })),
+          duration: LOOKUP_TIMEOUT_MS,
+          orElse: () =>
+            Effect.fail(
+              new ApiKeysUnavailable({ cause: `no answer within ${LOOKUP_TIMEOUT_MS} ms` }),
+            ),
         }),
-        // As of the begin of the look: what is revoked meanwhile may not have been seen.
+        // From the start of the lookup: it may have missed what was revoked in the meantime.
         Effect.tap((value) => {
-          keep({ value, at: since });
-          return lookUps.worked;
+          remember({ value, at: since });
+          return lookups.worked;
         }),
         Effect.tapError((error) => {
-          awayUntil = clock.currentTimeMillisUnsafe() + KEPT_MS;
-          return lookUps.failed(error);
+          backoffUntil = clock.currentTimeMillisUnsafe() + FRESH_MS;
+          return lookups.failed(error);
         }),
       );
-      const found = lookOnce(running, id, look);
-      return last !== undefined && since - last.at < KEPT_WHILE_AWAY_MS
+      const found = joinOrStart(running, id, lookup);
+      return last !== undefined && since - last.at < STALE_MAX_MS
         ? Effect.orElseSucceed(found, () => last.value)
         : found;
     });
 
-  const keepKey = (id: string, found: Kept<StoredApiKey | undefined>): void => {
-    kept.delete(id);
-    kept.set(id, found);
-    // The one that was looked up longest ago.
-    if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value ?? id);
+  const rememberKey = (id: string, found: Found<StoredApiKey | undefined>): void => {
+    remembered.delete(id);
+    remembered.set(id, found);
+    if (remembered.size <= REMEMBERED_MAX) return;
+    const [oldest] = remembered.keys();
+    if (oldest !== undefined) remembered.delete(oldest);
   };
 
   const lookUp = (id: string) =>
     Effect.suspend(() =>
-      recent(kept.get(id), looks, id, keys.find(id), (found) => keepKey(id, found)),
+      recent(remembered.get(id), keyLookups, id, keys.find(id), (found) => rememberKey(id, found)),
     );
 
   const isOpen = Effect.suspend(() => {
-    // Once there was a key there always was one.
+    // Once a key has existed, requests always need one.
     if (!openWithoutKeys || exist?.value === true) return Effect.succeed(false);
-    const any = recent(exist, existLooks, "", keys.exist, (found) => {
+    const any = recent(exist, existLookups, "", keys.exist, (found) => {
       exist = found;
     });
     return Effect.map(any, (value) => !value);
@@ -166,16 +176,16 @@ export const makeAccess = Effect.fnUntraced(function* ({
   return {
     known: (key) => {
       const now = clock.currentTimeMillisUnsafe();
-      if (exist?.value === false && isGood(exist, now)) return ANYONE;
+      if (exist?.value === false && isUsable(exist, now)) return ANYONE;
       const parts = key === undefined ? undefined : parseApiKey(key);
-      const last = parts === undefined ? undefined : kept.get(parts.id);
-      if (parts === undefined || last === undefined || !isGood(last, now)) return undefined;
+      const last = parts === undefined ? undefined : remembered.get(parts.id);
+      if (parts === undefined || last === undefined || !isUsable(last, now)) return undefined;
       return principalOf(parts.secret, last.value);
     },
 
     remembers: (key) => {
       const parts = key === undefined ? undefined : parseApiKey(key);
-      return parts !== undefined && kept.get(parts.id)?.value !== undefined;
+      return parts !== undefined && remembered.get(parts.id)?.value !== undefined;
     },
 
     authenticate: Effect.fnUntraced(function* (key) {

@@ -9,7 +9,7 @@ const test = suite("api key");
 const keyOf = (byte: (i: number) => number) =>
   newApiKey(Uint8Array.from({ length: API_KEY_BYTES }, (_, i) => byte(i)));
 
-test("a key of any bytes is read back", () => {
+test("a key made of any bytes can be parsed", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: API_KEY_BYTES, maxLength: API_KEY_BYTES }), (random) => {
       const key = newApiKey(random);
@@ -18,7 +18,7 @@ test("a key of any bytes is read back", () => {
   );
 });
 
-test("every letter of a key depends on a byte of its own", () => {
+test("each letter of a key depends on a different byte", () => {
   const zero = formatApiKey(keyOf(() => 0));
   const texts = Array.from({ length: API_KEY_BYTES }, (_, at) =>
     formatApiKey(keyOf((i) => (i === at ? 1 : 0))),
@@ -26,7 +26,7 @@ test("every letter of a key depends on a byte of its own", () => {
   assert.is(new Set([zero, ...texts]).size, API_KEY_BYTES + 1);
 });
 
-test("what has not the form of a key is none", () => {
+test("text of another form is not a key", () => {
   const text = formatApiKey(keyOf((i) => i));
   for (const other of [
     "",

@@ -1,8 +1,8 @@
 import type { Principal } from "./principal.ts";
 
 /**
- * A key as its owner has it: `tm_<id>_<secret>`. The id is public and names the key in lists and logs;
- * the secret is shown once and kept only as a hash.
+ * A key as its owner keeps it: `tm_<id>_<secret>`. The id is public and names the key in lists and logs.
+ * The secret is shown once and stored only as a hash.
  */
 export interface ApiKeyText {
   readonly id: string;
@@ -11,7 +11,7 @@ export interface ApiKeyText {
 
 const FORM = /^tm_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
 
-/** The parts of a key; undefined for a text that cannot be one. */
+/** The parts of a key; undefined if the text is not a key. */
 export const parseApiKey = (text: string): ApiKeyText | undefined => {
   const [, id, secret] = FORM.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
@@ -26,12 +26,12 @@ const SECRET_ALPHABET = `${LOWER}${LOWER.toUpperCase()}0123456789-_`;
 const ID_LENGTH = 12;
 const SECRET_LENGTH = 43;
 
-/** How many random bytes make a key. */
+/** How many random bytes `newApiKey` takes. */
 export const API_KEY_BYTES = ID_LENGTH + SECRET_LENGTH;
 
-/** Makes a key: of 60 random bits its id, of 258 its secret. */
+/** Makes a key. Its id has 60 random bits, its secret 258. */
 export const newApiKey = (random: Uint8Array): ApiKeyText => {
-  // Both alphabets have a power of two letters, so that each is as likely as the others.
+  // The size of both alphabets is a power of two, so all letters are equally likely.
   const spell = (bytes: Uint8Array, alphabet: string): string =>
     Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join("");
   return {
@@ -42,7 +42,7 @@ export const newApiKey = (random: Uint8Array): ApiKeyText => {
 
 /** A key as it is stored. */
 export interface StoredApiKey {
-  /** SHA-256 of the secret. It has 258 random bits: a slower hash would protect nothing more. */
+  /** SHA-256 of the secret. The secret has 258 random bits, so a slower hash would not protect it better. */
   readonly secretHash: Uint8Array;
   readonly principal: Principal;
   readonly revoked: boolean;

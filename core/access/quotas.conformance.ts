@@ -25,7 +25,7 @@ export const tokenBucketsConformance = (
   const take = (events: number, at: number, name = "a", perMinute = 60) =>
     Effect.runPromise(opened.buckets.take([{ name, events, perMinute }], NOW + at));
 
-  test("a bucket gives a minute's worth, and not one more", async () => {
+  test("a bucket gives the tokens of one minute, and no more", async () => {
     for (let i = 0; i < 60; i++) assert.is(await take(1, 0), undefined, `${i}`);
     assert.is(await take(1, 0), 1);
   });
@@ -36,19 +36,19 @@ export const tokenBucketsConformance = (
     assert.is(await take(1, 1_000), undefined);
     assert.is(await take(1, 1_001), 1);
     assert.is(await take(5, 6_001), undefined);
-    // And no further than to its brim.
+    // And never above its capacity.
     assert.is(await take(60, 3_600_000), undefined);
     assert.is(await take(1, 3_600_000), 1);
   });
 
-  test("what is more than a bucket holds passes when it is full, and is paid off afterwards", async () => {
+  test("more than a bucket can hold passes when it is full, and is paid off afterwards", async () => {
     assert.is(await take(180, 0), undefined);
     assert.is(await take(1, 0), 121);
     assert.is(await take(1, 120_000), 1);
     assert.is(await take(1, 121_000), undefined);
   });
 
-  test("of several charges all are taken or none", async () => {
+  test("several charges are taken all or none", async () => {
     const charges = (events: number) => [
       { name: "a", events, perMinute: 60 },
       { name: "b", events, perMinute: 600 },
@@ -57,26 +57,26 @@ export const tokenBucketsConformance = (
       Effect.runPromise(opened.buckets.take(charges(events), NOW + at));
     assert.is(await take(60, 0), undefined);
     assert.is(await both(1, 0), 1);
-    // Nothing was taken of the other.
+    // Nothing was taken from the other bucket.
     assert.is(await take(600, 0, "b", 600), undefined);
     assert.is(await take(1, 0, "b", 600), 1);
   });
 
-  test("buckets of different names have nothing to do with each other", async () => {
+  test("buckets with different names are independent", async () => {
     assert.is(await take(60, 0, "a"), undefined);
     assert.is(await take(60, 0, "b"), undefined);
     assert.is(await take(1, 0, "a"), 1);
   });
 
-  test("a clock that goes back fills nothing, and breaks nothing", async () => {
+  test("a clock that goes back neither fills nor breaks a bucket", async () => {
     assert.is(await take(60, 10_000), undefined);
     assert.is(await take(1, 0), 1);
     assert.is(await take(1, 11_000), undefined);
   });
 
-  test("of two clocks that disagree none fills what the other has counted", async () => {
+  test("two clocks that disagree do not refill a bucket", async () => {
     assert.is(await take(58, 10_000), undefined);
-    // By turns, each of the slow one's would set the bucket back, and the fast one fill it anew.
+    // Otherwise each take by the slow clock would set the bucket back, and the fast one would refill it.
     assert.is(await take(1, 0), undefined);
     assert.is(await take(1, 10_000), undefined);
     assert.is(await take(1, 0), 1);
@@ -86,44 +86,44 @@ export const tokenBucketsConformance = (
   const giveBack = (events: number, at: number, perMinute = 60) =>
     Effect.runPromise(opened.buckets.giveBack([{ name: "a", events, perMinute }], NOW + at));
 
-  test("what is given back can be taken again, and no more than that", async () => {
+  test("charges that are given back can be taken again, and no more", async () => {
     assert.is(await take(60, 0), undefined);
     await giveBack(20, 0);
     assert.is(await take(20, 0), undefined);
     assert.is(await take(1, 0), 1);
   });
 
-  test("a charge that was larger than the bucket leaves no debt when it is given back", async () => {
+  test("giving back a charge larger than the bucket leaves no debt", async () => {
     assert.is(await take(180, 0), undefined);
     await giveBack(180, 0);
     assert.is(await take(60, 0), undefined);
     assert.is(await take(1, 0), 1);
   });
 
-  test("nothing that is given back lifts a bucket above its brim", async () => {
-    // Nobody has taken anything.
+  test("giving back never fills a bucket above its capacity", async () => {
+    // Nothing was taken.
     await giveBack(1_000, 0);
     assert.is(await take(60, 0), undefined);
     assert.is(await take(1, 0), 1);
-    // It has filled by itself meanwhile.
+    // It has refilled in the meantime.
     await giveBack(60, 59_000);
     assert.is(await take(60, 59_000), undefined);
     assert.is(await take(1, 59_000), 1);
   });
 
-  test("of two clocks that disagree neither fills a bucket by what it gives back", async () => {
+  test("two clocks that disagree do not refill a bucket by giving back", async () => {
     assert.is(await take(60, 10_000), undefined);
     await giveBack(10, 0);
     assert.is(await take(10, 10_000), undefined);
     assert.is(await take(1, 10_000), 1);
     await giveBack(1, 20_000);
-    // One by one: ten have come in since, and one was given back.
+    // One at a time: ten have been refilled since, and one was given back.
     for (let i = 0; i < 11; i++) assert.is(await take(1, 0), undefined, `${i}`);
     assert.is(await take(1, 0), 1);
     assert.is(await take(1, 20_000), 1);
   });
 
-  test("of several charges all are given back", async () => {
+  test("several charges are all given back", async () => {
     const charges = [
       { name: "a", events: 60, perMinute: 60 },
       { name: "b", events: 600, perMinute: 600 },

@@ -20,7 +20,7 @@ const UNUSED: TokenBuckets = {
   giveBack: () => Effect.die("not needed"),
 };
 
-/** What a batch is charged. */
+/** The charges of a batch. */
 const charged = (
   principal: Principal,
   accounts: ReadonlyArray<string>,
@@ -36,12 +36,12 @@ test("a batch is charged to each account that has a quota, and to the key if it 
   ]);
 });
 
-test("where nothing is bounded nothing is counted", () => {
+test("without quotas nothing is charged", () => {
   assert.equal(charged(ANYONE, ["a"]), []);
   assert.equal(charged({ ...KEY, eventsPerMinute: undefined }, ["a"]), []);
 });
 
-test("a quota that is used up says for how long", async () => {
+test("a used-up quota says how long to wait", async () => {
   const quotas = makeQuotas({ ...UNUSED, take: () => Effect.succeed(17) }, () => 10);
   const charges = quotas.chargesOf(ANYONE, batchOf("a"));
   const result = await Effect.runPromise(Effect.result(quotas.take(charges)));

@@ -3,40 +3,37 @@ import { Clock, Data, Effect } from "effect";
 import type { Batch } from "../event/batch.ts";
 import type { Principal } from "./principal.ts";
 
-/** Somebody, or one of their accounts, has sent as many events as may be in this minute. */
+/** The quota of a key or an account for this minute is used up. */
 export class QuotaExceeded extends Data.TaggedError("QuotaExceeded")<{
   readonly retryAfterSeconds: number;
 }> {}
 
-/** One quota that a batch touches, and by how much. */
+/** How many events of a batch count against one quota. */
 export interface Charge {
-  /** Names what is bounded: an account or a key. */
+  /** The account or key that the quota limits. */
   readonly name: string;
   readonly events: number;
   readonly perMinute: number;
 }
 
-/** Where quotas are counted. Times are milliseconds since the Unix epoch. */
+/** Counts against quotas. Times are milliseconds since the Unix epoch. */
 export interface TokenBuckets {
-  /** Takes all charges, or none when one quota is used up: then it says after how many seconds there is something again. */
+  /** Takes all charges, or none if one quota is used up. Then it returns the seconds until that quota has tokens again. */
   readonly take: (charges: ReadonlyArray<Charge>, now: number) => Effect.Effect<number | undefined>;
-  /**
-   * Gives back what `take` took for these very charges, since nothing came of it. No bucket holds more than a minute's
-   * worth afterwards.
-   */
+  /** Returns what `take` took for these charges. No bucket holds more than the tokens of a minute afterwards. */
   readonly giveBack: (charges: ReadonlyArray<Charge>, now: number) => Effect.Effect<void>;
 }
 
-/** How many events a minute an account may send; undefined for as many as it likes. */
+/** How many events a minute an account may send; undefined for no limit. */
 export type AccountQuota = (accountId: string) => number | undefined;
 
-/** Bounds how many events a key, and an account, may send. */
+/** Limits how many events a key or an account may send. */
 export interface Quotas {
-  /** Every quota that a batch touches, and by how much; none where nothing is bounded. */
+  /** What a batch counts against each quota; empty if nothing limits it. */
   readonly chargesOf: (principal: Principal, batch: Batch) => ReadonlyArray<Charge>;
-  /** Counts charges: all, or none. */
+  /** Takes all charges, or none. */
   readonly take: (charges: ReadonlyArray<Charge>) => Effect.Effect<void, QuotaExceeded>;
-  /** Gives back charges that were taken, once. */
+  /** Returns charges that were taken. Call it at most once. */
   readonly giveBack: (charges: ReadonlyArray<Charge>) => Effect.Effect<void>;
 }
 
@@ -51,7 +48,7 @@ export const makeQuotas = (buckets: TokenBuckets, quotaOf: AccountQuota): Quotas
     Effect.flatMap(Clock.currentTimeMillis, (now) => buckets.giveBack(charges, now)),
 });
 
-/** Nothing is bounded. */
+/** No quotas. */
 export const NO_QUOTAS: Quotas = {
   chargesOf: () => [],
   take: () => Effect.void,

@@ -1,27 +1,32 @@
+import { MINUTE_MS } from "../time.ts";
+
 /**
- * A token bucket: holds at most a minute's worth, and fills at its rate. What is taken may be more than
- * there is, as long as there is something, so that a batch which is larger than the bucket can pass; the
- * next ones wait until the debt is paid. In the long run nothing passes but the rate.
+ * A token bucket. It holds at most the tokens of one minute and fills at its rate. Any number of tokens may be taken
+ * while there is at least one, so a batch larger than the bucket can pass; the next ones wait until the debt is paid. In
+ * the long run, exactly the rate passes.
  */
 export interface TokenBucket {
   readonly tokens: number;
-  /** When it held so many, in milliseconds since the Unix epoch. */
+  /** The time of that count, in milliseconds since the Unix epoch. */
   readonly at: number;
 }
 
-/** How many tokens a bucket holds now; it is full when nothing is known of it. */
+/** How many tokens a bucket holds now. An unknown bucket is full. */
 export const tokensIn = (
   bucket: TokenBucket | undefined,
   perMinute: number,
   now: number,
 ): number => {
   if (bucket === undefined) return perMinute;
-  return Math.min(perMinute, bucket.tokens + (Math.max(0, now - bucket.at) * perMinute) / 60_000);
+  return Math.min(
+    perMinute,
+    bucket.tokens + (Math.max(0, now - bucket.at) * perMinute) / MINUTE_MS,
+  );
 };
 
 /**
- * A bucket when it was taken from. Where clocks disagree the one that is ahead counts: by the other one
- * it would be filled again and again for the time between the two.
+ * A bucket with a new count. If clocks disagree, the one that is ahead counts: with the other one, the
+ * time between the two would refill the bucket again and again.
  */
 export const bucketWith = (
   tokens: number,
@@ -29,6 +34,6 @@ export const bucketWith = (
   now: number,
 ): TokenBucket => ({ tokens, at: Math.max(now, before?.at ?? now) });
 
-/** After how many seconds a bucket that is empty, or in debt, has a token again. */
+/** Seconds until a bucket that is empty or in debt has a token again. */
 export const secondsUntilToken = (tokens: number, perMinute: number): number =>
   Math.max(1, Math.ceil(((1 - tokens) * 60) / perMinute));

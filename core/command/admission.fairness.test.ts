@@ -4,8 +4,7 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Client } from "../access/client.ts";
-import { ANYONE } from "../access/principal.ts";
+import { ANYONE, Client } from "../access/principal.ts";
 import { NO_QUOTAS } from "../access/quotas.ts";
 import { anEvent } from "../event/event.fixture.ts";
 import type { Event } from "../event/event.ts";
@@ -16,21 +15,21 @@ import { makeCapacity } from "./capacity.ts";
 
 const test = suite("admission shares fairly");
 
-/** How many events are worked off in a second. */
+/** How many events drain in a second. */
 const DRAINED_PER_SECOND = 2_000;
 
-/** The bound: what is worked off in ten seconds. */
+/** The limit: what drains in ten seconds. */
 const LIMITS = { queuedMax: 10 * DRAINED_PER_SECOND, laggingMax: 1_000_000 };
 
 const TICK_MS = 100;
 const SECONDS = 25;
 
-/** What a client may have sent before it counts as heavy: 500 events a second, held for 5 s / ln 2. */
+/** What a client may have sent before it counts as heavy: 500 events a second, for 5 s / ln 2. */
 const UNNOTICED_EVENTS = 3_700;
 
 const FLOOD_EVENTS = 500;
 
-/** A batch that is being worked off is not put aside for another. */
+/** A batch that is being processed is not interrupted for another. */
 const IN_HAND_MS = 2 * TICK_MS + (FLOOD_EVENTS / DRAINED_PER_SECOND) * 1_000;
 
 interface Waiting {
@@ -39,7 +38,7 @@ interface Waiting {
   readonly since: number;
 }
 
-/** A queue that is worked off by priority, behind an admission. */
+/** A queue with admission control that drains by priority. */
 const openStation = () => {
   const capacity = makeCapacity(LIMITS);
   const { admit } = makeAdmission({ capacity, quotas: NO_QUOTAS });
@@ -54,7 +53,7 @@ const openStation = () => {
     );
 
   const drain = (now: number): void => {
-    // A batch is worked off whole; what is too much is made up for in the next tick.
+    // A batch is processed as a whole; the excess is deducted from the next tick.
     left = Math.min(0, left) + (DRAINED_PER_SECOND * TICK_MS) / 1_000;
     for (const priority of PRIORITIES) {
       for (let next = waiting[priority][0]; next !== undefined && left > 0;) {
@@ -71,7 +70,7 @@ const openStation = () => {
     queued,
     drain,
     read: (now: number) =>
-      capacity.beginRead().succeed({ at: now, queued: queued(), appended, folded: appended }),
+      capacity.beginSample().succeed({ at: now, queued: queued(), appended, folded: appended }),
     send: (client: string, events: ReadonlyArray<Event>, now: number) =>
       admit({ events, duplicates: 0, conflicts: 0 }, ANYONE, (priority) =>
         Effect.sync(() => {
@@ -82,9 +81,9 @@ const openStation = () => {
   };
 };
 
-test("while one client floods, whoever else sends is never refused and waits no longer than what it sends explains", () => {
+test("while one client floods, the others are never refused and wait no longer than their own load explains", () => {
   const light = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 });
-  // In batches of 500, over as many accounts as it likes.
+  // In batches of 500, spread over any number of accounts.
   const flood = fc.record({
     batches: fc.integer({ min: 1, max: 6 }),
     accounts: fc.constantFrom(1, 100, Number.POSITIVE_INFINITY),
@@ -120,17 +119,17 @@ test("while one client floods, whoever else sends is never refused and waits no 
           }
           assert.ok(floodRefused > 0, "it was no flood");
           const unnoticedMs = (UNNOTICED_EVENTS / DRAINED_PER_SECOND) * 1_000;
-          // What it sent unnoticed is worked off beside what the others go on sending.
+          // What it sent before it was heavy drains beside what the others keep sending.
           const lightPerSecond = rates.reduce((sum, rate) => sum + (rate * 1_000) / TICK_MS, 0);
           const clearedMs = (UNNOTICED_EVENTS / (DRAINED_PER_SECOND - lightPerSecond)) * 1_000;
           for (const { client, since, ms } of waits) {
             if (client === "flood") continue;
-            // Together they send less than is worked off: nothing explains more than what the flood sent unnoticed.
+            // Together they send less than drains: only what the flood sent before it was heavy can delay them.
             const isUnnoticed = since < from * TICK_MS + clearedMs + 1_000;
             const allowed = IN_HAND_MS + (isUnnoticed ? unnoticedMs : 0);
             assert.ok(ms <= allowed, `${client} waited ${ms} ms at ${since}`);
           }
-          // And the flood has all that the others leave.
+          // And the flood gets everything that the others leave.
           const ofFlood = waits.filter(({ client }) => client === "flood").length * FLOOD_EVENTS;
           const ofLight = lightPerSecond * SECONDS;
           const possible = DRAINED_PER_SECOND * (SECONDS - (from * TICK_MS) / 1_000) - ofLight;

@@ -4,8 +4,7 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Client } from "../access/client.ts";
-import { ANYONE, type Principal } from "../access/principal.ts";
+import { ANYONE, Client, type Principal } from "../access/principal.ts";
 import { type Charge, makeQuotas, NO_QUOTAS, type Quotas } from "../access/quotas.ts";
 import { type TokenBucket, bucketWith, tokensIn } from "../access/token_bucket.ts";
 import { BATCH_BYTES_MAX, bytesIn } from "../event/batch.ts";
@@ -26,7 +25,7 @@ const batchOf = (accountId: string, count: number) => ({
   conflicts: 0,
 });
 
-/** A quota of 100 events a minute for every account, and how much of it is left. */
+/** A quota of 100 events a minute for every account, and what is left of it. */
 const countedQuotas = () => {
   const buckets = new Map<string, TokenBucket>();
   const perMinute = 100;
@@ -55,7 +54,7 @@ const countedQuotas = () => {
 const open = (quotas: Quotas = NO_QUOTAS, queued = 0) => {
   const capacity = makeCapacity(LIMITS);
   const know = (waiting: number, at = 0) =>
-    capacity.beginRead().succeed(aLoadSample({ at, queued: waiting }));
+    capacity.beginSample().succeed(aLoadSample({ at, queued: waiting }));
   know(queued);
   return { ...makeAdmission({ capacity, quotas }), capacity, know };
 };
@@ -66,7 +65,7 @@ const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<
     Result.isSuccess(result) ? "accepted" : result.failure._tag,
   );
 
-test("what a key may not write, or is too large, is refused before anything is counted", () =>
+test("a batch that is forbidden or too large is refused before anything is counted", () =>
   simulate(
     Effect.gen(function* () {
       const { quotas, left } = countedQuotas();
@@ -95,7 +94,7 @@ test("what a key may not write, or is too large, is refused before anything is c
     }),
   ));
 
-test("the bound holds whoever calls it, also between two loads and for what is being enqueued", () =>
+test("the limit holds for all callers, between two samples, and for what is being enqueued", () =>
   simulate(
     Effect.gen(function* () {
       const { admit } = open(NO_QUOTAS, 900);
@@ -114,9 +113,9 @@ test("the bound holds whoever calls it, also between two loads and for what is b
 
 for (const [how, error] of [
   ["is refused by the queue", new QueueFull({ retryAfterSeconds: 1 })],
-  ["fails, and nobody knows whether it was committed", new QueueUnavailable({ cause: "away" })],
+  ["fails with an unknown outcome", new QueueUnavailable({ cause: "a test" })],
 ] as const) {
-  test(`a batch that ${how} has spent nothing of its quota, however often it is sent`, () =>
+  test(`a batch that ${how} uses nothing of its quota, however often it is sent`, () =>
     simulate(
       Effect.gen(function* () {
         const { quotas, left } = countedQuotas();
@@ -130,7 +129,7 @@ for (const [how, error] of [
     ));
 }
 
-test("what is refused leaves its room to others, and what may have been committed does not until a load is read", () =>
+test("a refused batch leaves its room to others; one that may be committed does not, until the next sample", () =>
   simulate(
     Effect.gen(function* () {
       const { quotas } = countedQuotas();
@@ -139,27 +138,27 @@ test("what is refused leaves its room to others, and what may have been committe
         tagOf(admit(batchOf("a", 499), ANYONE, () => Effect.fail(error)));
       yield* failing(new QueueFull({ retryAfterSeconds: 1 }));
       yield* failing(new QueueFull({ retryAfterSeconds: 1 }));
-      // 500 and 499, and one more finds the bound reached.
-      yield* failing(new QueueUnavailable({ cause: "away" }));
+      // 500 and 499; the next one finds the limit reached.
+      yield* failing(new QueueUnavailable({ cause: "a test" }));
       assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "accepted");
       assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "QueueFull");
       know(501);
       assert.is(yield* tagOf(admit(batchOf("b", 1), ANYONE, accepted)), "accepted");
-      // A quota that is used up takes no room either.
+      // A batch beyond its quota takes no room either.
       assert.is(yield* tagOf(admit(batchOf("c", 480), ANYONE, accepted)), "accepted");
       assert.is(yield* tagOf(admit(batchOf("c", 480), ANYONE, accepted)), "QuotaExceeded");
       assert.is(yield* tagOf(admit(batchOf("d", 1), ANYONE, accepted)), "accepted");
     }),
   ));
 
-test("whoever hangs up is charged for what is committed all the same, and not for what is not", () =>
+test("a client that disconnects is charged for what is committed anyway, and for nothing else", () =>
   simulate(
     Effect.gen(function* () {
       const { quotas, left } = countedQuotas();
       const { admit } = open(quotas);
       for (const [account, outcome, expected] of [
         ["a", Exit.succeed("a job"), 40],
-        ["b", Exit.fail(new QueueUnavailable({ cause: "away" })), 100],
+        ["b", Exit.fail(new QueueUnavailable({ cause: "a test" })), 100],
       ] as const) {
         const goOn = yield* Deferred.make<string, QueueUnavailable>();
         const waits = yield* Effect.forkChild(
@@ -175,7 +174,7 @@ test("whoever hangs up is charged for what is committed all the same, and not fo
     }),
   ));
 
-test("one client that floods, over accounts without end, is refused long before anybody else is", () =>
+test("a client that floods over any number of accounts is refused long before the others", () =>
   simulate(
     Effect.gen(function* () {
       const { admit, refusal, capacity } = open();
@@ -194,14 +193,14 @@ test("one client that floods, over accounts without end, is refused long before 
             "a job",
           ),
       ).pipe(as("key:hostile"));
-      // Heavy first, while all of it drains.
+      // First it becomes heavy, while everything drains.
       for (let i = 0; i < 500; i++) {
         yield* tagOf(flood);
         yield* TestClock.adjust(10);
-        capacity.beginRead().succeed(aLoadSample({ at: i * 10 }));
+        capacity.beginSample().succeed(aLoadSample({ at: i * 10 }));
       }
       assert.ok(priorities.has("low"));
-      // And now nothing drains any more.
+      // From now on nothing drains.
       let outcome = "accepted";
       let floods = 0;
       while (outcome === "accepted") {
@@ -220,20 +219,26 @@ test("one client that floods, over accounts without end, is refused long before 
     }),
   ));
 
-/** One thing that happens to an admission. */
+/** One event in the life of an admission. */
 type Step =
   | { readonly _tag: "Send"; readonly account: number; readonly count: number; readonly ends: End }
   | { readonly _tag: "Load" }
   | { readonly _tag: "Pass"; readonly ms: number };
-type End = "committed" | "full" | "away and committed" | "away" | "hangs up";
+type End = "committed" | "full" | "unknown but committed" | "unavailable" | "hangs up";
 
-test("whatever becomes of batches: the bound holds, and each quota has spent what is in the queue", () => {
+test("whatever happens to batches, the limit holds, and each quota is charged for what is in the queue", () => {
   const step = fc.oneof(
     fc.record({
       _tag: fc.constant("Send" as const),
       account: fc.nat({ max: 2 }),
       count: fc.integer({ min: 1, max: 90 }),
-      ends: fc.constantFrom<End>("committed", "full", "away and committed", "away", "hangs up"),
+      ends: fc.constantFrom<End>(
+        "committed",
+        "full",
+        "unknown but committed",
+        "unavailable",
+        "hangs up",
+      ),
     }),
     fc.record({ _tag: fc.constant("Load" as const) }),
     fc.record({ _tag: fc.constant("Pass" as const), ms: fc.integer({ min: 1, max: 2_000 }) }),
@@ -265,7 +270,7 @@ test("whatever becomes of batches: the bound holds, and each quota has spent wha
             () => 1_000_000,
           );
           const { admit, know } = open(quotas);
-          // What the queue holds, and of it what its sender was told is not accepted as far as is known.
+          // What the queue contains, and what of it was reported to the sender as not known to be accepted.
           let inQueue = 0;
           let untold = 0;
           let now = 0;
@@ -280,12 +285,12 @@ test("whatever becomes of batches: the bound holds, and each quota has spent wha
                 inQueue += one.count;
                 return "a job";
               });
-              const away = Effect.fail(new QueueUnavailable({ cause: "away" }));
+              const unavailable = Effect.fail(new QueueUnavailable({ cause: "a test" }));
               const ends: Record<End, Effect.Effect<string, QueueFull | QueueUnavailable>> = {
                 committed: commit,
                 full: Effect.fail(new QueueFull({ retryAfterSeconds: 1 })),
-                away,
-                "away and committed": Effect.andThen(commit, away),
+                unavailable,
+                "unknown but committed": Effect.andThen(commit, unavailable),
                 "hangs up": Effect.andThen(Effect.yieldNow, commit),
               };
               const before = inQueue;
@@ -295,8 +300,8 @@ test("whatever becomes of batches: the bound holds, and each quota has spent wha
               if (one.ends === "hangs up") yield* Fiber.interrupt(fiber);
               else yield* Fiber.await(fiber);
               yield* settled;
-              if (one.ends === "away and committed") untold += inQueue - before;
-              // One batch may go past the bound, and none that comes when it is reached.
+              if (one.ends === "unknown but committed") untold += inQueue - before;
+              // One batch may exceed the limit, but none that arrives after it is reached.
               assert.ok(inQueue <= before || before < LIMITS.queuedMax);
               assert.ok(inQueue < LIMITS.queuedMax + 90, `${inQueue}`);
             }

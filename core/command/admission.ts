@@ -1,7 +1,6 @@
 import { Cause, Clock, Context, Effect, Exit, Fiber, Result } from "effect";
 
-import { Client } from "../access/client.ts";
-import { covers, type Principal } from "../access/principal.ts";
+import { Client, covers, type Principal } from "../access/principal.ts";
 import type { QuotaExceeded, Quotas } from "../access/quotas.ts";
 import { type Batch, BATCH_BYTES_MAX, bytesIn } from "../event/batch.ts";
 import type { JobId, Priority, QueueFull, QueueUnavailable } from "../queue/queue.ts";
@@ -12,29 +11,29 @@ import { makePriorities } from "./priorities.ts";
 /** Stores a batch in the queue. */
 type Enqueue<R> = (priority: Priority) => Effect.Effect<JobId, QueueFull | QueueUnavailable, R>;
 
-/** The one place that decides whether a batch is accepted, whoever brings it. */
+/** Admission control: the one place that decides whether a batch is accepted, whoever sends it. */
 export class Admission extends Context.Service<
   Admission,
   {
     /**
-     * Why nothing of a client is accepted now, or undefined. Asked before a request is read, so that to refuse costs
-     * nearly nothing: under a flood that is most of the work. `admit` decides all the same.
+     * Why nothing of a client is accepted now; undefined if something may be. Called before a request is read, so that a
+     * refusal costs nearly nothing: under a flood, refusals are most of the work. `admit` decides again.
      *
      * @param now milliseconds since the Unix epoch
      * @param client as `Client` names it
      */
     readonly refusal: (now: number, client: string) => Refusal | undefined;
     /**
-     * Enqueues a batch if it may be, and takes back what it counted if it is not enqueued. It looks at rights, size,
-     * priority and the bounds of that priority, and last at quotas, the only ones that may have to ask another server.
+     * Enqueues a batch if it is admitted. It checks rights, size, and the limits for the batch's priority; quotas come
+     * last, because they may need a request to another server. What it counted is returned if the batch is not enqueued.
      *
-     * When the outcome of `enqueue` is not known (`QueueUnavailable`: the commit may have happened) the quota is given
-     * back, since a client is told to send the same events again, and is charged for them then. The events count
-     * against the bound until a later load shows whether they are there. When the fiber is interrupted `enqueue` goes
-     * on, and the quota follows its outcome: whoever hangs up early gets nothing for free.
+     * If the outcome of `enqueue` is unknown (`QueueUnavailable`: the commit may have happened), the quota is returned,
+     * because clients are told to send the same events again, and are charged for them then. The events count against
+     * the limit until a later sample shows whether they are in the queue. If the fiber is interrupted, `enqueue`
+     * continues, and its outcome decides about the quota: disconnecting early does not make events free.
      *
-     * @errors `AccountsForbidden`, `BatchBytesExceeded`, `QuotaExceeded` when the sender is at fault; `QueueFull`,
-     *   `QueueUnavailable` when nobody is
+     * @errors `AccountsForbidden`, `BatchBytesExceeded`, `QuotaExceeded`: the sender's fault; `QueueFull`,
+     *   `QueueUnavailable`: not the sender's fault
      */
     readonly admit: <R>(
       batch: Batch,
@@ -56,7 +55,7 @@ export interface AdmissionOptions {
 export const makeAdmission = ({ capacity, quotas }: AdmissionOptions): Admission["Service"] => {
   const priorities = makePriorities();
 
-  /** Charges a batch, and gives back the charge unless the batch is enqueued. */
+  /** Charges a batch, and returns the charge unless the batch is enqueued. */
   const charged = <R>(
     batch: Batch,
     principal: Principal,
@@ -67,9 +66,9 @@ export const makeAdmission = ({ capacity, quotas }: AdmissionOptions): Admission
     const orGiveBack = Effect.onExit(enqueue, (exit) =>
       Exit.isSuccess(exit) ? Effect.void : quotas.giveBack(charges),
     );
-    // Detached, so that its outcome is known also when nobody waits for it any more.
-    const begun = Effect.andThen(quotas.take(charges), Effect.forkDetach(orGiveBack));
-    return Effect.flatMap(Effect.uninterruptible(begun), Fiber.join);
+    // Detached, so that its outcome is known even if the client disconnects.
+    const started = Effect.andThen(quotas.take(charges), Effect.forkDetach(orGiveBack));
+    return Effect.flatMap(Effect.uninterruptible(started), Fiber.join);
   };
 
   return {
@@ -91,7 +90,7 @@ export const makeAdmission = ({ capacity, quotas }: AdmissionOptions): Admission
         () => charged(batch, principal, enqueue(priority)),
         (_, exit) =>
           Effect.sync(() =>
-            capacity.settle(events.length, isRefused(exit) ? "refused" : "enqueued"),
+            capacity.release(events.length, isRefused(exit) ? "refused" : "enqueued"),
           ),
       );
     }),

@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "../json/utf8_text.fixture.ts";
+import { encodeUtf8 } from "../utf8.fixture.ts";
 import type { Body } from "./record_events.ts";
 
 /** A body as a client sends it. */

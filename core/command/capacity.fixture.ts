@@ -1,6 +1,6 @@
 import { type Capacity, type CapacityLimits, type LoadSample, makeCapacity } from "./capacity.ts";
 
-/** A load of nothing, but for what is given. */
+/** A sample of an empty backlog, except for the given fields. */
 export const aLoadSample = (load: Partial<LoadSample> = {}): LoadSample => ({
   at: 0,
   queued: 0,
@@ -9,11 +9,11 @@ export const aLoadSample = (load: Partial<LoadSample> = {}): LoadSample => ({
   ...load,
 });
 
-/** A capacity whose load is known, and stays so, however late it is and though nobody reads it again. */
+/** A capacity whose sample stays valid for ever. */
 export const knownCapacity = (
   limits: CapacityLimits = { queuedMax: 1_000_000, laggingMax: 1_000_000 },
 ): Capacity => {
   const capacity = makeCapacity(limits);
-  capacity.beginRead().succeed(aLoadSample({ at: Number.MAX_SAFE_INTEGER }));
+  capacity.beginSample().succeed(aLoadSample({ at: Number.MAX_SAFE_INTEGER }));
   return capacity;
 };

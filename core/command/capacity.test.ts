@@ -3,17 +3,17 @@ import * as assert from "uvu/assert";
 
 import { PRIORITIES } from "../queue/queue.ts";
 import { aLoadSample } from "./capacity.fixture.ts";
-import { type Capacity, type LoadSample, makeCapacity, UNKNOWN_MAX_MS } from "./capacity.ts";
+import { type Capacity, type LoadSample, makeCapacity, SAMPLE_VALID_MS } from "./capacity.ts";
 
 const test = suite("capacity");
 
 const LIMITS = { queuedMax: 1_000, laggingMax: 5_000 };
 
-const read = (capacity: Capacity, load: LoadSample): void => capacity.beginRead().succeed(load);
+const read = (capacity: Capacity, load: LoadSample): void => capacity.beginSample().succeed(load);
 
 const enqueue = (capacity: Capacity, events: number): void => {
   capacity.reserve(events);
-  capacity.settle(events, "enqueued");
+  capacity.release(events, "enqueued");
 };
 
 const secondsTold = (capacity: Capacity, now: number): number | undefined => {
@@ -21,7 +21,7 @@ const secondsTold = (capacity: Capacity, now: number): number | undefined => {
   return refusal?._tag === "QueueFull" ? refusal.retryAfterSeconds : undefined;
 };
 
-test("at a bound it refuses, and one event below it does not", () => {
+test("it refuses at a limit, and not one event below it", () => {
   for (const [within, past] of [
     [{ queued: 999 }, { queued: 1_000 }],
     [
@@ -39,39 +39,39 @@ test("at a bound it refuses, and one event below it does not", () => {
   }
 });
 
-test("before anything is known nothing is accepted", () => {
+test("nothing is accepted before the first sample", () => {
   const capacity = makeCapacity(LIMITS);
   assert.is(capacity.refusal(0, "normal")?._tag, "QueueUnavailable");
   read(capacity, aLoadSample());
   assert.is(capacity.refusal(0, "normal"), undefined);
 });
 
-test("a load that cannot be read any more stands for a while, what is let in counts, and then nothing is accepted", () => {
+test("the last sample stays valid for a while, counting what was accepted since; then nothing is accepted", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample({ at: 0, queued: 900, appended: 0 }));
-  capacity.beginRead();
-  assert.is(capacity.refusal(UNKNOWN_MAX_MS, "normal"), undefined);
+  capacity.beginSample();
+  assert.is(capacity.refusal(SAMPLE_VALID_MS, "normal"), undefined);
   enqueue(capacity, 100);
-  assert.is(capacity.refusal(UNKNOWN_MAX_MS, "normal")?._tag, "QueueFull");
-  assert.is(capacity.refusal(UNKNOWN_MAX_MS + 1, "normal")?._tag, "QueueUnavailable");
+  assert.is(capacity.refusal(SAMPLE_VALID_MS, "normal")?._tag, "QueueFull");
+  assert.is(capacity.refusal(SAMPLE_VALID_MS + 1, "normal")?._tag, "QueueUnavailable");
   read(capacity, aLoadSample({ at: 9_000, queued: 10 }));
   assert.is(capacity.refusal(9_000, "normal"), undefined);
 });
 
-test("what is being enqueued counts, and no longer when it is refused", () => {
+test("events that are being enqueued count, until they are refused", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample());
   capacity.reserve(1_000);
   assert.is(capacity.refusal(0, "normal")?._tag, "QueueFull");
-  capacity.settle(1_000, "refused");
+  capacity.release(1_000, "refused");
   assert.is(capacity.refusal(0, "normal"), undefined);
 });
 
-test("what is enqueued while a load is read, or is still being enqueued, counts beside it", () => {
+test("events that are enqueued during a sample count in addition to it", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample());
   enqueue(capacity, 300);
-  const reading = capacity.beginRead();
+  const reading = capacity.beginSample();
   enqueue(capacity, 400);
   capacity.reserve(299);
   reading.succeed(aLoadSample({ queued: 300 }));
@@ -80,7 +80,7 @@ test("what is enqueued while a load is read, or is still being enqueued, counts 
   assert.is(capacity.refusal(0, "normal")?._tag, "QueueFull");
 });
 
-test("a lower priority is refused sooner, and leaves the rest of a bound to the higher ones", () => {
+test("a lower priority is refused sooner, and leaves the rest of a limit to the higher ones", () => {
   for (const [queued, refused] of [
     [499, []],
     [500, ["lowest"]],
@@ -99,7 +99,7 @@ test("a lower priority is refused sooner, and leaves the rest of a bound to the 
   }
 });
 
-test("between two loads it counts what it lets in, and what that rate works off", () => {
+test("between two samples it counts what it accepts, and what drains at the measured rate", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample({ at: 0, queued: 900, appended: 0 }));
   read(capacity, aLoadSample({ at: 1_000, queued: 900, appended: 400 }));
@@ -107,7 +107,7 @@ test("between two loads it counts what it lets in, and what that rate works off"
   assert.is(capacity.refusal(1_000, "normal"), undefined);
   enqueue(capacity, 1);
   assert.is(capacity.refusal(1_000, "normal")?._tag, "QueueFull");
-  // 400 a second are worked off.
+  // 400 a second drain.
   assert.is(capacity.refusal(1_250, "normal"), undefined);
   enqueue(capacity, 100);
   assert.is(capacity.refusal(1_250, "normal")?._tag, "QueueFull");
@@ -115,7 +115,7 @@ test("between two loads it counts what it lets in, and what that rate works off"
   assert.is(capacity.refusal(1_500, "normal"), undefined);
 });
 
-test("without a load for long it lets in what is worked off in a second, and no more", () => {
+test("without a new sample it accepts what drains in one second, and no more", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample({ at: 0, queued: 1_000, appended: 0 }));
   read(capacity, aLoadSample({ at: 1_000, queued: 1_000, appended: 400 }));
@@ -123,14 +123,14 @@ test("without a load for long it lets in what is worked off in a second, and no 
   assert.is(capacity.refusal(5_900, "normal")?._tag, "QueueFull");
 });
 
-test("a clock that was set back makes no room", () => {
+test("setting the clock back makes no room", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample({ at: 5_000, queued: 1_000, appended: 0 }));
   read(capacity, aLoadSample({ at: 4_000, queued: 1_000, appended: 400 }));
   assert.is(capacity.refusal(3_000, "normal")?._tag, "QueueFull");
 });
 
-test("who is refused is told when there will be room, by how quickly the backlog drains", () => {
+test("a refusal says when there will be room, from how fast the backlog drains", () => {
   for (const [what, loads, seconds] of [
     [
       "it got 100 smaller in a second, and is 500 above its room",
@@ -181,7 +181,7 @@ test("who is refused is told when there will be room, by how quickly the backlog
   }
 });
 
-test("the rate is that of the last seconds, and not that of a quiet hour before", () => {
+test("the rate is that of the last seconds, not that of a quiet hour before", () => {
   const capacity = makeCapacity(LIMITS);
   read(capacity, aLoadSample({ at: 0, appended: 0 }));
   read(capacity, aLoadSample({ at: 3_600_000, queued: 1_400, appended: 0 }));

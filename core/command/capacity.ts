@@ -1,121 +1,122 @@
 import { type Priority, QueueFull, QueueUnavailable } from "../queue/queue.ts";
+import { SECOND_MS } from "../time.ts";
 
-/** Past these bounds nothing more is accepted, so that nothing that was accepted waits without end. */
+/** Backpressure: beyond these limits nothing is accepted, so that what was accepted never waits without bound. */
 export interface CapacityLimits {
-  /** The most events that may wait in the queue. */
+  /** The most events in the queue. */
   readonly queuedMax: number;
-  /** The most events that may be in the log and not in the summaries. */
+  /** The most events that the log may contain and the summaries may lack. */
   readonly laggingMax: number;
 }
 
-/** What was accepted and is not counted yet, at one moment. */
+/** The backlog at one moment: what was accepted and is not counted yet. */
 export interface LoadSample {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** Events that wait in the queue. */
+  /** Events in the queue. */
   readonly queued: number;
   /** Events in the log. */
   readonly appended: number;
-  /** Events that the summaries count. */
+  /** Events that the summaries include. */
   readonly folded: number;
 }
 
-/** Why there is no room: too much waits, or nobody knows how much waits. */
+/** Why nothing is accepted: the backlog is at its limit, or unknown. */
 export type Refusal = QueueFull | QueueUnavailable;
 
-/** The bounds on what waits behind acceptance, and what is known of it in this process. Times are milliseconds since the Unix epoch. */
+/** The limits on the backlog, and what this process knows of it. Times are milliseconds since the Unix epoch. */
 export interface Capacity {
-  /** Why nothing more of this priority is accepted now, or undefined if there is room. */
+  /** Why nothing of this priority is accepted now; undefined if there is room. */
   readonly refusal: (now: number, priority: Priority) => Refusal | undefined;
-  /** Counts events that are about to be enqueued. Each call is followed by one of `settle`. */
+  /** Counts events that are about to be enqueued. Each call is followed by one of `release`. */
   readonly reserve: (events: number) => void;
   /**
    * Ends a reservation.
    *
-   * @param outcome `refused`: they are not in the queue. `enqueued`: they are, or may be; they count until a load
-   *   that was read later shows them
+   * @param outcome `refused`: they are not in the queue. `enqueued`: they are, or may be; they count until a later
+   *   sample includes them
    */
-  readonly settle: (events: number, outcome: "enqueued" | "refused") => void;
-  /** Begins to read a load: what is enqueued from now on may be missing in it. */
-  readonly beginRead: () => LoadRead;
-  /** Whether the load is not known: it never was, or has not been read for `UNKNOWN_MAX_MS`. */
+  readonly release: (events: number, outcome: "enqueued" | "refused") => void;
+  /** Starts a sample, which may lack what is enqueued from now on. */
+  readonly beginSample: () => PendingSample;
+  /** Whether the backlog is unknown: there is no sample of the last `SAMPLE_VALID_MS`. */
   readonly isUnknown: (now: number) => boolean;
 }
 
-/** One attempt at reading the load; it has no effect unless it succeeds. */
-export interface LoadRead {
-  readonly succeed: (load: LoadSample) => void;
+/** A sample that is being taken. It has no effect unless it succeeds. */
+export interface PendingSample {
+  readonly succeed: (sample: LoadSample) => void;
 }
 
 /**
- * For how long the last known load, and what was let in since, stand in for one that cannot be read. Then nothing is
- * accepted: a bound that nobody can see is no bound.
+ * How long the last sample, and what was accepted since, replace one that cannot be taken. After that nothing is
+ * accepted: a limit on something unknown does not limit it.
  */
-export const UNKNOWN_MAX_MS = 5_000;
+export const SAMPLE_VALID_MS = 5_000;
 
-/** Over how long the rate is taken at which a backlog drains. */
+/** The rate at which a backlog drains is measured over this time. */
 const RATE_OVER_MS = 5_000;
 
-/** For how long after a load what is worked off at that rate makes room; then nobody knows whether it goes on. */
+/** How long after a sample the backlog is assumed to drain at that rate. */
 export const DRAIN_CREDIT_MAX_MS = 1_000;
 
-/** Where a backlog has to be for the next try, as a share of its bound: some room, and not one place. */
+/** A client may retry once the backlog is expected at this share of its limit: with some room, not just for one event. */
 const ROOM = 0.9;
 
-/** Longer than this nobody is sent away. */
+/** The longest `Retry-After`. */
 const RETRY_AFTER_MAX_SECONDS = 60;
 
-/** Which share of a bound each priority may fill: the rest is kept for those who send less. */
+/** The share of a limit that each priority may fill. The rest is reserved for clients that send less. */
 const SHARE: Readonly<Record<Priority, number>> = { normal: 1, low: 0.75, lowest: 0.5 };
 
 export const makeCapacity = ({ queuedMax, laggingMax }: CapacityLimits): Capacity => {
   let recent: ReadonlyArray<LoadSample> = [];
   /** Events that are being enqueued. */
   let reserved = 0;
-  /** Events that were enqueued since this process began, and how many of them the last load may show. */
+  /** Events that this process has enqueued, and how many of them the last sample may include. */
   let enqueued = 0;
-  let shown = 0;
+  let sampled = 0;
   let refusals: Partial<Record<Priority, QueueFull>> = {};
 
-  const queue: Bound = {
+  const queue: Limit = {
     max: queuedMax,
     backlog: ({ queued }) => queued,
     done: ({ appended }) => appended,
   };
-  const lag: Bound = {
+  const lag: Limit = {
     max: laggingMax,
     backlog: ({ appended, folded }) => appended - folded,
     done: ({ folded }) => folded,
   };
 
-  /** Events of a backlog that were lately worked off in a millisecond. */
-  const rateOf = ({ backlog, done }: Bound): number => {
+  /** Events per millisecond by which a backlog drained lately. */
+  const rateOf = ({ backlog, done }: Limit): number => {
     const [first] = recent;
     const last = recent.at(-1);
     if (first === undefined || last === undefined || last.at <= first.at) return 0;
-    const worked = Math.max(done(last) - done(first), backlog(first) - backlog(last));
-    return Math.max(worked, 0) / (last.at - first.at);
+    const drained = Math.max(done(last) - done(first), backlog(first) - backlog(last));
+    return Math.max(drained, 0) / (last.at - first.at);
   };
 
   /**
-   * What waits in the queue by now: what the last load shows, and what was let in since, less what is worked off
-   * meanwhile. So a flood is let in as fast as it drains, and not in a wave after each load.
+   * The estimated backlog of the queue now: the last sample, plus what was accepted since, minus what has drained since.
+   * So a flood is accepted as fast as it drains, and not in a wave after each sample.
    */
   const queuedBy = (now: number, last: LoadSample): number => {
     const since = Math.min(Math.max(now - last.at, 0), DRAIN_CREDIT_MAX_MS);
-    return last.queued + (enqueued - shown) + reserved - rateOf(queue) * since;
+    return last.queued + (enqueued - sampled) + reserved - rateOf(queue) * since;
   };
 
-  /** How long until there is room, at the rate at which a backlog is worked off. */
-  const secondsUntilRoom = (bound: Bound, backlog: number, priority: Priority): number => {
+  /** Seconds until there is room, at the rate at which the backlog drains. */
+  const secondsUntilRoom = (limit: Limit, backlog: number, priority: Priority): number => {
     if (recent.length === 1) return 1;
-    const wait = (backlog - bound.max * SHARE[priority] * ROOM) / rateOf(bound) / 1_000;
+    const wait = (backlog - limit.max * SHARE[priority] * ROOM) / rateOf(limit) / SECOND_MS;
     return Math.min(Math.max(Math.ceil(wait), 1), RETRY_AFTER_MAX_SECONDS);
   };
 
   const isUnknown = (now: number): boolean => {
     const last = recent.at(-1);
-    return last === undefined || now - last.at > UNKNOWN_MAX_MS;
+    return last === undefined || now - last.at > SAMPLE_VALID_MS;
   };
 
   return {
@@ -129,7 +130,7 @@ export const makeCapacity = ({ queuedMax, laggingMax }: CapacityLimits): Capacit
       ] as const;
       const full = backlogs.find(([{ max }, backlog]) => backlog >= max * SHARE[priority]);
       if (full === undefined) return undefined;
-      // Until the next load all are told the same.
+      // The same for all clients until the next sample.
       return (refusals[priority] ??= new QueueFull({
         retryAfterSeconds: secondsUntilRoom(...full, priority),
       }));
@@ -137,16 +138,16 @@ export const makeCapacity = ({ queuedMax, laggingMax }: CapacityLimits): Capacit
     reserve: (events) => {
       reserved += events;
     },
-    settle: (events, outcome) => {
+    release: (events, outcome) => {
       reserved -= events;
       if (outcome === "enqueued") enqueued += events;
     },
-    beginRead: () => {
+    beginSample: () => {
       const before = enqueued;
       return {
-        succeed: (load) => {
-          recent = [...recent.filter(isWithin(load.at)), load];
-          shown = before;
+        succeed: (sample) => {
+          recent = [...recent.filter(isWithin(sample.at)), sample];
+          sampled = before;
           refusals = {};
         },
       };
@@ -154,13 +155,13 @@ export const makeCapacity = ({ queuedMax, laggingMax }: CapacityLimits): Capacit
   };
 };
 
-const UNKNOWN = new QueueUnavailable({ cause: "nobody knows how much waits in the queue" });
+const UNKNOWN = new QueueUnavailable({ cause: "the backlog of the queue is unknown" });
 
-interface Bound {
+interface Limit {
   readonly max: number;
-  readonly backlog: (load: LoadSample) => number;
-  /** Grows by what is worked off, and tells the rate even while as much comes in. */
-  readonly done: (load: LoadSample) => number;
+  readonly backlog: (sample: LoadSample) => number;
+  /** Grows by what drains, so that the rate is known even while as much comes in. */
+  readonly done: (sample: LoadSample) => number;
 }
 
 const isWithin =

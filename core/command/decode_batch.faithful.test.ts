@@ -8,7 +8,7 @@ import type { Event } from "../event/event.ts";
 import { EVENT_RULES_DEFAULT } from "../event/rules.ts";
 import { formatTimestamp } from "../event/timestamp.ts";
 import { canonicalExactly, readExactly } from "../json/exact_json.fixture.ts";
-import { encodeUtf8 } from "../json/utf8_text.fixture.ts";
+import { encodeUtf8 } from "../utf8.fixture.ts";
 import { decodeInSteps } from "./decode_batch.fixture.ts";
 import { asGivenBack, eventsSentIn, lossesInEvent, sentBody } from "./sent_body.fixture.ts";
 
@@ -16,7 +16,7 @@ const test = suite("decodeBatch: as it was sent, or refused");
 
 const decode = (text: string) => decodeInSteps(encodeUtf8(text), EVENT_RULES_DEFAULT, NOW)[0];
 
-/** An event as the queue and the log have it, in the words of a client. */
+/** An event as the queue and the log store it, in the form that a client sends. */
 const storedText = (event: Event): string => {
   const fields = {
     event_id: event.eventId,
@@ -29,7 +29,7 @@ const storedText = (event: Event): string => {
   return event.metadata === null ? text : `${text.slice(0, -1)},"metadata":${event.metadata}}`;
 };
 
-test("what is accepted holds every key and value that was sent, and what would not is refused at its place", () => {
+test("an accepted batch contains every key and value that was sent; anything else is refused with its path", () => {
   const outcomes = { accepted: 0, refused: 0 };
   fc.assert(
     fc.property(sentBody(NOW, 5), (text) => {
@@ -65,7 +65,7 @@ test("what is accepted holds every key and value that was sent, and what would n
   assert.ok(outcomes.accepted > 500 && outcomes.refused > 500, JSON.stringify(outcomes));
 });
 
-/** What can be done to a body as a whole, and what is said of it then. */
+/** Changes to a body as a whole, and the resulting message. */
 const DAMAGES: ReadonlyArray<readonly [damage: (text: string) => string, said: RegExp]> = [
   ...[
     ['"events":[]', "events"],
@@ -84,12 +84,12 @@ const DAMAGES: ReadonlyArray<readonly [damage: (text: string) => string, said: R
     (behind) =>
       [(text: string) => text + behind, /Expected the end of the body .* at byte /] as const,
   ),
-  [(text) => `\ufeff${text}`, /begins with a byte order mark/],
+  [(text) => `\ufeff${text}`, /starts with a byte order mark/],
   [(text) => `[${text}]`, /^: must be an object/],
   [(text) => text.slice(0, -1), /ends .* at byte /],
 ];
 
-test("whatever stands around the events is refused at its place", () => {
+test("anything wrong around the events is refused with its path", () => {
   const body = sentBody(NOW, 3).map((text) => text.trimEnd());
   fc.assert(
     fc.property(body, fc.constantFrom(...DAMAGES), (text, [damage, said]) => {

@@ -10,13 +10,13 @@ import {
   writeExactly,
 } from "../json/exact_json.fixture.ts";
 import { parseMarked } from "../json/parse.fixture.ts";
-import { decodeStrictly } from "../json/utf8_text.fixture.ts";
+import { decodeStrictly } from "../utf8.fixture.ts";
 import { batchDecoding } from "./decode_batch.ts";
 import type { BatchRejected } from "./errors.ts";
 
 /**
- * What a body means, in the shortest way to say it: the text is parsed whole, and its events are decoded one after the
- * other. Returns the batch, or why there is none.
+ * The simplest definition of decoding: the text is parsed as a whole, and its events are decoded one after the other.
+ * Returns the batch, or why there is none.
  */
 export const decodeWhole = (bytes: Uint8Array, rules: EventRules, now: number): Batch | string => {
   const text = decodeStrictly(bytes);
@@ -43,7 +43,7 @@ export const decodeWhole = (bytes: Uint8Array, rules: EventRules, now: number): 
   return collapse(decoded.filter((event) => event !== undefined));
 };
 
-/** The texts of the events of a body, with what they hold counted by another reader than the service's. */
+/** The texts of the events of a body, with their tokens counted by an independent parser. */
 const sentTexts = (text: string): SentTexts => {
   const root = readExactly(text);
   const events = root instanceof ExactObject ? root.all("events").flat() : [];
@@ -53,7 +53,7 @@ const sentTexts = (text: string): SentTexts => {
   };
 };
 
-/** What the service makes of a body, in the same words, and in how many steps. */
+/** The service's result for a body in the same form, and the number of steps. */
 export const decodeInSteps = (
   bytes: Uint8Array,
   rules: EventRules,

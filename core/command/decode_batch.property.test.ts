@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import type { Batch } from "../event/batch.ts";
 import { NOW, sentEvent } from "../event/decode.fixture.ts";
 import { EVENT_RULES_DEFAULT } from "../event/rules.ts";
-import { encodeUtf8 } from "../json/utf8_text.fixture.ts";
+import { encodeUtf8 } from "../utf8.fixture.ts";
 import { decodeInSteps, decodeWhole } from "./decode_batch.fixture.ts";
 
 const test = suite("decodeBatch: any body");
@@ -19,7 +19,7 @@ const inSteps = (bytes: Uint8Array): Batch | string => {
   return failure.issues.map(({ index, path, message }) => `${index} ${path} ${message}`).join("\n");
 };
 
-/** Numbers and texts as they may be written, which JSON.stringify would not write so. */
+/** Spellings of numbers and texts that JSON.stringify does not produce. */
 const SPELLINGS = [
   "0",
   "-0",
@@ -71,7 +71,7 @@ const event: fc.Arbitrary<string> = fc
     metadata: fc.option(fc.tuple(fc.jsonValue({ maxDepth: 3 }), spelling)),
     id: fc.nat(5),
     indent: fc.constantFrom(undefined, 1),
-    // Nearly all events are as they should be, or no batch would ever be accepted.
+    // Nearly all events are valid; otherwise no batch would ever be accepted.
     isOdd: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
   })
   .map(({ fields, metadata, id, indent, isOdd }) => {
@@ -125,7 +125,7 @@ const cutIn = (bytes: Uint8Array, { at, remove, insert }: Cut): Uint8Array => {
   ]);
 };
 
-test("it means in steps what it means as a whole, down to each issue", () => {
+test("decoding in steps gives the same result as decoding as a whole, down to each issue", () => {
   const outcomes = new Map<string, number>();
   fc.assert(
     fc.property(body, fc.array(cut, { maxLength: 2 }), (text, cuts) => {
@@ -151,7 +151,7 @@ test("it means in steps what it means as a whole, down to each issue", () => {
   }
 });
 
-test("a large batch means in many steps what it means as a whole", () => {
+test("decoding a large batch in many steps gives the same result as decoding it as a whole", () => {
   fc.assert(
     fc.property(
       fc.array(event, { minLength: 1, maxLength: 6 }),

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import type { Batch } from "../event/batch.ts";
 import { NOW, sentEvent } from "../event/decode.fixture.ts";
 import { EVENT_RULES_DEFAULT } from "../event/rules.ts";
-import { encodeUtf8 } from "../json/utf8_text.fixture.ts";
+import { encodeUtf8 } from "../utf8.fixture.ts";
 import { decodeInSteps } from "./decode_batch.fixture.ts";
 import {
   BATCH_EVENTS_MAX,
@@ -31,7 +31,7 @@ const issuesOf = (error: BatchRejected) => ("issues" in error ? error.issues : [
 const sentEvents = (count: number): Record<string, unknown>[] =>
   Array.from({ length: count }, (_, i) => sentEvent({ event_id: `e${i}` }));
 
-test("a batch of 1 to 1,000 events is accepted, each in its place", () => {
+test("a batch of 1 to 1,000 events is accepted, in order", () => {
   assert.is(BATCH_EVENTS_MAX, 1_000);
   for (const count of [1, 2, 1_000]) {
     const { events, duplicates, conflicts } = accepted({ events: sentEvents(count) });
@@ -43,16 +43,16 @@ test("a batch of 1 to 1,000 events is accepted, each in its place", () => {
   }
 });
 
-test("a batch of no event is refused as empty", () => {
+test("a batch without events is refused as empty", () => {
   assert.is(rejected({ events: [] })._tag, "BatchEmpty");
 });
 
-test("a batch of 1,001 events is refused as too large, however good its events are", () => {
+test("a batch of 1,001 events is refused as too large, even if all are valid", () => {
   assert.is(rejected({ events: sentEvents(1_001) })._tag, "BatchTooLarge");
   assert.is(rejected({ events: Array.from({ length: 1_001 }, () => null) })._tag, "BatchTooLarge");
 });
 
-test("what is not an object is malformed as a whole", () => {
+test("a body that is not an object is malformed as a whole", () => {
   for (const input of [null, true, 0, "", "events", [], [sentEvent()], [[]]]) {
     const error = rejected(input);
     assert.is(error._tag, "BatchMalformed");
@@ -63,7 +63,7 @@ test("what is not an object is malformed as a whole", () => {
   }
 });
 
-test("a body without an array of events is malformed, at its field", () => {
+test("a body without an array of events is malformed, at that field", () => {
   for (const [input, message] of [
     [{}, /is missing/],
     [{ events: null }, /must be an array/],
@@ -80,7 +80,7 @@ test("a body without an array of events is malformed, at its field", () => {
   }
 });
 
-test("a field beside events is refused by its name", () => {
+test("an unknown field beside events is refused by its name", () => {
   for (const field of ["event", "Events", "", "__proto__", "constructor"]) {
     const members = Object.fromEntries([
       [field, 1],
@@ -95,7 +95,7 @@ test("a field beside events is refused by its name", () => {
   }
 });
 
-test("the names of fields beside events come shortened and well-formed into the answer", () => {
+test("the names of unknown fields are shortened and well-formed in the answer", () => {
   for (const field of ["k".repeat(100_000), `${"k".repeat(199)}😀`, "\ud800"]) {
     const name = JSON.stringify(field);
     const [issue] = issuesOf(rejectedText(`{"events":[],${name}:1}`));
@@ -104,7 +104,7 @@ test("the names of fields beside events come shortened and well-formed into the 
   }
 });
 
-test("one invalid event refuses the batch, and the issue says which event and which field", () => {
+test("one invalid event rejects the batch, and the issue names the event and the field", () => {
   for (const at of [0, 499, 999]) {
     const events = sentEvents(1_000);
     events[at] = sentEvent({ user_id: "" });
@@ -114,7 +114,7 @@ test("one invalid event refuses the batch, and the issue says which event and wh
   }
 });
 
-test("the issues of all events are told, in the order of the events", () => {
+test("the issues of all events are reported, in the order of the events", () => {
   const events = sentEvents(5);
   events[1] = sentEvent({ type: "logout", user_id: undefined });
   events[3] = [] as never;
@@ -130,7 +130,7 @@ test("the issues of all events are told, in the order of the events", () => {
   );
 });
 
-test("no more than 100 issues are told, whether of many events or of one", () => {
+test("at most 100 issues are reported, of many events or of one", () => {
   assert.is(ISSUES_MAX, 100);
   const perEvent = (count: number) =>
     issuesOf(rejected({ events: Array.from({ length: count }, () => ({})) }));
@@ -145,16 +145,16 @@ test("no more than 100 issues are told, whether of many events or of one", () =>
   assert.is(issuesOf(rejected({ ...many(100), events: sentEvents(1) })).length, 100);
 });
 
-test("no event is looked at once 100 issues are known", () => {
+test("no more events are decoded after 100 issues", () => {
   const text = JSON.stringify(sentEvent({ metadata: { text: "x".repeat(20_000) } }));
   const [result, steps] = decode(`{"events":[${"{},".repeat(20)}${`${text},`.repeat(30)}1]}`);
   assert.ok(Result.isFailure(result));
   assert.is(issuesOf(result.failure).length, 100);
-  // No more than the scan takes: each of the large events would be a step of its own.
+  // No more than for the scan: each of the large events would take another step.
   assert.ok(steps <= Math.ceil((30 * text.length) / 32_768), `${steps} steps`);
 });
 
-test("events that a batch repeats are left out and counted", () => {
+test("repeated events of a batch are dropped and counted", () => {
   const again = sentEvent({ timestamp: "2026-01-31T10:30:00+01:00" });
   const { events, duplicates, conflicts } = accepted({
     events: [sentEvent(), again, sentEvent({ user_id: "bob" }), sentEvent({ event_id: "e2" })],
@@ -169,7 +169,7 @@ test("events that a batch repeats are left out and counted", () => {
   assert.equal([duplicates, conflicts], [1, 1]);
 });
 
-test("a repeated event that is invalid refuses the batch as any other does", () => {
+test("a repeated event that is invalid rejects the batch like any other", () => {
   const error = rejected({ events: [sentEvent(), sentEvent({ type: "logout" })] });
   assert.equal(
     issuesOf(error).map(({ index }) => index),
@@ -177,7 +177,7 @@ test("a repeated event that is invalid refuses the batch as any other does", () 
   );
 });
 
-test("a whole body goes from its text to its events without a loss", () => {
+test("decoding a body loses nothing", () => {
   const text = `{"events":[${JSON.stringify(sentEvent({ metadata: { n: 1.5, s: "ü" } }))}]}`;
   const { events } = acceptedText(text);
   assert.is(events[0]?.metadata, '{"n":1.5,"s":"ü"}');
@@ -189,21 +189,21 @@ test("a whole body goes from its text to its events without a loss", () => {
   }
 });
 
-test("a body that is no JSON is malformed, whatever else is wrong with it", () => {
+test("a body that is not JSON is malformed, whatever else is wrong with it", () => {
   const whole = JSON.stringify({ events: sentEvents(3), more: 1 });
   for (const text of ["", "[1e400", whole.slice(0, -1), `${whole}]`, `{"events":[nul]}`]) {
     assert.is(rejectedText(text)._tag, "JsonMalformed", text);
   }
 });
 
-test("events that are given twice are refused, for one of them would be dropped", () => {
+test("a repeated field `events` is refused, because one of the two would be dropped", () => {
   for (const name of ["events", "\\u0065vents"]) {
     const error = rejectedText(`{"events":[${JSON.stringify(sentEvent())}],"${name}":[]}`);
     assert.equal(issuesOf(error), [{ index: null, path: "events", message: "must be given once" }]);
   }
 });
 
-test("a key that is repeated refuses its event, at its place, for one value would be dropped", () => {
+test("a repeated key is refused with its path, because one of its values would be dropped", () => {
   const event = JSON.stringify(sentEvent({ metadata: { plan: { name: "pro" }, tags: [0, "@"] } }));
   for (const [from, to, path] of [
     ['"type"', '"type":"login","type"', "type"],
@@ -223,8 +223,8 @@ test("a key that is repeated refuses its event, at its place, for one value woul
   assert.is(acceptedText(`{"events":[${distinct}]}`).events.length, 1);
 });
 
-test("the largest event with a repeated key is refused as soon as it was read", () => {
-  // Spaces and escapes make it as long as an event may be, and nothing in it is read twice.
+test("the largest event with a repeated key is refused without being read twice", () => {
+  // White space and escapes make it as long as an event may be.
   const escapes = "\\u0041".repeat(20_000);
   for (const filling of [
     `"${escapes}"`,
@@ -239,7 +239,7 @@ test("the largest event with a repeated key is refused as soon as it was read", 
   }
 });
 
-test("a zero with a sign is refused wherever it stands in metadata", () => {
+test("a negative zero is refused anywhere in metadata", () => {
   const event = JSON.stringify(sentEvent({ metadata: { a: [1, "@"] } }));
   for (const zero of ["-0", "-0.0", "-0e5", "-0.00000000000000000000E+1"]) {
     const [issue] = issuesOf(rejectedText(`{"events":[${event.replace('"@"', zero)}]}`));
@@ -251,7 +251,7 @@ test("a zero with a sign is refused wherever it stands in metadata", () => {
   }
 });
 
-test("a body of too many values and keys is refused", () => {
+test("a body with too many values and keys is refused", () => {
   const wide = JSON.stringify(sentEvent({ metadata: { a: "@" } }));
   const withValues = (count: number): string => wide.replace('"@"', `[${"1,".repeat(count)}1]`);
   const events = Array.from({ length: 32 }, () => withValues(15_000));
@@ -261,7 +261,7 @@ test("a body of too many values and keys is refused", () => {
   acceptedText(`{"events":[${fewer.join()}]}`);
 });
 
-test("an event too large for what it holds is not parsed, and the others are", () => {
+test("an event with too many values is not parsed, but the others are", () => {
   const wide = `{"metadata":{"a":[${"1,".repeat(16_400)}1]}}`;
   const spacious = `{${" ".repeat(EVENT_SENT_BYTES_MAX)}}`;
   const issues = issuesOf(rejectedText(`{"events":[1,${wide},${spacious},2]}`));
@@ -276,7 +276,7 @@ test("an event too large for what it holds is not parsed, and the others are", (
   );
 });
 
-/** An event whose metadata is about as large as it may be, made of one thing again and again. */
+/** An event with metadata of about the largest size, made of one repeated part. */
 const filled = (items: (i: number) => string, open: string, close: string): string => {
   const parts: string[] = [];
   let bytes = 300;
@@ -303,7 +303,7 @@ const SLOW: Readonly<Record<string, string>> = {
 };
 
 for (const [what, event] of Object.entries(SLOW)) {
-  test(`a body full of what is slow to decode takes many steps, each of one event at most: ${what}`, () => {
+  test(`a body that is slow to decode takes many steps, each of at most one event: ${what}`, () => {
     const count = Math.min(
       Math.floor(1_000_000 / event.length),
       Math.floor(BATCH_TOKENS_MAX / (event.match(/[,:[{]/g)?.length ?? 1)),

@@ -1,6 +1,6 @@
 import { Effect, Result } from "effect";
 
-import { Client } from "../access/client.ts";
+import { Client } from "../access/principal.ts";
 import { type Batch, collapse } from "../event/batch.ts";
 import {
   decodeEvent,
@@ -11,10 +11,11 @@ import {
 } from "../event/decode.ts";
 import type { Event } from "../event/event.ts";
 import { EVENT_BYTES_MAX, type EventRules } from "../event/rules.ts";
+import { present } from "../invariant.ts";
 import { makeElementScanner, type Scanned } from "../json/element_scanner.ts";
 import { LOSSY_NUMBER_MARK } from "../json/lossy_number.ts";
-import { decodeUtf8 } from "../json/utf8_text.ts";
 import { type TurnRefused, Turns, type Work } from "../turns.ts";
+import { decodeUtf8 } from "../utf8.ts";
 import {
   BatchEmpty,
   BatchMalformed,
@@ -28,32 +29,29 @@ import {
 /** The most events in one request. */
 export const BATCH_EVENTS_MAX = 1_000;
 
-/** The most values and keys in one request: four bytes each in the largest one, and honest ones have more. */
+/** The most values and keys in one request. In the largest request that is four bytes for each; honest ones have more. */
 export const BATCH_TOKENS_MAX = 262_144;
 
-/** The most issues reported of one batch: enough to mend it, few enough to bound the answer. */
+/** The most issues reported for one batch: enough to fix it, few enough to limit the answer. */
 export const ISSUES_MAX = 100;
 
-/**
- * The most bytes of one event as it is sent, with its white space and escapes. An escape takes six bytes at most where
- * the event as JSON takes one.
- */
+/** The most bytes of one event as sent, with white space and escapes. An escape takes at most six bytes for one. */
 export const EVENT_SENT_BYTES_MAX = 8 * EVENT_BYTES_MAX;
 
-/** Each value and each key but one takes two bytes at least, so an event of more does not fit. */
+/** Each value and each key but one takes at least two bytes, so an event with more is too large. */
 const EVENT_TOKENS_MAX = EVENT_BYTES_MAX / 2;
 
-// How much one step does: a fraction of a millisecond of work.
+// The work of one step: a fraction of a millisecond.
 const SCAN_STEP_BYTES = 32_768;
 const PARSE_STEP_BYTES = 16_384;
 
 /**
- * Decides what a request to record events means: the batch to queue, or the reason to refuse it whole. It is worked out
- * step by step in the turns of the client that this fiber works for.
+ * Decodes the body of a request to the batch to queue, or rejects it as a whole. Works step by step, in the turns of the
+ * client that this fiber works for.
  *
  * @param bytes the body, `{ "events": [Event, …] }` as JSON in UTF-8
  * @param now the service's clock, in milliseconds since the Unix epoch
- * @errors `BatchRejected` when the body is at fault, `TurnRefused` when there was no time for it
+ * @errors `BatchRejected` if the body is at fault, `TurnRefused` if there was no time for it
  */
 export const decodeBatch = (
   bytes: Uint8Array,
@@ -69,7 +67,7 @@ export const decodeBatch = (
     );
   });
 
-/** The decoding of a batch as work of many steps, each of which costs little whatever the body is. */
+/** The decoding of a batch as work in many steps. Each is short, whatever the body is. */
 export const batchDecoding = (
   bytes: Uint8Array,
   rules: EventRules,
@@ -84,8 +82,13 @@ export const batchDecoding = (
   const issues: Issue[] = [];
   const events: Event[] = [];
   const sent: SentTexts = {
-    tokensOf: (index) => scanned?.tokens[index] ?? 0,
-    textOf: (index) => decodeUtf8(bytes, scanned?.starts[index] ?? 0, scanned?.ends[index] ?? 0),
+    tokensOf: (index) => present(scanned?.tokens[index], NOT_SCANNED),
+    textOf: (index) =>
+      decodeUtf8(
+        bytes,
+        present(scanned?.starts[index], NOT_SCANNED),
+        present(scanned?.ends[index], NOT_SCANNED),
+      ),
   };
   let next = 0;
 
@@ -111,7 +114,9 @@ export const batchDecoding = (
   };
 };
 
-/** What is wrong with a batch that is known without a look into its events. */
+const NOT_SCANNED = "an event is decoded that was not scanned";
+
+/** Why a batch is rejected before its events are decoded, if it is. */
 const rejectionOf = (scanned: Scanned): BatchRejected | undefined => {
   const { malformed, exceeded, ends } = scanned;
   if (malformed !== undefined) return new JsonMalformed({ message: malformed });
@@ -128,51 +133,53 @@ const envelopeIssues = ({ root, field, otherFields, exceeded }: Scanned): Readon
   const issues: Issue[] = [];
   if (field === "repeated") issues.push(issue("events", REPEATED));
   else if (field === "other") issues.push(issue("events", "must be an array of events"));
-  // Behind a limit nothing was looked at.
+  // Nothing after a limit was scanned.
   else if (field === "missing" && exceeded === undefined)
     issues.push(issue("events", "is missing"));
   for (const name of otherFields) {
-    issues.push(issue(name.slice(0, 200).toWellFormed(), 'is not known here; only "events" is'));
+    issues.push(issue(name.slice(0, 200).toWellFormed(), 'is unknown; the only field is "events"'));
   }
   return issues.slice(0, ISSUES_MAX);
 };
 
-/** Where the events end that are parsed together with this one; here, if it is too large to be parsed at all. */
-const endOfGroup = ({ starts, ends, tokens }: Scanned, begin: number): number => {
-  const from = starts[begin] ?? 0;
-  let end = begin;
+/** The end of the group of events that are parsed together; `first`, if that event is too large to parse. */
+const endOfGroup = ({ starts, ends, tokens }: Scanned, first: number): number => {
+  const from = starts[first] as number;
+  let end = first;
   while (end < ends.length) {
-    const to = ends[end] ?? 0;
+    const to = ends[end] as number;
     const isTooLarge =
-      to - (starts[end] ?? 0) > EVENT_SENT_BYTES_MAX || (tokens[end] ?? 0) > EVENT_TOKENS_MAX;
-    if (isTooLarge || (end > begin && to - from > PARSE_STEP_BYTES)) break;
+      to - (starts[end] as number) > EVENT_SENT_BYTES_MAX ||
+      (tokens[end] as number) > EVENT_TOKENS_MAX;
+    if (isTooLarge || (end > first && to - from > PARSE_STEP_BYTES)) break;
     end++;
   }
   return end;
 };
 
 const tooLarge = ({ starts, ends }: Scanned, index: number): string =>
-  (ends[index] ?? 0) - (starts[index] ?? 0) > EVENT_SENT_BYTES_MAX
-    ? `must be at most ${EVENT_SENT_BYTES_MAX} bytes as sent, with its white space and escapes`
+  (ends[index] as number) - (starts[index] as number) > EVENT_SENT_BYTES_MAX
+    ? `must be at most ${EVENT_SENT_BYTES_MAX} bytes as sent, with white space and escapes`
     : EVENT_TOO_LARGE;
 
-/** Parses some of the events, with marks in place of their numbers that lose value. */
+/** Parses a group of events. Marks replace the numbers that lose value. */
 const parseElements = (
   bytes: Uint8Array,
   { starts, ends, lossyNumbers }: Scanned,
-  begin: number,
+  first: number,
   end: number,
 ): ReadonlyArray<unknown> => {
-  if (end <= begin) return [];
-  const to = ends[end - 1] ?? 0;
-  let from = starts[begin] ?? 0;
+  if (end <= first) return [];
+  const to = ends[end - 1] as number;
+  let from = starts[first] as number;
   let text = "[";
   for (let i = 0; i < lossyNumbers.length; i += 2) {
-    const [first = 0, last = 0] = [lossyNumbers[i], lossyNumbers[i + 1]];
-    if (first < from || first >= to) continue;
-    const number = LOSSY_NUMBER_MARK + decodeUtf8(bytes, first, last);
-    text += decodeUtf8(bytes, from, first) + JSON.stringify(number);
-    from = last;
+    const numberAt = lossyNumbers[i] as number;
+    const numberEnd = lossyNumbers[i + 1] as number;
+    if (numberAt < from || numberAt >= to) continue;
+    const number = LOSSY_NUMBER_MARK + decodeUtf8(bytes, numberAt, numberEnd);
+    text += decodeUtf8(bytes, from, numberAt) + JSON.stringify(number);
+    from = numberEnd;
   }
   return JSON.parse(`${text}${decodeUtf8(bytes, from, to)}]`) as ReadonlyArray<unknown>;
 };

@@ -2,7 +2,7 @@ import { Data } from "effect";
 
 import type { Issue } from "../event/decode.ts";
 
-/** The body is not JSON; `message` is a sentence that says why, and where. */
+/** The body is not JSON. `message` is a sentence that says why, and where. */
 export class JsonMalformed extends Data.TaggedError("JsonMalformed")<{
   readonly message: string;
 }> {}
@@ -12,30 +12,30 @@ export class BatchMalformed extends Data.TaggedError("BatchMalformed")<{
   readonly issues: ReadonlyArray<Issue>;
 }> {}
 
-/** The batch holds no event. */
+/** The batch contains no events. */
 export class BatchEmpty extends Data.TaggedError("BatchEmpty")<object> {}
 
-/** The batch holds more than `BATCH_EVENTS_MAX` events. */
+/** The batch contains more than `BATCH_EVENTS_MAX` events. */
 export class BatchTooLarge extends Data.TaggedError("BatchTooLarge")<object> {}
 
-/** The body holds more than `BATCH_TOKENS_MAX` values and keys. */
+/** The body contains more than `BATCH_TOKENS_MAX` values and keys. */
 export class BatchTooComplex extends Data.TaggedError("BatchTooComplex")<object> {}
 
-/** The events of the batch take more than `BATCH_BYTES_MAX` bytes together once they are decoded. */
+/** The decoded events of the batch together take more than `BATCH_BYTES_MAX` bytes. */
 export class BatchBytesExceeded extends Data.TaggedError("BatchBytesExceeded")<{
   readonly bytes: number;
 }> {}
 
-/** At least one event of the batch is invalid, so nothing of the batch is recorded. */
+/** At least one event of the batch is invalid, so none is recorded. */
 export class EventInvalid extends Data.TaggedError("EventInvalid")<{
   /** The first `ISSUES_MAX` issues, in the order of the events. */
   readonly issues: ReadonlyArray<Issue>;
 }> {}
 
-/** At least one event is of an account that its sender may not write to, so nothing is recorded. */
+/** The sender has no access to the account of at least one event, so none is recorded. */
 export class AccountsForbidden extends Data.TaggedError("AccountsForbidden")<object> {}
 
-/** Every way in which what was sent can be wrong. */
+/** Every reason to reject a body. */
 export type BatchRejected =
   | JsonMalformed
   | BatchMalformed

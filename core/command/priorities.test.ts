@@ -10,7 +10,7 @@ const test = suite("priorities");
 const eventsOf = (accountId: string, count: number) =>
   Array.from({ length: count }, (_, i) => anEvent({ accountId, eventId: `${i}` }));
 
-/** Who sends: a client, for an account or for accounts that are new each time. */
+/** A client that sends for one account, or for a new account each time. */
 interface Sender {
   readonly client: string;
   readonly account: string | undefined;
@@ -20,7 +20,7 @@ interface Sender {
 const TICKS_PER_SECOND = 10;
 let made = 0;
 
-/** Lets everybody send at their rates, and tells what priority a batch of each then has. */
+/** Lets all send at their rates, and returns the priority that a batch of each then has. */
 const prioritiesAmong = (senders: ReadonlyArray<Sender>, seconds = 20) => {
   const priorities = makePriorities();
   const send = ({ client, account, perSecond }: Sender, now: number) => {
@@ -45,13 +45,13 @@ const quiet = (client?: string): ReadonlyArray<Sender> =>
     perSecond: 100,
   }));
 
-test("an account that sends many times what others do waits, whoever sends for it", () => {
+test("an account with far more events than the others gets a low priority, whichever client sends for it", () => {
   const flood = { client: "key:one", account: "flood", perSecond: 5_000 };
-  // One client for all of them: its quiet accounts go ahead of the loud one.
+  // One client sends for all of them: its light accounts go ahead of the heavy one.
   const [first, ...others] = prioritiesAmong([flood, ...quiet("key:one")]);
   assert.is(first, "lowest");
   assert.equal(new Set(others), new Set(["low"]));
-  // Several clients for the account: none of them sends too much, and the account does.
+  // Several clients send for the account: none of them is heavy, but the account is.
   const split = Array.from({ length: 20 }, (_, i) => ({
     client: `key:of the flood ${i}`,
     account: "flood",
@@ -62,20 +62,20 @@ test("an account that sends many times what others do waits, whoever sends for i
   assert.equal(new Set(told.slice(20)), new Set(["normal"]));
 });
 
-test("a client that sends many times what others do waits, over however many accounts it spreads", () => {
+test("a client that sends far more than the others gets a low priority, over however many accounts it spreads", () => {
   const flood = { client: "key:hostile", account: undefined, perSecond: 5_000 };
   const [first, ...others] = prioritiesAmong([flood, ...quiet()]);
   assert.is(first, "low");
   assert.equal(new Set(others), new Set(["normal"]));
 });
 
-test("accounts that are made up do not make those of others heavy by comparison", () => {
+test("made-up accounts do not make the accounts of others heavy by comparison", () => {
   const flood = { client: "key:hostile", account: undefined, perSecond: 8_000 };
   const busy = { client: "key:busy", account: "busy", perSecond: 900 };
   assert.equal(prioritiesAmong([flood, busy]), ["low", "normal"]);
 });
 
-test("among equals all are alike, and who sends little is never heavy", () => {
+test("equal senders have equal priorities, and those who send little are never heavy", () => {
   const many = Array.from({ length: 50 }, (_, i) => ({
     client: `key:${i}`,
     account: `account ${i}`,
@@ -89,7 +89,7 @@ test("among equals all are alike, and who sends little is never heavy", () => {
   ]);
 });
 
-test("who falls silent is not heavy any more after a while", () => {
+test("those who stop sending are no longer heavy after a while", () => {
   const priorities = makePriorities();
   let now = 0;
   const send = (client: string, count: number) =>
@@ -105,7 +105,7 @@ test("who falls silent is not heavy any more after a while", () => {
   assert.is(send("flood", 1), "normal");
 });
 
-test("a batch is of the priority of most of its events", () => {
+test("a batch has the priority of most of its events", () => {
   const priorities = makePriorities();
   let now = 0;
   for (; now < 20_000; now += 100) {
@@ -122,7 +122,7 @@ test("a batch is of the priority of most of its events", () => {
   assert.is(mixed(6), "low");
 });
 
-test("whoever sends less than a quarter of everything, and less than five times the average, goes ahead of whoever does not", () => {
+test("those who send less than a quarter of everything and less than five times the average go ahead of the others", () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 1, max: 600 }), { minLength: 1, maxLength: 8 }),

@@ -2,31 +2,28 @@ import type { Event } from "../event/event.ts";
 import type { Priority } from "../queue/queue.ts";
 import { makeRates, type Rates } from "./rates.ts";
 
-/** Nobody is heavy who sends fewer events a second than this. */
+/** A client or account that sends fewer events a second is never heavy. */
 const HEAVY_MIN_PER_SECOND = 500;
 
-/** Heavy is who sends such a share of everything, or so many times the average of its kind. */
+/** It is heavy if it sends this share of all events, or this many times the average of its kind. */
 const HEAVY_SHARE = 0.25;
 const HEAVY_TIMES_AVERAGE = 5;
 
-/**
- * Decides which batches wait behind others. When more comes in than is worked off somebody has to wait, and it
- * should be those who send most of it.
- */
+/** Decides which batches are queued behind others: if more arrives than drains, those who send most of it should wait. */
 export interface Priorities {
-  /** Counts the events of a batch as sent by a client, and returns the priority of the batch. */
+  /** Counts the events of a batch for its client, and returns the priority of the batch. */
   readonly of: (client: string, events: ReadonlyArray<Event>, now: number) => Priority;
-  /** The best priority that a batch of this client can have now. Counts nothing. */
+  /** The highest priority that a batch of this client can have now. Counts nothing. */
   readonly best: (client: string, now: number) => Priority;
 }
 
 /**
- * A batch of a heavy client is `low`, whichever accounts it is about, so that a key which spreads its events over any
- * number of accounts gains nothing. So is a batch that is mostly of heavy accounts; one of a heavy client that is
- * also mostly of heavy accounts is `lowest`. Thus a client that sends for many tenants keeps them apart, too.
+ * A batch of a heavy client is `low`, whatever its accounts, so a key gains nothing by spreading its events over many
+ * accounts. A batch with mostly heavy accounts is `low` too. A batch with both is `lowest`, so the tenants of a heavy client
+ * are kept apart as well.
  *
- * Accounts of heavy clients and accounts of the others have averages of their own: a flood of accounts with an event
- * each would otherwise make everybody else's accounts heavy by comparison.
+ * The accounts of heavy clients and those of other clients have separate averages: otherwise a flood of accounts with one
+ * event each would make all other accounts heavy by comparison.
  */
 export const makePriorities = (): Priorities => {
   const clients = makeRates();

@@ -10,7 +10,7 @@ const isAbout = (actual: number, expected: number, what: string): void => {
   assert.ok(Math.abs(actual - expected) <= expected * 0.1, `${what}: ${actual}, not ${expected}`);
 };
 
-test("a steady rate is told, of each name and of all, however long it goes on", () => {
+test("a steady rate is reported for each name and for all, however long it lasts", () => {
   const rates = makeRates();
   let now = 0;
   for (; now < 3_600_000; now += 250) {
@@ -24,7 +24,7 @@ test("a steady rate is told, of each name and of all, however long it goes on", 
   }
 });
 
-test("who falls silent fades by half in five seconds, and is forgotten", () => {
+test("the rate of a name that stops halves in five seconds, and the name is forgotten", () => {
   const rates = makeRates();
   for (let now = 0; now <= 60_000; now += 100) rates.add("gone", 100, now);
   const before = rates.of("gone", 60_000);
@@ -34,7 +34,7 @@ test("who falls silent fades by half in five seconds, and is forgotten", () => {
   assert.is(rates.size(), 1);
 });
 
-test("a clock that is set back or ahead neither makes anybody heavy nor keeps them so", () => {
+test("setting the clock back or ahead neither raises a rate nor keeps it", () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: -100_000_000, max: 100_000_000 }), { maxLength: 5 }),
@@ -53,7 +53,7 @@ test("a clock that is set back or ahead neither makes anybody heavy nor keeps th
   );
 });
 
-test("names that somebody makes up neither take memory without end nor hide who sends much", () => {
+test("made-up names neither take unlimited memory nor hide a name that sends much", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 99 }), (each, phase) => {
       const rates = makeRates();
@@ -66,7 +66,7 @@ test("names that somebody makes up neither take memory without end nor hide who 
         }
         assert.ok(rates.size() <= NAMES_MAX);
       }
-      // The sum of a fade over these 20 s is 15/16 of that of an endless one.
+      // The decaying sum over these 20 s is 15/16 of the infinite one.
       isAbout(rates.of("real", 20_000), 2_000 * (15 / 16), "real");
       isAbout(rates.total(20_000), (4_000 * each + 2_000) * (15 / 16), "all");
     }),

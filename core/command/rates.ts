@@ -1,35 +1,38 @@
-/** What a name sent is forgotten by half in this time. */
+import { present } from "../invariant.ts";
+import { SECOND_MS } from "../time.ts";
+
+/** The weight of what a name sent halves in this time. */
 const HALF_LIFE_MS = 5_000;
 
-/** What fades with this half-life adds up to so many times what comes in during a second. */
-const SECONDS_HELD = HALF_LIFE_MS / 1_000 / Math.LN2;
+/** With this half-life, a steady rate adds up to the events of this many seconds. */
+const SECONDS_HELD = HALF_LIFE_MS / SECOND_MS / Math.LN2;
 
-/** At this unit weights are brought back to their scale, and names go of which less than an event is left. */
+/** At this unit the weights are rescaled, and names with a weight below one event are dropped. */
 const RESCALE_AT = 2;
 
-/** How many names are told apart at most; past it the half that sent least is dropped. */
+/** The most names that are tracked. Beyond it, the half with the lowest weight is dropped. */
 export const NAMES_MAX = 8_192;
 
-/** How many events a second each of many names sent lately. */
+/** How many events a second each of many names has sent lately. */
 export interface Rates {
   readonly add: (name: string, events: number, now: number) => void;
-  /** Events a second of one name; 0 for one that is not tracked. */
+  /** Events a second of one name; 0 if it is not tracked. */
   readonly of: (name: string, now: number) => number;
-  /** Events a second of all names together, also of those that are not tracked. */
+  /** Events a second of all names together, including those that are not tracked. */
   readonly total: (now: number) => number;
-  /** Events a second of a tracked name on average. */
+  /** Average events a second of a tracked name. */
   readonly average: (now: number) => number;
   /** How many names are tracked. */
   readonly size: () => number;
 }
 
 /**
- * Rates that fade with time, of at most `NAMES_MAX` names, however many there are. Dropping the lighter half costs a
- * sort of `NAMES_MAX` numbers once for every `NAMES_MAX / 2` new names, so an attacker who makes up names pays more
- * than the service does. A name that sent more than `2 / NAMES_MAX` of everything is never dropped.
+ * Exponentially decaying rates of at most `NAMES_MAX` names. Dropping the lighter half costs one sort of `NAMES_MAX` numbers
+ * for every `NAMES_MAX / 2` new names, so made-up names cost an attacker more than the service. A name that sent more than
+ * `2 / NAMES_MAX` of everything is never dropped.
  */
 export const makeRates = (): Rates => {
-  /** In units that grow as time goes on, so that the past fades without being touched. */
+  /** In units that grow with time, so that old weights decay without being updated. */
   const weights = new Map<string, number>();
   let total = 0;
   /** When the unit was 1. */
@@ -38,11 +41,11 @@ export const makeRates = (): Rates => {
   /** The unit at `last`. */
   let unit = 1;
 
-  /** The unit at a moment. It is worked out once for all events of a batch. */
+  /** The unit at a moment, computed once for all events of a batch. */
   const unitAt = (now: number): number => {
     if (now === last) return unit;
     epoch ??= now;
-    // A clock that is set back lets no time pass, neither now nor until it has caught up.
+    // If the clock is set back, no time passes until it has caught up.
     if (now < last) epoch -= last - now;
     last = now;
     unit = 2 ** ((now - epoch) / HALF_LIFE_MS);
@@ -64,8 +67,8 @@ export const makeRates = (): Rates => {
   const dropLighterHalf = (): void => {
     const sorted = Float64Array.from(weights.values()).toSorted();
     const middle = sorted.length >> 1;
-    const median = sorted[middle] ?? 0;
-    // Of those that weigh the same the oldest go, and only as many as make up the half.
+    const median = present(sorted[middle], "no names to drop");
+    // Of equal weights, the oldest are dropped, and only as many as complete the half.
     let equals = middle - sorted.indexOf(median);
     for (const [name, weight] of weights) {
       if (weight < median || (weight === median && equals-- > 0)) weights.delete(name);

@@ -3,8 +3,7 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Client } from "../access/client.ts";
-import { ANYONE, type Principal } from "../access/principal.ts";
+import { ANYONE, Client, type Principal } from "../access/principal.ts";
 import { NO_QUOTAS } from "../access/quotas.ts";
 import { NOW, rulesWith, sentEvent } from "../event/decode.fixture.ts";
 import { EventRules } from "../event/rules.ts";
@@ -22,13 +21,13 @@ const test = suite("recordEvents");
 
 const admission = makeAdmission({ capacity: knownCapacity(), quotas: NO_QUOTAS });
 
-/** The command, with room for everything. */
+/** The command, with unlimited capacity. */
 const recordBody = (body: Body, principal: Principal = ANYONE) =>
   Effect.provideService(recordEvents(body, principal), Admission, admission);
 const record = (input: unknown, principal: Principal = ANYONE) =>
   recordBody(bodyOf(input), principal);
 
-/** Sends a body at NOW, and answers what came of it. */
+/** Sends a body at NOW, and returns the result. */
 const sent = (queue: FakeQueue["service"], input: unknown) =>
   simulate(
     Effect.andThen(
@@ -39,7 +38,7 @@ const sent = (queue: FakeQueue["service"], input: unknown) =>
 const refusedWith = (result: Result.Result<unknown, { readonly _tag: string }>): string =>
   Result.isFailure(result) ? result.failure._tag : "accepted";
 
-test("an accepted batch is queued once, and answered with its job and how many events it held", async () => {
+test("an accepted batch is queued once, and the answer has its job and its number of events", async () => {
   const queue = makeFakeQueue();
   const events = [
     sentEvent({ event_id: "1" }),
@@ -61,7 +60,7 @@ test("an accepted batch is queued once, and answered with its job and how many e
   assert.equal([batch?.duplicates, batch?.conflicts], [1, 1]);
 });
 
-test("nothing of a batch is queued when one event of it is invalid", async () => {
+test("nothing of a batch is queued if one of its events is invalid", async () => {
   const queue = makeFakeQueue();
   const events = [sentEvent({ event_id: "1" }), sentEvent({ event_id: "" })];
   assert.is(refusedWith(await sent(queue.service, { events })), "EventInvalid");
@@ -72,10 +71,10 @@ test("nothing of a batch is queued when one event of it is invalid", async () =>
   assert.equal(queue.enqueued, []);
 });
 
-test("a queue that is full or away is told as such", async () => {
+test("a full or unavailable queue is reported as such", async () => {
   for (const error of [
     new QueueFull({ retryAfterSeconds: 3 }),
-    new QueueUnavailable({ cause: "away" }),
+    new QueueUnavailable({ cause: "unavailable" }),
   ]) {
     const queue = { ...makeFakeQueue().service, enqueue: () => Effect.fail(error) };
     const result = await sent(queue, { events: [sentEvent()] });
@@ -83,12 +82,12 @@ test("a queue that is full or away is told as such", async () => {
   }
 });
 
-test("an invalid batch is refused without asking the queue", async () => {
+test("an invalid batch is refused without calling the queue", async () => {
   const queue = { ...makeFakeQueue().service, enqueue: () => Effect.die("asked") };
   assert.is(refusedWith(await sent(queue, { events: [{}] })), "EventInvalid");
 });
 
-test("the service's clock decides what lies in the future", async () => {
+test("the service's clock decides what is in the future", async () => {
   const at = (ms: number) => ({ events: [sentEvent({ timestamp: formatTimestamp(ms) })] });
   const queue = makeFakeQueue().service;
   assert.is(refusedWith(await sent(queue, at(NOW + 5 * 60_000))), "accepted");
@@ -107,7 +106,7 @@ test("the service's rules decide which types are allowed", async () => {
   assert.is(refusedWith(await outcome("login")), "EventInvalid");
 });
 
-test("a body is released once it is decoded, before the queue is asked, or given up", async () => {
+test("a body is released once it is decoded or rejected, before the queue is called", async () => {
   const events: string[] = [];
   const body = (input: unknown) => ({
     ...bodyOf(input),

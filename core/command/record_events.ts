@@ -8,28 +8,28 @@ import { inSpan } from "../trace.ts";
 import { Admission } from "./admission.ts";
 import { decodeBatch } from "./decode_batch.ts";
 
-/** What a client has sent, as bytes that somebody accounts for. */
+/** The body of a request, as bytes that the caller accounts for. */
 export interface Body {
   readonly bytes: Uint8Array;
-  /** Gives the bytes back: nothing reads them any more. */
+  /** Releases the bytes. Nothing reads them afterwards. */
   readonly release: () => void;
 }
 
 /** The answer to an accepted command: the events are durably queued and will be counted once. */
 export interface Accepted {
   readonly jobId: JobId;
-  /** How many events the batch held, duplicates included. */
+  /** How many events the batch contained, duplicates included. */
   readonly queued: number;
 }
 
 /**
- * The command `RecordEvents`: decodes a batch, refuses it whole if any event is invalid, and otherwise
- * answers once the queue has committed it. `Admission` decides whether there is room and right for it.
+ * The command `RecordEvents`: decodes a batch, rejects it as a whole if any event is invalid, and otherwise
+ * answers once the queue has committed it. `Admission` decides whether it is accepted.
  *
- * @param body `{ "events": [Event, …] }` as JSON in UTF-8; released as soon as it is decoded or given up
- * @param principal who sends it
- * @errors `BatchRejected` when the body is at fault, `TurnRefused` when there was no time to decode it; what
- *   `Admission.admit` fails with when it may not be accepted
+ * @param body `{ "events": [Event, …] }` as JSON in UTF-8; released as soon as it is decoded or rejected
+ * @param principal the sender
+ * @errors `BatchRejected` if the body is at fault, `TurnRefused` if there was no time to decode it; the errors of
+ *   `Admission.admit`
  */
 export const recordEvents = Effect.fnUntraced(function* (body: Body, principal: Principal) {
   const batch = yield* Effect.ensuring(decoded(body.bytes), Effect.sync(body.release));

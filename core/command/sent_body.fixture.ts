@@ -3,11 +3,11 @@ import * as fc from "fast-check";
 import { ExactObject, lossesIn, readExactly, type ExactJson } from "../json/exact_json.fixture.ts";
 
 /**
- * Bodies of requests as somebody might write them by hand: any spelling of numbers, texts and keys, any white space and
+ * Bodies of requests as written by hand: any spelling of numbers, texts and keys, any white space and
  * order of fields. They are valid but for what `JSON.parse` would lose.
  */
 
-/** Numbers whose value a double keeps. */
+/** Numbers that are exact as a double. */
 const KEPT_NUMBERS = [
   "0",
   "0.0",
@@ -32,7 +32,7 @@ const KEPT_NUMBERS = [
   "17976931348623157e292",
 ];
 
-/** Numbers that a double does not keep. */
+/** Numbers that are not exact as a double. */
 const LOST_NUMBERS = [
   "-0",
   "-0.0",
@@ -48,7 +48,7 @@ const LOST_NUMBERS = [
   "1.00000000000000000001",
 ];
 
-/** Between two quotes. */
+/** The text between two quotes. */
 const KEPT_TEXTS = [
   "",
   " ",
@@ -82,7 +82,7 @@ const LOST_TEXTS = [
   "x\\udfff",
 ];
 
-/** Keys that sort in another way than they are sent, or that objects of JavaScript have anyway. */
+/** Keys whose order changes when they are sorted, or that every JavaScript object has. */
 const KEYS = [
   "a",
   "b",
@@ -101,7 +101,7 @@ const LOST_KEYS = ["__proto__", "\\u005f_proto__", "\\u0000", "\\ud800"];
 
 const space = fc.constantFrom("", "", "", " ", "\n", "\r\n\t");
 
-/** An object with these members, whose keys may repeat one another only if that is asked for. */
+/** An object with these members. Its keys repeat only if that is asked for. */
 const objectOf = (
   members: ReadonlyArray<readonly [string, string]>,
   gap: string,
@@ -109,14 +109,14 @@ const objectOf = (
 ): string => {
   const kept = new Map<string, string>();
   for (const [key, value] of members) {
-    // A key that is spelt otherwise is the same key.
+    // A key with another spelling is the same key.
     const name = mayRepeat ? `${kept.size}` : (JSON.parse(`"${key}"`) as string);
     kept.set(name, `${gap}"${key}"${gap}:${gap}${value}`);
   }
   return `{${[...kept.values()].join(`${gap},`)}${gap}}`;
 };
 
-/** JSON values; an odd one holds what would be lost here and there. */
+/** JSON values; an odd one contains parts that would be lost. */
 const jsonText = (odd: boolean): fc.Arbitrary<string> => {
   const rarely = (kept: ReadonlyArray<string>, lost: ReadonlyArray<string>) =>
     fc.oneof(
@@ -150,7 +150,7 @@ const jsonText = (odd: boolean): fc.Arbitrary<string> => {
 const KEPT_VALUE = jsonText(false);
 const ODD_VALUE = jsonText(true);
 
-/** Texts that an identifier may hold. */
+/** Texts that an identifier may contain. */
 const IDENTIFIERS = [
   "ada",
   "\\u0061da",
@@ -217,7 +217,7 @@ const sentEventText = (now: number, isOdd: boolean): fc.Arbitrary<(id: string) =
       if (metadata !== null) {
         const [members, depth] = metadata;
         const inner = objectOf(members, gap, isOdd && depth % 4 === 0);
-        // Most are shallow, and those that are not are about as deep as they may be.
+        // Most are shallow; the others are about as deep as allowed.
         const nested = depth < 24 ? depth % 4 : depth + (isOdd ? 4 : -4);
         fields.push(["metadata", `${'{"d":'.repeat(nested)}${inner}${"}".repeat(nested)}`]);
       }
@@ -227,7 +227,7 @@ const sentEventText = (now: number, isOdd: boolean): fc.Arbitrary<(id: string) =
     });
 };
 
-/** A body of so many events at most, valid but for what would be lost; about half of them lose nothing. */
+/** A body of at most so many events, valid except for what would be lost. About half lose nothing. */
 export const sentBody = (now: number, eventsMax: number): fc.Arbitrary<string> =>
   fc.boolean().chain((isOdd) => bodyText(now, eventsMax, isOdd));
 
@@ -248,7 +248,7 @@ const bodyText = (now: number, eventsMax: number, isOdd: boolean): fc.Arbitrary<
       return `${gap}{${gap}"events"${gap}:[${list}]${gap}}${gap}`;
     });
 
-/** The events of such a body, as they were sent. */
+/** The events of such a body, as sent. */
 export const eventsSentIn = (text: string): ReadonlyArray<ExactJson> => {
   const root = readExactly(text);
   if (!(root instanceof ExactObject)) throw new TypeError("no object");
@@ -257,7 +257,7 @@ export const eventsSentIn = (text: string): ReadonlyArray<ExactJson> => {
 
 const FIELDS = ["event_id", "account_id", "user_id", "type", "timestamp", "metadata"];
 
-/** Where an event, as it was sent, holds what would be lost: the paths of which one has to be named. */
+/** The paths in a sent event of what would be lost. One of them must be reported. */
 export const lossesInEvent = (event: ExactJson): ReadonlyArray<string> => {
   if (!(event instanceof ExactObject)) throw new TypeError("no object");
   const known = event.members.filter(([key]) => FIELDS.includes(key));
@@ -265,7 +265,7 @@ export const lossesInEvent = (event: ExactJson): ReadonlyArray<string> => {
   return [...unknown, ...lossesIn(new ExactObject(known))];
 };
 
-/** The event as it should be given back: its timestamp is the same instant in UTC, cut to the millisecond. */
+/** The event as it should be returned: its timestamp is the same instant in UTC, truncated to the millisecond. */
 export const asGivenBack = (event: ExactJson): ExactJson => {
   if (!(event instanceof ExactObject)) throw new TypeError("no object");
   return new ExactObject(
@@ -273,6 +273,6 @@ export const asGivenBack = (event: ExactJson): ExactJson => {
   );
 };
 
-/** `Date.parse` cuts to the millisecond, too; it does not know `+0130` and small letters. */
+/** `Date.parse` truncates to the millisecond too, but does not know `+0130` and lower-case letters. */
 const inUtc = (text: ExactJson): string =>
   new Date((text as string).toUpperCase().replace(/([+-]\d\d)(\d\d)$/, "$1:$2")).toISOString();

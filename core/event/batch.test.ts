@@ -9,13 +9,13 @@ const test = suite("collapse");
 
 const streams = eventStream({ accounts: ["a", "b"], eventIds: 6 }, 30);
 
-test("a batch without repetitions stays as it is", () => {
+test("a batch without repetitions stays unchanged", () => {
   const events = [anEvent({ eventId: "2" }), anEvent({ eventId: "1" })];
   assert.equal(collapse(events), { events, duplicates: 0, conflicts: 0 });
   assert.equal(collapse([]), { events: [], duplicates: 0, conflicts: 0 });
 });
 
-test("the same event again is a duplicate, however often", () => {
+test("a repeated event is a duplicate, however often", () => {
   const event = anEvent();
   assert.equal(collapse([event, { ...event }, { ...event }]), {
     events: [event],
@@ -39,7 +39,7 @@ test("the same id in another account is another event", () => {
   assert.equal(collapse(events), { events, duplicates: 0, conflicts: 0 });
 });
 
-test("any stream keeps the first event of each identity in order, and counts each other one once", () => {
+test("any stream keeps the first event of each identity in order, and counts every other event once", () => {
   fc.assert(
     fc.property(streams, (stream) => {
       const isSame = (a: number, b: number): boolean =>
@@ -59,7 +59,7 @@ test("any stream keeps the first event of each identity in order, and counts eac
   );
 });
 
-test("what is collapsed already stays as it is", () => {
+test("collapsing twice changes nothing", () => {
   fc.assert(
     fc.property(streams, (stream) => {
       const { events } = collapse(stream);

@@ -1,28 +1,25 @@
 import type { Event } from "./event.ts";
 import { makeFirstEvents } from "./first_events.ts";
 
-/**
- * The events of one accepted request, each identity at most once, with the count of those that were
- * left out because the request itself held them before.
- */
+/** The events of one accepted request, each identity at most once, and the counts of those that repeated an earlier one. */
 export interface Batch {
   readonly events: ReadonlyArray<Event>;
-  /** Events left out as repetitions of an earlier one of the same batch. */
+  /** Events that were dropped because they equal an earlier one of the batch. */
   readonly duplicates: number;
-  /** Events left out because an earlier one of the same batch has their id and another payload. */
+  /** Events that were dropped because an earlier one of the batch has their identity and another payload. */
   readonly conflicts: number;
 }
 
-/** What an event takes beside its texts, in bytes: the object, its numbers, and its place in arrays. */
+/** The size of an event without its texts, in bytes: the object, its numbers, and its place in arrays. */
 const EVENT_OVERHEAD_BYTES = 200;
 
 /**
- * The most bytes of the events of one batch. A request of 1 MiB is below it, unless its numbers are longer in full
- * than as they were sent (`1e20`).
+ * The most bytes of the events of one batch. A request of 1 MiB is below it, unless its numbers are longer when written
+ * in full than as sent (`1e20`).
  */
 export const BATCH_BYTES_MAX = 2 * 1024 * 1024;
 
-/** About how many bytes an event takes in memory, and as text: a byte a character. */
+/** About how many bytes an event takes in memory and as text, with one byte per character. */
 const bytesOf = ({ accountId, eventId, userId, type, metadata }: Event): number =>
   EVENT_OVERHEAD_BYTES +
   accountId.length +
@@ -38,31 +35,31 @@ export const bytesIn = (events: ReadonlyArray<Event>): number => {
   return bytes;
 };
 
-/** How many events the sender was told are queued. */
+/** How many events the request contained, duplicates and conflicts included. */
 export const queuedIn = (batch: Batch): number =>
   batch.events.length + batch.duplicates + batch.conflicts;
 
-/** How many events the batches of these hold together. */
+/** How many events these batches contain together. */
 export const eventsIn = (holders: ReadonlyArray<{ readonly batch: Batch }>): number =>
   holders.reduce((sum, { batch }) => sum + batch.events.length, 0);
 
-/** The accounts that a batch is about, each once. */
+/** The accounts of a batch, each once. */
 export const accountsIn = (batch: Batch): ReadonlyArray<string> => [
   ...new Set(batch.events.map(({ accountId }) => accountId)),
 ];
 
 /**
- * What the first event of each identity says stands; a later one is a duplicate when its payload is
- * the same and a conflict when it is not. Order is kept.
+ * Keeps the first event of each identity, in order. A later one is a duplicate if its payload is the same,
+ * and a conflict otherwise.
  */
 export const collapse = (events: ReadonlyArray<Event>): Batch => {
   const first = makeFirstEvents(events.length);
   let duplicates = 0;
   let conflicts = 0;
   for (const event of events) {
-    const held = first.add(event);
-    if (held === undefined) continue;
-    if (held.fingerprint === event.fingerprint) duplicates++;
+    const earlier = first.add(event);
+    if (earlier === undefined) continue;
+    if (earlier.fingerprint === event.fingerprint) duplicates++;
     else conflicts++;
   }
   return { events: first.events, duplicates, conflicts };

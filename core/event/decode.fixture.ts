@@ -7,7 +7,7 @@ import { EVENT_RULES_DEFAULT, type EventRules } from "./rules.ts";
 /** The service's clock in tests of the decoder. */
 export const NOW = Date.UTC(2026, 0, 31, 12);
 
-/** A valid event as a client sends it; a field given as undefined is left out. */
+/** A valid event as a client sends it. Fields given as undefined are omitted. */
 export const sentEvent = (
   fields: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> => {
@@ -23,11 +23,11 @@ export const sentEvent = (
   return sent;
 };
 
-/** The default rules but for some. */
+/** The default rules, with changes. */
 export const rulesWith = (changes: Partial<EventRules>): EventRules =>
   Object.assign({}, EVENT_RULES_DEFAULT, changes);
 
-/** Where in its batch the event under test is said to be. */
+/** The index of the event under test in its batch. */
 const INDEX = 7;
 
 /** The event that `input` decodes to. */
@@ -39,7 +39,7 @@ export const accepted = (input: unknown, rules: EventRules = EVENT_RULES_DEFAULT
   return event;
 };
 
-/** Everything that is said to be wrong with `input`, as `[path, message]`. */
+/** All problems reported for `input`, as `[path, message]`. */
 export const refused = (
   input: unknown,
   rules: EventRules = EVENT_RULES_DEFAULT,
@@ -53,7 +53,7 @@ export const refused = (
   });
 };
 
-/** Asserts that one thing is said to be wrong with `input`, at `path`, in words that match. */
+/** Asserts that exactly one problem is reported for `input`, at `path`, with a message that matches. */
 export const assertRefused = (
   input: unknown,
   path: string,

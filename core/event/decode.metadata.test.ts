@@ -13,13 +13,13 @@ const { TextEncoder } = globalThis as unknown as {
 };
 const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
 
-/** An event whose metadata is this JSON text, parsed as a request is. */
+/** An event whose metadata is this JSON text, parsed like a request. */
 const parsed = (metadata: string): unknown => {
   const text = `${JSON.stringify(sentEvent()).slice(0, -1)},"metadata":${metadata}}`;
   return parseMarked(text);
 };
 
-/** An event of exactly this many bytes, most of which are repetitions of `filler`. */
+/** An event of exactly this many bytes, filled with repetitions of `filler`. */
 const eventOfBytes = (bytes: number, filler: string): Record<string, unknown> => {
   const overhead = bytesOf(sentEvent({ metadata: { text: "" } }));
   const fillerBytes = bytesOf(filler) - 2;
@@ -30,17 +30,17 @@ const eventOfBytes = (bytes: number, filler: string): Record<string, unknown> =>
   return event;
 };
 
-/** JSON text of arrays or objects nested this deep, with a value in the innermost. */
+/** JSON text of arrays or objects nested this deep, with a value in the innermost one. */
 const nested = (depth: number, open: string, close: string): string =>
   `${open.repeat(depth)}1${close.repeat(depth)}`;
 
-test("metadata that is no object is refused", () => {
+test("metadata that is not an object is refused", () => {
   for (const metadata of ["null", "[]", '[{"a":1}]', '""', '"text"', "0", "17", "true", "false"]) {
     assertRefused(parsed(metadata), "metadata", /must be an object/);
   }
 });
 
-test("metadata is stored as it was sent, but for white space", () => {
+test("metadata is stored as sent, except for white space", () => {
   const text = '{"z":{"1":null,"a":[]},"":" ","ü":-1.25e-7,"n":[[1],[2]]}';
   assert.is(accepted(parsed(text)).metadata, text);
   assert.is(accepted(parsed('{ "b" : 1.50,\n"a" : 1e3 }')).metadata, '{"b":1.5,"a":1000}');
@@ -81,7 +81,7 @@ test("what Postgres cannot store is refused at its path", () => {
   }
 });
 
-test("a number that loses value is refused wherever it stands in an event", () => {
+test("a number that loses value is refused anywhere in an event", () => {
   const withNumber = (field: string): unknown => {
     const text = JSON.stringify(sentEvent({ [field]: "@" })).replace('"@"', "1234567890123456789");
     return parseMarked(text);
@@ -94,27 +94,27 @@ test("a number that loses value is refused wherever it stands in an event", () =
   assertRefused(withNumber("metadata"), "metadata", /must be an object/);
 });
 
-test("a path of many long keys comes shortened into the answer", () => {
+test("a path of many long keys is shortened in the answer", () => {
   const key = "k".repeat(150);
   const [[path] = [""]] = refused(parsed(`{"${key}":{"${key}":"\\u0000"}}`));
   assert.is(path, `metadata.${key}.${key}`.slice(0, 200) + "…");
 });
 
-test("an event of exactly 32 KiB is accepted and one of a byte more is not", () => {
+test("an event of exactly 32 KiB is accepted, and one of a byte more is not", () => {
   assert.is(EVENT_BYTES_MAX, 32_768);
-  // One to four bytes a character, and two that take more as JSON than as text.
+  // Characters of one to four bytes, and two that take more bytes as JSON than as text.
   for (const filler of ["a", "é", "€", "😀", '"', "\n"]) {
     accepted(eventOfBytes(EVENT_BYTES_MAX, filler));
     assertRefused(eventOfBytes(EVENT_BYTES_MAX + 1, filler), "", /at most 32768 bytes/);
   }
 });
 
-test("the identifiers count for the size of an event", () => {
+test("the identifiers count towards the size of an event", () => {
   const event = eventOfBytes(EVENT_BYTES_MAX, "a");
   assertRefused({ ...event, user_id: `${String(event["user_id"])}!` }, "", /at most 32768 bytes/);
 });
 
-test("an event cannot be too large but for its metadata", () => {
+test("only metadata can make an event too large", () => {
   const longest = "😀".repeat(255);
   const event = { event_id: longest, account_id: longest, user_id: '"\\'.repeat(127) };
   assert.ok(accepted(sentEvent(event)));

@@ -3,8 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { accepted, NOW, refused } from "./decode.fixture.ts";
+import { EVENT_TYPES_DEFAULT } from "./rules.ts";
 import { unicodeText } from "./text.fixture.ts";
-import { EVENT_TYPES_DEFAULT } from "./types.ts";
 
 const test = suite("decodeEvent: any event");
 
@@ -20,7 +20,7 @@ const identifier = fc
   )
   .map((text) => text.replace(/\p{Cc}/gu, "-"));
 
-/** An instant that the rules allow, and one of the ways to write it. */
+/** An instant that the rules allow, in one of its spellings. */
 const instant = fc
   .record({
     ms: fc.integer({ min: NOW - 3_652 * 24 * HOUR_MS, max: NOW + 5 * MINUTE_MS }),
@@ -78,7 +78,7 @@ test("any valid event decodes to itself", () => {
 
 const without = (event: Sent, field: string): Sent =>
   Object.fromEntries(Object.entries(event).filter(([name]) => name !== field));
-/** Room for one character more. */
+/** One character below the limit. */
 const shortened = (text: string): string => Array.from(text).slice(0, 254).join("");
 const notAString = fc.constantFrom<unknown>(null, true, 0, 1.5, [], ["x"], {}, { x: "y" });
 const inserted = (text: string, where: number, what: string): string => {
@@ -86,7 +86,7 @@ const inserted = (text: string, where: number, what: string): string => {
   return text.slice(0, at) + what + text.slice(at);
 };
 
-/** One thing done to a valid event that makes it invalid, and the field that must be named for it. */
+/** A change that makes a valid event invalid, and the field that must be reported. */
 const mutation: fc.Arbitrary<{ field: string; mutate: (event: Sent) => Sent }> = fc
   .tuple(fc.constantFrom("event_id", "account_id", "user_id"), fc.nat({ max: 600 }), notAString)
   .chain(([id, where, other]) => {
@@ -122,7 +122,7 @@ const mutation: fc.Arbitrary<{ field: string; mutate: (event: Sent) => Sent }> =
     );
   });
 
-test("any one fault in a valid event refuses it, and names the field", () => {
+test("any single fault in a valid event rejects it and names the field", () => {
   fc.assert(
     fc.property(sent, mutation, (event, { field, mutate }) => {
       const issues = refused(mutate(event));
@@ -134,7 +134,7 @@ test("any one fault in a valid event refuses it, and names the field", () => {
   );
 });
 
-test("any JSON value at all is decoded or refused, and never breaks the decoder", () => {
+test("any JSON value is decoded or refused, and never breaks the decoder", () => {
   const fields = ["event_id", "account_id", "user_id", "type", "timestamp", "metadata"];
   const anything = fc.oneof(
     fc.jsonValue(),

@@ -9,7 +9,7 @@ const test = suite("decodeEvent");
 
 const IDENTIFIERS = ["event_id", "account_id", "user_id"] as const;
 
-test("a valid event keeps every field as it was sent", () => {
+test("a valid event keeps every field as sent", () => {
   const { fingerprint, ...event } = accepted(
     sentEvent({
       event_id: " e\u00a01 ",
@@ -30,12 +30,12 @@ test("a valid event keeps every field as it was sent", () => {
   assert.ok(Number.isSafeInteger(fingerprint) && fingerprint >= 0);
 });
 
-test("metadata may be left out, and is then null", () => {
+test("metadata is optional, and null if it is missing", () => {
   assert.is(accepted(sentEvent()).metadata, null);
   assert.is(accepted(sentEvent({ metadata: {} })).metadata, "{}");
 });
 
-test("what is not an object is refused as a whole", () => {
+test("an event that is not an object is refused as a whole", () => {
   for (const input of [undefined, null, true, 1, "event", [], [sentEvent()]]) {
     assertRefused(input, "", /must be an object/);
   }
@@ -47,7 +47,7 @@ test("a missing field is refused by its name", () => {
   }
 });
 
-test("a field of another type is refused by its name", () => {
+test("a field of the wrong type is refused by its name", () => {
   for (const value of [null, true, 0, 17, [], ["a"], {}, { a: "b" }]) {
     for (const field of [...IDENTIFIERS, "type"]) {
       assertRefused(sentEvent({ [field]: value }), field, /^must be a string$/);
@@ -69,7 +69,7 @@ test("an identifier that breaks its rule is refused by its name", () => {
   }
 });
 
-test("an account named like a step in a path is refused, and a user or an event so named is not", () => {
+test("an account named . or .. is refused, and a user or event of that name is not", () => {
   for (const name of [".", ".."]) {
     assertRefused(sentEvent({ account_id: name }), "account_id", /must not be \. or \.\./);
     accepted(sentEvent({ event_id: name, user_id: name, account_id: `${name}a` }));
@@ -77,7 +77,7 @@ test("an account named like a step in a path is refused, and a user or an event 
   accepted(sentEvent({ account_id: "..." }));
 });
 
-test("a type that is not allowed is refused, and the message names EVENT_TYPES and the allowed ones", () => {
+test("a type that is not allowed is refused, and the message names EVENT_TYPES and the allowed types", () => {
   for (const type of ["", "logout", "Login", "login ", "__proto__", "constructor"]) {
     assertRefused(
       sentEvent({ type }),
@@ -87,19 +87,19 @@ test("a type that is not allowed is refused, and the message names EVENT_TYPES a
   }
 });
 
-test("the types of the rules are the allowed ones", () => {
+test("the rules decide which types are allowed", () => {
   const rules = rulesWith({ types: new Set(["refund"]) });
   assert.is(accepted(sentEvent({ type: "refund" }), rules).type, "refund");
   assertRefused(sentEvent({ type: "login" }), "type", /one of refund .*EVENT_TYPES/, rules);
 });
 
-test("with * every well-formed type is allowed and no other", () => {
+test("with * every well-formed type is allowed, and no other", () => {
   const rules = rulesWith({ types: "*" });
   assert.is(accepted(sentEvent({ type: "a.b:c-d_9" }), rules).type, "a.b:c-d_9");
   assertRefused(sentEvent({ type: "Refund" }), "type", /must match/, rules);
 });
 
-test("a field that an event does not have is refused by its name, with the fields that it has", () => {
+test("an unknown field is refused by its name, with a list of the fields of an event", () => {
   assertRefused(
     sentEvent({ userId: "ada" }),
     "userId",
@@ -109,7 +109,7 @@ test("a field that an event does not have is refused by its name, with the field
   assertRefused(sentEvent({ constructor: 1 }), "constructor", /is not a field/);
 });
 
-test("the name of an unknown field comes shortened and well-formed into the answer", () => {
+test("the name of an unknown field is shortened and well-formed in the answer", () => {
   const [path = ""] = refused(sentEvent({ ["k".repeat(100_000)]: 1 }))[0] ?? [];
   assert.is(path, `${"k".repeat(200)}…`);
   for (const name of ["a\ud800", `${"k".repeat(199)}😀😀`]) {
@@ -118,7 +118,7 @@ test("the name of an unknown field comes shortened and well-formed into the answ
   }
 });
 
-test("everything that is wrong with an event is said at once", () => {
+test("all problems of an event are reported together", () => {
   const issues = refused({
     account_id: "",
     event_id: 1,
@@ -138,7 +138,7 @@ test("everything that is wrong with an event is said at once", () => {
   ]);
 });
 
-test("issues are appended behind those that were found before", () => {
+test("issues are added after those that were found before", () => {
   const issues: Issue[] = [{ index: 0, path: "type", message: "is missing" }];
   const decode = (input: unknown) => decodeEvent(input, 1, EVENT_RULES_DEFAULT, NOW, issues);
   assert.ok(decode(sentEvent()), "what was wrong before must not refuse this event");
@@ -152,7 +152,7 @@ test("issues are appended behind those that were found before", () => {
   );
 });
 
-test("a __proto__ key is refused wherever it stands, and nothing is polluted", () => {
+test("a __proto__ key is refused anywhere, and nothing is polluted", () => {
   const before = Object.getOwnPropertyNames(Object.prototype);
   const withProto = (at: "event" | "metadata" | "deep"): unknown => {
     const proto = '"__proto__":{"event_id":"polluted","polluted":true}';

@@ -11,21 +11,21 @@ const test = suite("decodeEvent: timestamp");
 const MINUTE_MS = 60_000;
 const at = (ms: number): unknown => sentEvent({ timestamp: formatTimestamp(ms) });
 
-test("an event may be 5 minutes ahead of the clock and not a millisecond more", () => {
+test("an event may be 5 minutes ahead of the clock, and not a millisecond more", () => {
   assert.is(EVENT_RULES_DEFAULT.futureMaxMs, 5 * MINUTE_MS);
   const latest = NOW + 5 * MINUTE_MS;
   assert.is(accepted(at(latest)).occurredAt, latest);
   assertRefused(at(latest + 1), "timestamp", /future.*not be after 2026-01-31T12:05:00\.000Z/);
 });
 
-test("an event may be as old as the rules say and not a millisecond more", () => {
+test("an event may be as old as the rules say, and not a millisecond more", () => {
   const earliest = NOW - EVENT_RULES_DEFAULT.ageMaxMs;
   assert.is(accepted(at(earliest)).occurredAt, earliest);
   const bound = formatTimestamp(earliest).replaceAll(".", "\\.");
   assertRefused(at(earliest - 1), "timestamp", new RegExp(`too old.*not be before ${bound}`));
 });
 
-test("ten years back is never too old, whichever leap days lie between", () => {
+test("ten years ago is never too old, whatever leap days lie in between", () => {
   for (let year = 2000; year < 2100; year++) {
     for (const [month, day] of [
       [0, 1],
@@ -39,7 +39,7 @@ test("ten years back is never too old, whichever leap days lie between", () => {
   }
 });
 
-test("both bounds are those of the rules", () => {
+test("the rules set both limits", () => {
   const rules = rulesWith({ futureMaxMs: 0, ageMaxMs: 1_000 });
   assert.ok(accepted(at(NOW), rules));
   assert.ok(accepted(at(NOW - 1_000), rules));
@@ -47,18 +47,18 @@ test("both bounds are those of the rules", () => {
   assertRefused(at(NOW - 1_001), "timestamp", /too old/, rules);
 });
 
-test("the bounds are of the instant, whatever offset it is written with", () => {
+test("the limits apply to the instant, whatever its offset", () => {
   const latest = "2026-02-01T01:35:00.000+13:30";
   assert.is(accepted(sentEvent({ timestamp: latest })).occurredAt, NOW + 5 * MINUTE_MS);
   assertRefused(sentEvent({ timestamp: "2026-02-01T01:35:00.001+13:30" }), "timestamp", /future/);
 });
 
-test("digits behind the millisecond move no event over a bound or into the next millisecond", () => {
+test("digits after the millisecond move no event over a limit or into the next millisecond", () => {
   const { occurredAt } = accepted(sentEvent({ timestamp: "2026-01-31T12:05:00.000999999Z" }));
   assert.is(occurredAt, NOW + 5 * MINUTE_MS);
 });
 
-test("a text that is no timestamp with an offset is refused with an example of one", () => {
+test("text that is not a timestamp with an offset is refused with an example", () => {
   for (const timestamp of [
     "",
     "now",
@@ -73,25 +73,25 @@ test("a text that is no timestamp with an offset is refused with an example of o
   }
 });
 
-test("an hour 24, a leap second and an offset without minutes are refused, and it is said that they are", () => {
+test("an hour 24, a leap second and an offset without minutes are refused, and the message says so", () => {
   for (const timestamp of [
     "2026-01-30T24:00:00Z",
     "2016-12-31T23:59:60Z",
     "2026-01-31T09:30:00+01",
     "2026-02-30T09:30:00Z",
   ]) {
-    const message = /of a day and time that exist \(no hour 24, no second 60\)$/;
+    const message = /and its date and time must exist \(no hour 24, no second 60\)$/;
     assertRefused(sentEvent({ timestamp }), "timestamp", message);
   }
 });
 
-test("events that differ in digits beyond the millisecond only are duplicates", () => {
+test("events that differ only in digits after the millisecond are duplicates", () => {
   const one = accepted(sentEvent({ timestamp: "2026-01-31T09:30:00.000001Z" }));
   const other = accepted(sentEvent({ timestamp: "2026-01-31t10:30:00,000999999+0100" }));
   assert.equal(one, other);
 });
 
-test("an event is accepted exactly when its instant is within the bounds", () => {
+test("an event is accepted exactly if its instant is within the limits", () => {
   const earliest = NOW - EVENT_RULES_DEFAULT.ageMaxMs;
   const latest = NOW + EVENT_RULES_DEFAULT.futureMaxMs;
   const instant = fc.oneof(

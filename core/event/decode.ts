@@ -1,30 +1,29 @@
 import { Predicate } from "effect";
 
+import { present } from "../invariant.ts";
 import { canonicalJson } from "../json/canonical.ts";
 import { repeatedKey } from "../json/repeated_key.ts";
 import { countStorable } from "../json/storable.ts";
-import type { Event } from "./event.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { utf8Length } from "../utf8.ts";
+import { type Event, fingerprintOf } from "./event.ts";
 import { accountIdProblem, identifierProblem } from "./identifier.ts";
-import { EVENT_BYTES_MAX, type EventRules } from "./rules.ts";
+import { EVENT_BYTES_MAX, type EventRules, typeProblem } from "./rules.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
-import { typeProblem } from "./types.ts";
-import { utf8Length } from "./utf8.ts";
 
-/** One thing wrong with one event, said so that its sender can mend it. */
+/** One problem with one event, in words that help its sender to fix it. */
 export interface Issue {
-  /** Which event of the batch, from 0; null when the batch as a whole is meant. */
+  /** The index of the event in the batch; null if the problem is with the batch as a whole. */
   readonly index: number | null;
-  /** Which field, such as `timestamp` or `metadata.tags[2]`; empty for the event as a whole. */
+  /** The field, such as `timestamp` or `metadata.tags[2]`; empty for the event as a whole. */
   readonly path: string;
   readonly message: string;
 }
 
-/** The JSON texts that the events of a batch were parsed from, to find what `JSON.parse` leaves out of them. */
+/** The JSON texts of the events of a batch, to find what `JSON.parse` drops. */
 export interface SentTexts {
-  /** How many values and keys the text of an event holds. */
+  /** How many values and keys the text of an event contains. */
   readonly tokensOf: (index: number) => number;
-  /** The text itself; it is asked for only when the event is refused. */
+  /** The text itself. Only read if the event is refused. */
   readonly textOf: (index: number) => string;
 }
 
@@ -32,11 +31,11 @@ const FIELDS = ["event_id", "account_id", "user_id", "type", "timestamp", "metad
 const KNOWN_FIELDS: ReadonlySet<string> = new Set(FIELDS);
 
 /**
- * Decodes one event as sent (parsed JSON, snake_case) into an `Event`, or appends everything that is
- * wrong with it to `issues` and returns undefined.
+ * Decodes one event as sent (parsed JSON, snake_case), or adds all of its problems to `issues` and returns
+ * undefined.
  *
  * @param now the service's clock, in milliseconds since the Unix epoch
- * @param sent the texts of the batch; without them a repeated key is not noticed
+ * @param sent the texts of the batch; without them, repeated keys are not detected
  */
 export const decodeEvent = (
   input: unknown,
@@ -63,16 +62,20 @@ export const decodeEvent = (
   const occurredAt = readTimestamp(raw, rules, now, report);
   const metadata = raw["metadata"];
   const metadataTokens = metadata === undefined ? 0 : readMetadata(metadata, report);
-  // Of an event that has every field it must have, the number of its fields tells whether it has others.
+  // If all required fields are there, the number of fields shows whether there are unknown ones.
   const isWhole = issues.length === issuesBefore;
   if (!isWhole || fieldsOf(raw) !== REQUIRED_FIELDS + (metadata === undefined ? 0 : 1)) {
     reportUnknownFields(raw, report);
     if (issues.length > issuesBefore) return undefined;
   }
-  // Of a key that is repeated `JSON.parse` keeps the last value only, and so there are fewer values than were sent.
+  // `JSON.parse` keeps only the last value of a repeated key, so there are fewer values than were sent.
   const tokens = REQUIRED_TOKENS + (metadata === undefined ? 0 : 1 + metadataTokens);
   if (sent !== undefined && sent.tokensOf(index) !== tokens) {
-    report(shortened(repeatedKey(sent.textOf(index)) ?? ""), REPEATED);
+    const key = present(
+      repeatedKey(sent.textOf(index)),
+      "values are missing, but no key is repeated",
+    );
+    report(shortened(key), REPEATED);
     return undefined;
   }
 
@@ -92,7 +95,7 @@ type Report = (path: string, message: string) => void;
 /** All fields but `metadata`. */
 const REQUIRED_FIELDS = FIELDS.length - 1;
 
-/** The event itself, and a key and a text for each of these fields. */
+/** The event itself, and a key and a value for each of these fields. */
 const REQUIRED_TOKENS = 1 + 2 * REQUIRED_FIELDS;
 
 const fieldsOf = (raw: Raw): number => {
@@ -109,7 +112,7 @@ const reportUnknownFields = (raw: Raw, report: Report): void => {
   }
 };
 
-// Each reader returns a usable value even after it reported a problem; the caller then drops the event.
+// After reporting a problem, each reader returns a placeholder; the caller then drops the event.
 
 const readIdentifier = (
   raw: Raw,
@@ -148,10 +151,10 @@ const readTimestamp = (raw: Raw, rules: EventRules, now: number, report: Report)
   return occurredAt;
 };
 
-/** Returns how many values and keys the metadata hold. */
+/** Returns how many values and keys the metadata contains. */
 const readMetadata = (value: unknown, report: Report): number => {
   if (!Predicate.isObject(value) || Array.isArray(value)) {
-    report("metadata", "must be an object (leave it out when there is none)");
+    report("metadata", "must be an object; omit it if there is none");
     return 0;
   }
   const found = countStorable(value, "metadata");
@@ -162,14 +165,14 @@ const readMetadata = (value: unknown, report: Report): number => {
 
 const MISSING = "is missing";
 
-/** Said of a key that an object has more than once. */
+/** The problem of a key that an object has more than once. */
 export const REPEATED = "must be given once";
 
 const NOT_A_TIMESTAMP =
   "must be an ISO 8601 timestamp with an offset, such as 2026-01-31T09:30:00.000Z or 2026-01-31T10:30:00+01:00, " +
-  "of a day and time that exist (no hour 24, no second 60)";
+  "and its date and time must exist (no hour 24, no second 60)";
 
-/** A path holds the sender's own keys, which can be long; an error message should not be. */
+/** A path contains keys of the sender, which can be long; an error message should not be. */
 const PATH_LENGTH_MAX = 200;
 
 const shortened = (path: string): string =>
@@ -177,16 +180,16 @@ const shortened = (path: string): string =>
     ? path.toWellFormed()
     : `${path.slice(0, PATH_LENGTH_MAX).toWellFormed()}…`;
 
-/** Said of an event of more than `EVENT_BYTES_MAX` bytes. */
+/** The problem of an event of more than `EVENT_BYTES_MAX` bytes. */
 export const EVENT_TOO_LARGE = `must be at most ${EVENT_BYTES_MAX} bytes as JSON`;
 
-// The identifiers are bounded, so only metadata can make an event large: look closer only then.
+// The length of identifiers is limited, so only metadata can make an event too large.
 const METADATA_LENGTH_SURELY_FITS = EVENT_BYTES_MAX / 8;
 
 const tooLarge = (raw: Raw, metadata: string): boolean => {
   if (metadata.length <= METADATA_LENGTH_SURELY_FITS) return false;
   if (metadata.length > EVENT_BYTES_MAX) return true;
-  // As long as the whole event, which would be written a second time for it.
+  // The length of the whole event, without writing its metadata a second time.
   const withoutMetadata = utf8Length(JSON.stringify({ ...raw, metadata: 0 })) - 1;
   return withoutMetadata + utf8Length(metadata) > EVENT_BYTES_MAX;
 };

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import type { Event } from "./event.ts";
 import { hash53 } from "./hash.ts";
 
-/** An event for a test that cares for some of its fields only. */
+/** An event for a test that cares only about some of its fields. */
 export const anEvent = (fields: Partial<Omit<Event, "fingerprint">> = {}): Event => {
   const event = {
     accountId: "acme",
@@ -18,7 +18,7 @@ export const anEvent = (fields: Partial<Omit<Event, "fingerprint">> = {}): Event
   return { ...event, fingerprint: hash53(JSON.stringify([userId, type, occurredAt, metadata])) };
 };
 
-/** Moments at which a bucket ends and the next begins: hours, days, leap days, the year's turn. */
+/** Moments at which buckets end and start: hours, days, leap days, the turn of the year. */
 const EDGES = [
   Date.UTC(2024, 1, 29),
   Date.UTC(2024, 2, 1),
@@ -28,13 +28,13 @@ const EDGES = [
   Date.UTC(2026, 0, 31, 9),
 ] as const;
 
-/** Moments in milliseconds, most of them within some milliseconds of an edge. */
+/** Moments in milliseconds, most of them within a few milliseconds of an edge. */
 export const moment: fc.Arbitrary<number> = fc.oneof(
   fc.tuple(fc.constantFrom(...EDGES), fc.integer({ min: -2, max: 2 })).map(([edge, d]) => edge + d),
   fc.integer({ min: Date.UTC(2025, 11, 30), max: Date.UTC(2026, 1, 2) }),
 );
 
-/** Identifiers with what byte order, quoting and encodings stumble over. */
+/** Identifiers that are difficult for byte order, quoting and encodings. */
 export const identifier: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom("a", "B", "ä", "\uffee", "😀", "'", '"', "\\", "{a,b}", "null", " ", "%", "a b"),
   fc.string({ unit: "grapheme", minLength: 1, maxLength: 6 }).filter((s) => !/\p{Cc}/u.test(s)),
@@ -42,11 +42,11 @@ export const identifier: fc.Arbitrary<string> = fc.oneof(
 
 export interface EventSpace {
   readonly accounts: ReadonlyArray<string>;
-  /** How many event ids an account has: the fewer, the more duplicates and conflicts. */
+  /** How many event ids an account has. Fewer ids give more duplicates and conflicts. */
   readonly eventIds: number;
 }
 
-/** Streams of events that repeat ids, with the same payload and with another, in any order of time. */
+/** Streams of events that repeat ids, with the same or another payload, in any order of time. */
 export const eventStream = (
   { accounts, eventIds }: EventSpace,
   lengthMax: number,

@@ -7,7 +7,7 @@ import { identityOf } from "./event.ts";
 
 const test = suite("identityOf");
 
-test("two events have one identity exactly when account and event id are the same", () => {
+test("two events have the same identity exactly if their account and event id are the same", () => {
   const ids = fc.oneof(fc.constantFrom("a", "b", "ab", "a b", " ", "a:b", ",", "\\n"), identifier);
   fc.assert(
     fc.property(ids, ids, ids, ids, (accountId, eventId, otherAccount, otherEvent) => {

@@ -8,7 +8,7 @@ import { makeFirstEvents } from "./first_events.ts";
 
 const test = suite("makeFirstEvents");
 
-test("it holds what a map by identity holds, however many come and whatever was expected", () => {
+test("it contains what a map by identity contains, whatever the number of events and what was expected", () => {
   const streams = fc.oneof(
     eventStream({ accounts: ["a", "b"], eventIds: 6 }, 30),
     eventStream({ accounts: ["a", "b", "c"], eventIds: 200 }, 600),
@@ -27,7 +27,7 @@ test("it holds what a map by identity holds, however many come and whatever was 
   );
 });
 
-test("ids that are told apart only together are other events", () => {
+test("ids that differ only as a pair are different events", () => {
   const first = makeFirstEvents(0);
   const events = ["ab", "a", "", "abc"].flatMap((accountId) =>
     ["c", "bc", "abc", ""].map((eventId) => anEvent({ accountId, eventId })),
@@ -36,7 +36,7 @@ test("ids that are told apart only together are other events", () => {
   assert.is(first.events.length, events.length);
 });
 
-/** At each place either of two texts leads to the same FNV-1a hash, so all ids that these make up have one. */
+/** At each place, either of two texts gives the same FNV-1a hash, so all ids made of them have the same hash. */
 const ALIKE = [
   ["rqj6lwn", "xjs0kge"],
   ["1s15zbf", "q4y0dll"],
@@ -48,7 +48,7 @@ const ALIKE = [
   ["65d1wgv", "e419e2z"],
 ];
 
-test("ids that were chosen to have one hash are told apart", () => {
+test("ids that were chosen to have the same hash are distinguished", () => {
   let eventIds = [""];
   for (const pair of ALIKE) eventIds = eventIds.flatMap((id) => pair.map((text) => id + text));
   const first = makeFirstEvents(0);

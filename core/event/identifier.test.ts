@@ -21,7 +21,7 @@ test("an identifier has 1 to 255 characters, counted as code points", () => {
   assert.match(identifierProblem(`${"😀".repeat(255)}a`) ?? "", /not 256/);
 });
 
-test("no control character may stand anywhere in an identifier, and every other character may", () => {
+test("control characters are not allowed anywhere in an identifier, and all other characters are", () => {
   for (let code = 0; code < 0x300; code++) {
     const character = String.fromCodePoint(code);
     const isControl = code <= 0x1f || (code >= 0x7f && code <= 0x9f);
@@ -33,7 +33,7 @@ test("no control character may stand anywhere in an identifier, and every other 
   }
 });
 
-test("half of a surrogate pair is refused, a whole pair is not", () => {
+test("half of a surrogate pair is refused, and a whole pair is not", () => {
   for (const text of [
     "\ud83d",
     "\ude00",
@@ -47,13 +47,13 @@ test("half of a surrogate pair is refused, a whole pair is not", () => {
   assert.is(identifierProblem("\ud83d\ude00"), undefined);
 });
 
-test("what is not a string is refused, a number that came as a marked string included", () => {
+test("other values than strings are refused, including a number that arrives as a marked string", () => {
   for (const value of [undefined, null, 0, 42, true, [], ["a"], {}, `${LOSSY_NUMBER_MARK}1e400`]) {
     assert.is(identifierProblem(value), "must be a string");
   }
 });
 
-test("an account is not named . or .., which no URL can hold as a part of its path", () => {
+test("an account cannot be named . or .., which no URL path can contain", () => {
   for (const name of [".", ".."]) {
     assert.match(accountIdProblem(name) ?? "", /must not be \. or \.\./);
     assert.is(identifierProblem(name), undefined, "an event or a user may be called so");

@@ -15,11 +15,11 @@ const offsetText = (minutes: number, colon = ":"): string => {
   const size = Math.abs(minutes);
   return `${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}${colon}${two(size % 60)}`;
 };
-/** The instant as a clock shows it that is `minutes` ahead of UTC, without the offset. */
+/** The instant as shown by a clock that is `minutes` ahead of UTC, without the offset. */
 const localText = (ms: number, minutes: number): string =>
   new Date(ms + minutes * MINUTE_MS).toISOString().slice(0, -1);
 
-test("an instant written with any offset is read back as itself, and as Date.parse reads it", () => {
+test("an instant with any offset is parsed as itself, and as Date.parse does", () => {
   const day = 86_400_000;
   fc.assert(
     fc.property(
@@ -37,7 +37,7 @@ test("an instant written with any offset is read back as itself, and as Date.par
   );
 });
 
-test("every combination of numbers is a timestamp exactly when that date and time exist", () => {
+test("a combination of numbers is a timestamp exactly if that date and time exist", () => {
   const near = (min: number, max: number) =>
     fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max, max - 1, max - 2));
   const numbers = fc.tuple(
@@ -52,7 +52,7 @@ test("every combination of numbers is a timestamp exactly when that date and tim
     fc.property(numbers, ([year, month, day, hour, minute, second]) => {
       const text = `${`${year}`.padStart(4, "0")}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}`;
       const ms = Date.UTC(year, month - 1, day, hour, minute, second);
-      // Date.UTC shifts what does not exist, so the fields then come out different.
+      // Date.UTC shifts dates that do not exist, so their fields differ.
       const exists = new Date(ms).toISOString() === `${text}.000Z`;
       assert.is(parseTimestamp(`${text}Z`), exists ? ms : undefined, text);
     }),
@@ -60,7 +60,7 @@ test("every combination of numbers is a timestamp exactly when that date and tim
   );
 });
 
-test("February has a 29th in leap years alone", () => {
+test("February has a 29th only in leap years", () => {
   for (const [year, leap] of [
     [2024, true],
     [2023, false],
@@ -88,7 +88,7 @@ test("an offset carries over the ends of days, months, leap days and years", () 
   }
 });
 
-test("one to nine digits of a second are read, and those behind the third dropped, not rounded", () => {
+test("one to nine digits of a second are read, and those after the third are dropped, not rounded", () => {
   const second = Date.UTC(2026, 0, 31, 9, 30, 59);
   for (const [digits, ms] of [
     ["1", 100],
@@ -111,12 +111,12 @@ test("one to nine digits of a second are read, and those behind the third droppe
   );
 });
 
-test("an instant before 1970 is cut to its millisecond towards the past as well", () => {
+test("an instant before 1970 is truncated towards the past as well", () => {
   assert.is(parseTimestamp("1969-12-31T23:59:59.9999Z"), -1);
   assert.is(parseTimestamp("1969-12-31T23:59:59.0009Z"), -1_000);
 });
 
-test("seconds may be left out, and the letters may be small", () => {
+test("seconds are optional, and letters may be lower-case", () => {
   const expected = Date.UTC(2026, 0, 31, 9, 30);
   for (const text of [
     "2026-01-31T09:30Z",
@@ -128,7 +128,7 @@ test("seconds may be left out, and the letters may be small", () => {
   }
 });
 
-test("whatever else is no timestamp", () => {
+test("anything else is not a timestamp", () => {
   for (const text of [
     "",
     "Z",
@@ -180,7 +180,7 @@ test("whatever else is no timestamp", () => {
   }
 });
 
-test("an instant is written in UTC, to the millisecond", () => {
+test("an instant is formatted in UTC, to the millisecond", () => {
   assert.is(formatTimestamp(Date.UTC(2024, 1, 29, 23, 59, 59, 7)), "2024-02-29T23:59:59.007Z");
 });
 

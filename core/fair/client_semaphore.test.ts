@@ -2,7 +2,7 @@ import { Deferred, Effect, Exit, Fiber } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Client } from "../access/client.ts";
+import { Client } from "../access/principal.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
 import { type ClientSemaphore, makeClientSemaphore } from "./client_semaphore.ts";
 
@@ -10,12 +10,12 @@ const test = suite("a semaphore of clients");
 
 const LIMITS = { permits: 2, perClientMax: 1, waitingPerClientMax: 2, waitingMax: 3 };
 
-/** Begins work of a client that goes on until it is ended. */
+/** Starts work of a client that runs until the test ends it. */
 const begin = Effect.fnUntraced(function* (semaphore: ClientSemaphore, client: string) {
   const end = Deferred.makeUnsafe<void>();
-  const work = { begun: false, end: Deferred.succeed(end, undefined) };
+  const work = { started: false, end: Deferred.succeed(end, undefined) };
   const run = Effect.andThen(
-    Effect.sync(() => (work.begun = true)),
+    Effect.sync(() => (work.started = true)),
     Deferred.await(end),
   );
   const fiber = yield* Effect.forkDetach(
@@ -25,18 +25,18 @@ const begin = Effect.fnUntraced(function* (semaphore: ClientSemaphore, client: s
   return Object.assign(work, { fiber });
 });
 
-test("work waits for a permit of its client, and begins when one is returned", () =>
+test("work waits for a permit of its client, and starts when one is returned", () =>
   simulate(
     Effect.gen(function* () {
       const semaphore = makeClientSemaphore(LIMITS);
       const first = yield* begin(semaphore, "a");
       const second = yield* begin(semaphore, "a");
       const other = yield* begin(semaphore, "b");
-      assert.equal([first.begun, second.begun, other.begun], [true, false, true]);
+      assert.equal([first.started, second.started, other.started], [true, false, true]);
       assert.equal([semaphore.held(), semaphore.waiting()], [2, 1]);
       yield* first.end;
       yield* settled;
-      assert.is(second.begun, true);
+      assert.is(second.started, true);
       yield* second.end;
       yield* other.end;
       yield* settled;
@@ -44,7 +44,7 @@ test("work waits for a permit of its client, and begins when one is returned", (
     }),
   ));
 
-test("past the bound it is refused at once, and by what", () =>
+test("beyond the limit it is refused immediately, with the reason", () =>
   simulate(
     Effect.gen(function* () {
       const semaphore = makeClientSemaphore(LIMITS);
@@ -57,7 +57,7 @@ test("past the bound it is refused at once, and by what", () =>
     }),
   ));
 
-test("work that is interrupted gives back its permit or its place", () =>
+test("interrupted work gives back its permit or its place", () =>
   simulate(
     Effect.gen(function* () {
       const semaphore = makeClientSemaphore(LIMITS);
@@ -68,13 +68,13 @@ test("work that is interrupted gives back its permit or its place", () =>
       assert.equal([semaphore.held(), semaphore.waiting()], [1, 1]);
       yield* Fiber.interrupt(running.fiber);
       yield* settled;
-      assert.equal([waiting.begun, last.begun], [false, true]);
+      assert.equal([waiting.started, last.started], [false, true]);
       yield* Fiber.interrupt(last.fiber);
       assert.equal([semaphore.held(), semaphore.waiting()], [0, 0]);
     }),
   ));
 
-test("work that fails gives back its permit", () =>
+test("failed work gives back its permit", () =>
   simulate(
     Effect.gen(function* () {
       const semaphore = makeClientSemaphore(LIMITS);

@@ -1,28 +1,28 @@
 import { Data, Deferred, Effect } from "effect";
 
-import { Client } from "../access/client.ts";
+import { Client } from "../access/principal.ts";
 import { makeFairPermits, type PermitLimits } from "./permits.ts";
 
-/** This client has as many reads waiting as it may. */
+/** The client has too many waiting reads. */
 export class TooManyReads extends Data.TaggedError("TooManyReads") {}
 
-/** As many reads of all clients are waiting as may. */
+/** All clients together have too many waiting reads. */
 export class ReadsFull extends Data.TaggedError("ReadsFull") {}
 
-/** Why a read was refused without having been tried. */
+/** Why a read was refused without being tried. */
 export type ReadRefused = TooManyReads | ReadsFull;
 
-/** Bounds how many reads run at once, fairly by the `Client` that their fibers work for. */
+/** Limits how many reads run at the same time, fair to the `Client` that each fiber works for. */
 export interface ClientSemaphore {
   /**
-   * Runs a read once there is a permit for its client. One that is interrupted while it waits leaves the queue.
+   * Runs a read once its client has a permit. An interrupted read leaves the queue.
    *
-   * @errors `TooManyReads`, `ReadsFull`: at once
+   * @errors `TooManyReads`, `ReadsFull`: immediately
    */
   readonly withPermit: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
   ) => Effect.Effect<A, E | ReadRefused, R>;
-  /** How many reads run. */
+  /** How many reads are running. */
   readonly held: () => number;
   /** How many reads wait for a permit. */
   readonly waiting: () => number;
@@ -33,7 +33,7 @@ interface Ticket {
   readonly granted: Deferred.Deferred<void>;
 }
 
-/** Makes a semaphore whose permits are given out as `FairPermits` says. */
+/** Makes a semaphore that is fair as `FairPermits` defines it. */
 export const makeClientSemaphore = (limits: PermitLimits): ClientSemaphore => {
   const fair = makeFairPermits<Ticket>(limits);
 

@@ -6,7 +6,7 @@ import { makeFairSemaphore } from "./fair_semaphore.ts";
 
 const test = suite("fair semaphore");
 
-test("as many begin at once as there are places, and the next when one leaves", () => {
+test("as many tasks start as there are places, and the next one when one leaves", () => {
   const semaphore = makeFairSemaphore(2);
   const began: string[] = [];
   const enter = (name: string) => semaphore.enter("client", () => began.push(name));
@@ -21,7 +21,7 @@ test("as many begin at once as there are places, and the next when one leaves", 
   assert.is(semaphore.waiting(), 0);
 });
 
-test("a client that wants one place waits for one of each other client, whatever they want", () => {
+test("a client that wants one place waits for one task of each other client, whatever they want", () => {
   const semaphore = makeFairSemaphore(1);
   const began: string[] = [];
   const leaves = new Map<string, () => void>();
@@ -37,7 +37,7 @@ test("a client that wants one place waits for one of each other client, whatever
   assert.equal(began.slice(0, 4), ["greedy 0", "greedy 1", "modest", "greedy 2"]);
 });
 
-test("who leaves while waiting never begins, and takes no place from others", () => {
+test("a task that leaves while waiting never starts, and takes no place from others", () => {
   const semaphore = makeFairSemaphore(1);
   const began: string[] = [];
   const enter = (client: string, name: string) => semaphore.enter(client, () => began.push(name));
@@ -58,7 +58,7 @@ const steps = fc.array(
   { maxLength: 200 },
 );
 
-test("in any order of coming and going no place is lost or given twice, and turns go round", () => {
+test("in any order of entering and leaving, no place is lost or given twice, and all clients get turns", () => {
   fc.assert(
     fc.property(steps, fc.integer({ min: 1, max: 4 }), (all, places) => {
       const semaphore = makeFairSemaphore(places);
@@ -82,7 +82,7 @@ test("in any order of coming and going no place is lost or given twice, and turn
           who.leave = semaphore.enter(client, () => {
             assert.is(who.state, "waiting", "it began though it had left");
             who.state = "inside";
-            // The first of each client that waits sees every other client pass at most once.
+            // The first waiting task of a client sees every other client pass at most once.
             const firsts = new Map<string, (typeof entered)[number]>();
             for (const each of entered) {
               if (each.state === "waiting" && !firsts.has(each.client))

@@ -1,13 +1,13 @@
 import { makeFairPermits } from "./permits.ts";
 
-/** Lets a bounded number of things be under way at once. */
+/** Limits how many tasks run at the same time. */
 export interface FairSemaphore {
   /**
-   * Calls `begin` once there is a place for it: at once if there is one now. Returns what gives the place back or, if
-   * `begin` was not called yet, makes sure that it never is; calling that again does nothing.
+   * Calls `begin` once there is a place, immediately if there is one now. Returns a function that gives the place back
+   * or, if `begin` was not called yet, cancels it. Calling that function again has no effect.
    */
   readonly enter: (client: string, begin: () => void) => () => void;
-  /** How many wait for a place. */
+  /** How many tasks wait for a place. */
   readonly waiting: () => number;
 }
 
@@ -17,8 +17,8 @@ interface Ticket {
 }
 
 /**
- * A semaphore for callbacks, whose places are given out as `FairPermits` says: how long a client waits depends on how many
- * others wait, and not on how much they want. What waits is bounded by whoever calls it.
+ * A semaphore for callbacks, fair as `FairPermits` defines it: how long a client waits depends on the number of other
+ * clients, not on how much they want. The caller limits how many tasks wait.
  */
 export const makeFairSemaphore = (places: number): FairSemaphore => {
   const permits = makeFairPermits<Ticket>({

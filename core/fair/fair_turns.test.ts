@@ -12,26 +12,26 @@ const LIMITS: TurnLimits = {
   waitMaxMs: 5_000,
 };
 
-/** Work of a client: how long each of its steps takes, in milliseconds. */
+/** Work of a client: the durations of its steps, in milliseconds. */
 interface Task {
   readonly steps: number[];
 }
 
-/** What comes at a time: work for a client. */
+/** The arrival of work for a client at a time. */
 interface Arrival {
   readonly at: number;
   readonly client: string;
   readonly steps: ReadonlyArray<number>;
 }
 
-/** A step that was done: whose, how long it took, and who had work when it began. */
+/** A finished step: its client, its duration, and the clients with work when it started. */
 interface Step {
   readonly client: string;
   readonly ms: number;
   readonly busy: ReadonlySet<string>;
 }
 
-/** Runs all that arrives, one step after the other, on a clock that goes on by what the steps take. */
+/** Runs all work that arrives, one step after the other, on a clock that advances by their durations. */
 const run = (arrivals: ReadonlyArray<Arrival>): ReadonlyArray<Step> => {
   const turns = makeFairTurns<Task>(LIMITS);
   const open = new Map<string, number>();
@@ -73,7 +73,7 @@ const arrivals: fc.Arbitrary<ReadonlyArray<Arrival>> = fc.array(
 const longest = (steps: ReadonlyArray<Step>, client: string): number =>
   Math.max(0, ...steps.filter((step) => step.client === client).map(({ ms }) => ms));
 
-test("while two clients have work, what they got never differs by more than a step of each", () => {
+test("while two clients have work, their times never differ by more than one step of each", () => {
   fc.assert(
     fc.property(arrivals, (drawn) => {
       const steps = run(drawn);
@@ -83,7 +83,7 @@ test("while two clients have work, what they got never differs by more than a st
         ["d", "e"],
       ] as const) {
         const allowed = longest(steps, one) + longest(steps, other) + 0.1;
-        // The largest difference within any stretch in which both have work.
+        // The largest difference within any period in which both have work.
         let [difference, least, most] = [0, 0, 0];
         for (const { client, ms, busy } of steps) {
           if (!busy.has(one) || !busy.has(other)) {
@@ -100,7 +100,7 @@ test("while two clients have work, what they got never differs by more than a st
   );
 });
 
-test("who comes with some work waits for one step of each of the others, whatever they have used or sent", () => {
+test("a client that arrives with work waits for at most one step of each of the others, whatever they have used or sent", () => {
   fc.assert(
     fc.property(arrivals, fc.double({ min: 0, max: 100, noNaN: true }), stepMs, (drawn, at, ms) => {
       const steps = run([...drawn, { at, client: "new", steps: [ms] }]);
@@ -113,7 +113,7 @@ test("who comes with some work waits for one step of each of the others, whateve
   );
 });
 
-test("no turn is left out while anybody has work, and each line is in its order", () => {
+test("no turn is lost while a client has work, and each client's tasks keep their order", () => {
   fc.assert(
     fc.property(arrivals, (drawn) => {
       const steps = run(drawn);
@@ -135,7 +135,7 @@ test("no turn is left out while anybody has work, and each line is in its order"
   );
 });
 
-test("nobody pays for time that nobody else wanted", () => {
+test("a client pays nothing for time that no other client wanted", () => {
   const turns = makeFairTurns<string>(LIMITS);
   for (let i = 0; i < 1_000; i++) turns.charge("alone", 1);
   turns.take("alone", "x", 0);
@@ -148,7 +148,7 @@ test("nobody pays for time that nobody else wanted", () => {
   assert.ok(order.filter((client) => client === "alone").length >= 1, order.join(" "));
 });
 
-test("nobody saves up time by staying away", () => {
+test("an idle client saves up no time", () => {
   const turns = makeFairTurns<string>(LIMITS);
   turns.charge("patient", 1);
   turns.take("busy", "x", 0);
@@ -163,7 +163,7 @@ test("nobody saves up time by staying away", () => {
   assert.ok(own >= 49 && own <= 51, order.join(" "));
 });
 
-test("no more waits than may, of one client and of all", () => {
+test("the limits on waiting tasks hold, for one client and for all", () => {
   const turns = makeFairTurns<string>({ ...LIMITS, waitingPerClientMax: 2, waitingMax: 3 });
   const take = (client: string) => turns.take(client, "", 0);
   assert.ok(take("a"));
@@ -172,7 +172,7 @@ test("no more waits than may, of one client and of all", () => {
   assert.is(take("a"), undefined);
   assert.ok(take("b"));
   assert.is(take("c"), undefined);
-  // What is given up makes room, once.
+  // A task that leaves makes room, once.
   turns.leave(second);
   turns.leave(second);
   assert.is(turns.waiting(), 2);
@@ -180,7 +180,7 @@ test("no more waits than may, of one client and of all", () => {
   assert.is(take("c"), undefined);
 });
 
-test("what was given up has no turn", () => {
+test("a task that left gets no turn", () => {
   const turns = makeFairTurns<string>(LIMITS);
   const first = turns.take("a", "first", 0);
   turns.take("a", "second", 0);
@@ -189,7 +189,7 @@ test("what was given up has no turn", () => {
   assert.is(turns.next()?.task, "second");
 });
 
-test("what has waited too long is given up, begun or not, and nothing else", () => {
+test("tasks that have waited too long are dropped, started or not, and no others", () => {
   const turns = makeFairTurns<string>(LIMITS);
   for (const [client, task, since] of [
     ["a", "a0", 0],
@@ -209,7 +209,7 @@ test("what has waited too long is given up, begun or not, and nothing else", () 
   assert.is(turns.next()?.task, "a3");
 });
 
-test("clients that come and go are not remembered for ever, and those that wait are not forgotten", () => {
+test("idle clients are forgotten eventually, and waiting ones never", () => {
   const turns = makeFairTurns<string>(LIMITS);
   turns.take("waits", "x", 0);
   for (let i = 0; i < 30_000; i++) turns.charge(`client-${i}`, 1);

@@ -1,29 +1,29 @@
-/** How much may wait for a turn. */
+/** How much work may wait for its turn. */
 export interface TurnLimits {
-  /** The most pieces of work that wait, of one client and of all. */
+  /** How many tasks may wait: of one client, and of all together. */
   readonly waitingPerClientMax: number;
   readonly waitingMax: number;
-  /** How long work may wait, in milliseconds; what is begun and not done by then has waited too long as well. */
+  /** How long a task may take from its arrival to its end, in milliseconds. */
   readonly waitMaxMs: number;
 }
 
-/** A place in the line, which its holder has until it leaves. */
+/** A place in the queue, held until `leave`. */
 export interface Ticket<T> {
   readonly client: string;
   readonly task: T;
-  /** When it was taken, in milliseconds. */
+  /** When the task arrived, in milliseconds. */
   readonly since: number;
 }
 
-/** Decides whose turn it is. Times are passed in, so that it is the same wherever it runs. */
+/** Decides whose turn it is. Times are passed in, which makes it deterministic. */
 export interface FairTurns<T> {
-  /** Takes a place at the end of the client's own line; undefined if too much waits already. */
+  /** Takes the last place in the client's queue; undefined if too many tasks wait already. */
   readonly take: (client: string, task: T, now: number) => Ticket<T> | undefined;
-  /** The place whose turn it is: the first in the line of the client that has used least. */
+  /** The ticket whose turn it is: the first of the client that has used the least time. */
   readonly next: () => Ticket<T> | undefined;
-  /** Notes that the client whose turn it is has used the thread for so long, in milliseconds. */
+  /** Records how long the client whose turn it is has used the thread, in milliseconds. */
   readonly charge: (client: string, ms: number) => void;
-  /** Gives a place up, because its work is done or nobody wants it any more. */
+  /** Gives up a place: its task is done or cancelled. */
   readonly leave: (ticket: Ticket<T>) => void;
   /** Gives up the places that have waited too long, and returns them. */
   readonly dropLate: (now: number) => ReadonlyArray<Ticket<T>>;
@@ -31,33 +31,33 @@ export interface FairTurns<T> {
   readonly waiting: () => number;
 }
 
-/** What one client has used, and what of it waits. */
+/** The waiting tasks of one client, and the time that it has used. */
 interface Line<T> {
   readonly tickets: Ticket<T>[];
-  /** Milliseconds used, from where the line began to count. */
+  /** Virtual time in milliseconds: the time used, counted from where the client joined. */
   used: number;
 }
 
-/** A turn that is too short for the clock has cost something, too; else a client of such turns would never be behind. */
+/** A turn too short for the clock still has a cost; otherwise a client with only such turns would always be first. */
 const TURN_MIN_MS = 0.001;
 
-/** How many clients without any work are remembered. */
+/** How many clients are remembered. */
 const CLIENTS_MAX = 10_000;
 
 /**
- * Start-time fair queueing: the next turn is that of whoever has used least, and who comes anew, or comes back, begins
- * where the client is that has its turn now. So nobody saves up time by staying away, nobody pays for time that
- * nobody else wanted, and between two clients that both have work the time they got never differs by more than a
- * turn of each, whatever others send.
+ * Start-time fair queueing: the next turn goes to the client that has used the least time. A client that is new, or comes
+ * back, starts at the virtual time of the client whose turn it is. So idle clients save up no time, clients pay nothing for
+ * time that no other client wanted, and the times of two clients that both have work never differ by more than one turn
+ * of each.
  *
  * @see https://doi.org/10.1109/90.649569 (Goyal, Vin and Cheng: Start-time fair queueing)
  */
 export const makeFairTurns = <T>(limits: TurnLimits): FairTurns<T> => {
   const lines = new Map<string, Line<T>>();
-  /** Those that have work. */
+  /** The lines with waiting tasks. */
   const active = new Set<Line<T>>();
   let waiting = 0;
-  /** Where the client was that had the last turn, when it began. */
+  /** The virtual time at the start of the last turn. */
   let reached = 0;
 
   const lineOf = (client: string): Line<T> => {
@@ -69,7 +69,7 @@ export const makeFairTurns = <T>(limits: TurnLimits): FairTurns<T> => {
     return line;
   };
 
-  /** One that is not ahead of a newcomer need not be remembered; in need, no idle one is. */
+  /** Forgets idle clients that would rejoin where they are; if there are still too many, all idle ones. */
   const forgetIdle = (): void => {
     const forget = (isForgotten: (line: Line<T>) => boolean): void => {
       for (const [client, line] of lines) {
@@ -123,7 +123,7 @@ export const makeFairTurns = <T>(limits: TurnLimits): FairTurns<T> => {
     dropLate: (now) => {
       const late: Ticket<T>[] = [];
       for (const line of active) {
-        // Who came first is late first.
+        // The first to arrive is the first to be late.
         for (let first = line.tickets[0]; first !== undefined; first = line.tickets[0]) {
           if (now - first.since < limits.waitMaxMs) break;
           late.push(first);

@@ -13,7 +13,7 @@ const LIMITS: PermitLimits = {
   waitingMax: 6,
 };
 
-test("a client gets its share at once, and the last place is left for another one", () => {
+test("a client gets its share immediately, and the last permit is left for another client", () => {
   const fair = makeFairPermits<string>(LIMITS);
   assert.equal(
     ["a1", "a2", "a3"].map((ticket) => fair.enter("a", ticket)),
@@ -23,21 +23,21 @@ test("a client gets its share at once, and the last place is left for another on
   assert.is(fair.enter("c", "c1"), "waits");
 });
 
-test("of those who wait, the one that holds least is next, and its tickets keep their order", () => {
+test("the waiting client that holds the fewest permits is next, and its tickets keep their order", () => {
   const fair = makeFairPermits<string>(LIMITS);
   for (const ticket of ["a1", "a2", "a3", "a4"]) fair.enter("a", ticket);
   fair.enter("b", "b1");
   fair.enter("b", "b2");
   fair.enter("c", "c1");
   fair.enter("c", "c2");
-  // a holds 2, b 1, c nothing.
+  // a holds 2, b 1, c none.
   assert.is(fair.leave("a"), "c1");
   assert.is(fair.leave("a"), "a3");
   assert.is(fair.leave("b"), "b2");
   assert.is(fair.leave("c"), "c2");
 });
 
-test("past its own bound a client is refused for itself, and past that of all anybody is", () => {
+test("beyond its own limit a client is refused for itself, and beyond that of all every client is", () => {
   const fair = makeFairPermits<number>(LIMITS);
   const entries = Array.from({ length: 7 }, (_, i) => fair.enter("a", i));
   assert.equal(entries, ["held", "held", "waits", "waits", "waits", "waits", "client"]);
@@ -47,7 +47,7 @@ test("past its own bound a client is refused for itself, and past that of all an
   );
 });
 
-test("a ticket that is withdrawn gets nothing, and leaves no trace", () => {
+test("a withdrawn ticket gets nothing, and leaves no trace", () => {
   const fair = makeFairPermits<string>({ ...LIMITS, permits: 1, perClientMax: 1 });
   fair.enter("a", "a1");
   fair.enter("b", "b1");
@@ -59,22 +59,22 @@ test("a ticket that is withdrawn gets nothing, and leaves no trace", () => {
   assert.equal([fair.held(), fair.waiting()], [0, 0]);
 });
 
-test("a permit that nobody holds cannot be returned", () => {
-  assert.throws(() => makeFairPermits<string>(LIMITS).leave("a"), /holds no permit/);
+test("returning a permit that is not held is a defect", () => {
+  assert.throws(() => makeFairPermits<string>(LIMITS).leave("a"), /does not hold/);
 });
 
 interface Ticket {
   readonly client: string;
-  /** When it came, by the number of the step. */
+  /** The number of the step in which it arrived. */
   readonly at: number;
 }
 
-/** What is known of the shares by having watched them, without a look inside. */
+/** The state of the permits, reconstructed from their results. */
 const makeWatched = (limits: PermitLimits) => {
   const fair = makeFairPermits<Ticket>(limits);
   const held: Ticket[] = [];
   const waiting: Ticket[] = [];
-  /** How often each other client was served while a client that held nothing waited. */
+  /** How often each other client was served while a client without permits waited. */
   const servedBefore = new Map<string, Map<string, number>>();
   const of = (tickets: ReadonlyArray<Ticket>, client: string): ReadonlyArray<Ticket> =>
     tickets.filter((ticket) => ticket.client === client);
@@ -85,7 +85,7 @@ const makeWatched = (limits: PermitLimits) => {
     servedBefore.delete(client);
     for (const counts of servedBefore.values()) {
       counts.set(client, (counts.get(client) ?? 0) + 1);
-      assert.is(counts.get(client), 1, "nobody is served twice before one that holds nothing");
+      assert.is(counts.get(client), 1, "a client was served twice before one without permits");
     }
   };
   const follow = (): void => {
@@ -136,7 +136,7 @@ const makeWatched = (limits: PermitLimits) => {
       for (const { client } of waiting) {
         assert.ok(of(waiting, client).length <= limits.waitingPerClientMax);
         const may = of(held, client).length < limits.perClientMax;
-        assert.not(free && may, "no permit is left free while somebody waits who may have it");
+        assert.not(free && may, "a permit is free while a client waits that may have it");
       }
     },
   };
@@ -160,7 +160,7 @@ const steps = fc.array(
   { maxLength: 200 },
 );
 
-test("whatever comes and goes, the bounds hold, nothing is idle that is wanted, and who holds nothing waits for one turn of each other client at most", () => {
+test("whatever clients do, the limits hold, no wanted permit is idle, and a client without permits waits for at most one turn of each other client", () => {
   fc.assert(
     fc.property(limits, steps, (drawn, played) => {
       const watched = makeWatched(drawn);

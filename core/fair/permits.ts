@@ -1,27 +1,31 @@
-/** How much clients may hold, and how many tickets may wait. */
+import { invariant, present } from "../invariant.ts";
+
+/** How many permits clients may hold, and how many tickets may wait. */
 export interface PermitLimits {
-  /** How many tickets may be held at once, by all clients together. */
+  /** How many permits all clients together may hold. */
   readonly permits: number;
-  /** How many of them one client may hold: with fewer than `permits`, a place is left for whoever comes next. */
+  /** How many of them one client may hold. With fewer than `permits`, one stays free for the next client. */
   readonly perClientMax: number;
-  /** How many tickets of one client may wait, and of all clients together. */
+  /** How many tickets may wait: of one client, and of all together. */
   readonly waitingPerClientMax: number;
   readonly waitingMax: number;
 }
 
-/** What became of a ticket: it is `held`, it `waits`, or it was refused because of its `client` or of `all` of them. */
+/** A ticket got a permit (`held`), `waits`, or was refused: by the limit of its `client`, or of `all` clients. */
 export type Entry = "held" | "waits" | "client" | "all";
 
 /**
- * Permits that clients share fairly. Of the clients that wait, the one that holds least is next, and among equals the one
- * that was served longest ago; a client's tickets keep their order. So a client that holds nothing waits until at most
- * each of the others got one more permit, however many tickets they have waiting.
+ * Permits that clients share fairly. The next permit goes to the waiting client that holds the fewest, and among equals to
+ * the one served longest ago. The tickets of a client keep their order. So a client that holds nothing waits until each of
+ * the others has got at most one more permit, however many tickets they have waiting.
+ *
+ * Effect's `Semaphore` is first come, first served: one client's tickets would block all others.
  */
 export interface FairPermits<Ticket> {
   readonly enter: (client: string, ticket: Ticket) => Entry;
-  /** Takes back a ticket that waits; false if it does not. */
+  /** Removes a waiting ticket; false if it is not waiting. */
   readonly withdraw: (client: string, ticket: Ticket) => boolean;
-  /** Returns a permit of a client. The ticket that holds it from now on, if any does. */
+  /** Returns a client's permit, and gives it to the next ticket, if any. */
   readonly leave: (client: string) => Ticket | undefined;
   readonly held: () => number;
   readonly waiting: () => number;
@@ -30,7 +34,7 @@ export interface FairPermits<Ticket> {
 export const makeFairPermits = <Ticket>(limits: PermitLimits): FairPermits<Ticket> => {
   const { permits, perClientMax, waitingPerClientMax, waitingMax } = limits;
   const holding = new Map<string, number>();
-  /** The clients that wait, the one that was served longest ago first. */
+  /** The tickets of each waiting client; the client served longest ago first. */
   const queues = new Map<string, Ticket[]>();
   let held = 0;
   let waiting = 0;
@@ -51,9 +55,9 @@ export const makeFairPermits = <Ticket>(limits: PermitLimits): FairPermits<Ticke
       least = heldBy(client);
       if (least === 0) break;
     }
-    const queue = chosen === undefined ? undefined : queues.get(chosen);
-    const ticket = queue?.shift();
-    if (chosen === undefined || queue === undefined || ticket === undefined) return undefined;
+    if (chosen === undefined) return undefined;
+    const queue = present(queues.get(chosen), `${chosen} waits without a queue`);
+    const ticket = present(queue.shift(), `the queue of ${chosen} is empty`);
     waiting--;
     take(chosen);
     queues.delete(chosen);
@@ -67,7 +71,7 @@ export const makeFairPermits = <Ticket>(limits: PermitLimits): FairPermits<Ticke
 
     enter: (client, ticket) => {
       const queue = queues.get(client);
-      // A client that waits already may not take anything yet.
+      // A client with waiting tickets must not overtake them.
       if (queue === undefined && held < permits && heldBy(client) < perClientMax) {
         take(client);
         return "held";
@@ -92,7 +96,7 @@ export const makeFairPermits = <Ticket>(limits: PermitLimits): FairPermits<Ticke
 
     leave: (client) => {
       const left = heldBy(client) - 1;
-      if (left < 0) throw new Error(`${client} holds no permit`);
+      invariant(left >= 0, `${client} returns a permit that it does not hold`);
       held--;
       if (left === 0) holding.delete(client);
       else holding.set(client, left);

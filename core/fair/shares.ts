@@ -1,31 +1,32 @@
+import { invariant } from "../invariant.ts";
+
 /**
- * Why nothing was taken. `share`: the client would hold more than an equal share among those who hold something and one
- * newcomer, so it is the one who has to wait. `full`: it would not, and others hold too much.
+ * Why nothing was taken. `share`: the client would hold more than an equal share among the current clients and one more.
+ * `full`: it would not; the others hold too much.
  */
 export type Refusal = "share" | "full";
 
-/** A fixed amount of something, such as bytes of memory, that clients take from and give back to. */
+/** A fixed amount, such as bytes of memory, that clients take from and give back to. */
 export interface Shares {
-  /** Takes an amount for a client. Returns undefined when it was taken; else takes nothing and says why. */
+  /** Takes an amount for a client; if that is refused, takes nothing and returns why. */
   readonly take: (client: string, amount: number) => Refusal | undefined;
-  /** Gives back what a client took; it may give it back in other pieces. */
+  /** Gives back what a client took, in one or several parts. */
   readonly giveBack: (client: string, amount: number) => void;
-  /** How much all clients hold together. */
+  /** How much all clients together hold. */
   readonly held: () => number;
-  /** How many clients hold something. Nothing is remembered of the others. */
+  /** How many clients hold something. The others are not remembered. */
   readonly clients: () => number;
 }
 
 /**
- * Divides an amount among clients so that none can take all of it: a client may hold at most as much as is left free
- * after it has taken. One client alone gets half; of several that take as much as they can, each gets about an equal part,
- * and as much as one of them has stays free. So a client that holds nothing finds room, as long as it asks for less than that.
- * (Switches divide the memory of their ports by this rule: Choudhury and Hahne, "Dynamic queue length thresholds for
- * shared-memory packet switches", 1998.)
+ * Divides an amount among clients so that none can take all of it: a client may hold at most as much as stays free. One
+ * client alone gets half. Of several that take as much as they can, each gets about the same, and the same amount stays
+ * free for the next one. Network switches divide the memory of their ports by this rule.
  *
  * Each operation takes constant time.
  *
- * @param amountMax how much there is
+ * @see Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998
+ * @param amountMax the amount to divide
  */
 export const makeShares = (amountMax: number): Shares => {
   const heldBy = new Map<string, number>();
@@ -44,7 +45,7 @@ export const makeShares = (amountMax: number): Shares => {
 
     giveBack: (client, amount) => {
       const rest = (heldBy.get(client) ?? 0) - amount;
-      if (rest < 0) throw new Error(`${client} gives back more than it took`);
+      invariant(rest >= 0, `${client} gives back ${amount}, more than it took`);
       if (rest === 0) heldBy.delete(client);
       else heldBy.set(client, rest);
       left += amount;

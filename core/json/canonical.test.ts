@@ -6,7 +6,7 @@ import { canonicalJson } from "./canonical.ts";
 
 const test = suite("canonicalJson");
 
-/** The same value with the keys of every object in another order. */
+/** The same value with another order of keys in every object. */
 const shuffled = (value: unknown, seed: number): unknown => {
   if (Array.isArray(value)) return value.map((item) => shuffled(item, seed));
   if (typeof value !== "object" || value === null) return value;
@@ -40,7 +40,7 @@ test("the text is JSON of the same value, so different values have different tex
   );
 });
 
-test("keys come in the order of their UTF-16 units, at every depth", () => {
+test("keys are in the order of their UTF-16 units, at every depth", () => {
   // The example of RFC 8785, section 3.2.3.
   const keys = ["\u20ac", "\r", "\ufb33", "1", "\u{1f600}", "\u0080", "\u00f6"];
   const sorted = ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\u{1f600}", "\ufb33"];
@@ -48,7 +48,7 @@ test("keys come in the order of their UTF-16 units, at every depth", () => {
     `{${order.map((key) => `${JSON.stringify(key)}:0`).join(",")}}`;
   assert.is(canonicalJson(JSON.parse(ofKeys(keys))), ofKeys(sorted));
   assert.is(canonicalJson([{ b: { d: 1, c: 2 }, a: [] }]), '[{"a":[],"b":{"c":2,"d":1}}]');
-  // JavaScript itself would put whole numbers first, and in the order of their value.
+  // JavaScript would put integers first, ordered by value.
   assert.is(canonicalJson({ b: 1, "9": 2, "10": 3, "": 4 }), '{"":4,"10":3,"9":2,"b":1}');
 });
 
@@ -56,7 +56,7 @@ test("the order of arrays is part of the value", () => {
   assert.is.not(canonicalJson([1, 2]), canonicalJson([2, 1]));
 });
 
-test("there is no white space, and scalars are as JSON writes them", () => {
+test("there is no white space, and scalars are written as JSON.stringify does", () => {
   assert.is(
     canonicalJson({
       s: 'a "\\\n ü😀',

@@ -1,14 +1,14 @@
 /**
- * JSON text in which equal values are equal texts: object keys are sorted by code unit, as RFC 8785
- * sorts them. The value must be JSON, and its depth already bounded (`core/json/storable.ts`).
+ * JSON text that is equal for equal values: object keys are sorted by code unit, as in RFC 8785. The value must be JSON
+ * of limited depth (`core/json/storable.ts`).
  *
- * @param text the value as `JSON.stringify` writes it, where the caller has that already
+ * @param text the value as `JSON.stringify` writes it, if the caller has that already
  * @see https://www.rfc-editor.org/rfc/rfc8785
  */
 export const canonicalJson = (value: unknown, text: string = JSON.stringify(value)): string =>
   hasSortedKeys(value) ? text : withSortedKeys(value);
 
-/** Whether the keys of every object are in order already, as most clients send them, always the same. */
+/** Whether the keys of every object are already sorted. */
 const hasSortedKeys = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every(hasSortedKeys);
@@ -24,7 +24,7 @@ const hasSortedKeys = (value: unknown): boolean => {
 const withSortedKeys = (value: unknown): string => {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) {
-    // The runtime writes a wide array of numbers ten times as fast as a call for each of them.
+    // `JSON.stringify` writes a wide array of numbers ten times as fast as a call for each of them.
     if (!value.some(isNested)) return JSON.stringify(value);
     return `[${value.map(withSortedKeys).join(",")}]`;
   }

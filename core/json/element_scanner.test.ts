@@ -2,16 +2,16 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { losesValue } from "./decimal.ts";
+import { decodeStrictly, encodeUtf8 } from "../utf8.fixture.ts";
+import { decodeUtf8 } from "../utf8.ts";
 import { makeElementScanner, type ScanLimits, type Scanned } from "./element_scanner.ts";
-import { decodeStrictly, encodeUtf8 } from "./utf8_text.fixture.ts";
-import { decodeUtf8 } from "./utf8_text.ts";
+import { losesValue } from "./lossy_number.ts";
 
 const test = suite("element scanner");
 
 const LIMITS: ScanLimits = { elementsMax: 1_000, tokensMax: 1_000_000, notesMax: 100 };
 
-/** Scans in pieces of so many bytes; returns how many there were as well. */
+/** Scans in steps of so many bytes, and counts the steps. */
 const scanIn = (
   pieces: number,
   bytes: Uint8Array,
@@ -41,7 +41,7 @@ const isJson = (text: string): boolean => {
   }
 };
 
-/** JSON as somebody might write it: with white space, escapes and numbers of any spelling. */
+/** JSON with any white space, escapes and spellings of numbers. */
 const jsonText: fc.Arbitrary<string> = fc
   .tuple(
     fc.jsonValue({ maxDepth: 4 }),
@@ -62,7 +62,7 @@ const body: fc.Arbitrary<string> = fc.oneof(
     .map(([items, space]) => `{${space}"events"${space}:${space}[${items.join(`${space},`)}]}`),
 );
 
-/** Changes to bytes that are likely to break JSON, or to keep it in another way. */
+/** Changes to bytes that are likely to break JSON, or to change its meaning. */
 const mutation = fc.record({
   at: fc.nat(),
   remove: fc.nat({ max: 2 }),
@@ -86,7 +86,7 @@ const mutated = (bytes: Uint8Array, { at, remove, insert, byte }: Mutation): Uin
   ]);
 };
 
-test("a text is malformed exactly where JSON.parse, behind a strict decoder, says so", () => {
+test("a text is malformed exactly if JSON.parse after a strict decoder rejects it", () => {
   const outcomes = { json: 0, none: 0 };
   fc.assert(
     fc.property(body, fc.array(mutation, { maxLength: 3 }), (text, mutations) => {
@@ -102,7 +102,7 @@ test("a text is malformed exactly where JSON.parse, behind a strict decoder, say
   assert.ok(outcomes.json > 500 && outcomes.none > 500, JSON.stringify(outcomes));
 });
 
-test("whatever the pieces, what is found is the same", () => {
+test("the result does not depend on the steps", () => {
   fc.assert(
     fc.property(body, fc.array(mutation, { maxLength: 1 }), fc.nat(40), (text, some, pieces) => {
       const bytes = some.reduce(mutated, encodeUtf8(text));
@@ -112,7 +112,7 @@ test("whatever the pieces, what is found is the same", () => {
   );
 });
 
-/** What was found, without what the scan needs for itself. */
+/** The result, without the internal state of the scan. */
 const found = ({ malformed, exceeded, root, field, otherFields, ...rest }: Scanned): object => {
   const { starts, ends, tokens, lossyNumbers } = rest;
   return { malformed, exceeded, root, field, otherFields, starts, ends, tokens, lossyNumbers };
@@ -124,7 +124,7 @@ const tokensOf = (value: unknown): number => {
   return Object.values(value).reduce<number>((sum, item) => sum + 1 + tokensOf(item), 1);
 };
 
-test("the elements are those of the array, with as many values and keys as they hold", () => {
+test("the elements are those of the array, with the numbers of their values and keys", () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue()), fc.constantFrom(undefined, 2), (events, indent) => {
       const text = JSON.stringify({ events }, undefined, indent);
@@ -140,7 +140,7 @@ test("the elements are those of the array, with as many values and keys as they 
   );
 });
 
-test("the field is found by its name, however that is written, and only at the top", () => {
+test("the field is found by its name, in any spelling, and only at the top level", () => {
   for (const [text, field, otherFields, elements] of [
     ["{}", "missing", [], 0],
     ['{"events":[]}', "array", [], 0],
@@ -181,7 +181,7 @@ const numberText = fc
   )
   .map((parts) => parts.join(""));
 
-test("the numbers that lose value are noted, where they stand, and no others", () => {
+test("exactly the numbers that lose value are recorded, with their places", () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -201,7 +201,7 @@ test("the numbers that lose value are noted, where they stand, and no others", (
   );
 });
 
-test("a message says what is wrong and where", () => {
+test("a message says what is wrong, and where", () => {
   for (const [text, message] of [
     ["", "The body is empty."],
     [" ", "The body ends where a value should be at byte 1."],
@@ -214,17 +214,17 @@ test("a message says what is wrong and where", () => {
     ["NaN", 'Expected a value but found "N" at byte 0.'],
     ["nul", "The body ends inside null at byte 3."],
     ["nuts", 'Expected a value but found "n" at byte 0.'],
-    ["01", "A number is not written as JSON writes it at byte 0."],
-    ["[1.]", "A number is not written as JSON writes it at byte 1."],
+    ["01", "A number is not valid JSON at byte 0."],
+    ["[1.]", "A number is not valid JSON at byte 1."],
     ["-", "The body ends inside a number at byte 1."],
     ['"a', "The body ends inside a string at byte 2."],
-    ['"\\x41"', "A string holds an escape that JSON does not have at byte 1."],
-    ['"\n"', "A string holds a control character, to be written as \\u000a, at byte 1."],
+    ['"\\x41"', "A string contains an escape that JSON does not have at byte 1."],
+    ['"\n"', "A string contains a control character, which must be written as \\u000a, at byte 1."],
     [
       '{"events":[{},{"a":1,]}',
       'Expected a key in double quotes but found "]" at byte 21, in events[1].',
     ],
-    ["\ufeff{}", "The body begins with a byte order mark (U+FEFF). Leave it out."],
+    ["\ufeff{}", "The body starts with a byte order mark (U+FEFF). Remove it."],
     ["{\u2028}", 'Expected a key in double quotes or "}" but found another character at byte 1.'],
   ] as const) {
     assert.is(scan(text).malformed, message, text);
@@ -233,7 +233,7 @@ test("a message says what is wrong and where", () => {
   assert.is(scan(Uint8Array.of(0xff)).malformed, "The body is not UTF-8.");
 });
 
-test("a text of too many elements or tokens is given up where they become too many", () => {
+test("a scan stops where there are too many elements or tokens", () => {
   const many = `{"events":[${"1e1,".repeat(250_000)}1]}`;
   const [tooMany, pieces] = scanIn(16_384, encodeUtf8(many));
   assert.equal([tooMany.exceeded, tooMany.ends.length, pieces], ["elements", 1_001, 1]);
@@ -243,7 +243,7 @@ test("a text of too many elements or tokens is given up where they become too ma
   assert.is(scan('{"events":[1,2]}', { tokensMax: 3 }).exceeded, "tokens");
 });
 
-test("what is noted is bounded, and nesting is not", () => {
+test("records are limited, and nesting is not", () => {
   const fields = Array.from({ length: 500 }, (_, i) => `"f${i}":1`).join();
   assert.is(scan(`{${fields}}`).otherFields.length, 100);
   const numbers = `{"events":[${"1e400,".repeat(500)}1]}`;

@@ -1,46 +1,50 @@
-import { losesValue } from "./decimal.ts";
-import { endOfEscape } from "./escape.ts";
-import { decodeUtf8, endOfUtf8Sequence } from "./utf8_text.ts";
+import { present } from "../invariant.ts";
+import { decodeUtf8 } from "../utf8.ts";
+import { endOfEscape, endOfUtf8Sequence } from "./byte_sequences.ts";
+import { losesValue } from "./lossy_number.ts";
 
-/** What a scan stops at. */
+/** The limits of a scan. */
 export interface ScanLimits {
   /** The most elements of the array. */
   readonly elementsMax: number;
   /** The most values and keys of the whole text. */
   readonly tokensMax: number;
-  /** How many other fields of the object, and how many numbers that lose value, are noted. */
+  /** How many other fields of the object, and how many numbers that lose value, to record. */
   readonly notesMax: number;
 }
 
-/** What a scan found out about a text of the form `{ "<field>": [element, …] }`, without making a value of it. */
+/** The result of scanning a text of the form `{ "<field>": [element, …] }`, without parsing it. */
 export interface Scanned {
   /** Why the text is not JSON, and where; undefined if it is. */
   readonly malformed: string | undefined;
-  /** The limit that the text exceeds; what comes after that was not looked at. */
+  /** The limit that the text exceeds. The rest was not scanned. */
   readonly exceeded: "elements" | "tokens" | undefined;
   readonly root: "object" | "other";
   readonly field: "missing" | "array" | "other" | "repeated";
-  /** The names of the object's other fields, as far as they were noted. */
+  /** The names of the object's other fields, at most `notesMax`. */
   readonly otherFields: ReadonlyArray<string>;
-  /** Where each element begins and ends, in bytes from the start of the text. */
+  /** The start and end of each element, in bytes from the start of the text. */
   readonly starts: ReadonlyArray<number>;
   readonly ends: ReadonlyArray<number>;
-  /** How many values and keys each element holds, itself included. */
+  /** How many values and keys each element contains, itself included. */
   readonly tokens: ReadonlyArray<number>;
-  /** Where the elements hold numbers that lose value: begin and end of each, one after the other. */
+  /** The numbers in the elements that lose value: the start and end of each, in order. */
   readonly lossyNumbers: ReadonlyArray<number>;
 }
 
-/** Scans a text piece by piece. */
+/** Scans a text in steps. */
 export interface ElementScanner {
-  /** Scans about so many bytes more, to the end of a token; returns what was found once all is scanned. */
+  /** Scans about `bytes` more bytes, up to the end of a token. Returns the result once everything is scanned. */
   readonly advance: (bytes: number) => Scanned | undefined;
 }
 
 /**
- * Scans JSON in UTF-8 of the form `{ "<field>": [element, …] }`: checks every byte of it as `JSON.parse` would, finds
- * its elements, and counts. It costs about a nanosecond a byte and allocates nothing for a token, so a text that
- * is refused for what a scan shows has cost no more than that.
+ * Scans JSON in UTF-8 of the form `{ "<field>": [element, …] }`: validates it as `JSON.parse` would, finds its elements, and
+ * counts tokens. It takes about a nanosecond per byte and allocates nothing per token, so refusing a text for what the scan
+ * finds costs no more than that.
+ *
+ * It finds numbers that lose value as well. The `context.source` of a `JSON.parse` reviver would show them too, but a
+ * reviver makes parsing several times slower for every body.
  */
 export const makeElementScanner = (
   bytes: Uint8Array,
@@ -51,7 +55,7 @@ export const makeElementScanner = (
   return { advance: (count) => (scan.advance(count) ? scan : undefined) };
 };
 
-// What may come next.
+// What may follow.
 const VALUE = 0;
 const VALUE_OR_END = 1;
 const KEY = 2;
@@ -65,11 +69,11 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const POINT = 0x2e;
 
-/** A number of fewer characters before its exponent, and at most two digits in it, survives as a double. */
+/** A number with at most this many characters before its exponent, and digits in it, is exact as a double. */
 const MANTISSA_LENGTH_SAFE = 15;
 const EXPONENT_DIGITS_SAFE = 2;
 
-/** The bytes that stand for themselves in a string. */
+/** The bytes of a string that need no closer check. */
 const PLAIN = new Uint8Array(256);
 for (let byte = 0x20; byte < 0x80; byte++) PLAIN[byte] = 1;
 PLAIN[QUOTE] = 0;
@@ -93,10 +97,10 @@ class Scan implements Scanned {
   #expected = VALUE;
   #tokens = 0;
   #depth = 0;
-  /** Whether the innermost level that is open is an object, and whether those around it are. */
+  /** Whether the innermost open level is an object, and whether the levels around it are. */
   #isInObject = false;
   readonly #outer: boolean[] = [];
-  /** The depth at which the elements are while within the array, and else none. */
+  /** The depth of the elements while inside the array; -1 outside. */
   #elementDepth = -1;
   #tokensBefore = 0;
 
@@ -106,12 +110,12 @@ class Scan implements Scanned {
     this.#limits = limits;
   }
 
-  /** Whether the scan has come to its end. */
+  /** Whether the scan has ended. */
   advance(count: number): boolean {
     const bytes = this.#bytes;
     const end = bytes.length;
     const until = Math.min(end, this.#at + count);
-    // What the loop needs is kept out of the object until something else has to know it.
+    // In local variables: the loop is faster without the properties.
     let at = this.#at;
     let expected = this.#expected;
     let tokens = this.#tokens;
@@ -120,7 +124,7 @@ class Scan implements Scanned {
       const byte = bytes[at++] as number;
       if (byte === QUOTE) {
         if (expected > KEY_OR_END) return this.#unexpected(begin, expected);
-        // The end of the string, or what in it needs a closer look.
+        // Up to the end of the string, or to what needs a closer check.
         for (;;) {
           while (at < end && PLAIN[bytes[at] as number] === 1) at++;
           if (at === end || bytes[at] === QUOTE) break;
@@ -186,7 +190,7 @@ class Scan implements Scanned {
     this.#tokensBefore = tokensBefore;
   }
 
-  /** Notes where an element ended; false if it was one too many. */
+  /** Records the end of an element; false if there are too many. */
   #endElement(at: number, tokens: number): boolean {
     this.ends.push(at);
     this.tokens.push(tokens - this.#tokensBefore);
@@ -195,7 +199,7 @@ class Scan implements Scanned {
     return false;
   }
 
-  /** Notes an element of one token; says whether it was one too many. */
+  /** Records an element of one token; true if there are too many. */
   #isTooMany(begin: number, end: number, tokens: number): boolean {
     this.#beginElement(begin, tokens - 1);
     return !this.#endElement(end, tokens);
@@ -206,7 +210,7 @@ class Scan implements Scanned {
     this.#isInObject = isObject;
     const depth = ++this.#depth;
     if (depth === 1 && isObject) this.root = "object";
-    // The field's value is taken for something else than an array until one begins.
+    // The value of the field counts as `other` until an array starts.
     if (depth === 2 && !isObject && this.#isFieldNext) {
       this.field = "array";
       this.#elementDepth = 2;
@@ -216,19 +220,19 @@ class Scan implements Scanned {
 
   #close(): void {
     if (this.#depth === this.#elementDepth) this.#elementDepth = -1;
-    this.#isInObject = this.#outer.pop() ?? false;
+    this.#isInObject = present(this.#outer.pop(), "a level is closed that was not open");
     this.#depth--;
   }
 
-  /** Whether the next value that opens is that of the field. */
+  /** Whether the next array or object is the value of the field. */
   #isFieldNext = false;
 
-  /** Takes in a key of the object; false if it is that of the field, and came before. */
+  /** Handles a key of the object; false if it repeats the field. */
   #enterField(begin: number, end: number): boolean {
     this.#isFieldNext = false;
     if (this.root !== "object") return true;
     const isNoted = this.otherFields.length < this.#limits.notesMax;
-    // No escape makes a name longer than six times itself.
+    // Escapes make a name at most six times as long.
     if (end - begin > 6 * this.#name.length + 2 && !isNoted) return true;
     const name = JSON.parse(decodeUtf8(this.#bytes, begin, end)) as string;
     if (name === this.#name) {
@@ -246,17 +250,20 @@ class Scan implements Scanned {
     return expected === COMMA_OR_END || expected === (isObject ? KEY_OR_END : VALUE_OR_END);
   }
 
-  /** The end of an escape or of a character beyond ASCII in a string, or -1 if it is none. */
+  /** The end of an escape or of a character beyond ASCII in a string; -1 if it is invalid. */
   #special(at: number): number {
     const byte = this.#bytes[at] as number;
     if (byte === BACKSLASH) {
       const end = endOfEscape(this.#bytes, at);
-      if (end === -1) this.#malformed("A string holds an escape that JSON does not have", at);
+      if (end === -1) this.#malformed("A string contains an escape that JSON does not have", at);
       return end;
     }
     if (byte < 0x20) {
       const code = byte.toString(16).padStart(4, "0");
-      this.#malformed(`A string holds a control character, to be written as \\u${code},`, at);
+      this.#malformed(
+        `A string contains a control character, which must be written as \\u${code},`,
+        at,
+      );
       return -1;
     }
     const end = endOfUtf8Sequence(this.#bytes, at);
@@ -264,7 +271,7 @@ class Scan implements Scanned {
     return end;
   }
 
-  /** The end of a number, or -1 if it is none; one that loses value is noted. */
+  /** The end of a number; -1 if it is invalid. Records a number that loses value. */
   #number(begin: number): number {
     const bytes = this.#bytes;
     const end = bytes.length;
@@ -302,7 +309,7 @@ class Scan implements Scanned {
     const first = bytes[begin] as number;
     if (first !== 0x2d && !isDigit(first)) this.#unexpected(begin);
     else if (at === bytes.length) this.#truncated("inside a number");
-    else this.#malformed("A number is not written as JSON writes it", begin);
+    else this.#malformed("A number is not valid JSON", begin);
     return -1;
   }
 
@@ -326,8 +333,8 @@ class Scan implements Scanned {
     this.#expected = expected;
     const byte = this.#bytes[at] as number;
     if (at === 0 && byte === 0xef && this.#bytes[1] === 0xbb && this.#bytes[2] === 0xbf) {
-      // A message that quoted it would show nothing.
-      this.malformed = "The body begins with a byte order mark (U+FEFF). Leave it out.";
+      // Quoting it would show nothing.
+      this.malformed = "The body starts with a byte order mark (U+FEFF). Remove it.";
     } else if (byte >= 0x80 && endOfUtf8Sequence(this.#bytes, at) === -1) {
       this.malformed = NOT_UTF8;
     } else {
@@ -351,7 +358,7 @@ class Scan implements Scanned {
     this.malformed = `${what} at byte ${at}${inElement}.`;
   }
 
-  /** What may come next, in words. */
+  /** What may follow, in words. */
   #wanted(): string {
     switch (this.#expected) {
       case VALUE:
@@ -383,7 +390,7 @@ const afterDigits = (bytes: Uint8Array, begin: number): number => {
   return at;
 };
 
-/** Whether the digits of a mantissa are zeros, all of them. */
+/** Whether all digits of a mantissa are zero. */
 const isZero = (bytes: Uint8Array, begin: number, end: number): boolean => {
   let at = begin;
   while (at < end && (bytes[at] === ZERO || bytes[at] === POINT)) at++;

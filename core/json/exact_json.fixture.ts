@@ -1,6 +1,6 @@
 /**
- * JSON as it is written: numbers keep their spelling, and objects keep all of their members in order, repeated ones too.
- * It shares nothing with how the service reads a body.
+ * JSON as it is written: numbers keep their spelling, and objects keep all members in order, including repeated ones. It
+ * shares no code with the service.
  */
 export type ExactJson =
   | string
@@ -31,7 +31,7 @@ export class ExactObject {
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gy;
 const SPACE = /\s*/y;
 
-/** Reads a text that is JSON. */
+/** Parses JSON text. */
 export const readExactly = (text: string): ExactJson => {
   let at = 0;
   const next = (): string => {
@@ -65,7 +65,7 @@ export const readExactly = (text: string): ExactJson => {
   return value(next());
 };
 
-/** Writes what was read. */
+/** Writes parsed JSON as text. */
 export const writeExactly = (value: ExactJson): string => {
   if (value instanceof ExactNumber) return value.text;
   if (value instanceof ExactObject) {
@@ -77,7 +77,7 @@ export const writeExactly = (value: ExactJson): string => {
   return Array.isArray(value) ? `[${value.map(writeExactly).join()}]` : JSON.stringify(value);
 };
 
-/** How many values and keys there are. */
+/** The number of values and keys. */
 export const countExactly = (value: ExactJson): number => {
   const inner = (values: ReadonlyArray<ExactJson>): number =>
     values.reduce<number>((sum, each) => sum + countExactly(each), 1);
@@ -87,7 +87,7 @@ export const countExactly = (value: ExactJson): number => {
   return Array.isArray(value) ? inner(value as ReadonlyArray<ExactJson>) : 1;
 };
 
-/** One text for all that is one value by RFC 8259: numbers are decimals of any length, and keys have no order. */
+/** The same text for all spellings of one value of RFC 8259: numbers are decimals of any length, and keys have no order. */
 export const canonicalExactly = (value: ExactJson): string => {
   if (value instanceof ExactNumber) return numberValue(value.text);
   if (value instanceof ExactObject) {
@@ -110,7 +110,7 @@ const decimal = (text: string): string => {
   return `${sign}${significant}e${power}`;
 };
 
-/** What of a value `JSON.parse`, or Postgres behind it, would not keep: the places, and what is there. */
+/** The parts of a value that `JSON.parse` or Postgres would lose, by path. */
 export const lossesIn = (value: ExactJson, path = "", depth = 0): ReadonlyArray<string> => {
   if (value instanceof ExactNumber) return isKept(value.text) ? [] : [path];
   if (typeof value === "string") return isKeptText(value) ? [] : [path];
@@ -143,7 +143,7 @@ const isKept = (text: string): boolean => {
   return Number.isFinite(value) && numberValue(text) === decimal(JSON.stringify(value));
 };
 
-/** The decimal that a number is, or of 17 digits as some languages print a double, the shortest one of this double. */
+/** A number as a decimal. If it has 17 digits, as some languages print a double: the shortest decimal of that double. */
 const numberValue = (text: string): string => {
   const value = Number(text);
   const sent = decimal(text);

@@ -1,11 +1,10 @@
-import { losesValue } from "./decimal.ts";
-import { LOSSY_NUMBER_MARK } from "./lossy_number.ts";
+import { losesValue, LOSSY_NUMBER_MARK } from "./lossy_number.ts";
 
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
 /**
- * Parses JSON with a mark in place of each number that would lose value. That is how the service parses events, in the
- * shortest way to say it.
+ * Parses JSON with a mark in place of each number that would lose value: the simplest definition of how the service parses
+ * events.
  *
  * @throws SyntaxError if it is not JSON
  */

@@ -6,7 +6,7 @@ import { repeatedKey } from "./repeated_key.ts";
 
 const test = suite("repeatedKey");
 
-test("no JSON that was made from a value repeats a key", () => {
+test("JSON written from a value repeats no key", () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.constantFrom(undefined, 1, "\t"), (value, indent) => {
       assert.is(repeatedKey(JSON.stringify(value, undefined, indent)), undefined);
@@ -34,7 +34,7 @@ test("the first repeated key is named by its path", () => {
   }
 });
 
-test("any member that is sent once more is found", () => {
+test("any repeated member is found", () => {
   const key = fc.constantFrom("a", "b", "c", "", "{", '"', ",", ":", "\\");
   const value = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }),
@@ -61,7 +61,7 @@ test("any member that is sent once more is found", () => {
   );
 });
 
-test("nesting and texts may be as long as a body", () => {
+test("nesting and texts may be as large as a body", () => {
   const deep = `${'{"a":'.repeat(200_000)}{"b":1,"b":1}${"}".repeat(200_000)}`;
   assert.ok(repeatedKey(deep)?.endsWith(".a.b"));
   const escapes = '\\"'.repeat(500_000);

@@ -1,6 +1,6 @@
 /**
- * Where an object of a JSON text has a key for the second time, such as `metadata.tags[2].name`; undefined if no object
- * has. The text must be JSON. It is read once, and nesting is bounded by nothing but its length.
+ * The path of the first key that repeats another one of its object, such as `metadata.tags[2].name`; undefined if there is
+ * none. The text must be JSON. Reads it once; nesting is limited only by its length.
  */
 export const repeatedKey = (text: string): string | undefined => {
   const levels: Level[] = [];
@@ -32,17 +32,17 @@ export const repeatedKey = (text: string): string | undefined => {
   return undefined;
 };
 
-/** An array or an object that is open. */
+/** An open array or object. */
 interface Level {
-  /** The keys that it has so far, if it is an object. */
+  /** Its keys so far; undefined for an array. */
   readonly keys: Set<string> | undefined;
-  /** The last of them. */
+  /** The last key. */
   key: string;
-  /** How many elements or members came before the one that is being read. */
+  /** The index of the current element or member. */
   index: number;
 }
 
-/** Colons, numbers and literals matter to nobody here. */
+/** Colons, numbers and literals are not needed. */
 const STRING_OR_STRUCTURE = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g;
 
 const pathOf = (levels: ReadonlyArray<Level>): string =>

@@ -19,7 +19,7 @@ const assertProblem = (value: unknown, path: string, message: RegExp): void => {
   assert.match(problem?.message ?? "", message);
 };
 
-/** Arrays and objects in turn, nested this deep. */
+/** Alternating arrays and objects, nested this deep. */
 const nested = (depth: number, innermost: unknown): unknown => {
   let value = innermost;
   for (let i = 0; i < depth; i++) value = i % 2 === 0 ? [value] : { a: value };
@@ -38,7 +38,7 @@ test("any value without NUL, lone surrogates and __proto__ can be stored", () =>
   );
 });
 
-test("what can be stored is counted: every value and every key", () => {
+test("every value and every key of a storable value is counted", () => {
   for (const [json, count] of [
     ["0", 1],
     ['"text"', 1],
@@ -52,7 +52,7 @@ test("what can be stored is counted: every value and every key", () => {
   }
 });
 
-test("a zero with a sign is refused with what to send for it", () => {
+test("a negative zero is refused with what to send instead", () => {
   for (const zero of ["-0", "-0.00", "-0e5"]) {
     const message = `is the number ${zero}, which would lose its sign; send 0 or a string`;
     assertProblem({ a: [LOSSY_NUMBER_MARK + zero] }, "metadata.a[0]", new RegExp(message));
@@ -61,7 +61,7 @@ test("a zero with a sign is refused with what to send for it", () => {
   assertProblem([`${LOSSY_NUMBER_MARK}-0.1e-400`], "metadata[0]", /lose value/);
 });
 
-test("one string that cannot be stored is found in any value, at its path", () => {
+test("a string that cannot be stored is found in any value, with its path", () => {
   const clean = fc.jsonValue().filter((drawn) => !JSON.stringify(drawn).includes("__proto__"));
   const bad = fc.constantFrom(
     "\u0000",
@@ -87,7 +87,7 @@ test("one string that cannot be stored is found in any value, at its path", () =
   );
 });
 
-test("each problem is told in its own words", () => {
+test("each problem has its own message", () => {
   assertProblem({ a: "x\u0000" }, "metadata.a", /^must not contain \\u0000$/);
   assertProblem({ a: ["\ud83d"] }, "metadata.a[0]", /lone surrogate/);
   assertProblem({ "a\u0000": 1 }, "metadata", /^has a key that must not contain \\u0000$/);
@@ -100,16 +100,16 @@ test("each problem is told in its own words", () => {
   );
 });
 
-test("a number of a thousand digits does not come into the message whole", () => {
+test("a number of a thousand digits is shortened in the message", () => {
   const problem = storableProblem(`${LOSSY_NUMBER_MARK}${"9".repeat(1_000)}`, "metadata");
   assert.ok((problem?.message.length ?? 0) < 120);
 });
 
-test("the first problem is the one that is told", () => {
+test("the first problem is reported", () => {
   assertProblem({ a: 1, b: "\u0000", c: "\ud800" }, "metadata.b", /\\u0000/);
 });
 
-test("values may nest 32 deep and not 33, empty ones included", () => {
+test("values may nest 32 deep and not 33, including empty ones", () => {
   for (const innermost of [1, "text", null]) {
     assert.is(storableProblem(nested(JSON_DEPTH_MAX, innermost), "metadata"), undefined);
     const problem = storableProblem(nested(JSON_DEPTH_MAX + 1, innermost), "metadata");
@@ -121,11 +121,11 @@ test("values may nest 32 deep and not 33, empty ones included", () => {
   }
 });
 
-test("the walk goes no deeper than that", () => {
+test("the recursion goes no deeper than that", () => {
   assert.match(storableProblem(nested(1_000_000, 1), "metadata")?.message ?? "", /deeper than 32/);
 });
 
-test("keys of Object.prototype other than __proto__ are keys like any other", () => {
+test("keys of Object.prototype other than __proto__ are ordinary keys", () => {
   const value = { constructor: 1, prototype: { toString: "x" }, hasOwnProperty: [] };
   assert.is(storableProblem(value, "metadata"), undefined);
 });

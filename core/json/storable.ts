@@ -1,10 +1,10 @@
 import { LONE_SURROGATE } from "../event/identifier.ts";
 import { lossyNumber } from "./lossy_number.ts";
 
-/** How deep arrays and objects may nest, the outermost counted as 1. */
+/** How deep arrays and objects may nest; the outermost counts as 1. */
 export const JSON_DEPTH_MAX = 32;
 
-/** What in a JSON value cannot be stored, where, and how to mend it. */
+/** What in a JSON value cannot be stored, where, and how to fix it. */
 export interface StorableProblem {
   /** A JSONPath-like path below `path`, such as `metadata.tags[2]`. */
   readonly path: string;
@@ -12,19 +12,19 @@ export interface StorableProblem {
 }
 
 /**
- * Counts the values and keys that a parsed JSON value holds, itself included; or finds the first thing in it that Postgres
- * text or jsonb could not hold unchanged, or that would be dangerous to merge: U+0000, lone surrogates, numbers that lose
- * value, `__proto__` keys, and nesting deeper than `JSON_DEPTH_MAX` (which also bounds this walk and every later one).
+ * Counts the values and keys of a parsed JSON value, itself included; or returns the first thing in it that Postgres cannot
+ * store unchanged, or that is dangerous to merge: U+0000, lone surrogates, numbers that lose value, `__proto__` keys, and
+ * nesting deeper than `JSON_DEPTH_MAX`, which also limits this recursion and every later one.
  *
- * @param path where the value stands, such as `metadata`
+ * @param path the path of the value, such as `metadata`
  */
 export const countStorable = (value: unknown, path: string): number | StorableProblem => {
   const found = countFrom(value, 1);
   return typeof found === "number" ? found : within(path, found);
 };
 
-// The path is put together on the way back from a problem: nearly no value has one, and a text for each element of
-// a wide array costs more than all the rest.
+// The path is built on the way back from a problem: hardly any value has one, and building a path for each element of a
+// wide array would cost more than everything else.
 const countFrom = (value: unknown, depth: number): number | StorableProblem => {
   if (typeof value === "string") {
     const message = stringProblem(value);

@@ -6,10 +6,16 @@ import * as assert from "uvu/assert";
 import { anEvent, eventStream, moment } from "../event/event.fixture.ts";
 import type { Event, RecordedEvent } from "../event/event.ts";
 import type { Projection } from "../projection/projection.ts";
-import type { AccountEvents, AccountEventsPage } from "./account_events.ts";
+import {
+  type AccountEvents,
+  type AccountEventsPage,
+  bytesOnPage,
+  type EventKey,
+  pageOf,
+  type PageRequest,
+} from "./account_events.ts";
 import { accountLog } from "./account_log.fixture.ts";
 import type { EventLog } from "./event_log.ts";
-import { bytesOnPage, type EventKey, pageOf, type PageRequest } from "./events_page.ts";
 
 export interface OpenedAccountEvents {
   readonly log: EventLog["Service"];
@@ -32,7 +38,7 @@ export const accountEventsConformance = (
   test.after(() => opened.close());
 
   const { append, freshAccount, project, shardFor } = accountLog(() => opened);
-  /** Everything that the log holds of an account, and the checkpoint of its shard. */
+  /** All events of an account in the log, and the checkpoint of its shard. */
   const stateOf = async (accountId: string) => {
     const shard = shardFor(accountId);
     const all = await Effect.runPromise(opened.log.read(shard, 0, 1_000_000));
@@ -59,13 +65,13 @@ export const accountEventsConformance = (
   const ids = (events: ReadonlyArray<RecordedEvent>): string =>
     events.map(({ eventId }) => eventId).join();
 
-  test("an account that was never seen has one page without events", async () => {
+  test("an unknown account has one page without events", async () => {
     const { events, next, asOf } = await pageFor("never-seen");
     assert.equal([events, next], [[], null]);
     assert.ok(Math.abs(Date.now() - asOf) < 60_000);
   });
 
-  test("events come as they were recorded, newest first, and of one instant the last recorded first", async () => {
+  test("events are returned as recorded, newest first, and the last recorded first within one instant", async () => {
     const accountId = freshAccount();
     const at = Date.UTC(2026, 0, 31);
     await append([
@@ -86,7 +92,7 @@ export const accountEventsConformance = (
     }
   });
 
-  test("what is not projected yet is on no page", async () => {
+  test("events that are not folded yet are on no page", async () => {
     const accountId = freshAccount();
     await append(["1", "2", "3"].map((eventId) => anEvent({ accountId, eventId })));
     for (const expected of ["", "1", "2,1", "3,2,1"]) {
@@ -95,7 +101,7 @@ export const accountEventsConformance = (
     }
   });
 
-  test("a page ends before it has too many bytes, and has one event at least", async () => {
+  test("a page ends before it has too many bytes, but has at least one event", async () => {
     const accountId = freshAccount();
     const metadata = JSON.stringify({ filler: "ä".repeat(2_000) });
     await append(["1", "2", "3"].map((eventId) => anEvent({ accountId, eventId, metadata })));
@@ -116,7 +122,7 @@ export const accountEventsConformance = (
     }
   });
 
-  test("a rare type ends the page early, and the pages go on to it", async () => {
+  test("a rare type ends pages early, and later pages reach it", async () => {
     const accountId = freshAccount();
     const at = Date.UTC(2026, 0, 31);
     const rare = anEvent({ accountId, eventId: "rare", type: "custom", occurredAt: at });
@@ -154,7 +160,7 @@ export const accountEventsConformance = (
     })
     .map((streams) => streams.flat());
 
-  test("any pages of any stream, with whatever comes in between, are those of the definition and together the list", async () => {
+  test("the pages of any stream, whatever is appended in between, are those of the definition and together the list", async () => {
     let turnsTaken = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -184,7 +190,7 @@ export const accountEventsConformance = (
           let upTo: number | null = null;
           for (let turn = 0; before !== null; turn++) {
             assert.ok(turn < 2_000, "the pages have no end");
-            // Events are appended in the first turns only, or a page of nothing might never end.
+            // Events are appended only in the first turns; otherwise empty pages might never end.
             const step: (typeof turns)[number] | undefined = turns[turn % turns.length];
             assert.ok(step);
             const request: PageRequest = { before, from, type, upTo, ...step.bounds };
@@ -209,7 +215,7 @@ export const accountEventsConformance = (
       ),
       { numRuns: 30 },
     );
-    // Else this test would show nothing.
+    // Otherwise this test would show nothing.
     assert.ok(turnsTaken > 60, `only ${turnsTaken} pages`);
   });
 

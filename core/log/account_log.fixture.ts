@@ -11,12 +11,12 @@ interface Opened {
   readonly projection: Projection["Service"];
 }
 
-/** What the suites of the read side do with a log: fill it account by account, and fold it. */
+/** What the suites of the read side do with a log: fill it, account by account, and fold it. */
 export const accountLog = (opened: () => Opened) => {
   let namespaces = 0;
   const shardFor = (accountId: string): number => shardOf(accountId, opened().log.shards);
   return {
-    /** An account of its own for each use, so that tests can share the log. */
+    /** A new account for each use, so that tests can share the log. */
     freshAccount: (): string => `account-${++namespaces}`,
     shardFor,
     /** Appends events of one account. */

@@ -16,7 +16,7 @@ const test = suite("appendJobs");
 
 const job = (id: string, events: ReadonlyArray<Event>): Job => ({
   id,
-  // A copy: two jobs never hold one and the same object.
+  // A copy: two jobs never share an object.
   batch: collapse(events.map((event) => ({ ...event }))),
   retries: 0,
   queuedAt: 0,
@@ -29,7 +29,7 @@ const completed = (of: Job, counts: Partial<Counts>): Acknowledgement => ({
   counts: { appended: 0, duplicates: 0, conflicts: 0, ...counts },
 });
 
-/** Accounts that lie in these shards of a log of four. */
+/** Accounts on these shards of a log of four. */
 const [acme, bolt, cord] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
   .map((accountId) => ({ accountId, shard: shardOf(accountId, 4) }))
   .filter(({ shard }, i, all) => all.findIndex((other) => other.shard === shard) === i)
@@ -37,7 +37,7 @@ const [acme, bolt, cord] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]
 const e = (accountId: string, eventId: string, userId = "ada"): Event =>
   anEvent({ accountId, eventId, userId });
 
-test("every event comes into the log, and every job is told its counts", async () => {
+test("every event is appended to the log, and every job gets its counts", async () => {
   const log = makeFakeLog();
   const one = job("1", [e(acme, "1"), e(bolt, "1"), e(acme, "2")]);
   const two = job("2", [e(cord, "1")]);
@@ -76,7 +76,7 @@ test("no jobs and jobs without events append nothing", async () => {
   assert.is(log.appends.length, 0);
 });
 
-test("what the log holds already counts on the job that brought it again", async () => {
+test("events that the log contains already count as duplicates of the job that repeats them", async () => {
   const log = makeFakeLog();
   await run(log, [job("0", [e(acme, "1"), e(bolt, "1")])]);
   const one = job("1", [e(acme, "1"), e(acme, "2")]);
@@ -89,7 +89,7 @@ test("what the log holds already counts on the job that brought it again", async
   ]);
 });
 
-test("an event that two jobs of one take bring is appended for the first, counted on the second", async () => {
+test("an event in two jobs of one fetch is appended for the first and counted as a duplicate of the second", async () => {
   const log = makeFakeLog();
   const one = job("1", [e(acme, "1")]);
   const retry = job("2", [e(acme, "1"), e(acme, "2")]);
@@ -102,7 +102,7 @@ test("an event that two jobs of one take bring is appended for the first, counte
   assert.is(log.events.find(({ eventId }) => eventId === "1")?.userId, "ada");
 });
 
-test("repetitions inside of a batch stay counted on its job", async () => {
+test("repetitions within a batch stay in the counts of its job", async () => {
   const log = makeFakeLog();
   const one = job("1", [e(acme, "1"), e(acme, "1"), e(acme, "1", "bob"), e(acme, "2")]);
   assert.equal(await run(log, [one]), [
@@ -110,7 +110,7 @@ test("repetitions inside of a batch stay counted on its job", async () => {
   ]);
 });
 
-test("one poison job among many fails alone, and its neighbours are counted as if it were not there", async () => {
+test("one poison job among many fails alone, and the counts of the others do not change", async () => {
   for (let poisoned = 0; poisoned < 13; poisoned++) {
     const log = makeFakeLog();
     log.poison = ({ userId }) => userId === "poison";
@@ -139,18 +139,18 @@ test("one poison job among many fails alone, and its neighbours are counted as i
   }
 });
 
-test("finding one poison job takes a logarithm of appends, not one for each job", async () => {
+test("finding one poison job takes a logarithmic number of appends", async () => {
   const log = makeFakeLog(1);
   log.poison = ({ userId }) => userId === "poison";
   const jobs = Array.from({ length: 1_024 }, (_, i) =>
     job(`${i}`, [e(acme, `${i}`, i === 700 ? "poison" : "ada")]),
   );
   await run(log, jobs);
-  // All together, then both halves at each of ten levels.
+  // All jobs together, then both halves at each of ten levels.
   assert.is(log.appends.length, 21);
 });
 
-test("several poison jobs all fail, and no other", async () => {
+test("several poison jobs fail, and no others", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 24 }), async (poison) => {
       const log = makeFakeLog();
@@ -171,7 +171,7 @@ test("several poison jobs all fail, and no other", async () => {
   );
 });
 
-test("an event of a poison job is appended for the next job that brings it", async () => {
+test("an event of a poison job is appended for the next job that contains it", async () => {
   const log = makeFakeLog();
   log.poison = ({ userId }) => userId === "poison";
   const bad = job("1", [e(acme, "1"), e(acme, "2", "poison")]);
@@ -181,26 +181,26 @@ test("an event of a poison job is appended for the next job that brings it", asy
   assert.is(log.events.length, 1);
 });
 
-test("a log that is away is told as such, and fails no job", async () => {
+test("an unavailable log is reported as such, and fails no job", async () => {
   const log = makeFakeLog();
-  log.away = () => true;
+  log.unavailable = () => true;
   const outcome = Effect.flip(appendJobs([job("1", [e(acme, "1")]), job("2", [e(bolt, "1")])]));
   const error = await Effect.runPromise(Effect.provideService(outcome, EventLog, log.service));
   assert.is(error._tag, "LogUnavailable");
   assert.is(log.events.length, 0);
 });
 
-test("a log that goes away while a poison job is looked for is told as such", async () => {
+test("a log that becomes unavailable during the search for a poison job is reported as such", async () => {
   const log = makeFakeLog(1);
   log.poison = ({ userId }) => userId === "poison";
-  log.away = () => log.appends.length > 2;
+  log.unavailable = () => log.appends.length > 2;
   const jobs = ["ada", "poison", "bob"].map((user, i) => job(`${i}`, [e(acme, `${i}`, user)]));
   const outcome = Effect.flip(appendJobs(jobs));
   const error = await Effect.runPromise(Effect.provideService(outcome, EventLog, log.service));
   assert.is(error._tag, "LogUnavailable");
 });
 
-test("a job with an event of a shard that somebody holds fails for now, and the others do not wait", async () => {
+test("a job with an event of a busy shard fails for now, and the others do not wait", async () => {
   const log = makeFakeLog();
   log.busy = (shard) => shard === shardOf(bolt, 4);
   const [free, held, both] = [
@@ -218,26 +218,26 @@ test("a job with an event of a shard that somebody holds fails for now, and the 
   const again = await run(log, [held, both]);
   assert.equal(again, [
     completed(held, { appended: 1 }),
-    // Its first half is in the log already.
+    // The log contains its first half already.
     completed(both, { appended: 1, duplicates: 1 }),
   ]);
 });
 
-test("an append is never broken off because the one of another shard failed", async () => {
+test("an append is never interrupted because that of another shard failed", async () => {
   const log = makeFakeLog();
-  log.away = (shard) => shard === shardOf(acme, 4);
+  log.unavailable = (shard) => shard === shardOf(acme, 4);
   log.onAppend = (shard) => (shard === shardOf(bolt, 4) ? Effect.yieldNow : Effect.void);
   const outcome = Effect.flip(appendJobs([job("1", [e(acme, "1"), e(bolt, "1")])]));
   await Effect.runPromise(Effect.provideService(outcome, EventLog, log.service));
   assert.equal(log.events.map(identityOf), [`${bolt}\n1`]);
 });
 
-test("run again after the log was away in part, it counts as if the log had not been away", async () => {
+test("after a retry because some shards were unavailable, the counts are as if all had been available", async () => {
   const log = makeFakeLog();
   await run(log, [job("0", [e(bolt, "old")])]);
   const one = job("1", [e(acme, "1"), e(bolt, "1"), e(bolt, "old")]);
   const two = job("2", [e(bolt, "1")]);
-  log.away = (shard) => shard === shardOf(acme, 4) && log.appends.length < 6;
+  log.unavailable = (shard) => shard === shardOf(acme, 4) && log.appends.length < 6;
   const acknowledgements = Effect.retry(appendJobs([one, two]), { times: 5 });
   assert.equal(
     await Effect.runPromise(Effect.provideService(acknowledgements, EventLog, log.service)),
@@ -245,7 +245,7 @@ test("run again after the log was away in part, it counts as if the log had not 
   );
 });
 
-test("any jobs append each identity once, first come first kept, and their counts add up", async () => {
+test("any jobs append each identity once, keep the first event, and have counts that add up", async () => {
   const streams = fc.array(eventStream({ accounts: ["x", "y", "z"], eventIds: 8 }, 12), {
     maxLength: 8,
   });

@@ -1,55 +1,54 @@
 import { Effect, Result } from "effect";
 
-import { eventsIn } from "../event/batch.ts";
+import { eventsIn, queuedIn } from "../event/batch.ts";
 import type { Event } from "../event/event.ts";
 import { makeFirstEvents } from "../event/first_events.ts";
 import { shardOf } from "../event/shard.ts";
-import type { Counts, Job, Acknowledgement } from "../queue/queue.ts";
+import { invariant, present } from "../invariant.ts";
+import { messageOf } from "../printable.ts";
+import type { Acknowledgement, Counts, Job } from "../queue/queue.ts";
 import { type Appended, EventLog, type LogUnavailable } from "./event_log.ts";
 
 /**
- * Appends the events of jobs to the log and says how each job ended. Jobs that the log refuses are
- * found by halving, so that one poison job neither fails nor holds up its neighbours. Those with events
- * of a shard that somebody else holds fail for now, and the others do not wait for it.
+ * Appends the events of jobs to the log, and returns the outcome of each job. Jobs that the log refuses are found by
+ * halving, so one poison job neither fails nor delays the others. Jobs with events of a shard that another process holds
+ * fail for now; the others do not wait for that shard.
  *
- * @errors `LogUnavailable`: some may be appended, none is lost; append the same jobs again
+ * @errors `LogUnavailable`: some events may be appended, none is lost; append the same jobs again
  */
-export const appendJobs = (jobs: ReadonlyArray<Job>): Settling => appendOrHalve(jobs, new Set());
+export const appendJobs = (jobs: ReadonlyArray<Job>): Outcomes => appendOrHalve(jobs, new Set());
 
 /**
- * With so many events a worker is short of time: it looks for more at once, and a call appends to all shards at the
- * same time, because to wait for each answer would be too slow. With fewer a call appends to one shard after the
- * other, because all together take every processor from requests for a while.
+ * From this many events on, a worker is under load: it fetches more without a pause, and a call appends to all shards at
+ * the same time, because waiting for one after the other would be too slow. With fewer events a call appends to one shard
+ * after the other, because all together would take every processor from requests for a while.
  */
 export const MANY_EVENTS = 2_000;
 
-type Settling = Effect.Effect<ReadonlyArray<Acknowledgement>, LogUnavailable, EventLog>;
+type Outcomes = Effect.Effect<ReadonlyArray<Acknowledgement>, LogUnavailable, EventLog>;
 
 /**
- * The events that a call of `appendJobs` has appended so far. When it tries some of them again, by
- * halving or because it is run again, the log finds them there: they are no duplicates.
+ * The events that a call of `appendJobs` has appended so far. If it appends some of them again, because of halving or a
+ * retry, the log finds them; they are not duplicates.
  */
 type Mine = Set<Event>;
 
-const appendOrHalve = (jobs: ReadonlyArray<Job>, mine: Mine): Settling =>
+const appendOrHalve = (jobs: ReadonlyArray<Job>, mine: Mine): Outcomes =>
   Effect.catchTag(appendTogether(jobs, mine), "AppendRefused", (refused) =>
     isolate(jobs, mine, refused.cause),
   );
 
-const isolate = (jobs: ReadonlyArray<Job>, mine: Mine, cause: unknown): Settling => {
+const isolate = (jobs: ReadonlyArray<Job>, mine: Mine, cause: unknown): Outcomes => {
   const [only] = jobs;
   if (jobs.length === 1 && only !== undefined) {
-    return Effect.succeed([{ _tag: "Failed", job: only, reason: describe(cause) }]);
+    return Effect.succeed([{ _tag: "Failed", job: only, reason: messageOf(cause) }]);
   }
   const middle = Math.ceil(jobs.length / 2);
   return Effect.gen(function* () {
-    const settled = yield* appendOrHalve(jobs.slice(0, middle), mine);
-    return [...settled, ...(yield* appendOrHalve(jobs.slice(middle), mine))];
+    const first = yield* appendOrHalve(jobs.slice(0, middle), mine);
+    return [...first, ...(yield* appendOrHalve(jobs.slice(middle), mine))];
   });
 };
-
-const describe = (cause: unknown): string =>
-  cause instanceof Error ? cause.message : String(cause);
 
 const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mine: Mine) {
   const log = yield* EventLog;
@@ -67,7 +66,7 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
       ),
     { concurrency: eventsIn(jobs) < MANY_EVENTS ? 1 : "unbounded" },
   );
-  // Only now: an append that is broken off may be committed all the same, and nobody would know.
+  // Only after all appends have ended: an interrupted one may be committed without this call knowing.
   const busy = new Set<number>();
   for (const outcome of outcomes) {
     if (Result.isFailure(outcome) && outcome.failure._tag === "ShardBusy") {
@@ -75,32 +74,36 @@ const appendTogether = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, mi
     } else yield* Effect.fromResult(outcome);
   }
   return jobs.map((job, i): Acknowledgement => {
-    const held = busy.size > 0 && isOnSome(busy, job, log.shards);
-    return held
-      ? { _tag: "Failed", job, reason: "a shard of the log was held by somebody else" }
-      : { _tag: "Completed", job, counts: tallies[i] ?? NONE };
+    if (busy.size > 0 && isOnSome(busy, job, log.shards)) {
+      return { _tag: "Failed", job, reason: "another process held a shard of the log" };
+    }
+    const counts = present(tallies[i], `job ${job.id} has no tally`);
+    const { appended, duplicates, conflicts } = counts;
+    invariant(
+      appended >= 0 && appended + duplicates + conflicts === queuedIn(job.batch),
+      `the counts of job ${job.id} do not add up to its events`,
+    );
+    return { _tag: "Completed", job, counts };
   });
 });
 
 const isOnSome = (shards: ReadonlySet<number>, { batch }: Job, shardCount: number): boolean =>
   batch.events.some(({ accountId }) => shards.has(shardOf(accountId, shardCount)));
 
-const NONE: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
-
 type Tally = { -readonly [K in keyof Counts]: Counts[K] };
 
-/** The events for one shard, and beside each the tally of the job that it came in. */
+/** The events for one shard, and for each event the tally of its job. */
 interface ShardAppend {
   readonly events: Event[];
   readonly owners: Tally[];
 }
 
-/** How many events are planned before whoever else runs on this thread has a turn. */
+/** How many events are planned before other fibers get a turn. */
 const TURN_EVENTS = 500;
 
 /**
- * Sorts the events of all jobs by shard, each identity once: an append takes it only once, and two
- * jobs of one take may well carry the same event, one being the retry of the other.
+ * Groups the events of all jobs by shard, each identity once: an append accepts an identity only once, and two jobs of a
+ * fetch may contain the same event, if one is a retry of the other.
  */
 const plan = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, shardCount: number) {
   const first = makeFirstEvents(eventsIn(jobs));
@@ -112,9 +115,9 @@ const plan = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, shardCount: 
     const tally: Tally = { appended: 0, duplicates, conflicts };
     tallies.push(tally);
     for (const event of batch.events) {
-      const held = first.add(event);
-      if (held !== undefined) {
-        if (held.fingerprint === event.fingerprint) tally.duplicates++;
+      const earlier = first.add(event);
+      if (earlier !== undefined) {
+        if (earlier.fingerprint === event.fingerprint) tally.duplicates++;
         else tally.conflicts++;
         continue;
       }
@@ -133,17 +136,26 @@ const plan = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>, shardCount: 
   return { tallies, shards };
 });
 
-/** The plan counts every event as appended; the log knows which were not. */
-const correct = ({ events, owners }: ShardAppend, appended: Appended, mine: Mine): void => {
-  const present = new Set([...appended.duplicates, ...appended.conflicts]);
+/** The plan counts every event as appended. The receipt of the log says which were not. */
+const correct = (
+  { events, owners }: ShardAppend,
+  { duplicates, conflicts }: Appended,
+  mine: Mine,
+): void => {
+  const known = new Set([...duplicates, ...conflicts]);
+  invariant(
+    known.size === duplicates.length + conflicts.length,
+    "the receipt of an append names an event twice",
+  );
   const move = (index: number, to: "duplicates" | "conflicts"): void => {
-    const event = events[index];
-    const tally = owners[index];
-    if (event === undefined || tally === undefined || mine.has(event)) return;
+    const outside = `the receipt of an append of ${events.length} events names event ${index}`;
+    const event = present(events[index], outside);
+    const tally = present(owners[index], outside);
+    if (mine.has(event)) return;
     tally.appended--;
     tally[to]++;
   };
-  for (const index of appended.duplicates) move(index, "duplicates");
-  for (const index of appended.conflicts) move(index, "conflicts");
-  for (const [index, event] of events.entries()) if (!present.has(index)) mine.add(event);
+  for (const index of duplicates) move(index, "duplicates");
+  for (const index of conflicts) move(index, "conflicts");
+  for (const [index, event] of events.entries()) if (!known.has(index)) mine.add(event);
 };

@@ -26,7 +26,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
   });
   test.after(() => opened.close());
 
-  /** An account of its own for each use, so that tests can share the log. */
+  /** A new account for each use, so that tests can share the log. */
   const freshAccount = (): string => `account-${++namespaces}`;
   const append = (events: ReadonlyArray<Event>, shard = 0) =>
     Effect.runPromise(log.append(shard, events));
@@ -39,7 +39,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
   const plain = ({ shard: _s, position: _p, recordedAt: _r, ...event }: RecordedEvent): Event =>
     event;
 
-  test("an appended event is read back as it was, at the next position", async () => {
+  test("an appended event is read back unchanged, at the next position", async () => {
     const before = await headOf(0);
     const accountId = freshAccount();
     const events = ["1", "2", "3"].map((eventId) =>
@@ -59,7 +59,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     assert.is(await headOf(0), before + 3);
   });
 
-  test("shards have positions of their own", async () => {
+  test("shards have independent positions", async () => {
     const before = await headOf(1);
     await append([anEvent({ accountId: freshAccount() })], 0);
     assert.is(await headOf(1), before);
@@ -77,7 +77,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     assert.is(await headOf(0), before);
   });
 
-  test("an event with a known id and another payload is a conflict, and the first stays", async () => {
+  test("an event with a known identity and another payload is a conflict, and the first one stays", async () => {
     const accountId = freshAccount();
     const before = await headOf(0);
     const first = anEvent({ accountId, userId: "ada" });
@@ -89,7 +89,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     assert.equal((await readFrom(before)).map(plain), [first]);
   });
 
-  test("new events among known ones are appended in their order, without gaps", async () => {
+  test("new events among known ones are appended in order, without gaps", async () => {
     const accountId = freshAccount();
     const before = await headOf(0);
     const one = (eventId: string, userId = "ada") => anEvent({ accountId, eventId, userId });
@@ -116,7 +116,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     assert.equal(await append([]), { duplicates: [], conflicts: [] });
   });
 
-  test("read gives at most the limit, behind the position", async () => {
+  test("read returns at most the limit, after the position", async () => {
     const accountId = freshAccount();
     const before = await headOf(0);
     await append(["1", "2", "3"].map((eventId) => anEvent({ accountId, eventId })));
@@ -127,7 +127,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     assert.equal(await readFrom(before + 3), []);
   });
 
-  test("any identifiers come back as they were", async () => {
+  test("any identifiers are read back unchanged", async () => {
     await fc.assert(
       fc.asyncProperty(identifier, identifier, identifier, async (account, eventId, userId) => {
         const before = await headOf(0);
@@ -139,7 +139,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     );
   });
 
-  test("any appends of any streams leave each identity once, the first as it was", async () => {
+  test("any appends of any streams leave each identity once, with its first payload", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(eventStream({ accounts: ["x", "y"], eventIds: 8 }, 12), { maxLength: 5 }),
@@ -172,7 +172,7 @@ export const eventLogConformance = (adapter: string, open: () => Promise<OpenedL
     );
   });
 
-  test("concurrent appends of overlapping events lose nothing, repeat nothing and leave no gap", async () => {
+  test("concurrent appends of overlapping events lose nothing, repeat nothing and leave no gaps", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { maxLength: 15 }), {

@@ -4,20 +4,20 @@ import { type Event, identityOf } from "../event/event.ts";
 import { shardOf } from "../event/shard.ts";
 import { AppendRefused, type EventLog, LogUnavailable, ShardBusy } from "./event_log.ts";
 
-/** A log for tests of what stands before it: keeps what is appended, and fails as it is told. */
+/** A log for tests of its callers: records what is appended, and fails on demand. */
 export interface FakeLog {
   readonly service: EventLog["Service"];
-  /** What it holds, in the order of the appends. */
+  /** Its events, in the order of the appends. */
   readonly events: Event[];
-  /** Every call of `append` that it began. */
+  /** Every call of `append`. */
   readonly appends: { readonly shard: number; readonly events: ReadonlyArray<Event> }[];
-  /** While true for a shard, nothing can be appended to it. */
-  away: (shard: number) => boolean;
-  /** While true for a shard, somebody else holds it. */
+  /** While true for a shard, its appends fail as unavailable. */
+  unavailable: (shard: number) => boolean;
+  /** While true for a shard, its appends fail as busy. */
   busy: (shard: number) => boolean;
-  /** Events that it will never take. */
+  /** Events that it always refuses. */
   poison: (event: Event) => boolean;
-  /** Runs before each append is decided: to count, to hold it up. */
+  /** Runs at the start of each append: to count it, or to delay it. */
   onAppend: (shard: number) => Effect.Effect<void>;
 }
 
@@ -26,7 +26,7 @@ export const makeFakeLog = (shards = 4): FakeLog => {
   const fake: FakeLog = {
     events: [],
     appends: [],
-    away: () => false,
+    unavailable: () => false,
     busy: () => false,
     poison: () => false,
     onAppend: () => Effect.void,
@@ -35,7 +35,8 @@ export const makeFakeLog = (shards = 4): FakeLog => {
       append: Effect.fnUntraced(function* (shard: number, events: ReadonlyArray<Event>) {
         fake.appends.push({ shard, events });
         yield* fake.onAppend(shard);
-        if (fake.away(shard)) return yield* new LogUnavailable({ cause: "the log is away" });
+        if (fake.unavailable(shard))
+          return yield* new LogUnavailable({ cause: "the log is unavailable" });
         if (fake.busy(shard)) return yield* new ShardBusy({ shard });
         checkCall(shard, events, shards);
         if (events.some(fake.poison)) {
@@ -60,9 +61,9 @@ export const makeFakeLog = (shards = 4): FakeLog => {
   return fake;
 };
 
-/** Dies when a call is not what the port asks for: events of that shard, each identity once. */
+/** Dies if a call breaks the contract of the port: events of that shard, each identity once. */
 const checkCall = (shard: number, events: ReadonlyArray<Event>, shards: number): void => {
-  if (events.length === 0) throw new Error("an append of nothing");
+  if (events.length === 0) throw new Error("an append without events");
   if (new Set(events.map(identityOf)).size < events.length) throw new Error("an identity twice");
   for (const { accountId } of events) {
     if (shardOf(accountId, shards) !== shard) throw new Error(`${accountId} in shard ${shard}`);

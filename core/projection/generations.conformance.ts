@@ -9,17 +9,23 @@ import type { Event } from "../event/event.ts";
 import type { EventLog } from "../log/event_log.ts";
 import { type Building, Generations } from "./generations.ts";
 import type { Projection } from "./projection.ts";
-import { fold, NO_ROWS, type ReadModel, type Row } from "./read_model.ts";
-import { READ_MODEL_VERSIONS, READ_MODELS } from "./read_models.ts";
+import {
+  fold,
+  NO_ROWS,
+  READ_MODEL_VERSIONS,
+  READ_MODELS,
+  type ReadModel,
+  type Row,
+} from "./read_models.ts";
 import { rebuild, type RebuildProgress } from "./rebuild.ts";
 
 export interface OpenedGenerations {
   readonly log: EventLog["Service"];
   readonly projection: Projection["Service"];
   readonly generations: Generations["Service"];
-  /** The rows of a live read model of one shard, in any order. */
+  /** The rows of a live read model on one shard, in any order. */
   readonly rows: (model: ReadModel, shard: number) => Promise<ReadonlyArray<Row>>;
-  /** Counts one event more in some live row of a shard. */
+  /** Increments the count of some live row of a shard. */
   readonly spoil: (model: ReadModel, shard: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -65,7 +71,7 @@ export const generationsConformance = (
   test.before(async () => {
     opened = await open();
   });
-  // What a test that failed has left open would keep the others out.
+  // A failed test may have left a build open, which would block the others.
   test.after.each(async () => {
     for (const scope of scopes.splice(0)) await run(Scope.close(scope, Exit.void));
   });
@@ -82,7 +88,7 @@ export const generationsConformance = (
   const sorted = (rows: Iterable<Row>): ReadonlyArray<string> =>
     [...rows].map((row) => JSON.stringify([row.key, row.events])).toSorted();
 
-  /** A building, and what ends it as the end of its process would. */
+  /** A build, and what ends it as the end of its process would. */
   const build = async (): Promise<{ building: Building; end: () => Promise<void> }> => {
     const scope = Scope.makeUnsafe();
     scopes.push(scope);
@@ -93,7 +99,7 @@ export const generationsConformance = (
     rebuild({ acceptDifferences, shardsAtOnce: 2, report: (one) => void told.push(one) }).pipe(
       Effect.provideService(Generations, opened.generations),
     );
-  /** The live rows as they must be: the fold over the log up to the checkpoint. */
+  /** Asserts that the live rows are the fold of the log up to the checkpoint. */
   const assertRowsAreTheFold = async (skipped: ReadonlySet<string> = new Set()): Promise<void> => {
     for (const { shard: at, position } of await positions()) {
       const events = (await run(opened.log.read(at, 0, position))).filter(
@@ -114,7 +120,7 @@ export const generationsConformance = (
     );
   });
 
-  test("however a build is interleaved with appends, steps, skips and its own interruptions, it becomes the fold of the log", async () => {
+  test("a build becomes the fold of the log, however appends, steps, skips and interruptions interleave with it", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 5, maxLength: 25 }), async (actions) => {
         const prefix = `account-${++namespaces}`;
@@ -162,7 +168,7 @@ export const generationsConformance = (
           assert.ok(position >= (before[i]?.position ?? 0), "a checkpoint went back");
           assert.is(generation, number);
         }
-        // What the one before it had skipped is counted, and so on.
+        // Events that the previous generation had skipped are counted now.
         await assertRowsAreTheFold();
         await Promise.all(SHARDS.map((at) => project(at)));
         await assertRowsAreTheFold();
@@ -173,7 +179,7 @@ export const generationsConformance = (
     );
   });
 
-  test("a rebuild goes through while events come in and are folded, and says how far it is", async () => {
+  test("a rebuild succeeds while events are appended and folded, and reports its progress", async () => {
     const accountId = `account-${++namespaces}`;
     const events = (from: number) =>
       Array.from({ length: 50 }, (_, i) => anEvent({ accountId, eventId: `${from + i}` }));
@@ -199,7 +205,7 @@ export const generationsConformance = (
     assert.ok(told.some((one) => one._tag === "Folding" && one.folded >= 50));
   });
 
-  test("live rows that are wrong are told, and stay until the difference is accepted", async () => {
+  test("wrong live rows are reported, and stay until the difference is accepted", async () => {
     const [model] = READ_MODELS;
     if (model === undefined) throw new Error("there is none");
     await append(1, [anEvent({ accountId: `account-${++namespaces}` })]);
@@ -217,7 +223,7 @@ export const generationsConformance = (
     await assertRowsAreTheFold();
   });
 
-  test("one alone builds or drops, and an end of any kind lets the next one in", async () => {
+  test("only one process builds or drops at a time, and its end of any kind admits the next", async () => {
     const { building, end } = await build();
     const { number } = building.generation;
     assert.is((await run(Effect.flip(rebuildAll())))._tag, "GenerationsBusy");
@@ -229,7 +235,7 @@ export const generationsConformance = (
     assert.is(await run(opened.generations.drop(number)), "dropped");
   });
 
-  test("the live generation is never dropped, others are, and of those that never were it is told", async () => {
+  test("the live generation is never dropped, others are, and unknown ones are reported", async () => {
     const { generation } = await run(rebuildAll());
     assert.is(await run(opened.generations.drop(generation)), "live");
     assert.is(await run(opened.generations.drop(generation + 1)), "unknown");
@@ -240,7 +246,7 @@ export const generationsConformance = (
     await assertRowsAreTheFold();
   });
 
-  test("each generation says how far it is behind the log", async () => {
+  test("each generation reports its lag behind the log", async () => {
     const { building, end } = await build();
     await append(0, [anEvent({ accountId: `account-${++namespaces}` })]);
     const live = (await run(opened.generations.list)).find(({ state }) => state === "live");

@@ -5,17 +5,17 @@ import * as assert from "uvu/assert";
 import type { Invalidation, Invalidations } from "./invalidations.ts";
 
 export interface OpenedInvalidations {
-  /** Two processes, or what stands for them; each hears the other. */
+  /** Two processes, or their stand-ins, which receive each other's messages. */
   readonly nodes: readonly [Invalidations["Service"], Invalidations["Service"]];
-  /** Returns once so many of the nodes hear what the other publishes. */
+  /** Returns once so many of the nodes receive what the other publishes. */
   readonly connected: (nodes: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/** How often the other tasks may take their turn, some 10 s, before something counts as never come. */
+/** How many turns other tasks get, about 10 s, before a message counts as lost. */
 const TURNS_MAX = 1_000;
 
-/** What every adapter of `Invalidations` promises while nothing is wrong with what is behind it. */
+/** What every adapter of `Invalidations` promises while its backend works. */
 export const invalidationsConformance = (
   adapter: string,
   open: () => Promise<OpenedInvalidations>,
@@ -37,7 +37,7 @@ export const invalidationsConformance = (
   const publish = (node: 0 | 1, hi: number) =>
     Effect.runPromise(opened.nodes[node].publish(invalidation(hi)));
   const listening = new Set<number>();
-  /** What a node hears from now on, until it is told to stop. */
+  /** What a node receives from now on, until it unsubscribes. */
   const listen = async (node: 0 | 1) => {
     const heard: Invalidation[] = [];
     const scope = Scope.makeUnsafe();
@@ -53,7 +53,7 @@ export const invalidationsConformance = (
     return { heard, until, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) };
   };
 
-  test("what one publishes both hear, in its order and as it was published", async () => {
+  test("both processes receive what one publishes, in order and unchanged", async () => {
     const [first, second] = [await listen(0), await listen(1)];
     const published = Array.from({ length: 50 }, (_, i) => i + 1);
     for (const hi of published) await publish(0, hi);
@@ -63,14 +63,14 @@ export const invalidationsConformance = (
     await Promise.all([first.stop(), second.stop()]);
   });
 
-  test("who publishes hears it before anything else happens", async () => {
+  test("the publisher itself receives a message before `publish` returns", async () => {
     const { heard, stop } = await listen(0);
     Effect.runSync(opened.nodes[0].publish(invalidation(7)));
     assert.equal(heard, [invalidation(7)]);
     await stop();
   });
 
-  test("who has stopped listening hears nothing, and the others go on", async () => {
+  test("a listener that has unsubscribed receives nothing, and the others do", async () => {
     const [first, second] = [await listen(1), await listen(1)];
     await first.stop();
     await publish(1, 8);

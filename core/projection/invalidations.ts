@@ -1,25 +1,25 @@
 import { Context, type Effect, type Scope } from "effect";
 
-/** A step was committed: what was known of these accounts before it is out of date. */
+/** A step was committed: cached answers about these accounts are stale. */
 export interface Invalidation {
   readonly shard: number;
-  /** The accounts whose events are behind `lo` and up to `hi`. */
+  /** The accounts with events after position `lo` and up to `hi`. */
   readonly accounts: ReadonlyArray<string>;
   readonly lo: number;
-  /** The shard's checkpoint since the step. */
+  /** The shard's checkpoint after the step. */
   readonly hi: number;
 }
 
 /**
- * Tells every process which accounts a step touched, at once but not for sure: one may come late,
- * twice, out of order or never. Who must not miss any compares the ranges with the checkpoints.
+ * Publishes to every process which accounts a step touched. Delivery is immediate but not guaranteed: a message may
+ * arrive late, twice, out of order or never. A subscriber that must not miss any compares the ranges with the checkpoints.
  */
 export class Invalidations extends Context.Service<
   Invalidations,
   {
-    /** Never fails, and waits for no one. */
+    /** Never fails, and does not wait for delivery. */
     readonly publish: (invalidation: Invalidation) => Effect.Effect<void>;
-    /** Calls `listener` with what this and the other processes publish, until the scope closes. */
+    /** Calls `listener` with what all processes publish, this one included, until the scope closes. */
     readonly subscribe: (
       listener: (invalidation: Invalidation) => void,
     ) => Effect.Effect<void, never, Scope.Scope>;

@@ -8,13 +8,12 @@ import { anEvent, eventStream } from "../event/event.fixture.ts";
 import type { Event } from "../event/event.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Projection } from "./projection.ts";
-import { fold, NO_ROWS, type ReadModel, type Row } from "./read_model.ts";
-import { READ_MODELS } from "./read_models.ts";
+import { fold, NO_ROWS, READ_MODELS, type ReadModel, type Row } from "./read_models.ts";
 
 export interface OpenedProjection {
   readonly log: EventLog["Service"];
   readonly projection: Projection["Service"];
-  /** The rows of a read model of one shard, in any order. */
+  /** The rows of a read model on one shard, in any order. */
   readonly rows: (model: ReadModel, shard: number) => Promise<ReadonlyArray<Row>>;
   readonly close: () => Promise<void>;
 }
@@ -46,7 +45,7 @@ export const projectionConformance = (
   };
   const sorted = (rows: Iterable<Row>): ReadonlyArray<string> =>
     [...rows].map((row) => JSON.stringify([row.key, row.events])).toSorted();
-  /** The rows as they must be: the fold over the log up to the checkpoint. */
+  /** Asserts that the rows are the fold of the log up to the checkpoint. */
   const assertRowsAreTheFold = async (shard: number): Promise<void> => {
     const checkpoint = (await lagOf(shard))?.checkpoint ?? 0;
     const events = await Effect.runPromise(opened.log.read(shard, 0, checkpoint));
@@ -56,12 +55,14 @@ export const projectionConformance = (
     }
   };
 
-  test("a step folds what is new and moves the checkpoint over it", async () => {
+  test("a step folds new events and moves the checkpoint past them", async () => {
     const accountId = freshAccount();
     await append(0, [anEvent({ accountId, eventId: "1" }), anEvent({ accountId, eventId: "2" })]);
     await append(0, [anEvent({ accountId: "another", eventId: "1" })]);
-    const { projected, checkpoint, accounts } = await step(0);
+    const { projected, checkpoint, accounts, oldestRecordedAt } = await step(0);
     assert.is(projected, 3);
+    const [oldest] = await Effect.runPromise(opened.log.read(0, checkpoint - 3, 1));
+    assert.is(oldestRecordedAt, oldest?.recordedAt);
     assert.equal(accounts.toSorted(), [accountId, "another"].toSorted());
     const lag = await lagOf(0);
     assert.equal([lag?.head, lag?.checkpoint, lag?.seconds], [checkpoint, checkpoint, 0]);
@@ -71,11 +72,12 @@ export const projectionConformance = (
       { shard: 0, position: checkpoint, generation: 1 },
     );
     await assertRowsAreTheFold(0);
-    assert.equal([(await step(0)).projected, (await step(0)).accounts], [0, []]);
+    const nothing = await step(0);
+    assert.equal([nothing.projected, nothing.accounts, nothing.oldestRecordedAt], [0, [], null]);
     await assertRowsAreTheFold(0);
   });
 
-  test("a step folds at most the limit, and the lag says what is left", async () => {
+  test("a step folds at most the limit, and the lag reports the rest", async () => {
     const accountId = freshAccount();
     await append(
       0,
@@ -91,7 +93,7 @@ export const projectionConformance = (
     assert.equal(await Effect.runPromise(opened.projection.lagging), []);
   });
 
-  test("late events and repeated ids in any order, in any steps, give the rows of the fold", async () => {
+  test("late events and repeated ids, in any order and any steps, give the rows of the fold", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -153,7 +155,7 @@ export const projectionConformance = (
     }
   });
 
-  test("only the next event can be skipped, so that two projectors never skip one behind it", async () => {
+  test("only the next event can be skipped, so two projectors never skip the one after it", async () => {
     const accountId = freshAccount();
     while ((await step(0)).projected > 0);
     await append(

@@ -1,43 +1,55 @@
 import { Effect } from "effect";
 
-import { type Projection, ProjectionRefused, ProjectionUnavailable } from "./projection.ts";
+import {
+  NOTHING_PROJECTED,
+  type Projection,
+  ProjectionRefused,
+  ProjectionUnavailable,
+  type Step,
+} from "./projection.ts";
 
-/** Read models for tests of the projector: notes which positions were folded, and fails as told. */
+/** Read models for tests of the projector: records which positions were folded, and fails on demand. */
 export interface FakeProjection {
   readonly service: Projection["Service"];
-  /** How far the log of each shard goes. */
+  /** The last position of each shard. */
   readonly heads: number[];
   readonly checkpoints: number[];
   /** The positions that were folded and skipped, by shard, in order. */
   readonly folded: number[][];
   readonly skipped: { readonly position: number; readonly reason: string }[][];
-  /** How often it was asked which shards lag, and for a step. */
-  looks: number;
+  /** How often `lagging` and `step` were called. */
+  polls: number;
   steps: number;
-  /** While true, nothing can be read or folded. */
-  away: boolean;
+  /** While true, every call fails as unavailable. */
+  unavailable: boolean;
   /** Positions that no step can fold. */
   poison: (shard: number, position: number) => boolean;
   /** Shards whose lease another projector holds. */
   leased: (shard: number) => boolean;
-  /** How many pieces of upkeep are due. */
+  /** How many units of upkeep are due. */
   upkeepDue: number;
-  /** Runs inside of each piece of upkeep before it commits. */
+  /** Runs inside each unit of upkeep before it commits. */
   onUpkeep: () => Effect.Effect<void>;
-  /** Runs inside of each step before it commits. */
+  /** Runs inside each step before it commits. */
   onStep: (shard: number) => Effect.Effect<void>;
 }
 
-const NOTHING = { projected: 0, checkpoint: 0, accounts: [] };
-
-/** Every position is an event of an account of its own. */
+/** Each position is an event of a different account. */
 export const accountAt = (position: number): string => `account-${position}`;
 
+/** The step that folds `projected` events up to a checkpoint. All of them were recorded at the epoch. */
+export const stepTo = (checkpoint: number, projected: number): Step => ({
+  projected,
+  checkpoint,
+  accounts: Array.from({ length: projected }, (_, i) => accountAt(checkpoint - projected + 1 + i)),
+  oldestRecordedAt: 0,
+});
+
 export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection => {
-  const unlessAway = <A>(result: () => A): Effect.Effect<A, ProjectionUnavailable> =>
+  const whileAvailable = <A>(result: () => A): Effect.Effect<A, ProjectionUnavailable> =>
     Effect.suspend(() =>
-      fake.away
-        ? Effect.fail(new ProjectionUnavailable({ cause: "the database is away" }))
+      fake.unavailable
+        ? Effect.fail(new ProjectionUnavailable({ cause: "the database is unavailable" }))
         : Effect.succeed(result()),
     );
   const bounds = (shard: number, limit: number) => {
@@ -49,9 +61,9 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
     checkpoints: heads.map(() => 0),
     folded: heads.map(() => []),
     skipped: heads.map(() => []),
-    looks: 0,
+    polls: 0,
     steps: 0,
-    away: false,
+    unavailable: false,
     poison: () => false,
     leased: () => false,
     upkeepDue: 0,
@@ -59,15 +71,15 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
     onStep: () => Effect.void,
     service: {
       lagging: Effect.suspend(() => {
-        fake.looks++;
-        return unlessAway(() =>
+        fake.polls++;
+        return whileAvailable(() =>
           fake.heads.flatMap((head, shard) => ((fake.checkpoints[shard] ?? 0) < head ? shard : [])),
         );
       }),
       step: Effect.fnUntraced(function* (shard: number, limit: number) {
         fake.steps++;
-        const { lo, hi } = yield* unlessAway(() => bounds(shard, limit));
-        if (lo >= hi || fake.leased(shard)) return NOTHING;
+        const { lo, hi } = yield* whileAvailable(() => bounds(shard, limit));
+        if (lo >= hi || fake.leased(shard)) return NOTHING_PROJECTED;
         yield* fake.onStep(shard);
         const positions = Array.from({ length: hi - lo }, (_, i) => lo + 1 + i);
         const bad = positions.find((position) => fake.poison(shard, position));
@@ -76,25 +88,25 @@ export const makeFakeProjection = (heads: ReadonlyArray<number>): FakeProjection
         }
         fake.folded[shard]?.push(...positions);
         fake.checkpoints[shard] = hi;
-        return { projected: hi - lo, checkpoint: hi, accounts: positions.map(accountAt) };
+        return stepTo(hi, hi - lo);
       }),
       skip: (shard, position, reason) =>
-        unlessAway(() => {
+        whileAvailable(() => {
           const { lo, hi } = bounds(shard, 1);
-          if (lo >= hi || position !== hi) return NOTHING;
+          if (lo >= hi || position !== hi) return NOTHING_PROJECTED;
           fake.skipped[shard]?.push({ position: hi, reason });
           fake.checkpoints[shard] = hi;
-          return { projected: 1, checkpoint: hi, accounts: [accountAt(hi)] };
+          return stepTo(hi, 1);
         }),
       upkeep: Effect.gen(function* () {
-        const due = yield* unlessAway(() => fake.upkeepDue);
+        const due = yield* whileAvailable(() => fake.upkeepDue);
         if (due === 0) return false;
         yield* fake.onUpkeep();
         fake.upkeepDue--;
         return true;
       }),
       checkpoints: Effect.suspend(() =>
-        unlessAway(() =>
+        whileAvailable(() =>
           fake.checkpoints.map((position, shard) => ({ shard, position, generation: 1 })),
         ),
       ),

@@ -2,47 +2,57 @@ import { Context, Data, type Effect } from "effect";
 
 import type { StoreFailure } from "../store_failure.ts";
 
-/** The store of the read models cannot be reached, or gave up for a reason that passes. */
+/** The store of the read models is unreachable, or gave up for a reason that passes. */
 export class ProjectionUnavailable extends Data.TaggedError(
   "ProjectionUnavailable",
 )<StoreFailure> {}
 
-/** A range of events cannot be folded, and could not be the next time either: one of them is poison. */
+/** A range of events cannot be folded, now or later: it contains a poison event. */
 export class ProjectionRefused extends Data.TaggedError("ProjectionRefused")<{
   readonly shard: number;
   readonly cause: unknown;
 }> {}
 
-/** What one step did. Nothing, when the shard was caught up or another projector holds its lease. */
+/** The result of one step. */
 export interface Step {
   /** How many events were folded. */
   readonly projected: number;
   /** The shard's checkpoint after the step. */
   readonly checkpoint: number;
-  /** The accounts of those events, each once, in any order: what was known of them is out of date. */
+  /** The accounts of those events, each once, in any order. Cached answers about them are stale. */
   readonly accounts: ReadonlyArray<string>;
+  /** When the log recorded the oldest of those events; null if there are none. Milliseconds since the Unix epoch. */
+  readonly oldestRecordedAt: number | null;
 }
 
-/** How far a shard's read models have come. */
+/** The shard was caught up, or another projector holds its lease. */
+export const NOTHING_PROJECTED: Step = {
+  projected: 0,
+  checkpoint: 0,
+  accounts: [],
+  oldestRecordedAt: null,
+};
+
+/** The last position of a shard that the read models include. */
 export interface Checkpoint {
   readonly shard: number;
   readonly position: number;
-  /** Which generation of the read models is live: a rebuild puts the next one in its place. */
+  /** The live generation of the read models. A rebuild replaces it. */
   readonly generation: number;
 }
 
-/** How far a shard's read models are behind its log. */
+/** How far a shard's read models lag behind its log. */
 export interface Lag {
   readonly shard: number;
   readonly head: number;
   readonly checkpoint: number;
-  /** Age of the oldest event that is not folded yet, in seconds; 0 when there is none. */
+  /** Age of the oldest event that is not folded yet, in seconds; 0 if there is none. */
   readonly seconds: number;
 }
 
 /**
- * Keeps the read models. A step folds a range of positions and moves the checkpoint in one
- * transaction, so every event counts exactly once, however often a step is tried.
+ * Maintains the read models. A step folds a range of positions and moves the checkpoint in one
+ * transaction, so each event counts exactly once, however often a step is retried.
  */
 export class Projection extends Context.Service<
   Projection,
@@ -55,8 +65,8 @@ export class Projection extends Context.Service<
       limit: number,
     ) => Effect.Effect<Step, ProjectionUnavailable | ProjectionRefused>;
     /**
-     * Records the event at `position` as poisoned and moves the checkpoint past it. Does nothing unless
-     * that event is the next one: another projector may have skipped it in the meantime.
+     * Records the event at `position` as poison and moves the checkpoint past it. Does nothing unless
+     * that event is the next one, because another projector may already have skipped it.
      */
     readonly skip: (
       shard: number,
@@ -64,14 +74,14 @@ export class Projection extends Context.Service<
       reason: string,
     ) => Effect.Effect<Step, ProjectionUnavailable>;
     /**
-     * Does a piece of the upkeep that keeps summaries of large accounts quick, if any is due, and says
-     * whether there was. It can take long, beside the steps; broken off, it is as if it had not begun. It
-     * changes how a summary is computed, never what it says.
+     * Does one unit of the upkeep that keeps summaries of large accounts fast, and returns whether any was due. It can
+     * take long and runs beside the steps. Interrupting it has no effect. It changes how a summary is computed, never
+     * its result.
      */
     readonly upkeep: Effect.Effect<boolean, ProjectionUnavailable>;
-    /** The checkpoint of every shard. Cheap enough to be asked for several times a second. */
+    /** The checkpoint of every shard. Cheap enough to call several times a second. */
     readonly checkpoints: Effect.Effect<ReadonlyArray<Checkpoint>, ProjectionUnavailable>;
-    /** The lag of every shard, in the order of the shards. */
+    /** The lag of every shard, ordered by shard. */
     readonly lag: Effect.Effect<ReadonlyArray<Lag>, ProjectionUnavailable>;
   }
 >()("tidemark/projection/Projection") {}

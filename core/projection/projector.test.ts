@@ -8,8 +8,13 @@ import { POLL_MAX_MS, POLL_MIN_MS, POLL_PACE_MS } from "../poll.ts";
 import { makeSignals, Signals } from "../signal.ts";
 import { settled, simulate, until } from "../simulate.fixture.ts";
 import { type Invalidation, Invalidations } from "./invalidations.ts";
-import { accountAt, type FakeProjection, makeFakeProjection } from "./projection.fixture.ts";
-import { Projection, type Step } from "./projection.ts";
+import {
+  accountAt,
+  type FakeProjection,
+  makeFakeProjection,
+  stepTo,
+} from "./projection.fixture.ts";
+import { Projection } from "./projection.ts";
 import { advance, catchUp, runProjector, STEP_EVENTS_MAX } from "./projector.ts";
 
 const test = suite("projector");
@@ -17,11 +22,6 @@ const test = suite("projector");
 const upTo = (head: number): number[] => Array.from({ length: head }, (_, i) => i + 1);
 const skippedIn = (fake: FakeProjection, shard = 0): number[] =>
   (fake.skipped[shard] ?? []).map(({ position }) => position);
-const folded = (projected: number, checkpoint: number): Step => ({
-  projected,
-  checkpoint,
-  accounts: upTo(checkpoint).slice(-projected).map(accountAt),
-});
 const on = <A, E>(fake: FakeProjection, effect: Effect.Effect<A, E, Projection>) =>
   Effect.provideService(effect, Projection, fake.service);
 
@@ -45,14 +45,14 @@ test("advance folds what is there, up to its limit", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([5]);
-      assert.equal(yield* on(fake, advance(0, 3)), folded(3, 3));
-      assert.equal(yield* on(fake, advance(0, 3)), folded(2, 5));
+      assert.equal(yield* on(fake, advance(0, 3)), stepTo(3, 3));
+      assert.equal(yield* on(fake, advance(0, 3)), stepTo(5, 2));
       assert.is((yield* on(fake, advance(0, 3))).projected, 0);
       assert.equal(fake.folded, [upTo(5)]);
     }),
   ));
 
-test("what was folded is published, shard by shard and in the order of its positions", () =>
+test("folded ranges are published, by shard and in the order of positions", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([2, 0]);
@@ -74,38 +74,38 @@ test("what was folded is published, shard by shard and in the order of its posit
     }),
   ));
 
-test("advance halves a range that is refused, and folds what comes before the poison event", () =>
+test("advance halves a refused range, and folds what comes before the poison event", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([100]);
       fake.poison = (_, position) => position === 30;
-      assert.equal(yield* on(fake, advance(0, 100)), folded(25, 25));
+      assert.equal(yield* on(fake, advance(0, 100)), stepTo(25, 25));
       assert.equal(fake.folded, [upTo(25)]);
       assert.equal(fake.skipped, [[]]);
     }),
   ));
 
-test("advance skips a poison event that stands alone, and says which and why", () => {
+test("advance skips a single poison event, and logs which and why", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([3]);
       fake.poison = (_, position) => position === 1;
-      assert.equal(yield* on(fake, advance(0, 1)), folded(1, 1));
+      assert.equal(yield* on(fake, advance(0, 1)), stepTo(1, 1));
       assert.equal(fake.skipped, [[{ position: 1, reason: "Error: position 1" }]]);
       assert.equal(fake.folded, [[]]);
-      assert.equal(logged, ["Error: An event is poisoned and was skipped"]);
+      assert.equal(logged, ["Error: Skipped a poison event"]);
     }),
     logged,
   );
 });
 
-test("two projectors that meet the same poison event skip it once, and nothing behind it", () =>
+test("two projectors that meet the same poison event skip it once, and no event after it", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([3]);
       fake.poison = (_, position) => position === 1;
-      // Each steps on the event before either of them skips it.
+      // Both step before either of them skips.
       fake.onStep = () => settled;
       yield* Effect.all([on(fake, advance(0, 1)), on(fake, advance(0, 1))], {
         concurrency: "unbounded",
@@ -114,7 +114,7 @@ test("two projectors that meet the same poison event skip it once, and nothing b
     }),
   ));
 
-test("one poison event costs a few dozen steps, wherever it lies, and nothing else is skipped", () =>
+test("one poison event costs a few dozen steps, wherever it is, and nothing else is skipped", () =>
   simulate(
     Effect.gen(function* () {
       const head = STEP_EVENTS_MAX;
@@ -132,7 +132,7 @@ test("one poison event costs a few dozen steps, wherever it lies, and nothing el
     }),
   ));
 
-test("many poison events in a backlog cost a few times what lies between them, not the backlog each", () =>
+test("many poison events in a backlog cost a few times what lies between them, not the backlog for each", () =>
   simulate(
     Effect.gen(function* () {
       const head = 20_000;
@@ -154,7 +154,7 @@ test("many poison events in a backlog cost a few times what lies between them, n
     }),
   ));
 
-test("catchUp folds every event of every shard once, in order, and skips the poison ones alone", () =>
+test("catchUp folds every event of every shard once, in order, and skips only poison events", () =>
   fc.assert(
     fc.asyncProperty(
       fc.array(
@@ -187,7 +187,7 @@ test("catchUp folds every event of every shard once, in order, and skips the poi
     { numRuns: 60 },
   ));
 
-test("catchUp takes steps of a bounded size", () =>
+test("catchUp takes steps of limited size", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([STEP_EVENTS_MAX * 2 + 1, 1]);
@@ -197,17 +197,17 @@ test("catchUp takes steps of a bounded size", () =>
     }),
   ));
 
-test("catchUp says when the database is away", () =>
+test("catchUp fails if the database is unavailable", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([1]);
-      fake.away = true;
+      fake.unavailable = true;
       const error = yield* Effect.flip(on(fake, catchUp));
       assert.is(error._tag, "ProjectionUnavailable");
     }),
   ));
 
-test("a projector folds what is there when it starts, and then what is appended, within 250 ms", () =>
+test("a projector folds what the log contains when it starts, and then what is appended, within 250 ms", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([3, 0, 2]);
@@ -220,7 +220,7 @@ test("a projector folds what is there when it starts, and then what is appended,
     }),
   ));
 
-test("a projector is woken by the append of its own process", () =>
+test("an append in the same process wakes a projector", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([0]);
@@ -232,7 +232,7 @@ test("a projector is woken by the append of its own process", () =>
     }),
   ));
 
-test("a projector that is behind does not wait between its steps", () =>
+test("a projector that lags does not pause between its steps", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([STEP_EVENTS_MAX * 3 + 1]);
@@ -241,7 +241,7 @@ test("a projector that is behind does not wait between its steps", () =>
     }),
   ));
 
-test("a projector does all the upkeep that is due, and its steps do not wait for it", () =>
+test("a projector does all upkeep that is due, and its steps do not wait for it", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([STEP_EVENTS_MAX * 3]);
@@ -257,7 +257,7 @@ test("a projector does all the upkeep that is due, and its steps do not wait for
     }),
   ));
 
-test("a projector that is stopped breaks off the upkeep that it is at", () =>
+test("stopping a projector interrupts its upkeep", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([0]);
@@ -269,7 +269,7 @@ test("a projector that is stopped breaks off the upkeep that it is at", () =>
     }),
   ));
 
-test("a projector goes on behind a poison event, and its other shards do not wait for it", () =>
+test("a projector continues after a poison event, and other shards do not wait for it", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([50, 50]);
@@ -285,73 +285,76 @@ test("a projector goes on behind a poison event, and its other shards do not wai
     }),
   ));
 
-test("a projector whose shard another one has leased looks on without a hurry", () =>
+test("a projector whose shard is leased by another one polls slowly", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([5]);
       fake.leased = () => true;
       yield* startProjector(fake);
       yield* TestClock.adjust("10 seconds");
-      assert.ok(fake.looks < 10_000 / POLL_MIN_MS / 5, `${fake.looks} looks in 10 s`);
-      const { looks } = fake;
+      assert.ok(fake.polls < 10_000 / POLL_MIN_MS / 5, `${fake.polls} polls in 10 s`);
+      const { polls } = fake;
       yield* settled;
-      assert.is(fake.looks, looks, "it looks again without waiting");
+      assert.is(fake.polls, polls, "it polls again without waiting");
       fake.leased = () => false;
       yield* TestClock.adjust(POLL_MAX_MS);
       assert.equal(fake.folded, [upTo(5)]);
     }),
   ));
 
-test("a projector waits while the database is away, says so once, and then loses nothing", () => {
+test("a projector pauses while the database is unavailable, logs it once, and loses nothing", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([5]);
-      fake.away = true;
+      fake.unavailable = true;
       yield* startProjector(fake);
       yield* TestClock.adjust("1 minute");
       assert.is(fake.checkpoints[0], 0);
-      assert.equal(logged, ["Warn: The projector waits: the database is away or refuses"]);
-      assert.ok(fake.looks <= 121, `${fake.looks} looks in a minute`);
-      fake.away = false;
+      assert.equal(logged, [
+        "Warn: Projector paused: the database is unavailable or refuses its statements",
+      ]);
+      assert.ok(fake.polls <= 121, `${fake.polls} polls in a minute`);
+      fake.unavailable = false;
       yield* TestClock.adjust("1 second");
       assert.equal(fake.folded, [upTo(5)]);
       yield* TestClock.adjust("20 seconds");
-      assert.equal(logged.slice(1), ["Info: The projector goes on"]);
+      assert.equal(logged.slice(1), ["Info: Projector resumed"]);
     }),
     logged,
   );
 });
 
-test("a projector that is never idle goes on, too", () => {
+test("a projector that is never idle resumes as well", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([5]);
-      fake.away = true;
+      fake.unavailable = true;
       fake.onStep = () => Effect.sync(() => fake.heads.splice(0, 1, (fake.heads[0] ?? 0) + 1));
       yield* startProjector(fake);
       yield* TestClock.adjust("1 minute");
-      fake.away = false;
+      fake.unavailable = false;
       yield* TestClock.adjust("20 seconds");
       assert.equal(logged, [
-        "Warn: The projector waits: the database is away or refuses",
-        "Info: The projector goes on",
+        "Warn: Projector paused: the database is unavailable or refuses its statements",
+        "Info: Projector resumed",
       ]);
     }),
     logged,
   );
 });
 
-test("a projector that is stopped finishes its step and begins no other", () =>
+test("stopping a projector finishes its step and starts no other", () =>
   simulate(
     Effect.gen(function* () {
       const fake = makeFakeProjection([STEP_EVENTS_MAX + 1]);
-      const begun = yield* Deferred.make<void>();
+      const started = yield* Deferred.make<void>();
       const goOn = yield* Deferred.make<void>();
-      fake.onStep = () => Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(goOn));
+      fake.onStep = () =>
+        Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(goOn));
       const { fiber } = yield* startProjector(fake);
-      yield* Deferred.await(begun);
+      yield* Deferred.await(started);
       const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
       yield* settled;
       assert.is(stopping.pollUnsafe(), undefined, "it stopped in the middle of a step");

@@ -1,25 +1,27 @@
 import { Clock, Effect } from "effect";
 
-import { BACK_AFTER_MS, poll, POLL_PACE_MS } from "../poll.ts";
+import { invariant, present } from "../invariant.ts";
+import { poll, POLL_PACE_MS, RECOVERED_AFTER_MS } from "../poll.ts";
 import { type FaultReport, makeFaultReport } from "../report_faults.ts";
 import { Signals } from "../signal.ts";
-import { inNewTrace } from "../trace.ts";
+import { currentTrace, inNewTrace } from "../trace.ts";
 import { Invalidations } from "./invalidations.ts";
 import { Projection, type ProjectionUnavailable, type Step } from "./projection.ts";
+import { type LastStep, recordVisible } from "./trace_visible.ts";
 
 /**
- * The most events that one step folds. Larger steps cost less by the event when catching up; this
- * bounds how long a step holds its shard's lease (some 100 ms).
+ * The most events that one step folds. Larger steps cost less per event, but hold the lease of their shard
+ * for longer (about 100 ms).
  */
 export const STEP_EVENTS_MAX = 10_000;
 
 /**
- * How many shards one process folds at the same time when it does not keep its pace. When it does, it folds one
- * after the other, which leaves a processor to whoever waits for an answer.
+ * How many shards a process folds at the same time when it does not keep its pace. When it does, it folds one after the
+ * other, which leaves a processor to requests.
  */
-const LATE_AT_ONCE = 2;
+const LATE_CONCURRENCY = 2;
 
-/** Keeps the read models up with the log, until interrupted. Any number of projectors may run. */
+/** Folds the log into the read models, until interrupted. Any number of projectors may run. */
 export const runProjector = Effect.gen(function* () {
   const projection = yield* Projection;
   const signals = yield* Signals;
@@ -27,59 +29,88 @@ export const runProjector = Effect.gen(function* () {
 
   const report = yield* makeFaultReport({
     task: "projector",
-    failing: "The projector waits: the database is away or refuses",
-    working: "The projector goes on",
-    backAfterMs: BACK_AFTER_MS,
+    failing: "Projector paused: the database is unavailable or refuses its statements",
+    working: "Projector resumed",
+    recoveredAfterMs: RECOVERED_AFTER_MS,
   });
-  const take = makeStepping();
+  const nextStep = makeNextStep();
+  const lastSteps = new Map<number, LastStep>();
 
-  const stepOn = (shard: number) =>
-    Effect.tap(take(shard), ({ step: { projected, checkpoint, accounts } }) =>
-      projected === 0
-        ? Effect.void
-        : invalidations.publish({ shard, accounts, lo: checkpoint - projected, hi: checkpoint }),
-    ).pipe(inNewTrace("projection step", { attributes: { "tidemark.shard": shard } }));
+  const stepOn = Effect.fnUntraced(
+    function* (shard: number) {
+      const { step, limit } = yield* nextStep(shard);
+      const { projected, checkpoint, accounts } = step;
+      if (projected > 0) {
+        yield* invalidations.publish({
+          shard,
+          accounts,
+          lo: checkpoint - projected,
+          hi: checkpoint,
+        });
+        lastSteps.set(shard, {
+          trace: yield* currentTrace,
+          endedAt: yield* Clock.currentTimeMillis,
+        });
+      }
+      return { shard, projected, limit };
+    },
+    (effect, shard) =>
+      inNewTrace("projection step", { attributes: { "tidemark.shard": shard } })(effect),
+  );
 
   let late = false;
-  const look = Effect.gen(function* () {
+  const pollOnce = Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis;
+    // Read before `lagging`: if their shard does not lag, they are folded.
+    const traced = [...signals.tracedAppends];
     const shards = yield* projection.lagging;
-    const steps = yield* Effect.forEach(shards, stepOn, { concurrency: late ? LATE_AT_ONCE : 1 });
+    const steps = yield* Effect.forEach(shards, stepOn, {
+      concurrency: late ? LATE_CONCURRENCY : 1,
+    });
     yield* report.worked;
+    if (traced.length > 0) {
+      const behind = steps.filter(({ projected, limit }) => projected === 0 || projected >= limit);
+      const shardsBehind = new Set(behind.map(({ shard }) => shard));
+      const visible = traced.filter(({ shard }) => !shardsBehind.has(shard));
+      yield* recordVisible(visible, lastSteps);
+      for (const append of visible) signals.tracedAppends.delete(append);
+    }
     late = (yield* Clock.currentTimeMillis) - since > POLL_PACE_MS;
-    if (steps.some(({ step, limit }) => step.projected >= limit)) return "more";
-    return steps.some(({ step }) => step.projected > 0) ? "some" : "none";
+    if (steps.some(({ projected, limit }) => projected >= limit)) return "more";
+    return steps.some(({ projected }) => projected > 0) ? "some" : "none";
   });
 
-  // Always woken: what a worker has appended at its pace is folded then, and does not wait for a pace of its own.
-  const steps = poll(look, signals.appended, report.failed, "always");
-  return yield* Effect.raceFirst(steps, keepUp(report));
+  // Always woken: the worker sets the pace, and what it appends is folded immediately.
+  const steps = poll(pollOnce, signals.appended, report.failed, "always");
+  return yield* Effect.raceFirst(steps, doUpkeep(report));
 });
 
-/** How long to wait before asking again whether there is upkeep to do. */
+/** The pause after a poll that found no upkeep due. */
 const UPKEEP_EVERY = "250 millis";
 
-/** How long upkeep waits after it failed: a database that is away is told by the steps, too. */
-const UPKEEP_AWAY = "5 seconds";
+/** The pause after upkeep failed. The steps report an unavailable database sooner. */
+const UPKEEP_FAILED_DELAY = "5 seconds";
 
-/** Does what upkeep is due, beside the steps: freshness does not wait for it. */
-const keepUp = Effect.fnUntraced(function* (
+/** Does upkeep beside the steps, so that they do not wait for it. */
+const doUpkeep = Effect.fnUntraced(function* (
   report: FaultReport,
 ): Effect.fn.Return<never, never, Projection> {
   const projection = yield* Projection;
   const once = Effect.gen(function* () {
-    const kept = yield* projection.upkeep;
-    if (!kept) yield* Effect.sleep(UPKEEP_EVERY);
+    const wasDue = yield* projection.upkeep;
+    if (!wasDue) yield* Effect.sleep(UPKEEP_EVERY);
   });
   const orWait = once.pipe(
-    Effect.catch((error) => Effect.andThen(report.failed(error), Effect.sleep(UPKEEP_AWAY))),
+    Effect.catch((error) =>
+      Effect.andThen(report.failed(error), Effect.sleep(UPKEEP_FAILED_DELAY)),
+    ),
   );
   return yield* Effect.forever(orWait);
 });
 
 /**
- * Takes one step on a shard. When a range is refused, halves it until it folds or is the one poison
- * event, which is recorded and skipped: one bad event never blocks its shard.
+ * Takes one step on a shard. If a range is refused, halves it until it folds, or is the one poison event.
+ * That is recorded and skipped: one poison event never blocks its shard.
  */
 export const advance = (
   shard: number,
@@ -87,7 +118,7 @@ export const advance = (
 ): Effect.Effect<Step, ProjectionUnavailable, Projection> =>
   Effect.map(narrow(shard, limit), ({ step }) => step);
 
-/** A step, and the limit that it came down to. */
+/** A step, and the limit that it was narrowed to. */
 interface Narrowed {
   readonly step: Step;
   readonly limit: number;
@@ -98,19 +129,32 @@ const narrow = Effect.fnUntraced(function* (
   limit: number,
 ): Effect.fn.Return<Narrowed, ProjectionUnavailable, Projection> {
   const projection = yield* Projection;
-  if (limit === 1) return { step: yield* stepOrSkip(projection, shard), limit };
+  if (limit === 1) return narrowed(yield* stepOrSkip(projection, shard), limit);
   return yield* projection.step(shard, limit).pipe(
-    Effect.map((step): Narrowed => ({ step, limit })),
+    Effect.map((step) => narrowed(step, limit)),
     Effect.catchTag("ProjectionRefused", () => narrow(shard, Math.floor(limit / 2))),
   );
 });
 
+const narrowed = (step: Step, limit: number): Narrowed => {
+  const { projected, checkpoint, accounts, oldestRecordedAt } = step;
+  invariant(
+    projected >= 0 && projected <= limit && projected <= checkpoint,
+    `a step of at most ${limit} events folded ${projected}, up to position ${checkpoint}`,
+  );
+  invariant(
+    projected > 0 === (oldestRecordedAt !== null) && accounts.length <= projected,
+    `a step of ${projected} events reports ${accounts.length} accounts, oldest at ${oldestRecordedAt}`,
+  );
+  return { step, limit };
+};
+
 /**
- * Makes what takes the next step on a shard. After a refusal the steps begin small and double, because
- * what is refused was folded in vain: with steps that always began at the most, each poison event would
- * cost several times the whole backlog, and the backlog would grow meanwhile.
+ * Makes the function that takes the next step on a shard. After a refusal the steps start small and double, because a
+ * refused range is folded in vain: if each step started with the most events, each poison event would cost several times
+ * the whole backlog, while the backlog grows.
  */
-const makeStepping = () => {
+const makeNextStep = () => {
   const limits = new Map<number, number>();
   return (shard: number): Effect.Effect<Narrowed, ProjectionUnavailable, Projection> =>
     Effect.tap(narrow(shard, limits.get(shard) ?? STEP_EVENTS_MAX), ({ limit }) =>
@@ -119,16 +163,19 @@ const makeStepping = () => {
 };
 
 const stepOrSkip = Effect.fnUntraced(function* (projection: Projection["Service"], shard: number) {
-  // Before the step: checkpoints only grow, so if this is still the checkpoint when it comes to
-  // skipping, the event behind it is the one that was refused.
+  // Read before the step: checkpoints only grow, so if this is still the checkpoint when the event is skipped, the next
+  // event is the one that was refused.
   const checkpoints = yield* projection.checkpoints;
-  const checkpoint = checkpoints.find((one) => one.shard === shard)?.position ?? 0;
+  const { position: checkpoint } = present(
+    checkpoints.find((one) => one.shard === shard),
+    `shard ${shard} has no checkpoint`,
+  );
   return yield* Effect.catchTag(projection.step(shard, 1), "ProjectionRefused", ({ cause }) =>
     Effect.gen(function* () {
       const position = checkpoint + 1;
       const skipped = yield* projection.skip(shard, position, String(cause));
       if (skipped.projected > 0) {
-        yield* Effect.logError("An event is poisoned and was skipped").pipe(
+        yield* Effect.logError("Skipped a poison event").pipe(
           Effect.annotateLogs({ shard, position, cause: String(cause) }),
         );
       }
@@ -137,15 +184,15 @@ const stepOrSkip = Effect.fnUntraced(function* (projection: Projection["Service"
   );
 });
 
-/** Folds everything that is in the log now. For tools and tests; the service runs `runProjector`. */
+/** Folds everything that the log contains now. For tools and tests; the service runs `runProjector`. */
 export const catchUp: Effect.Effect<void, ProjectionUnavailable, Projection> = Effect.gen(
   function* () {
     const projection = yield* Projection;
-    const take = makeStepping();
+    const nextStep = makeNextStep();
     for (;;) {
       const shards = yield* projection.lagging;
       if (shards.length === 0) return;
-      for (const shard of shards) yield* take(shard);
+      for (const shard of shards) yield* nextStep(shard);
     }
   },
 );

@@ -27,7 +27,7 @@ import {
 
 const test = suite("rebuild");
 
-/** A generation that is built of nothing but positions, and fails as told. */
+/** A generation that consists only of positions, and fails on demand. */
 const makeFake = (heads: ReadonlyArray<number>) => {
   const fake = {
     heads: [...heads],
@@ -35,16 +35,16 @@ const makeFake = (heads: ReadonlyArray<number>) => {
     versions: READ_MODEL_VERSIONS,
     /** What was done, in order. */
     done: [] as string[],
-    /** How many events come in with each look at the heads. */
+    /** How many events arrive with each poll of the heads. */
     incoming: [] as number[],
     windows: 0,
     differences: [] as Difference[],
-    /** How often a flip finds somebody in its way. */
+    /** How often a flip is delayed. */
     delays: 0,
     live: false,
     locked: false,
     poison: (_shard: number, _position: number) => false,
-    /** Runs before anything is done. */
+    /** Runs before each call. */
     before: (_what: string): Effect.Effect<void> => Effect.void,
   };
   const doing = <A, E>(what: string, result: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -105,7 +105,7 @@ const makeFake = (heads: ReadonlyArray<number>) => {
     drop: () => Effect.die("not needed"),
     build: Effect.acquireRelease(
       Effect.suspend(() => {
-        if (fake.locked) return Effect.fail(new GenerationsBusy({ holder: "somebody" }));
+        if (fake.locked) return Effect.fail(new GenerationsBusy({ holder: "another process" }));
         fake.locked = true;
         return Effect.succeed(building());
       }),
@@ -124,7 +124,7 @@ test("it folds in bulk, prepares, catches up in steps, compares and flips, in th
   simulate(
     Effect.gen(function* () {
       const { fake, run, told } = makeFake([FOLD_EVENTS_MAX + 7, 5]);
-      // While the windows are counted, say.
+      // For example, while the windows are counted.
       fake.incoming.push(0, 0, 0, STEP_EVENTS_MAX + 1);
       fake.windows = 2;
       const compared = ["activity_by_type"];
@@ -149,7 +149,7 @@ test("it folds in bulk, prepares, catches up in steps, compares and flips, in th
     }),
   ));
 
-test("it folds in bulk again where much came in meanwhile, and flips when little is left", () =>
+test("it folds in bulk again if much has arrived in the meantime, and flips when little is left", () =>
   simulate(
     Effect.gen(function* () {
       const much = BULK_DONE_EVENTS + 1;
@@ -166,7 +166,7 @@ test("it folds in bulk again where much came in meanwhile, and flips when little
     }),
   ));
 
-test("it flips all the same where events come in as fast as it folds them", () =>
+test("it flips even if events arrive as fast as it folds them", () =>
   simulate(
     Effect.gen(function* () {
       const { fake, run } = makeFake([3]);
@@ -177,7 +177,7 @@ test("it flips all the same where events come in as fast as it folds them", () =
     }),
   ));
 
-test("an event that cannot be folded stops it, and is named", () =>
+test("an event that cannot be folded stops it, and is reported", () =>
   simulate(
     Effect.gen(function* () {
       const { fake, run } = makeFake([10, 3_000]);
@@ -192,7 +192,7 @@ test("an event that cannot be folded stops it, and is named", () =>
     }),
   ));
 
-test("where the live rows differ nothing is flipped, unless that is accepted", () =>
+test("if the live rows differ it does not flip, unless differences are accepted", () =>
   simulate(
     Effect.gen(function* () {
       const { fake, run } = makeFake([10, 10]);
@@ -206,7 +206,7 @@ test("where the live rows differ nothing is flipped, unless that is accepted", (
     }),
   ));
 
-test("what was begun by other read models is not gone on with", () =>
+test("it does not resume a build that was started with other read models", () =>
   simulate(
     Effect.gen(function* () {
       for (const versions of [
@@ -222,7 +222,7 @@ test("what was begun by other read models is not gone on with", () =>
     }),
   ));
 
-test("a flip that somebody is in the way of is tried again later and later, close to the heads", () =>
+test("a delayed flip is retried with backoff, close to the heads", () =>
   simulate(
     Effect.gen(function* () {
       const { fake, run, told } = makeFake([10]);
@@ -239,7 +239,7 @@ test("a flip that somebody is in the way of is tried again later and later, clos
     }),
   ));
 
-test("interrupted at any stage it lets go, and the next run goes on where it stopped", () =>
+test("after an interrupt at any stage it releases its lock, and the next run resumes there", () =>
   simulate(
     Effect.gen(function* () {
       for (const stage of ["fold 0", "fold 1", "prepare", "compare", "flip"]) {
@@ -263,7 +263,7 @@ test("interrupted at any stage it lets go, and the next run goes on where it sto
     }),
   ));
 
-test("while somebody else rebuilds it does nothing", () =>
+test("while another process rebuilds it does nothing", () =>
   simulate(
     Effect.gen(function* () {
       const { fake, run } = makeFake([20]);

@@ -1,54 +1,55 @@
 import { Data, Effect } from "effect";
 
+import { invariant } from "../invariant.ts";
 import { type Building, type Difference, Generations } from "./generations.ts";
 import { STEP_EVENTS_MAX } from "./projector.ts";
 import { READ_MODEL_VERSIONS } from "./read_models.ts";
 
-/** How many events one fold takes in bulk: a second or two, and all that a kill can cost. */
+/** How many events one fold takes in bulk: one or two seconds of work, which is what a kill can cost. */
 export const FOLD_EVENTS_MAX = 1_000_000;
 
-/** Within so many events of all heads the bulk is done, and the rest is folded in steps. */
+/** The bulk is done when this many events are left; the rest is folded in steps. */
 export const BULK_DONE_EVENTS = 100_000;
 
-/** So many events may be left for the flip, during which the live projector stands still. */
+/** How many events may be left for the flip, during which the live projector is blocked. */
 export const FLIP_EVENTS_MAX = 2_000;
 
-/** How often to fold what came meanwhile before flipping all the same: appends may be as quick as folds. */
+/** How often to catch up before flipping anyway: appends may be as fast as folds. */
 const CATCH_UP_ROUNDS_MAX = 50;
 
-/** How long to wait before a flip is tried again, in milliseconds: doubles from the first to the last. */
+/** The backoff before a flip is retried, in milliseconds: doubles from the first to the last. */
 const FLIP_DELAY_MIN_MS = 500;
 const FLIP_DELAY_MAX_MS = 30_000;
 
-/** An event cannot be folded. The live projector skips one; who builds anew wants to know. */
+/** An event cannot be folded. The live projector skips it; a rebuild reports it. */
 export class EventPoisoned extends Data.TaggedError("EventPoisoned")<{
   readonly shard: number;
   readonly position: number;
   readonly cause: unknown;
 }> {}
 
-/** A generation was begun by another version of the read models, which this one cannot go on with. */
+/** The build was started with other versions of the read models, so this process cannot resume it. */
 export class BuildOutdated extends Data.TaggedError("BuildOutdated")<{
   readonly generation: number;
 }> {}
 
-/** What was built is not what is live, though their versions are the same: one of them is wrong. */
+/** The built rows differ from the live ones, though their versions are the same: one of them is wrong. */
 export class ReadModelsDiffer extends Data.TaggedError("ReadModelsDiffer")<{
   readonly generation: number;
   readonly differences: ReadonlyArray<Difference>;
 }> {}
 
-/** Where a rebuild is. */
+/** The progress of a rebuild. */
 export type RebuildProgress =
   | { readonly _tag: "Begun"; readonly generation: number; readonly resumed: boolean }
-  /** `folded` of the `events` that were in the log when it last looked. */
+  /** `folded` of the `events` that the log contained at the last poll. */
   | { readonly _tag: "Folding"; readonly folded: number; readonly events: number }
   | { readonly _tag: "Preparing"; readonly pieces: number }
   | { readonly _tag: "Comparing"; readonly shards: number; readonly of: number }
   | { readonly _tag: "FlipDelayed"; readonly delayMs: number; readonly cause: unknown };
 
 export interface RebuildOptions {
-  /** Whether what was built becomes live even where it differs from what is. */
+  /** Whether the build becomes live even if it differs from the live generation. */
   readonly acceptDifferences: boolean;
   /** How many shards are folded and compared at the same time. */
   readonly shardsAtOnce: number;
@@ -57,15 +58,15 @@ export interface RebuildOptions {
 
 export interface Rebuilt {
   readonly generation: number;
-  /** The read models that were compared with those before them. */
+  /** The read models that were compared with the previous generation. */
   readonly compared: ReadonlyArray<string>;
-  /** What the one before it said otherwise. */
+  /** Where the previous generation differed. */
   readonly differences: ReadonlyArray<Difference>;
 }
 
 /**
- * Builds the read models anew from the log while reads and writes go on, and makes what was built the
- * live generation. Whatever interrupts it, running it again goes on where it stopped.
+ * Rebuilds the read models from the log while reads and writes continue, and makes the result the live
+ * generation. After an interruption, running it again resumes where it stopped.
  *
  * @errors `GenerationsBusy`, `BuildOutdated`, `EventPoisoned`, `ReadModelsDiffer`, `ProjectionUnavailable`
  */
@@ -76,8 +77,8 @@ export const rebuild = Effect.fnUntraced(function* (options: RebuildOptions) {
   if (!sameVersions(versions, READ_MODEL_VERSIONS)) {
     return yield* new BuildOutdated({ generation: number });
   }
-  const begun = yield* building.lag;
-  const resumed = begun.some(({ checkpoint }) => checkpoint > 0);
+  const lags = yield* building.lag;
+  const resumed = lags.some(({ checkpoint }) => checkpoint > 0);
   options.report({ _tag: "Begun", generation: number, resumed });
 
   while ((yield* foldToHeads(building, FOLD_EVENTS_MAX, options)) > BULK_DONE_EVENTS);
@@ -100,7 +101,7 @@ const sameVersions = (
   Object.keys(one).length === Object.keys(other).length &&
   Object.entries(one).every(([name, version]) => other[name] === version);
 
-/** Folds up to the heads as they are now, and says how many events that were. */
+/** Folds up to the current heads, and returns how many events that were. */
 const foldToHeads = Effect.fnUntraced(function* (
   building: Building,
   limit: number,
@@ -109,8 +110,8 @@ const foldToHeads = Effect.fnUntraced(function* (
   const lags = yield* building.lag;
   const sum = (values: ReadonlyArray<number>): number => values.reduce((a, b) => a + b, 0);
   const events = sum(lags.map(({ head }) => head));
-  const begin = sum(lags.map(({ checkpoint }) => checkpoint));
-  let folded = begin;
+  const before = sum(lags.map(({ checkpoint }) => checkpoint));
+  let folded = before;
   const onFolded = (count: number): void => {
     folded += count;
     report({ _tag: "Folding", folded, events });
@@ -121,7 +122,7 @@ const foldToHeads = Effect.fnUntraced(function* (
       foldShard(building, shard, { from: checkpoint, to: head, limit, onFolded }),
     { concurrency: shardsAtOnce, discard: true },
   );
-  return folded - begin;
+  return folded - before;
 });
 
 interface ShardRange {
@@ -131,7 +132,7 @@ interface ShardRange {
   readonly onFolded: (events: number) => void;
 }
 
-/** Folds a range, halving what is refused until the one event that is to blame stands alone. */
+/** Folds a range. Halves what is refused until it is the one poison event. */
 const foldShard = Effect.fnUntraced(function* (
   building: Building,
   shard: number,
@@ -151,6 +152,7 @@ const foldShard = Effect.fnUntraced(function* (
     );
     if (folded === undefined) continue;
     if (folded === 0) return;
+    invariant(folded <= asked, `a fold of at most ${asked} events folded ${folded}`);
     position += folded;
     onFolded(folded);
   }
@@ -180,7 +182,7 @@ const compareAll = Effect.fnUntraced(function* (
   return differences.flat();
 });
 
-/** Flips as soon as nobody is in the way, and stays close to the head until then. */
+/** Flips as soon as no other statement is in the way, and stays close to the head until then. */
 const flipWhenPossible = Effect.fnUntraced(function* (building: Building, options: RebuildOptions) {
   for (let delayMs = FLIP_DELAY_MIN_MS; ; delayMs = Math.min(delayMs * 2, FLIP_DELAY_MAX_MS)) {
     const delayed = yield* building.flip.pipe(

@@ -21,7 +21,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 type Outcome = Effect.Effect<ActivityCounts, SummariesUnavailable>;
 
-/** Asks at NOW, and answers what came of it and what the port was asked. */
+/** Runs the query at NOW, and returns the result and what the port was asked. */
 const asked = async (
   query: TimeseriesQuery,
   outcome: Outcome = Effect.succeed({ counts: [], asOf: NOW - 40 }),
@@ -38,7 +38,7 @@ const asked = async (
   return { questions, result };
 };
 
-test("without a range it is the last 24 hours, or the last 30 days by day, up to now", async () => {
+test("the default range is the last 24 hours, or the last 30 days by day, up to now", async () => {
   for (const [interval, length, points] of [
     ["hour", DAY_MS, 25],
     ["day", 30 * DAY_MS, 31],
@@ -53,7 +53,7 @@ test("without a range it is the last 24 hours, or the last 30 days by day, up to
   }
 });
 
-test("a range and a type are asked for as they are, and the gaps are filled", async () => {
+test("a range and a type are passed on, and gaps are filled", async () => {
   const range = { from: NOW - 3 * HOUR_MS, to: NOW - HOUR_MS };
   const start = Date.UTC(2026, 0, 31, 7);
   const { questions, result } = await asked(
@@ -67,7 +67,7 @@ test("a range and a type are asked for as they are, and the gaps are filled", as
   );
 });
 
-test("more types than can be told at every point are refused", async () => {
+test("too many types for every point are refused", async () => {
   const range = { from: 0, to: POINTS_MAX * HOUR_MS };
   const query = { interval: "hour", range, type: null } as const;
   const types = (length: number): Outcome =>
@@ -83,8 +83,8 @@ test("more types than can be told at every point are refused", async () => {
   }
 });
 
-test("counts that are away are told as such", async () => {
-  const error = new SummariesUnavailable({ cause: "away" });
+test("unavailable counts are reported as such", async () => {
+  const error = new SummariesUnavailable({ cause: "unavailable" });
   const query = { interval: "hour", range: undefined, type: null } as const;
   const { result } = await asked(query, Effect.fail(error));
   assert.is(Result.isFailure(result) ? result.failure : undefined, error);

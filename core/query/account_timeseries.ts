@@ -1,47 +1,45 @@
 import { Clock, Data, Effect } from "effect";
 
 import { Activity } from "../summary/activity.ts";
-import { bucketCount, type Interval } from "../summary/bucket.ts";
+import { bucketCount, type Interval, type Range } from "../summary/range.ts";
 import { fillGaps, type Point } from "../summary/timeseries.ts";
-import type { Range } from "../summary/window.ts";
+import { DAY_MS } from "../time.ts";
 import { inSpan } from "../trace.ts";
 
 /** The most points of a time series. */
 export const POINTS_MAX = 1_000;
 
-/** The most counts of a time series: points times types. As JSON they take about 2 MB. */
+/** The most counts of a time series: points times types. They take about 2 MB as JSON. */
 export const COUNTS_MAX = 100_000;
 
-const DAY_MS = 86_400_000;
-
-/** How far back a time series goes unless asked. */
+/** The default length of a time series. */
 const DEFAULT_MS: Readonly<Record<Interval, number>> = { hour: DAY_MS, day: 30 * DAY_MS };
 
-/** The account has so many types in the range that their counts at every point are too many. */
+/** The account has too many types in the range for a count of each at every point. */
 export class TimeseriesTooLarge extends Data.TaggedError("TimeseriesTooLarge")<{
   readonly points: number;
 }> {}
 
 export interface TimeseriesQuery {
   readonly interval: Interval;
-  /** At most `POINTS_MAX` buckets; undefined for the last 24 hours, or the last 30 days by day. */
+  /** At most `POINTS_MAX` buckets; undefined for the last 24 hours by hour, or the last 30 days by day. */
   readonly range: Range | undefined;
   /** Counts only events of this type; null counts all. */
   readonly type: string | null;
 }
 
-/** The answer to "how did the activity of this account go?". */
+/** The answer to "how did the activity of this account develop?" */
 export interface AccountTimeseries {
   readonly accountId: string;
   readonly interval: Interval;
   readonly range: Range;
   readonly points: ReadonlyArray<Point>;
-  /** Everything recorded before this instant is counted, in milliseconds since the Unix epoch. */
+  /** All events recorded before this instant are counted, in milliseconds since the Unix epoch. */
   readonly asOf: number;
 }
 
 /**
- * The query for an account's time series. Its points add up to the totals of the summary of the range.
+ * The query for an account's time series. Its points add up to the totals of the summary of the same range.
  *
  * @errors `TimeseriesTooLarge`, `SummariesUnavailable`
  */

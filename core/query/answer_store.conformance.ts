@@ -3,8 +3,7 @@ import * as fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import type { Answer } from "./answer.ts";
-import type { AnswerStore } from "./answer_store.ts";
+import type { Answer, AnswerStore } from "./answer.ts";
 
 export interface OpenedAnswerStore {
   readonly store: AnswerStore["Service"];
@@ -24,7 +23,7 @@ const answer: fc.Arbitrary<Answer> = fc.record(
   { noNullPrototype: true },
 );
 
-/** What every adapter of `AnswerStore` promises while nothing is wrong with what is behind it. */
+/** What every adapter of `AnswerStore` promises while its backend works. */
 export const answerStoreConformance = (
   adapter: string,
   open: () => Promise<OpenedAnswerStore>,
@@ -41,11 +40,11 @@ export const answerStoreConformance = (
   const put = (key: string, value: Answer) =>
     Effect.runPromise(opened.store.put(key, value, 60_000));
 
-  test("what was never put is not there", async () => {
+  test("a key that was never put has no answer", async () => {
     assert.is(await get("never"), undefined);
   });
 
-  test("what was put last under a key is there as it was put, and under no other key", async () => {
+  test("the last answer under a key is returned unchanged, and under no other key", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.constantFrom("a", "a\nb", "ä:{a}", "b"), answer), { minLength: 1 }),
@@ -58,7 +57,7 @@ export const answerStoreConformance = (
     );
   });
 
-  test("a long text is there, too", async () => {
+  test("a long text is returned as well", async () => {
     const text = "😀".repeat(100_000);
     await put("long", { text, shard: 0, checkpoint: 0, generation: 1, asOf: 0, readAt: 0 });
     assert.is((await get("long"))?.text, text);

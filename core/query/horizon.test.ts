@@ -14,7 +14,7 @@ const step = (lo: number, hi: number, ...accounts: ReadonlyArray<string>): Inval
   hi,
 });
 
-test("of a shard that nothing is known of, no answer is exact", () => {
+test("no answer is exact while nothing is known of its shard", () => {
   const horizon = makeHorizon();
   assert.is(horizon.floor(0, "a"), Number.POSITIVE_INFINITY);
   horizon.observe(1, 5);
@@ -22,15 +22,15 @@ test("of a shard that nothing is known of, no answer is exact", () => {
   assert.is(horizon.floor(1, "a"), 5);
 });
 
-test("of a generation that is not known yet no answer is exact, and later ones count from the first sight", () => {
+test("no answer is exact while no generation is known, and a later generation counts as soon as it is seen", () => {
   const horizon = makeHorizon();
   assert.is(horizon.generation(), Number.POSITIVE_INFINITY);
-  horizon.announce(step(3, 5, "a"));
+  horizon.invalidate(step(3, 5, "a"));
   assert.is(horizon.generation(), Number.POSITIVE_INFINITY);
   for (const [seen, expected] of [
     [2, 2],
     [3, 3],
-    // A look that began before the flip and comes late.
+    // A poll that started before the flip and is late.
     [2, 3],
   ] as const) {
     horizon.enter(seen);
@@ -38,30 +38,30 @@ test("of a generation that is not known yet no answer is exact, and later ones c
   }
 });
 
-test("an announced step voids the answers about its accounts alone", () => {
+test("a published step invalidates only the answers about its accounts", () => {
   const horizon = makeHorizon();
   horizon.observe(0, 5);
-  horizon.announce(step(5, 8, "a"));
+  horizon.invalidate(step(5, 8, "a"));
   horizon.observe(0, 8);
   assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [8, 5]);
 });
 
-test("a step that was not announced voids the answers of its shard", () => {
+test("a step that was not received invalidates all answers of its shard", () => {
   const horizon = makeHorizon();
   horizon.observe(0, 5);
   horizon.observe(1, 5);
-  horizon.announce(step(7, 8, "a"));
+  horizon.invalidate(step(7, 8, "a"));
   horizon.observe(0, 8);
   assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b"), horizon.floor(1, "a")], [8, 8, 5]);
 });
 
-test("announcements may come late, twice and in any order", () => {
+test("invalidations may arrive late, twice and in any order", () => {
   const horizon = makeHorizon();
   horizon.observe(0, 5);
-  horizon.announce(step(7, 9, "b"));
-  horizon.announce(step(5, 6, "a"));
-  horizon.announce(step(6, 7));
-  horizon.announce(step(5, 6, "a"));
+  horizon.invalidate(step(7, 9, "b"));
+  horizon.invalidate(step(5, 6, "a"));
+  horizon.invalidate(step(6, 7));
+  horizon.invalidate(step(5, 6, "a"));
   horizon.observe(0, 9);
   horizon.observe(0, 7);
   assert.equal(
@@ -70,19 +70,19 @@ test("announcements may come late, twice and in any order", () => {
   );
 });
 
-test("what is known begins with the first announcement where no checkpoint was read yet", () => {
+test("knowledge starts with the first invalidation if no checkpoint was read yet", () => {
   const horizon = makeHorizon();
-  horizon.announce(step(3, 5, "a"));
+  horizon.invalidate(step(3, 5, "a"));
   assert.is(horizon.floor(0, "b"), 5);
-  horizon.announce(step(5, 6, "a"));
+  horizon.invalidate(step(5, 6, "a"));
   assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [6, 5]);
 });
 
-test("an account that is forgotten takes with it what is older than it", () => {
+test("forgetting an account invalidates the answers that are older than it", () => {
   const horizon = makeHorizon(2);
   horizon.observe(0, 0);
   for (const [i, account] of ["a", "b", "a", "c"].entries()) {
-    horizon.announce(step(i, i + 1, account));
+    horizon.invalidate(step(i, i + 1, account));
   }
   assert.equal(
     ["a", "b", "c", "d"].map((account) => horizon.floor(0, account)),
@@ -90,38 +90,38 @@ test("an account that is forgotten takes with it what is older than it", () => {
   );
 });
 
-test("ranges that wait for one which never comes are bounded", () => {
+test("the number of ranges that wait for a missing one is limited", () => {
   const horizon = makeHorizon();
   horizon.observe(0, 0);
-  for (let lo = 1; lo <= 500; lo += 2) horizon.announce(step(lo, lo + 1));
+  for (let lo = 1; lo <= 500; lo += 2) horizon.invalidate(step(lo, lo + 1));
   assert.ok(horizon.floor(0, "a") > 0);
 });
 
-test("a checkpoint that was announced and does not exist voids a shard for a few looks, and not for good", () => {
+test("a published checkpoint that does not exist invalidates a shard for a few polls, and not for ever", () => {
   for (const announce of [
-    (horizon: Horizon) => horizon.announce(step(0, Number.MAX_SAFE_INTEGER, "a")),
-    (horizon: Horizon) => horizon.announce(step(5, 1_000_000)),
+    (horizon: Horizon) => horizon.invalidate(step(0, Number.MAX_SAFE_INTEGER, "a")),
+    (horizon: Horizon) => horizon.invalidate(step(5, 1_000_000)),
     // More ranges than may wait.
     (horizon: Horizon) => {
-      for (let lo = 1_000; lo <= 2_000; lo += 2) horizon.announce(step(lo, lo + 1, "a"));
+      for (let lo = 1_000; lo <= 2_000; lo += 2) horizon.invalidate(step(lo, lo + 1, "a"));
     },
   ]) {
     const horizon = makeHorizon();
     horizon.observe(0, 5);
     announce(horizon);
-    // The first one may have been under way.
+    // The first poll may have started before.
     for (let look = 0; look < 4; look++) horizon.observe(0, 6 + look);
     assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [9, 9]);
-    horizon.announce(step(9, 10, "a"));
+    horizon.invalidate(step(9, 10, "a"));
     horizon.observe(0, 10);
     assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [10, 9]);
   }
 });
 
-test("one look that is late changes nothing", () => {
+test("one late poll changes nothing", () => {
   const horizon = makeHorizon();
   horizon.observe(0, 5);
-  horizon.announce(step(5, 9, "a"));
+  horizon.invalidate(step(5, 9, "a"));
   horizon.observe(0, 9);
   for (let i = 0; i < 10; i++) {
     for (let look = 0; look < 2; look++) horizon.observe(0, 5);
@@ -130,7 +130,7 @@ test("one look that is late changes nothing", () => {
   assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [9, 5]);
 });
 
-test("whatever is announced falsely, after a few looks an answer of the present is exact again", () => {
+test("whatever false checkpoints are published, a current answer is exact again after a few polls", () => {
   const accounts = ["a", "b", "c"];
   const touched = fc.subarray(accounts);
   const real = fc.record({ size: fc.integer({ min: 1, max: 3 }), touched });
@@ -148,11 +148,11 @@ test("whatever is announced falsely, after a few looks an answer of the present 
       for (const move of made) {
         if (move === "look") horizon.observe(0, position);
         else if ("size" in move) {
-          horizon.announce(step(position, position + move.size, ...move.touched));
+          horizon.invalidate(step(position, position + move.size, ...move.touched));
           position += move.size;
-        } else horizon.announce(step(move.lo, move.hi, ...move.touched));
+        } else horizon.invalidate(step(move.lo, move.hi, ...move.touched));
       }
-      // One that may be under way, and then as many as it takes.
+      // One poll that may have started before, and then as many as needed.
       for (let i = 0; i < 4; i++) horizon.observe(0, position);
       for (const account of accounts) assert.ok(horizon.floor(0, account) <= position, account);
     }),
@@ -160,7 +160,7 @@ test("whatever is announced falsely, after a few looks an answer of the present 
   );
 });
 
-test("whatever is lost, late or repeated, an answer that is void is never called exact once its checkpoint was read", () => {
+test("whatever is lost, late or repeated, an invalid answer is never exact once the checkpoint was read", () => {
   const accounts = ["a", "b", "c"];
   const steps = fc.array(
     fc.record({
@@ -183,10 +183,10 @@ test("whatever is lost, late or repeated, an answer that is void is never called
         position += size;
         for (const account of touched) last.set(account, position);
         if (fate === "late") late.push(told);
-        else if (fate !== "lost") horizon.announce(told);
-        if (fate === "twice") horizon.announce(told);
+        else if (fate !== "lost") horizon.invalidate(told);
+        if (fate === "twice") horizon.invalidate(told);
         if (!observed) continue;
-        for (const one of late.splice(0)) horizon.announce(one);
+        for (const one of late.splice(0)) horizon.invalidate(one);
         horizon.observe(0, position);
         for (const account of accounts) {
           const floor = horizon.floor(0, account);

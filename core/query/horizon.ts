@@ -1,65 +1,61 @@
 import type { Invalidation } from "../projection/invalidations.ts";
 
 /**
- * How many accounts of one shard are remembered as touched. An account that is forgotten costs some
- * kept answers of its shard, and never lets a wrong one pass.
+ * How many touched accounts of a shard are remembered. Forgetting one invalidates some cached answers of the
+ * shard; it never lets a wrong one pass.
  */
 const TOUCHED_ACCOUNTS_MAX = 20_000;
 
-/** How many announced ranges may wait for one that is missing before it counts as lost. */
+/** How many ranges may wait for a missing one before that counts as lost. */
 const AHEAD_MAX = 100;
 
 /**
- * After how many looks in a row that found a shard's checkpoint behind what had been announced before them the
- * announcement counts as false. One may be late.
+ * An invalidation counts as false after this many polls in a row found a lower checkpoint of the shard than it says.
+ * One such poll may just be late.
  */
-const LOOKS_BEHIND_MAX = 3;
+const POLLS_BEHIND_MAX = 3;
 
 /**
- * What this process knows of how far the projection has come, shard by shard: enough to tell of any
- * kept answer whether it still says what the read models say. It learns from announcements, which name
- * the accounts, and from the checkpoints themselves, which show up every announcement that was lost.
+ * What this process knows about the progress of the projection, by shard: enough to decide whether a cached
+ * answer still equals the read models. It learns from invalidations, which name the accounts, and from the
+ * checkpoints, which reveal every invalidation that was lost.
  *
- * An answer is judged by the checkpoint it is of, and when it is given, not when it is kept. So it does
- * not matter how long a query or a message was under way, in what order they came, or who kept the
- * answer where.
+ * An answer is judged by its checkpoint, and when it is served, not when it is stored. So it does not matter
+ * how long a query or a message took, in which order they arrived, or which process stored the answer where.
  */
 export interface Horizon {
-  /** A step was announced. */
-  readonly announce: (invalidation: Invalidation) => void;
+  /** A step was published. */
+  readonly invalidate: (invalidation: Invalidation) => void;
   /**
-   * A shard's checkpoint was read, long enough ago for its announcement to have come. The looks at a shard are made one
-   * after the other. Where they go on finding less than what was announced before them, there is no such checkpoint, as
-   * after the restore of a backup: then the shard begins anew, since no answer would be exact ever again.
+   * A shard's checkpoint was read, long enough ago for its invalidation to have arrived. The polls of a shard are
+   * sequential. If they keep finding less than what was published before them, that checkpoint does not exist, as after
+   * restoring a backup. Then the shard starts over, because otherwise no answer would ever be exact again.
    */
   readonly observe: (shard: number, checkpoint: number) => void;
   /**
-   * A generation of the read models was seen to be live. What was read from an earlier one is void: it
-   * may have been wrong. An announcement cannot say so, it is of positions, which all generations share.
+   * This generation of the read models is live. Answers from earlier ones are invalid, because they may have been wrong.
+   * Invalidations cannot express this: they name positions, which all generations share.
    */
   readonly enter: (generation: number) => void;
-  /**
-   * The lowest checkpoint that an answer about an account must be of. Infinity for a shard of which
-   * nothing is known yet.
-   */
+  /** The lowest checkpoint that an answer about an account may show. Infinity while nothing is known of the shard. */
   readonly floor: (shard: number, accountId: string) => number;
-  /** The lowest generation that an answer must be of. Infinity while none is known. */
+  /** The lowest generation that an answer may come from. Infinity while none is known. */
   readonly generation: () => number;
 }
 
 interface ShardHorizon {
-  /** Everything that happened behind it, up to `known`, was announced here. */
+  /** All steps after this checkpoint, up to `known`, were received. */
   base: number;
   known: number;
-  /** The highest checkpoint that was announced or read. */
+  /** The highest checkpoint that was received or read. */
   highest: number;
-  /** What that was after the last look that found no less: the next one has to find that much. */
+  /** What `highest` was after the last poll that found no less: the next poll must find at least that. */
   claimed: number;
-  /** How many looks in a row found less. */
-  looksBehind: number;
-  /** Ranges that were announced behind a gap, by where they begin. */
+  /** How many polls in a row found less. */
+  pollsBehind: number;
+  /** Ranges that were received after a gap, by their start. */
   readonly ahead: Map<number, number>;
-  /** The last checkpoint at which each account was touched, in that order. */
+  /** The last checkpoint at which each account was touched, in this order. */
   readonly touched: Map<string, number>;
 }
 
@@ -67,19 +63,19 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
   const shards = new Map<number, ShardHorizon>();
   let entered = 0;
 
-  /** From here on everything is known, of what came before nothing. */
-  const begin = (shard: number, checkpoint: number): ShardHorizon => {
-    const begun = {
+  /** Everything after this checkpoint is known, nothing before it. */
+  const start = (shard: number, checkpoint: number): ShardHorizon => {
+    const started = {
       base: checkpoint,
       known: checkpoint,
       highest: checkpoint,
       claimed: checkpoint,
-      looksBehind: 0,
+      pollsBehind: 0,
       ahead: new Map(),
       touched: new Map(),
     };
-    shards.set(shard, begun);
-    return begun;
+    shards.set(shard, started);
+    return started;
   };
 
   const touch = (state: ShardHorizon, accountId: string, checkpoint: number): void => {
@@ -96,8 +92,8 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
   };
 
   return {
-    announce: ({ shard, accounts, lo, hi }) => {
-      const state = shards.get(shard) ?? begin(shard, hi);
+    invalidate: ({ shard, accounts, lo, hi }) => {
+      const state = shards.get(shard) ?? start(shard, hi);
       state.highest = Math.max(state.highest, hi);
       for (const accountId of accounts) touch(state, accountId, hi);
       state.ahead.set(lo, Math.max(hi, state.ahead.get(lo) ?? 0));
@@ -106,13 +102,13 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
     },
 
     observe: (shard, checkpoint) => {
-      const state = shards.get(shard) ?? begin(shard, checkpoint);
+      const state = shards.get(shard) ?? start(shard, checkpoint);
       if (checkpoint < state.claimed) {
-        if (++state.looksBehind >= LOOKS_BEHIND_MAX) begin(shard, checkpoint);
+        if (++state.pollsBehind >= POLLS_BEHIND_MAX) start(shard, checkpoint);
         return;
       }
       if (checkpoint > state.known) jump(state, checkpoint);
-      state.looksBehind = 0;
+      state.pollsBehind = 0;
       state.highest = Math.max(state.highest, checkpoint);
       state.claimed = state.highest;
     },
@@ -131,7 +127,7 @@ export const makeHorizon = (touchedMax = TOUCHED_ACCOUNTS_MAX): Horizon => {
   };
 };
 
-/** Moves `known` over the announced ranges that line up with it. */
+/** Moves `known` over the received ranges that follow it. */
 const lineUp = (state: ShardHorizon): void => {
   for (let moved = true; moved;) {
     moved = false;
@@ -144,7 +140,7 @@ const lineUp = (state: ShardHorizon): void => {
   }
 };
 
-/** What happened up to a checkpoint was not announced in full: any account may have been touched. */
+/** Not all steps up to a checkpoint were received: any account may have been touched. */
 const jump = (state: ShardHorizon, checkpoint: number): void => {
   state.base = checkpoint;
   state.known = checkpoint;

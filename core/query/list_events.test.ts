@@ -2,9 +2,8 @@ import { Effect, Result } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { AccountEvents, type AccountEventsPage } from "../log/account_events.ts";
+import { AccountEvents, type AccountEventsPage, type PageRequest } from "../log/account_events.ts";
 import { LogUnavailable } from "../log/event_log.ts";
-import type { PageRequest } from "../log/events_page.ts";
 import { simulate } from "../simulate.fixture.ts";
 import {
   type EventsCursor,
@@ -23,7 +22,7 @@ const PAGE: AccountEventsPage = {
   asOf: 1_000,
 };
 
-/** Answers what came of it and what the port was asked. */
+/** Runs the query, and returns the result and what the port was asked. */
 const asked = async (
   at: EventsFilter | EventsCursor,
   outcome: Effect.Effect<AccountEventsPage, LogUnavailable> = Effect.succeed(PAGE),
@@ -41,7 +40,7 @@ const asked = async (
 
 const BOUNDS = { eventsMax: 50, bytesMax: PAGE_BYTES_MAX, scannedMax: PAGE_SCANNED_MAX };
 
-test("a new list has no bounds but those that are given", async () => {
+test("a new list has only the given limits", async () => {
   const open = await asked({ from: null, to: null, type: null });
   assert.equal(open.questions, [
     [
@@ -65,7 +64,7 @@ test("a new list has no bounds but those that are given", async () => {
   });
 });
 
-test("where a list goes on it is of the moment of its first page", async () => {
+test("a continued list shows the moment of its first page", async () => {
   const filter: EventsFilter = { from: 5, to: null, type: "login" };
   const first = Result.getOrThrow((await asked(filter)).result);
   assert.equal(first.next, { before: PAGE.next, upTo: 12, asOf: 1_000, filter });
@@ -85,14 +84,14 @@ test("where a list goes on it is of the moment of its first page", async () => {
   assert.equal(second.next, { before: later.next, upTo: 12, asOf: 1_000, filter });
 });
 
-test("a list ends where its last page does", async () => {
+test("a list ends with its last page", async () => {
   const last = Effect.succeed({ ...PAGE, next: null });
   const { result } = await asked({ from: null, to: null, type: null }, last);
   assert.is(Result.getOrThrow(result).next, null);
 });
 
-test("a log that is away is told as such", async () => {
-  const error = new LogUnavailable({ cause: "away" });
+test("an unavailable log is reported as such", async () => {
+  const error = new LogUnavailable({ cause: "unavailable" });
   const { result } = await asked({ from: null, to: null, type: null }, Effect.fail(error));
   assert.is(Result.isFailure(result) ? result.failure : undefined, error);
 });

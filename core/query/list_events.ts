@@ -1,48 +1,47 @@
 import { Effect } from "effect";
 
 import type { RecordedEvent } from "../event/event.ts";
-import { AccountEvents } from "../log/account_events.ts";
-import type { EventKey } from "../log/events_page.ts";
+import { AccountEvents, type EventKey } from "../log/account_events.ts";
 import { inSpan } from "../trace.ts";
 
-/** How many events a page has unless asked, and at most. */
+/** How many events a page has: by default, and at most. */
 export const PAGE_EVENTS_DEFAULT = 100;
 export const PAGE_EVENTS_MAX = 1_000;
 
-/** A thousand events of 32 KiB would be 32 MiB: a page that comes to so many bytes ends before. */
+/** A page ends before it exceeds this size: a thousand events of 32 KiB would be 32 MiB. */
 export const PAGE_BYTES_MAX = 1024 * 1024;
 
 /**
- * How many events are looked at for a page of one type, so that a rare type among millions of events
- * costs many short pages and not one that never comes.
+ * How many events are searched for a page of one type, so that a rare type among millions of events costs
+ * many short pages instead of one that never ends.
  */
 export const PAGE_SCANNED_MAX = 50_000;
 
-/** Which events of an account are listed; null is no bound. */
+/** Which events of an account to list; null is no limit. */
 export interface EventsFilter {
   readonly from: number | null;
   readonly to: number | null;
   readonly type: string | null;
 }
 
-/** Where a list goes on, and of which moment it is. Holds the filter, so that it is the same list. */
+/** Where a list continues, and the moment that it shows. Contains the filter, so that the list stays the same. */
 export interface EventsCursor {
   readonly before: EventKey;
-  /** The last position that the list may hold. */
+  /** The last position that the list may contain. */
   readonly upTo: number;
   readonly asOf: number;
   readonly filter: EventsFilter;
 }
 
-/** The answer to "what exactly happened in this account?", piece by piece. */
+/** A page of the answer to "what exactly happened in this account?" */
 export interface EventsList {
   readonly accountId: string;
   readonly events: ReadonlyArray<RecordedEvent>;
-  /** Where the list goes on; null at its end. A page may have fewer events than asked for before. */
+  /** Where the list continues; null at its end. Pages before the end may also have fewer events than requested. */
   readonly next: EventsCursor | null;
   /**
-   * Everything recorded before this instant is in the list, in milliseconds since the Unix epoch: the
-   * same on every page, since what is recorded after the first page is on none.
+   * All events recorded before this instant are in the list, in milliseconds since the Unix epoch. The same on every
+   * page, because events recorded after the first page are on none.
    */
   readonly asOf: number;
 }
@@ -50,7 +49,7 @@ export interface EventsList {
 /**
  * The query for an account's events, newest first.
  *
- * @param at the filter of a new list, or where one goes on
+ * @param at the filter of a new list, or the cursor of one to continue
  * @errors `LogUnavailable`
  */
 export const listEvents = Effect.fnUntraced(function* (

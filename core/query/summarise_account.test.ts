@@ -4,9 +4,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { simulate } from "../simulate.fixture.ts";
+import type { Range } from "../summary/range.ts";
 import { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
 import type { Summary } from "../summary/summary.ts";
-import type { Range } from "../summary/window.ts";
 import {
   type Period,
   summariseAccount,
@@ -26,7 +26,7 @@ const SUMMARY: Summary = {
   generation: 1,
 };
 
-/** Asks at NOW, and answers what came of it and what the port was asked. */
+/** Runs the query at NOW, and returns the result and what the port was asked. */
 const asked = async (
   period: Period,
   top = 10,
@@ -45,7 +45,7 @@ const asked = async (
   return { questions, result };
 };
 
-test("a window ends at the service's clock, and the answer says from when to when", async () => {
+test("a window ends at the service's clock, and the answer contains its range", async () => {
   for (const [window, days] of [
     ["last_24h", 1],
     ["last_7d", 7],
@@ -57,7 +57,7 @@ test("a window ends at the service's clock, and the answer says from when to whe
   }
 });
 
-test("a range of one's own is asked for as it is, and the answer calls it custom", async () => {
+test("any other range is passed on, and the answer calls it custom", async () => {
   const range = { from: 5, to: 7 };
   const { questions, result } = await asked(range);
   assert.equal(questions, [["acme", range, 10]]);
@@ -69,13 +69,13 @@ test("a range of one's own is asked for as it is, and the answer calls it custom
   });
 });
 
-test("summaries that are away are told as such", async () => {
-  const error = new SummariesUnavailable({ cause: "away" });
+test("unavailable summaries are reported as such", async () => {
+  const error = new SummariesUnavailable({ cause: "unavailable" });
   const { result } = await asked("last_24h", 10, Effect.fail(error));
   assert.is(Result.isFailure(result) ? result.failure : undefined, error);
 });
 
-test("the bounds on the users of a summary are those of the contract", () => {
+test("the limits on the users of a summary are those of the contract", () => {
   assert.equal([TOP_USERS_DEFAULT, TOP_USERS_MAX], [10, 100]);
 });
 

@@ -1,17 +1,17 @@
 import { Clock, Effect } from "effect";
 
+import { type Range, rangeOf, type WindowName } from "../summary/range.ts";
 import { Summaries } from "../summary/summaries.ts";
 import type { Summary } from "../summary/summary.ts";
-import { type Range, rangeOf, type WindowName } from "../summary/window.ts";
 
-/** Which time a summary is asked for: a window that ends now, or a range of one's own. */
+/** The time that a summary covers: a rolling window, or any range. */
 export type Period = WindowName | Range;
 
-/** How many of the most active users a summary names unless asked, and at most. */
+/** How many of the most active users a summary names: by default, and at most. */
 export const TOP_USERS_DEFAULT = 10;
 export const TOP_USERS_MAX = 100;
 
-/** The answer to "what happened in this account, and who did it?". */
+/** The answer to "what happened in this account, and who did it?" */
 export interface AccountSummary extends Summary {
   readonly accountId: string;
   readonly window: WindowName | "custom";

@@ -9,11 +9,11 @@ import type { Answer } from "./answer.ts";
 import { makeHorizon } from "./horizon.ts";
 import { FRESH_MS, makeSummaryCache, STALENESS_MAX_MS } from "./summary_cache.ts";
 
-const test = suite("summary cache, with the database away");
+const test = suite("summary cache, with the database unavailable");
 
 const START = 1_000_000;
 
-/** Asks for what only the shared store has, while the database takes long to be found away. */
+/** Reads an answer that only the shared store has, while the database takes long to fail. */
 const askWhileAway = Effect.fnUntraced(function* (ageMs: number, awayAfterMs: number) {
   yield* TestClock.setTime(START);
   const horizon = makeHorizon();
@@ -35,11 +35,13 @@ const askWhileAway = Effect.fnUntraced(function* (ageMs: number, awayAfterMs: nu
     store: { get: () => Effect.succeed(shared), put: () => Effect.void },
     present: () => "read",
   });
-  const away = Effect.fail(new SummariesUnavailable({ cause: "the database is away" }));
+  const unavailable = Effect.fail(
+    new SummariesUnavailable({ cause: "the database is unavailable" }),
+  );
   const asked = yield* cache.answer({ accountId: "acme", period: "last_24h", top: 3 }).pipe(
     Effect.provideService(Summaries, {
-      summary: () => Effect.delay(away, awayAfterMs),
-      sampleAccounts: () => away,
+      summary: () => Effect.delay(unavailable, awayAfterMs),
+      sampleAccounts: () => unavailable,
     }),
     Effect.result,
     Effect.forkDetach,
@@ -54,7 +56,7 @@ const askWhileAway = Effect.fnUntraced(function* (ageMs: number, awayAfterMs: nu
   return { horizon, answer };
 });
 
-test("what is kept is given instead, while it is not older than the bound", () =>
+test("the cached answer is served instead, if it is not too old", () =>
   simulate(
     Effect.gen(function* () {
       const { answer } = yield* askWhileAway(FRESH_MS, STALENESS_MAX_MS - FRESH_MS - 1);
@@ -62,7 +64,7 @@ test("what is kept is given instead, while it is not older than the bound", () =
     }),
   ));
 
-test("what became older than the bound while the database was asked is not given", () =>
+test("an answer that became too old during the query is not served", () =>
   simulate(
     Effect.gen(function* () {
       const { answer } = yield* askWhileAway(FRESH_MS, STALENESS_MAX_MS - FRESH_MS);
@@ -70,11 +72,11 @@ test("what became older than the bound while the database was asked is not given
     }),
   ));
 
-test("what an event made void while the database was asked is not given", () =>
+test("an answer that an event invalidated during the query is not served", () =>
   simulate(
     Effect.gen(function* () {
       const { horizon, answer } = yield* askWhileAway(FRESH_MS, 1_000);
-      horizon.announce({ shard: 0, accounts: ["acme"], lo: 0, hi: 1 });
+      horizon.invalidate({ shard: 0, accounts: ["acme"], lo: 0, hi: 1 });
       assert.is(yield* answer, "SummariesUnavailable");
     }),
   ));

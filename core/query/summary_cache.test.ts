@@ -3,7 +3,7 @@ import { TestClock } from "effect/testing";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Client } from "../access/client.ts";
+import { Client } from "../access/principal.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
 import { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
 import type { Answer, Question } from "./answer.ts";
@@ -25,21 +25,21 @@ const open = Effect.fnUntraced(function* (known: boolean) {
     checkpoint: 1,
     generation: 1,
     reads: 0,
-    /** The clients that were read for. */
+    /** The clients that reads ran for. */
     readBy: [] as string[],
     /** How many reads were interrupted. */
     ended: 0,
-    away: false,
-    /** Milliseconds that the projector lags. */
+    unavailable: false,
+    /** The lag of the projection, in milliseconds. */
     lag: 0,
-    /** Holds back what was read until it is done. */
+    /** Delays reads until it is done. */
     held: undefined as Deferred.Deferred<void> | undefined,
   };
   const summaries: Summaries["Service"] = {
     summary: Effect.fnUntraced(function* () {
       models.reads++;
       models.readBy.push(yield* Client);
-      if (models.away) return yield* new SummariesUnavailable({ cause: "away" });
+      if (models.unavailable) return yield* new SummariesUnavailable({ cause: "unavailable" });
       const { checkpoint, generation } = models;
       const asOf = (yield* Effect.clockWith((clock) => clock.currentTimeMillis)) - models.lag;
       if (models.held !== undefined) {
@@ -73,10 +73,10 @@ const open = Effect.fnUntraced(function* (known: boolean) {
       Effect.tap(settled),
       Effect.map(({ answer, tier }) => `${answer.text} ${tier}`),
     );
-  /** A step of the projection that touches accounts, and its announcement. */
+  /** A step of the projection that touches accounts, and its invalidation. */
   const step = (...accounts: ReadonlyArray<string>): void => {
     const lo = models.checkpoint++;
-    horizon.announce({ shard: SHARD, accounts, lo, hi: models.checkpoint });
+    horizon.invalidate({ shard: SHARD, accounts, lo, hi: models.checkpoint });
   };
   return { models, memory, shared, cache, ask, step, enter: horizon.enter };
 });
@@ -88,7 +88,7 @@ const run =
     simulate(Effect.andThen(TestClock.setTime(1_000_000), Effect.flatMap(open(known), body)));
 
 test(
-  "what was read once is given from memory, and counted by who gave it",
+  "a summary that was read once is served from memory, and counted by its tier",
   run(({ cache, ask, models }) =>
     Effect.gen(function* () {
       assert.is(cache.hit(question), undefined);
@@ -103,7 +103,7 @@ test(
 );
 
 test(
-  "what another process has read is given from the store, and then from memory",
+  "a summary that another process has read is served from the store, and then from memory",
   run(({ memory, ask, cache }) =>
     Effect.gen(function* () {
       yield* ask();
@@ -116,7 +116,7 @@ test(
 );
 
 test(
-  "a step that touches the account voids its answers in both tiers, and no other answers",
+  "a step that touches an account invalidates its answers in both tiers, and no others",
   run(({ memory, ask, cache, step }) =>
     Effect.gen(function* () {
       const other = { ...question, accountId: "other" };
@@ -135,7 +135,7 @@ test(
 );
 
 test(
-  "another generation of the read models voids all answers in both tiers, also one that is kept afterwards",
+  "a new generation of the read models invalidates all answers in both tiers, also one that is stored later",
   run(({ models, memory, shared, ask, cache, enter }) =>
     Effect.gen(function* () {
       yield* ask();
@@ -144,9 +144,9 @@ test(
       const before = yield* Effect.forkDetach(ask({ ...question, top: 1 }));
       yield* settled;
       models.held = undefined;
-      // The counts of the other one are others, at the same checkpoint.
+      // The counts of the new generation differ, at the same checkpoint.
       Object.assign(models, { generation: 2 });
-      assert.is(yield* ask(), "1 lru", "nobody knows of it yet");
+      assert.is(yield* ask(), "1 lru", "the step is not known yet");
       enter(2);
       assert.is(cache.hit(question), undefined);
       assert.is(yield* ask({ ...question, top: 1 }), "1 miss", "it joined what began before");
@@ -157,7 +157,7 @@ test(
       assert.is(yield* ask(), "1 miss");
       assert.is(yield* ask({ ...question, top: 1 }), "1 redis");
       assert.ok([...memory.values(), ...shared.values()].every((kept) => kept.generation === 2));
-      // Of a process that has seen the next one already.
+      // From a process that has seen the next generation already.
       for (const [key, kept] of shared) shared.set(key, { ...kept, generation: 3, text: "3" });
       memory.clear();
       assert.is(yield* ask(), "3 redis");
@@ -166,7 +166,7 @@ test(
 );
 
 test(
-  "many who ask the same at the same time are one query",
+  "concurrent requests for the same summary share one query",
   run(({ models, ask }) =>
     Effect.gen(function* () {
       models.held = yield* Deferred.make<void>();
@@ -185,7 +185,7 @@ test(
 );
 
 test(
-  "who asks after a step was announced does not get what was read before it, and neither is it kept",
+  "a request after a published step does not get an answer from before it, and that answer is not stored",
   run(({ models, memory, shared, ask, step }) =>
     Effect.gen(function* () {
       const held = yield* Deferred.make<void>();
@@ -207,7 +207,7 @@ test(
 );
 
 test(
-  "while nothing is known of the checkpoints nothing is kept, nor waited for by who knows more",
+  "while the checkpoints are unknown nothing is stored, and better informed requests do not wait for such reads",
   run(
     ({ models, memory, shared, ask, step }) =>
       Effect.gen(function* () {
@@ -229,7 +229,7 @@ test(
 );
 
 test(
-  "an answer that is no longer fresh is given while one refresh runs behind it",
+  "a stale answer is served while one refresh runs in the background",
   run(({ models, ask, cache }) =>
     Effect.gen(function* () {
       yield* ask();
@@ -239,7 +239,7 @@ test(
       yield* TestClock.adjust(1);
       assert.is(cache.hit(question), undefined);
       models.held = yield* Deferred.make<void>();
-      // The read models moved without touching the account: nothing says so but the text of this test.
+      // The read models changed without touching the account; only the text of this test shows it.
       models.checkpoint = 2;
       for (let i = 0; i < 5; i++) assert.is(yield* ask(), "1 lru");
       assert.is(models.reads, 2);
@@ -252,11 +252,11 @@ test(
 );
 
 test(
-  "without the database what is kept is given up to the bound and not beyond it",
+  "while the database is unavailable, cached answers are served until they are too old",
   run(({ models, ask, memory }) =>
     Effect.gen(function* () {
       yield* ask();
-      models.away = true;
+      models.unavailable = true;
       yield* TestClock.adjust(STALENESS_MAX_MS - 1);
       assert.is(yield* ask(), "1 lru");
       memory.clear();
@@ -268,27 +268,27 @@ test(
   ),
 );
 
-test("reads that fail behind kept answers are reported when that begins and when it ends", () => {
+test("failing refreshes are reported when they start to fail and when they work again", () => {
   const logged: string[] = [];
   const body = Effect.gen(function* () {
     const { models, ask, memory } = yield* open(true);
     yield* ask();
-    models.away = true;
+    models.unavailable = true;
     yield* TestClock.adjust(FRESH_MS);
     for (let i = 0; i < 3; i++) assert.is(yield* ask(), "1 lru");
     memory.clear();
     assert.is(yield* ask(), "1 redis");
     assert.equal(logged.length, 1, logged.join());
-    assert.match(logged[0] ?? "", /^Warn: Kept answers cannot be read anew/);
-    models.away = false;
+    assert.match(logged[0] ?? "", /^Warn: Cannot refresh cached summaries/);
+    models.unavailable = false;
     yield* ask();
-    assert.equal(logged.slice(1), ["Info: Kept answers are read anew again"]);
+    assert.equal(logged.slice(1), ["Info: Cached summaries are refreshed again"]);
   });
   return simulate(Effect.andThen(TestClock.setTime(1_000_000), body), logged);
 });
 
 test(
-  "the bound is on what the answer knows of, not on when it was read",
+  "the age of an answer counts from its `asOf`, not from when it was read",
   run(({ models, ask, memory, shared }) =>
     Effect.gen(function* () {
       models.lag = STALENESS_MAX_MS - 1_000;
@@ -307,7 +307,7 @@ test(
 );
 
 test(
-  "after the clock was set back nothing of before is given",
+  "after the clock was set back, no earlier answer is served",
   run(({ ask }) =>
     Effect.gen(function* () {
       yield* ask();
@@ -318,23 +318,23 @@ test(
 );
 
 test(
-  "a failure reaches all who wait for it, and the next who asks tries again",
+  "a failure reaches all requests that wait for it, and the next request tries again",
   run(({ models, ask }) =>
     Effect.gen(function* () {
-      models.away = true;
+      models.unavailable = true;
       const results = yield* Effect.all([Effect.result(ask()), Effect.result(ask())], {
         concurrency: "unbounded",
       });
       assert.ok(results.every(Result.isFailure));
       assert.is(models.reads, 1);
-      models.away = false;
+      models.unavailable = false;
       assert.is(yield* ask(), "1 miss");
     }),
   ),
 );
 
 test(
-  "a query ends with the last client that waits for it, and not before",
+  "a query is interrupted with the last client that waits for it, and not before",
   run(({ ask, models, memory }) =>
     Effect.gen(function* () {
       models.held = Deferred.makeUnsafe();
@@ -347,16 +347,16 @@ test(
       assert.is(models.ended, 0);
       yield* Fiber.interrupt(second);
       yield* settled;
-      assert.is(models.ended, 1, "it goes on though nobody waits for it");
+      assert.is(models.ended, 1, "it continues although no client waits for it");
       assert.is(memory.size, 0);
       models.held = undefined;
-      assert.is(yield* ask(), "1 miss", "who comes later is not told of an end");
+      assert.is(yield* ask(), "1 miss", "a later client does not get the interruption");
     }),
   ),
 );
 
 test(
-  "a query that another client began is waited for a moment, and then begun anew, for its own client",
+  "a client waits a short time for the query of another one, and then starts its own",
   run(({ ask, models }) =>
     Effect.gen(function* () {
       const as = (client: string) => Effect.provideService(ask(), Client, client);
@@ -381,7 +381,7 @@ test(
 );
 
 test(
-  "a query that is there in a moment is shared by all clients",
+  "a fast query is shared by all clients",
   run(({ ask, models }) =>
     Effect.gen(function* () {
       const held = (models.held = Deferred.makeUnsafe());

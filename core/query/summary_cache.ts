@@ -1,27 +1,33 @@
 import { Clock, Context, Deferred, Effect, type Fiber } from "effect";
 
-import { Client } from "../access/client.ts";
+import { Client } from "../access/principal.ts";
 import { shardOf } from "../event/shard.ts";
 import type { ReadRefused } from "../fair/client_semaphore.ts";
 import { makeFaultReport } from "../report_faults.ts";
 import type { Summaries, SummariesUnavailable } from "../summary/summaries.ts";
+import { MINUTE_MS } from "../time.ts";
 import { inSpan } from "../trace.ts";
-import { type Answer, keyOf, type Question } from "./answer.ts";
-import type { AnswerMemory, AnswerStore } from "./answer_store.ts";
+import {
+  type Answer,
+  type AnswerMemory,
+  type AnswerStore,
+  keyOf,
+  type Question,
+} from "./answer.ts";
 import type { Horizon } from "./horizon.ts";
 import { type AccountSummary, summariseAccount } from "./summarise_account.ts";
 
-/** Nothing older is ever given out of the cache: the age of `asOf`, by the clock at that moment. */
-export const STALENESS_MAX_MS = 60_000;
+/** The cache never serves an answer whose `asOf` is older than this. */
+export const STALENESS_MAX_MS = MINUTE_MS;
 
 /**
- * How long a kept answer is given without another thought. Then it is still given, but read anew behind
- * it. Events are not what this is for, they make an answer void at once: it is how far behind now the
- * end of a window may be on an account that is read often.
+ * How long a cached answer is fresh. A stale one is still served, but refreshed in the background. New events have
+ * nothing to do with this, because they invalidate answers immediately: it limits how far the end of a window may be
+ * behind the clock, on an account that is read often.
  */
 export const FRESH_MS = 5_000;
 
-/** Who answered: this process's memory, the store that processes share, or the read models. */
+/** Where an answer came from: the memory of this process, the store that processes share, or the read models. */
 export type Tier = "lru" | "redis" | "miss";
 
 export interface CachedAnswer {
@@ -29,20 +35,20 @@ export interface CachedAnswer {
   readonly tier: Tier;
 }
 
-/** Summaries, kept for as long as they say what the read models say, and no longer than a bound. */
+/** Caches summaries while they equal the read models, and no longer than `STALENESS_MAX_MS`. */
 export class SummaryCache extends Context.Service<
   SummaryCache,
   {
-    /** The answer if this process has it and it is fresh: without waiting, since most reads end here. */
+    /** The answer, if it is in the memory of this process and fresh. Does not wait, because most reads end here. */
     readonly hit: (question: Question) => Answer | undefined;
     /**
-     * The answer, from wherever it comes. Many who ask the same at the same time are one query, which ends early when
-     * all of them have left.
+     * The answer from the first tier that has it. Concurrent requests for the same answer share one query (single flight),
+     * which is interrupted when all of them have left.
      */
     readonly answer: (
       question: Question,
     ) => Effect.Effect<CachedAnswer, SummariesUnavailable | ReadRefused, Summaries>;
-    /** How many answers each tier has given. */
+    /** How many answers came from each tier. */
     readonly counts: Readonly<Record<Tier, number>>;
   }
 >()("tidemark/query/SummaryCache") {}
@@ -52,34 +58,34 @@ export interface SummaryCacheOptions {
   readonly horizon: Horizon;
   readonly memory: AnswerMemory;
   readonly store: AnswerStore["Service"];
-  /** What is sent for a summary. */
+  /** The body of the answer. */
   readonly present: (summary: AccountSummary) => string;
 }
 
 /**
- * How long a client waits for a query that another client began, before it begins its own: the other one's may have to
- * wait behind all that this client reads.
+ * How long a client waits for a query of another client before it starts its own: the other one may be queued behind
+ * everything else that its client reads.
  */
 export const JOINED_MS_MAX = 100;
 
 interface PendingRead {
   /**
-   * What was asked of answers when it began: who comes when it is another knows of an event that this may
-   * miss, or of a generation that it was not read from.
+   * The lowest checkpoint and generation when it started. A request with others knows of an event that this read may miss,
+   * or of a newer generation.
    */
   readonly floor: number;
   readonly generation: number;
   readonly answered: Deferred.Deferred<CachedAnswer, SummariesUnavailable | ReadRefused>;
-  /** On whose behalf it reads. */
+  /** The client that started it. */
   readonly client: string;
-  /** How many wait for it. */
+  /** How many requests wait for it. */
   waiting: number;
   fiber: Fiber.Fiber<unknown> | undefined;
 }
 
 type PendingReadOf = Pick<PendingRead, "floor" | "generation" | "client">;
 
-/** Makes an effect interruptible inside of what is not. */
+/** Makes an effect interruptible inside an uninterruptible one. */
 type Interruptible = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>;
 
 export const makeSummaryCache = Effect.fnUntraced(function* ({
@@ -92,23 +98,23 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
   const clock = yield* Clock.Clock;
   const refreshes = yield* makeFaultReport({
     task: "refresh",
-    failing: "Kept answers cannot be read anew: they are given until they are too old",
-    working: "Kept answers are read anew again",
+    failing: "Cannot refresh cached summaries: they are served until they are too old",
+    working: "Cached summaries are refreshed again",
   });
   const counts = { lru: 0, redis: 0, miss: 0 };
-  const loads = new Map<string, PendingRead>();
+  const pending = new Map<string, PendingRead>();
 
   const isExact = (answer: Answer, accountId: string): boolean =>
     answer.generation >= horizon.generation() &&
     answer.checkpoint >= horizon.floor(answer.shard, accountId);
-  /** May be given now. A clock that was set back makes everything from before of unknown age. */
+  /** May be served now. If the clock was set back, the age of earlier answers is unknown. */
   const isUsable = (answer: Answer, accountId: string, now: number): boolean =>
     Math.abs(now - answer.asOf) < STALENESS_MAX_MS && isExact(answer, accountId);
   const isFresh = (answer: Answer, now: number): boolean => now - answer.readAt < FRESH_MS;
 
   const count = (answered: CachedAnswer): void => void counts[answered.tier]++;
 
-  /** Reports that what is kept could not be read anew. To be refused, as any client may be, is no fault. */
+  /** Reports a failed refresh. A refusal is not a fault: it can happen to any client. */
   const reportUnread = (failure: SummariesUnavailable | ReadRefused) =>
     failure._tag === "SummariesUnavailable" ? refreshes.failed(failure) : Effect.void;
 
@@ -123,7 +129,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     const leftMs = asOf + STALENESS_MAX_MS - clock.currentTimeMillisUnsafe();
     if (isExact(answer, question.accountId) && leftMs > 0) {
       memory.put(key, answer);
-      // Nobody waits for it: the answer is there.
+      // Detached, so that the answer does not wait for it.
       yield* Effect.forkDetach(store.put(key, answer, leftMs));
     }
     return { answer, tier: "miss" } satisfies CachedAnswer;
@@ -137,7 +143,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     }
     const answered: CachedAnswer = { answer: shared, tier: "redis" };
     if (!isFresh(shared, now)) {
-      // Without the database what is kept is still an answer, if it was not too late to find that out.
+      // If the database fails, the cached answer is still good, unless it has become too old in the meantime.
       return yield* read(question, key).pipe(
         Effect.catch((failure) =>
           isUsable(shared, question.accountId, clock.currentTimeMillisUnsafe())
@@ -150,20 +156,20 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     return answered;
   });
 
-  /** Waits for a load. It ends with the last who waits for it. */
+  /** Waits for a pending read. The last request that leaves interrupts it. */
   const join = (joined: PendingRead, key: string, interruptible: Interruptible) =>
     Effect.suspend(() => {
       joined.waiting++;
       const leave = Effect.sync(() => {
         joined.waiting--;
         if (joined.waiting > 0) return;
-        if (loads.get(key) === joined) loads.delete(key);
+        if (pending.get(key) === joined) pending.delete(key);
         joined.fiber?.interruptUnsafe();
       });
       return Effect.ensuring(interruptible(Deferred.await(joined.answered)), leave);
     });
 
-  const begin = (
+  const start = (
     question: Question,
     key: string,
     of: PendingReadOf,
@@ -172,25 +178,25 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     Effect.suspend(() => {
       const answered = Deferred.makeUnsafe<CachedAnswer, SummariesUnavailable | ReadRefused>();
       const mine: PendingRead = { ...of, answered, waiting: 0, fiber: undefined };
-      loads.set(key, mine);
+      pending.set(key, mine);
       const ended = Effect.sync(() => {
-        if (loads.get(key) === mine) loads.delete(key);
+        if (pending.get(key) === mine) pending.delete(key);
       });
       const run = Effect.ensuring(load(question, key), ended);
-      // Detached: whoever began it may go away, and others still wait for it.
+      // Detached, because others may wait for it after the request that started it has left.
       return Effect.flatMap(Effect.forkDetach(Deferred.into(run, answered)), (fiber) => {
         mine.fiber = fiber;
         return join(mine, key, interruptible);
       });
     });
 
-  /** Joins the load of a question that is under way, or begins one. */
-  const loadOnce = (question: Question, key: string) =>
+  /** Single flight: joins the pending read of a question, or starts one. */
+  const readOnce = (question: Question, key: string) =>
     Effect.flatMap(Client, (client) => {
       const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
       const generation = horizon.generation();
       const running = (): PendingRead | undefined => {
-        const found = loads.get(key);
+        const found = pending.get(key);
         return found?.floor === floor && found.generation === generation ? found : undefined;
       };
       const own = Effect.uninterruptibleMask((interruptible) =>
@@ -198,7 +204,7 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
           const mine = running();
           return mine?.client === client
             ? join(mine, key, interruptible)
-            : begin(question, key, { floor, generation, client }, interruptible);
+            : start(question, key, { floor, generation, client }, interruptible);
         }),
       );
       const other = running();
@@ -222,17 +228,17 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
     answer: (question) =>
       Effect.suspend(() => {
         const key = keyOf(question);
-        const kept = memory.get(key);
+        const cached = memory.get(key);
         const now = clock.currentTimeMillisUnsafe();
-        if (kept === undefined || !isUsable(kept, question.accountId, now)) {
-          return loadOnce(question, key);
+        if (cached === undefined || !isUsable(cached, question.accountId, now)) {
+          return readOnce(question, key);
         }
-        const answered = Effect.succeed<CachedAnswer>({ answer: kept, tier: "lru" });
-        // A refresh that fails leaves what is kept, until its bound.
-        return isFresh(kept, now)
+        const answered = Effect.succeed<CachedAnswer>({ answer: cached, tier: "lru" });
+        // If the refresh fails, the cached answer is served until it is too old.
+        return isFresh(cached, now)
           ? answered
           : Effect.andThen(
-              Effect.forkDetach(loadOnce(question, key).pipe(Effect.catch(reportUnread))),
+              Effect.forkDetach(readOnce(question, key).pipe(Effect.catch(reportUnread))),
               answered,
             );
       }).pipe(

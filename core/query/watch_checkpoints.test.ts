@@ -8,25 +8,25 @@ import { Projection, ProjectionUnavailable } from "../projection/projection.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
 import { makeHorizon } from "./horizon.ts";
 import {
-  ANNOUNCEMENT_PATIENCE_MS,
-  UNANNOUNCED_KNOWN_MS,
+  INVALIDATION_PATIENCE_MS,
+  KNOWN_AFTER_MS,
   WATCH_REST_MS,
   watchCheckpoints,
 } from "./watch_checkpoints.ts";
 
 const test = suite("watchCheckpoints");
 
-const PERIOD_MS = ANNOUNCEMENT_PATIENCE_MS + WATCH_REST_MS;
+const PERIOD_MS = INVALIDATION_PATIENCE_MS + WATCH_REST_MS;
 
-/** A watch over one shard, whose checkpoint a test moves. */
+/** A watch of one shard, whose checkpoint the test moves. */
 const startWatch = Effect.gen(function* () {
   const horizon = makeHorizon();
-  const database = { position: 0, generation: 1, away: false };
+  const database = { position: 0, generation: 1, unavailable: false };
   const projection: Projection["Service"] = {
     ...makeFakeProjection([]).service,
     checkpoints: Effect.suspend(() =>
-      database.away
-        ? Effect.fail(new ProjectionUnavailable({ cause: "away" }))
+      database.unavailable
+        ? Effect.fail(new ProjectionUnavailable({ cause: "unavailable" }))
         : Effect.succeed([
             { shard: 0, position: database.position, generation: database.generation },
           ]),
@@ -39,78 +39,78 @@ const startWatch = Effect.gen(function* () {
   return { horizon, database, pass, end: Fiber.interrupt(fiber) };
 });
 
-test("a commit that nobody announces is known in time, even one that has just missed a look", () =>
+test("a commit without an invalidation is known in time, even if a poll just missed it", () =>
   simulate(
     Effect.gen(function* () {
       const { horizon, database, pass, end } = yield* startWatch;
-      // It has looked, and waits for announcements.
+      // It has polled, and waits for invalidations.
       database.position = 3;
-      yield* pass(UNANNOUNCED_KNOWN_MS - 1);
+      yield* pass(KNOWN_AFTER_MS - 1);
       assert.is(horizon.floor(0, "a"), 0);
       yield* pass(1);
       assert.is(horizon.floor(0, "a"), 3);
-      assert.ok(UNANNOUNCED_KNOWN_MS < 500, "half of the second that a new event has");
+      assert.ok(KNOWN_AFTER_MS < 500, "half of the second that a new event has");
       yield* end;
     }),
   ));
 
-test("an announcement that comes soon after its commit was seen costs the others nothing", () =>
+test("an invalidation that arrives soon after its commit is seen costs other accounts nothing", () =>
   simulate(
     Effect.gen(function* () {
       const { horizon, database, pass, end } = yield* startWatch;
-      yield* pass(ANNOUNCEMENT_PATIENCE_MS);
+      yield* pass(INVALIDATION_PATIENCE_MS);
       database.position = 3;
-      yield* pass(WATCH_REST_MS + ANNOUNCEMENT_PATIENCE_MS - 1);
-      horizon.announce({ shard: 0, accounts: ["a"], lo: 0, hi: 3 });
+      yield* pass(WATCH_REST_MS + INVALIDATION_PATIENCE_MS - 1);
+      horizon.invalidate({ shard: 0, accounts: ["a"], lo: 0, hi: 3 });
       yield* pass(PERIOD_MS);
       assert.equal([horizon.floor(0, "a"), horizon.floor(0, "b")], [3, 0]);
       yield* end;
     }),
   ));
 
-test("a generation that took another's place is known in time, and no earlier than it is seen", () =>
+test("a new live generation is known in time, and not before it is seen", () =>
   simulate(
     Effect.gen(function* () {
       const { horizon, database, pass, end } = yield* startWatch;
       assert.is(horizon.generation(), 1);
-      // It has looked already.
+      // It has polled already.
       database.generation = 2;
       yield* pass(PERIOD_MS - 1);
       assert.is(horizon.generation(), 1);
       yield* pass(1);
       assert.is(horizon.generation(), 2);
-      assert.ok(PERIOD_MS <= UNANNOUNCED_KNOWN_MS);
+      assert.ok(PERIOD_MS <= KNOWN_AFTER_MS);
       yield* end;
     }),
   ));
 
-test("while the database is away the watch goes on, and it knows what happened once it is back", () =>
+test("the watch continues while the database is unavailable, and catches up afterwards", () =>
   simulate(
     Effect.gen(function* () {
       const { horizon, database, pass, end } = yield* startWatch;
-      yield* pass(ANNOUNCEMENT_PATIENCE_MS);
-      database.away = true;
+      yield* pass(INVALIDATION_PATIENCE_MS);
+      database.unavailable = true;
       yield* pass(10 * PERIOD_MS);
       assert.is(horizon.floor(0, "a"), 0);
-      Object.assign(database, { away: false, position: 9 });
+      Object.assign(database, { unavailable: false, position: 9 });
       yield* pass(PERIOD_MS);
       assert.is(horizon.floor(0, "a"), 9);
       yield* end;
     }),
   ));
 
-test("checkpoints that cannot be read are reported when that begins and when it ends", () => {
+test("failing reads of the checkpoints are reported when they start to fail and when they work again", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { database, pass, end } = yield* startWatch;
-      database.away = true;
+      database.unavailable = true;
       for (let i = 0; i < 10; i++) yield* pass(PERIOD_MS);
       assert.is(logged.length, 1, logged.join());
-      assert.match(logged[0] ?? "", /^Warn: The checkpoints cannot be read/);
-      database.away = false;
+      assert.match(logged[0] ?? "", /^Warn: Cannot read the checkpoints/);
+      database.unavailable = false;
       for (let i = 0; i < 10; i++) yield* pass(PERIOD_MS);
-      assert.equal(logged.slice(1), ["Info: The checkpoints are read again"]);
+      assert.equal(logged.slice(1), ["Info: The checkpoints can be read again"]);
       yield* end;
     }),
     logged,

@@ -4,23 +4,22 @@ import { Projection } from "../projection/projection.ts";
 import { makeFaultReport } from "../report_faults.ts";
 import type { Horizon } from "./horizon.ts";
 
-/** How long the watch rests between two looks. */
+/** The pause between two polls. */
 export const WATCH_REST_MS = 150;
 
-/** How long an announcement may take to come after its commit is seen. If it is lost, this is the price. */
-export const ANNOUNCEMENT_PATIENCE_MS = 100;
+/** How long an invalidation may take to arrive after its commit is seen. A lost one costs this time. */
+export const INVALIDATION_PATIENCE_MS = 100;
 
-/** How long it takes at most until a commit is known that nobody announces: one that just missed a look. */
-export const UNANNOUNCED_KNOWN_MS = WATCH_REST_MS + 2 * ANNOUNCEMENT_PATIENCE_MS;
+/** The longest time until a commit is known whose invalidation was lost, and which a poll just missed. */
+export const KNOWN_AFTER_MS = WATCH_REST_MS + 2 * INVALIDATION_PATIENCE_MS;
 
 /**
- * Holds a horizon against the checkpoints of all shards, until interrupted. Whatever becomes of the
- * announcements, with a bus between the processes or without one, with a bus that dies in between: a
- * commit is known here within `UNANNOUNCED_KNOWN_MS` and the time of a tiny query, and so is a generation
- * that took another's place.
+ * Compares a horizon with the checkpoints of all shards, until interrupted. Whether or not invalidations arrive, with
+ * or without a bus between the processes, and even if the bus fails: a commit is known here within `KNOWN_AFTER_MS` and the
+ * time of a tiny query, and so is a new live generation.
  *
- * While the database is away nothing is learnt; nothing is committed either, and what is kept is given
- * until its bound.
+ * While the database is unavailable it learns nothing. Nothing is committed then either, and cached answers are served
+ * until they are too old.
  */
 export const watchCheckpoints = (horizon: Horizon): Effect.Effect<never, never, Projection> =>
   Effect.gen(function* () {
@@ -28,15 +27,17 @@ export const watchCheckpoints = (horizon: Horizon): Effect.Effect<never, never, 
     const report = yield* makeFaultReport({
       task: "checkpoints",
       failing:
-        "The checkpoints cannot be read: what other processes commit is seen late, and kept answers may be old",
-      working: "The checkpoints are read again",
+        "Cannot read the checkpoints: events from other processes appear late, and cached answers may be stale",
+      working: "The checkpoints can be read again",
     });
-    const look = Effect.gen(function* () {
+    const pollOnce = Effect.gen(function* () {
       const checkpoints = yield* projection.checkpoints;
-      // Nobody announces it: there is nothing to wait for.
+      // Before the pause: a new generation has no invalidation to wait for.
       for (const { generation } of checkpoints) horizon.enter(generation);
-      yield* Effect.sleep(ANNOUNCEMENT_PATIENCE_MS);
+      yield* Effect.sleep(INVALIDATION_PATIENCE_MS);
       for (const { shard, position } of checkpoints) horizon.observe(shard, position);
     });
-    return yield* Effect.forever(Effect.andThen(report.watch(look), Effect.sleep(WATCH_REST_MS)));
+    return yield* Effect.forever(
+      Effect.andThen(report.watch(pollOnce), Effect.sleep(WATCH_REST_MS)),
+    );
   });

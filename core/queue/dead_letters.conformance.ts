@@ -9,7 +9,7 @@ import type { Job, Queue } from "./queue.ts";
 export interface OpenedDeadLetters {
   readonly queue: Queue["Service"];
   readonly letters: DeadLetters["Service"];
-  /** Makes every job that waits for its next attempt due. */
+  /** Makes the next attempt of every waiting job due. */
   readonly makeRetriesDue: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -31,7 +31,7 @@ export const deadLettersConformance = (
   const enqueue = (eventId: string): Promise<string> =>
     run(opened.queue.enqueue({ events: [anEvent({ eventId })], duplicates: 2, conflicts: 1 }));
   const take = (): Promise<ReadonlyArray<Job>> => run(opened.queue.fetch(1_000));
-  /** Fails whatever is in the queue until nothing is left of its attempts. */
+  /** Fails every job in the queue until it has no attempts left. */
   const kill = async (reason = "no good"): Promise<void> => {
     for (;;) {
       const jobs = await take();
@@ -53,7 +53,7 @@ export const deadLettersConformance = (
     );
   };
 
-  test("what died is listed with why, the oldest first, and holds what was accepted", async () => {
+  test("dead letters are listed with their failure, oldest first, and contain what was accepted", async () => {
     assert.equal(await run(opened.letters.list(10)), []);
     const since = Date.now() - 60_000;
     const ids = [];
@@ -66,7 +66,7 @@ export const deadLettersConformance = (
     const [letter] = await run(opened.letters.list(1));
     assert.equal([letter?.events, letter?.failure], [1, "the reason of 1"]);
     assert.ok((letter?.queuedAt ?? 0) > since && (letter?.diedAt ?? 0) >= (letter?.queuedAt ?? 0));
-    // By the id of its job, too, which is what its sender knows.
+    // Also by the id of its job, which its sender knows.
     const { jobs } = Option.getOrThrow(await run(opened.letters.find(ids[1] ?? "")));
     assert.equal(
       jobs?.map(({ id, batch }) => [
@@ -79,7 +79,7 @@ export const deadLettersConformance = (
     );
   });
 
-  test("a redriven job has its id and all its attempts again, and is no dead letter any more", async () => {
+  test("a redriven job has its id and all its attempts again, and is no longer a dead letter", async () => {
     const id = await enqueue("1");
     await kill();
     assert.is(await run(opened.letters.redrive(id)), true);
@@ -88,7 +88,7 @@ export const deadLettersConformance = (
     assert.is(Option.getOrThrow(await run(opened.queue.find(id))).state, "queued");
     const [job] = await take();
     assert.equal([job?.id, job?.retries, job?.batch.events[0]?.eventId], [id, 0, "1"]);
-    if (job === undefined) throw new Error("it was not handed out");
+    if (job === undefined) throw new Error("it was not delivered");
     const counts = { appended: 1, duplicates: 2, conflicts: 1 };
     await run(opened.queue.acknowledge([{ _tag: "Completed", job, counts }]));
     assert.is(Option.getOrThrow(await run(opened.queue.find(id))).state, "completed");
@@ -106,7 +106,7 @@ export const deadLettersConformance = (
     );
   });
 
-  test("what is dropped is gone, and the others are not", async () => {
+  test("a dropped letter is gone, and the others stay", async () => {
     const ids = [];
     for (const eventId of ["1", "2"]) {
       ids.push(await enqueue(eventId));
@@ -117,7 +117,7 @@ export const deadLettersConformance = (
     assert.equal(await listed(), [["2"]]);
   });
 
-  test("what is not dead, or not known, is none, whatever its id looks like", async () => {
+  test("jobs that are not dead or unknown are not dead letters, whatever their id looks like", async () => {
     const waiting = await enqueue("1");
     for (const id of [waiting, "", "nonsense", "00000000-0000-7000-8000-000000000001", "'; drop"]) {
       assert.ok(Option.isNone(await run(opened.letters.find(id))), id);

@@ -4,11 +4,11 @@ import type { Batch } from "../event/batch.ts";
 import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { JobId, QueueUnavailable } from "./queue.ts";
 
-/** Accepted batches whose every attempt failed: one job, or several that had to be given up together. */
+/** Accepted batches that failed in every attempt: one job, or several that had to be given up together. */
 export interface DeadLetter {
-  /** Names the letter: the id of its job, or one of its own where it may hold several. */
+  /** The id of its job, or an id of its own if it may contain several. */
   readonly id: string;
-  /** How many events it holds; null when that cannot be told. */
+  /** How many events it contains; null if unknown. */
   readonly events: number | null;
   readonly retries: number;
   /** Why the last attempt failed. */
@@ -19,23 +19,23 @@ export interface DeadLetter {
   readonly diedAt: number;
 }
 
-/** A dead letter and what it holds. */
+/** A dead letter and its content. */
 export interface DeadLetterContent {
   readonly letter: DeadLetter;
-  /** Its jobs; undefined when this build cannot read them. */
+  /** Its jobs; undefined if this version cannot read them. */
   readonly jobs: ReadonlyArray<{ readonly id: JobId; readonly batch: Batch }> | undefined;
-  /** What the queue carries, for a person to look at. */
+  /** What the queue stores, for an operator to inspect. */
   readonly payload: unknown;
 }
 
 /**
- * The accepted batches that could not be appended. Each stays until somebody deals with it. They are
- * found by their id, or by that of a job which they hold.
+ * The accepted batches that could not be appended. Each stays until an operator redrives or deletes it.
+ * They are found by their own id, or by that of a job in them.
  */
 export class DeadLetters extends Context.Service<
   DeadLetters,
   {
-    /** The oldest first, at most `limit`. */
+    /** At most `limit`, oldest first. */
     readonly list: (
       limit: number,
     ) => Effect.Effect<ReadonlyArray<DeadLetter>, QueueUnavailable | ReadRefused>;
@@ -43,11 +43,11 @@ export class DeadLetters extends Context.Service<
       id: string,
     ) => Effect.Effect<Option.Option<DeadLetterContent>, QueueUnavailable | ReadRefused>;
     /**
-     * Puts a letter back into the queue, its jobs under their own ids and with all their attempts; false
-     * if there is none. Events that are in the log already are recognised.
+     * Puts a letter back into the queue: its jobs keep their ids and get all their attempts again. False if
+     * it does not exist. The log recognises events that it contains already.
      */
     readonly redrive: (id: string) => Effect.Effect<boolean, QueueUnavailable>;
-    /** Forgets a letter for good, and its events with it; false if there is none. */
+    /** Deletes a letter and its events permanently. False if it does not exist. */
     readonly drop: (id: string) => Effect.Effect<boolean, QueueUnavailable>;
   }
 >()("tidemark/queue/DeadLetters") {}

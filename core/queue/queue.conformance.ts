@@ -18,11 +18,11 @@ export interface OpenedQueue {
   readonly queue: Queue["Service"];
   /** How often a job may fail before it is dead. */
   readonly retriesMax: number;
-  /** Makes every job that was handed out and not settled count as abandoned. */
+  /** Makes every job in flight count as abandoned. */
   readonly lapseClaims: () => Promise<void>;
-  /** Lets most of the time pass after which a job of which nothing is heard counts as abandoned. */
+  /** Lets most of the time pass after which a job without a heartbeat counts as abandoned. */
   readonly passTime: () => Promise<void>;
-  /** Makes every job that waits for its next attempt due. */
+  /** Makes the next attempt of every waiting job due. */
   readonly makeRetriesDue: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -77,7 +77,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     return found.value;
   };
 
-  test("a batch that was enqueued is handed out whole, and once", async () => {
+  test("an enqueued batch is delivered as a whole, and once", async () => {
     const batch: Batch = {
       events: [
         anEvent({ eventId: "1", metadata: '{"a":"\\"\\\\{},ü😀"}' }),
@@ -92,7 +92,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.equal(jobs, [{ id, batch, retries: 0, queuedAt: job?.queuedAt }]);
   });
 
-  test("a job knows when it was queued, and the span that it was enqueued in, also when it comes again", async () => {
+  test("a job has the time and the span in which it was enqueued, also when it is redelivered", async () => {
     const before = Date.now();
     const [traced, plain] = await Promise.all([
       Effect.runPromise(
@@ -121,7 +121,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     check(await takeAll());
   });
 
-  test("any batches arrive as they were enqueued", async () => {
+  test("any batches are delivered unchanged", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(eventStream({ accounts: ["x", "ä"], eventIds: 1_000 }, 5), { maxLength: 5 }),
@@ -141,7 +141,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     );
   });
 
-  test("batches that are enqueued at once each have an id of their own", async () => {
+  test("batches that are enqueued concurrently have different ids", async () => {
     const ids = await Promise.all(
       Array.from({ length: 300 }, (_, i) => enqueue(batchOf(String(i)))),
     );
@@ -154,14 +154,14 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     });
   });
 
-  test("concurrent workers never have the same job", async () => {
+  test("concurrent workers never get the same job", async () => {
     await Promise.all(Array.from({ length: 60 }, (_, i) => enqueue(batchOf(String(i)))));
     const taken = (await Promise.all([takeAll(), takeAll(), takeAll()])).flat();
     assert.is(taken.length, 60);
     assert.is(new Set(taken.map((job) => job.id)).size, 60);
   });
 
-  test("the status follows a job from queued over processing to completed", async () => {
+  test("the status of a job goes from queued through processing to completed", async () => {
     const id = await enqueue({ ...batchOf("1"), duplicates: 3 });
     const queued = await find(id);
     assert.equal([queued.state, queued.queued, queued.appended], ["queued", 4, 0]);
@@ -176,7 +176,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.is(done.failure, null);
   });
 
-  test("each of several jobs settled together keeps its own counts", async () => {
+  test("each of several jobs that are acknowledged together keeps its own counts", async () => {
     const ids = await Promise.all(["1", "2", "3"].map((eventId) => enqueue(batchOf(eventId))));
     const outcomes: ReadonlyArray<Counts> = [
       { appended: 1, duplicates: 0, conflicts: 0 },
@@ -194,14 +194,14 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     }
   });
 
-  test("a completed job is not handed out again", async () => {
+  test("a completed job is not redelivered", async () => {
     await enqueue(batchOf("1"));
     await complete(await takeAll());
     await opened.lapseClaims();
     assert.equal(await takeAll(), []);
   });
 
-  test("a job whose worker died is handed out again", async () => {
+  test("a job whose worker died is redelivered", async () => {
     const id = await enqueue(batchOf("1"));
     assert.is((await takeAll()).length, 1);
     assert.equal(await takeAll(), []);
@@ -212,7 +212,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.is(again?.retries, 1);
   });
 
-  test("a job that its worker keeps is not handed out again, however long it takes", async () => {
+  test("a job with heartbeats is not redelivered, however long it takes", async () => {
     const [kept, silent] = [await enqueue(batchOf("1")), await enqueue(batchOf("2"))];
     const jobs = await takeAll();
     assert.is(jobs.length, 2);
@@ -226,7 +226,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     );
   });
 
-  test("what has a lower priority is handed out after all that has a higher one, and in its order", async () => {
+  test("jobs of a lower priority are delivered after all jobs of a higher one, and in order", async () => {
     const priorities = ["lowest", "low", "normal", "lowest", "low", "normal"] as const;
     const ids: string[] = [];
     for (const [i, priority] of priorities.entries()) {
@@ -244,7 +244,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     );
   });
 
-  test("batches of several priorities that are enqueued at once each keep their ids", async () => {
+  test("batches of several priorities that are enqueued concurrently keep their ids", async () => {
     const priorities = Array.from({ length: 40 }, (_, i) => PRIORITIES[i % 3] ?? "normal");
     const ids = await Promise.all(
       priorities.map((priority, i) =>
@@ -260,7 +260,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     );
   });
 
-  test("a take of large batches is bounded by bytes, also behind many small ones, and each batch comes", async () => {
+  test("a fetch of large batches is limited in bytes, also after many small ones, and every batch is delivered", async () => {
     const small = Array.from({ length: 40 }, (_, i) => batchOf(`small ${i}`));
     for (const batch of small) await enqueue(batch);
     assert.is((await takeAll()).length, small.length);
@@ -288,14 +288,14 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.equal(names(taken.map(({ batch }) => batch)), names(batches));
   });
 
-  test("a take after others of the same kind is as large as it may be", async () => {
+  test("a fetch after others of the same kind is as large as allowed", async () => {
     const events = Array.from({ length: 300 }, (_, i) => anEvent({ eventId: String(i) }));
     for (let i = 0; i < 4; i++) await enqueue({ events, ...NO_OTHERS });
     await complete(await take(300));
     assert.is((await take(900)).length, 3);
   });
 
-  test("the backlog is what waits for an attempt", async () => {
+  test("the backlog is the jobs that wait for an attempt", async () => {
     const backlog = async () => {
       const { events, deadLetters } = await Effect.runPromise(opened.queue.backlog);
       return [events, deadLetters];
@@ -322,7 +322,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     }
   });
 
-  test("a worker whose claim has lapsed cannot settle the attempt of the next one", async () => {
+  test("a worker whose lease has expired cannot acknowledge the attempt of the next worker", async () => {
     const id = await enqueue(batchOf("1"));
     const stale = await takeAll();
     await opened.lapseClaims();
@@ -335,7 +335,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.is((await find(id)).state, "completed");
   });
 
-  test("a failed job is tried again and then dead, with the reason", async () => {
+  test("a failed job is retried and then dead, with the reason", async () => {
     const id = await enqueue(batchOf("1"));
     for (let attempt = 0; attempt <= opened.retriesMax; attempt++) {
       const jobs = await takeAll();
@@ -352,7 +352,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
     assert.equal(await takeAll(), []);
   });
 
-  test("a job that fails does not concern those that were enqueued and settled with it", async () => {
+  test("a failed job does not affect those that were enqueued and acknowledged with it", async () => {
     const ids = await Promise.all(["1", "bad", "3"].map((eventId) => enqueue(batchOf(eventId))));
     const jobs = await takeAll();
     await Effect.runPromise(
@@ -385,7 +385,7 @@ export const queueConformance = (adapter: string, open: () => Promise<OpenedQueu
       "nonsense",
       "00000000-0000-7000-8000-000000000001",
       "'; drop table",
-      // What it may be stored with, and its neighbours there.
+      // Ids that adapters may use in storage, and their neighbours.
       `${known.slice(0, -3)}000`,
       `${known.slice(0, -3)}fff`,
       `${known} `,

@@ -4,62 +4,62 @@ import { type Batch, collapse } from "../event/batch.ts";
 import type { Event } from "../event/event.ts";
 import { type Job, type Queue, QueueUnavailable, type Acknowledgement } from "./queue.ts";
 
-/** A queue for tests of what works through it: hands jobs out at least once, and fails as told. */
+/** A queue for tests of workers: delivers jobs at least once, and fails on demand. */
 export interface FakeQueue {
   readonly service: Queue["Service"];
-  /** Adds a job, and answers its id. */
+  /** Adds a job, and returns its id. */
   readonly add: (events: ReadonlyArray<Event>) => string;
-  /** The ids of the jobs of each take that handed out any. */
-  readonly takes: string[][];
-  /** What became of each job that was acknowledged. */
+  /** The ids of the jobs of each fetch that was not empty. */
+  readonly fetches: string[][];
+  /** The outcome of each job that was acknowledged. */
   readonly acknowledged: Map<string, Acknowledgement>;
-  /** The ids of the jobs that each `keep` said are in hand. */
+  /** The ids of the jobs of each heartbeat. */
   readonly heartbeats: string[][];
   /** Batches that were enqueued. */
   readonly enqueued: Batch[];
-  /** How many events the last take was to hand out. */
+  /** The limit of the last fetch. */
   eventsMax: number;
-  /** While true, fetches or acknowledgements fail. */
-  fetchAway: () => boolean;
-  acknowledgeAway: () => boolean;
-  heartbeatAway: () => boolean;
-  /** Runs before each settling. */
+  /** While true, such calls fail as unavailable. */
+  failFetch: () => boolean;
+  failAcknowledge: () => boolean;
+  failHeartbeat: () => boolean;
+  /** Runs before each acknowledgement. */
   onAcknowledge: () => Effect.Effect<void>;
 }
 
 interface Entry {
   readonly job: Job;
-  /** When it is handed out again if it is not acknowledged. */
+  /** When it is redelivered if it is not acknowledged. */
   dueAt: number;
 }
 
-/** @param leaseMs how long a job that was handed out may go unacknowledged before it is handed out again */
+/** @param leaseMs how long a job may be in flight without a heartbeat before it is redelivered */
 export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
   const entries = new Map<string, Entry>();
-  const away = new QueueUnavailable({ cause: "the queue is away" });
+  const unavailable = new QueueUnavailable({ cause: "the queue is unavailable" });
 
-  const take = (now: number): ReadonlyArray<Job> => {
+  const fetchDue = (now: number): ReadonlyArray<Job> => {
     const jobs: Job[] = [];
     for (const [id, { job, dueAt }] of entries) {
       if (dueAt > now) continue;
       entries.set(id, { job: { ...job, retries: job.retries + 1 }, dueAt: now + leaseMs });
-      // A copy, as if it came from a database: two attempts share no objects.
+      // A copy, as from a database: two attempts share no objects.
       const events = job.batch.events.map((event) => ({ ...event }));
       jobs.push({ ...job, batch: { ...job.batch, events } });
     }
-    if (jobs.length > 0) fake.takes.push(jobs.map(({ id }) => id));
+    if (jobs.length > 0) fake.fetches.push(jobs.map(({ id }) => id));
     return jobs;
   };
 
   const fake: FakeQueue = {
-    takes: [],
+    fetches: [],
     heartbeats: [],
     acknowledged: new Map(),
     enqueued: [],
     eventsMax: 0,
-    fetchAway: () => false,
-    acknowledgeAway: () => false,
-    heartbeatAway: () => false,
+    failFetch: () => false,
+    failAcknowledge: () => false,
+    failHeartbeat: () => false,
     onAcknowledge: () => Effect.void,
     add: (events) => {
       const id = `job-${entries.size + fake.acknowledged.size + 1}`;
@@ -73,24 +73,24 @@ export const makeFakeQueue = (leaseMs = 10_000): FakeQueue => {
           return `enqueued-${fake.enqueued.length}`;
         }),
       fetch: Effect.fnUntraced(function* (eventsMax: number) {
-        if (fake.fetchAway()) return yield* away;
+        if (fake.failFetch()) return yield* unavailable;
         fake.eventsMax = eventsMax;
-        return take(yield* Clock.currentTimeMillis);
+        return fetchDue(yield* Clock.currentTimeMillis);
       }),
       heartbeat: Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
-        if (fake.heartbeatAway()) return yield* away;
+        if (fake.failHeartbeat()) return yield* unavailable;
         fake.heartbeats.push(jobs.map(({ id }) => id));
         const dueAt = (yield* Clock.currentTimeMillis) + leaseMs;
         for (const { id, retries } of jobs) {
           const entry = entries.get(id);
-          // As it was handed out, it counted one more.
+          // The delivery incremented it.
           if (entry !== undefined && entry.job.retries === retries + 1) entry.dueAt = dueAt;
         }
       }),
       backlog: Effect.die("not needed"),
       acknowledge: Effect.fnUntraced(function* (acknowledgements: ReadonlyArray<Acknowledgement>) {
         yield* fake.onAcknowledge();
-        if (fake.acknowledgeAway()) return yield* away;
+        if (fake.failAcknowledge()) return yield* unavailable;
         for (const acknowledgement of acknowledgements) {
           entries.delete(acknowledgement.job.id);
           fake.acknowledged.set(acknowledgement.job.id, acknowledgement);

@@ -24,7 +24,7 @@ const traceNamed = (digit: string): TraceContext => ({
   spanId: digit.repeat(16),
 });
 
-test("jobs that nobody traces are worked on as they are", () =>
+test("work on untraced jobs runs without spans", () =>
   simulate(
     Effect.gen(function* () {
       const { spans, traced } = keepSpans();
@@ -34,7 +34,7 @@ test("jobs that nobody traces are worked on as they are", () =>
     }),
   ));
 
-test("each traced job's request goes on with its wait and the work, linked to the work for all", () =>
+test("the trace of each traced job gets its wait and its part of the work, linked to the work for all", () =>
   simulate(
     Effect.gen(function* () {
       const { spans, traced } = keepSpans();
@@ -69,7 +69,7 @@ test("each traced job's request goes on with its wait and the work, linked to th
     }),
   ));
 
-test("of many traced jobs some are followed", () =>
+test("only some of many traced jobs get spans", () =>
   simulate(
     Effect.gen(function* () {
       const { spans, traced } = keepSpans();

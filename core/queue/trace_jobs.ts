@@ -3,16 +3,16 @@ import { Clock, Effect, Tracer } from "effect";
 import { inside, linkTo, recordSpan, type TraceContext } from "../trace.ts";
 import type { Job } from "./queue.ts";
 
-/** The most spans that one is linked to, and so the most requests of one take that are followed in detail. */
+/** The most links of a span, and so the most requests of one fetch whose traces continue. */
 const LINKS_MAX = 64;
 
-/** A job that came by a traced request. */
+/** A job of a traced request. */
 export interface TracedJob {
   readonly job: Job;
   readonly trace: TraceContext;
 }
 
-/** Those of some jobs that are traced, at most `LINKS_MAX`. */
+/** The traced ones among some jobs, at most `LINKS_MAX`. */
 export const tracedOf = (jobs: ReadonlyArray<Job>): ReadonlyArray<TracedJob> => {
   const traced: TracedJob[] = [];
   for (const job of jobs) {
@@ -24,9 +24,9 @@ export const tracedOf = (jobs: ReadonlyArray<Job>): ReadonlyArray<TracedJob> => 
 };
 
 /**
- * Works on jobs that came by several requests, which is a trace of its own, linked to theirs; and each of
- * theirs goes on with how long its job waited in the queue and how long the work took, linked to the work.
- * Without a traced job among them it is the work as it is.
+ * Traces work on the jobs of several requests: the work is a trace of its own, with links to the requests. Each of their
+ * traces gets a span for the wait in the queue, and one for the work with a link to it. If no job is traced, runs the work
+ * unchanged.
  */
 export const traceJobs = <A, E, R>(
   jobs: ReadonlyArray<Job>,
@@ -40,14 +40,14 @@ export const traceJobs = <A, E, R>(
     return Effect.useSpan("worker", { root: true, kind: "consumer", links, attributes }, (span) =>
       Effect.gen(function* () {
         const tracer = yield* Tracer.Tracer;
-        const taken = yield* Clock.currentTimeMillis;
+        const fetchedAt = yield* Clock.currentTimeMillis;
         const done = yield* inside(span)(work);
-        const ended = yield* Clock.currentTimeMillis;
+        const endedAt = yield* Clock.currentTimeMillis;
         for (const { job, trace: parent } of traced) {
           const attributesOf = { "tidemark.job_id": job.id };
-          const wait = { name: "queue", parent, from: job.queuedAt, to: taken };
+          const wait = { name: "queue", parent, from: job.queuedAt, to: fetchedAt };
           recordSpan(tracer, { ...wait, attributes: attributesOf });
-          const log = { name: "log", parent, links: [span], from: taken, to: ended };
+          const log = { name: "log", parent, links: [span], from: fetchedAt, to: endedAt };
           recordSpan(tracer, { ...log, attributes: attributesOf });
         }
         return done;

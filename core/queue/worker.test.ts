@@ -16,10 +16,10 @@ import { Queue, type Acknowledgement } from "./queue.ts";
 import { runWorker, FETCH_EVENTS_MAX } from "./worker.ts";
 
 const test = suite("worker");
-
 const LEASE_MS = 10_000;
+const PAUSED = "Warn: Worker paused: the database is unavailable or refuses its statements";
 
-/** A worker in the background, between a queue and a log that fail as they are told. */
+/** A worker in the background, with a queue and a log that fail on demand. */
 const startWorker = Effect.fnUntraced(function* () {
   const queue = makeFakeQueue(LEASE_MS);
   const log = makeFakeLog();
@@ -45,7 +45,7 @@ const countsOf = (acknowledgement: Acknowledgement | undefined) =>
   acknowledgement?._tag === "Completed" ? acknowledgement.counts : acknowledgement?._tag;
 const appended = (count: number) => ({ appended: count, duplicates: 0, conflicts: 0 });
 
-test("what is queued comes into the log, and its job is completed with its counts", () =>
+test("queued events are appended to the log, and their job is completed with its counts", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
@@ -57,12 +57,12 @@ test("what is queued comes into the log, and its job is completed with its count
         ids.map((id) => countsOf(queue.acknowledged.get(id))),
         [appended(5), appended(3)],
       );
-      assert.equal(queue.takes, [ids]);
+      assert.equal(queue.fetches, [ids]);
       assert.is(queue.eventsMax, FETCH_EVENTS_MAX);
     }),
   ));
 
-test("a worker is woken by what its own process queues, and wakes the projector", () =>
+test("an enqueue in the same process wakes a worker, which wakes the projector", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, signals } = yield* startWorker();
@@ -75,7 +75,7 @@ test("a worker is woken by what its own process queues, and wakes the projector"
     }),
   ));
 
-test("a job is acknowledged only after its events are in the log, and the projector is woken before", () =>
+test("a job is acknowledged only after its append, and the projector is woken before that", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log, signals } = yield* startWorker();
@@ -105,7 +105,7 @@ test("a job is acknowledged only after its events are in the log, and the projec
     }),
   ));
 
-test("a poison job fails alone, with its reason, and is told", () => {
+test("a poison job fails alone, with its reason, and is logged", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
@@ -125,27 +125,27 @@ test("a poison job fails alone, with its reason, and is told", () => {
   );
 });
 
-test("a log that is away for a moment costs no job its attempt", () =>
+test("a short outage of the log costs no job an attempt", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
       let failures = 2;
-      log.away = () => failures-- > 0;
+      log.unavailable = () => failures-- > 0;
       const batch = [anEvent({ eventId: "only" })];
       const id = queue.add(batch);
       yield* TestClock.adjust("1 second");
       assert.equal(countsOf(queue.acknowledged.get(id)), appended(1));
-      assert.is(queue.takes.length, 1);
+      assert.is(queue.fetches.length, 1);
       assert.is(log.appends.length, 3);
     }),
   ));
 
-test("one shard that is away for a moment makes no duplicates of the events of the others", () =>
+test("a short outage of one shard makes no duplicates on the others", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
       let failures = 1;
-      log.away = () => failures-- > 0;
+      log.unavailable = () => failures-- > 0;
       const id = queue.add(newEvents(20));
       yield* TestClock.adjust("1 second");
       assert.ok(log.appends.length > 4, "it was not tried again");
@@ -153,22 +153,22 @@ test("one shard that is away for a moment makes no duplicates of the events of t
     }),
   ));
 
-test("a log that stays away makes the worker let go of its jobs; they come back, and none is lost", () => {
+test("a longer outage of the log makes the worker give up its jobs, which are redelivered", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
-      log.away = () => true;
+      log.unavailable = () => true;
       const [first, second] = [newEvents(5), newEvents(3)];
       const ids = [queue.add(first), queue.add(second)];
-      // The attempts take some eight seconds at most; the lease runs out after ten.
+      // The retries take at most about eight seconds; the lease expires after ten.
       yield* TestClock.adjust("9 seconds");
-      assert.equal(queue.takes, [ids]);
+      assert.equal(queue.fetches, [ids]);
       assert.is(queue.acknowledged.size, 0);
-      assert.ok(logged.includes("Warn: The worker waits: the database is away or refuses"));
+      assert.ok(logged.includes(PAUSED));
       yield* TestClock.adjust("1 minute");
       assert.is(queue.acknowledged.size, 0);
-      log.away = () => false;
+      log.unavailable = () => false;
       yield* TestClock.adjust(LEASE_MS + 1_000);
       assert.equal(
         ids.map((id) => countsOf(queue.acknowledged.get(id))),
@@ -180,48 +180,48 @@ test("a log that stays away makes the worker let go of its jobs; they come back,
   );
 });
 
-test("jobs that the worker let go of do not hold up the next ones", () =>
+test("jobs that the worker has given up do not delay the next ones", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
-      log.away = () => true;
+      log.unavailable = () => true;
       queue.add(newEvents(5));
       yield* TestClock.adjust("8500 millis");
-      log.away = () => false;
+      log.unavailable = () => false;
       const id = queue.add(newEvents(1));
       yield* TestClock.adjust("1 second");
       assert.equal([...queue.acknowledged.keys()], [id]);
     }),
   ));
 
-test("a settling that fails is tried again, and nothing is appended again for it", () =>
+test("a failed acknowledgement is retried, without appending again", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
       let failures = 3;
-      queue.acknowledgeAway = () => failures-- > 0;
+      queue.failAcknowledge = () => failures-- > 0;
       const id = queue.add([anEvent({ eventId: "only" })]);
       yield* TestClock.adjust("2 seconds");
       assert.equal(countsOf(queue.acknowledged.get(id)), appended(1));
       assert.is(log.appends.length, 1);
-      assert.is(queue.takes.length, 1);
+      assert.is(queue.fetches.length, 1);
     }),
   ));
 
-test("a job whose settling fails for good comes back, and its events are not appended twice", () =>
+test("a job that cannot be acknowledged is redelivered, and is not appended twice", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
-      queue.acknowledgeAway = () => true;
+      queue.failAcknowledge = () => true;
       const batch = newEvents(4);
       const id = queue.add(batch);
       yield* TestClock.adjust("9 seconds");
       assert.is(queue.acknowledged.size, 0);
-      queue.acknowledgeAway = () => false;
+      queue.failAcknowledge = () => false;
       yield* TestClock.adjust(LEASE_MS);
-      assert.is(queue.takes.length, 2);
+      assert.is(queue.fetches.length, 2);
       assert.equal(identities(log.events), identities(batch));
-      // The log cannot tell this job's first attempt from another sender's.
+      // The log cannot distinguish this job's first attempt from another sender's events.
       assert.equal(countsOf(queue.acknowledged.get(id)), {
         appended: 0,
         duplicates: 4,
@@ -230,47 +230,47 @@ test("a job whose settling fails for good comes back, and its events are not app
     }),
   ));
 
-test("a queue that is away is waited for, and that is logged once, until it is over", () => {
+test("an outage of the queue is logged once when it starts and once when it ends", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { queue } = yield* startWorker();
-      queue.fetchAway = () => true;
+      queue.failFetch = () => true;
       const id = queue.add(newEvents(1));
       yield* TestClock.adjust("1 minute");
       assert.is(queue.acknowledged.size, 0);
-      assert.equal(logged, ["Warn: The worker waits: the database is away or refuses"]);
-      queue.fetchAway = () => false;
+      assert.equal(logged, [PAUSED]);
+      queue.failFetch = () => false;
       yield* TestClock.adjust("1 second");
       assert.ok(queue.acknowledged.has(id));
       yield* TestClock.adjust("20 seconds");
-      assert.equal(logged.slice(1), ["Info: The worker goes on"]);
+      assert.equal(logged.slice(1), ["Info: Worker resumed"]);
     }),
     logged,
   );
 });
 
-test("a worker does not go on because the queue is empty, while what it has in hand still fails", () => {
+test("a worker has not resumed while the queue is empty and its jobs in flight still fail", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
-      log.away = () => true;
+      log.unavailable = () => true;
       log.onAppend = () => Effect.sleep("20 seconds");
       const id = queue.add(newEvents(1));
       yield* TestClock.adjust("10 minutes");
-      assert.ok(queue.takes.length > 2, "nothing failed for good");
-      assert.equal(logged, ["Warn: The worker waits: the database is away or refuses"]);
-      log.away = () => false;
+      assert.ok(queue.fetches.length > 2, "nothing failed for good");
+      assert.equal(logged, [PAUSED]);
+      log.unavailable = () => false;
       yield* TestClock.adjust("5 minutes");
       assert.ok(queue.acknowledged.has(id));
-      assert.equal(logged.slice(1), ["Info: The worker goes on"]);
+      assert.equal(logged.slice(1), ["Info: Worker resumed"]);
     }),
     logged,
   );
 });
 
-test("a shutdown finishes the jobs in hand, settles them, and takes no others", () =>
+test("a shutdown finishes and acknowledges the jobs in flight, and fetches no others", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log, fiber, signals } = yield* startWorker();
@@ -278,27 +278,27 @@ test("a shutdown finishes the jobs in hand, settles them, and takes no others", 
       log.onAppend = () => Deferred.await(goOn);
       const id = queue.add(newEvents(6));
       yield* signals.queued.raise;
-      yield* until("an append has begun", () => log.appends.length > 0);
+      yield* until("an append has started", () => log.appends.length > 0);
       const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
       queue.add(newEvents(1));
       yield* settled;
-      assert.is(stopping.pollUnsafe(), undefined, "it stopped with jobs in hand");
+      assert.is(stopping.pollUnsafe(), undefined, "it stopped with jobs in flight");
       yield* Deferred.succeed(goOn, undefined);
       yield* Fiber.join(stopping);
       assert.equal([...queue.acknowledged.keys()], [id]);
       assert.equal(countsOf(queue.acknowledged.get(id)), appended(6));
-      assert.is(queue.takes.length, 1);
+      assert.is(queue.fetches.length, 1);
     }),
   ));
 
-test("a shutdown while the log is away takes no longer than a few attempts", () =>
+test("a shutdown during an outage of the log takes no longer than a few retries", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log, fiber, signals } = yield* startWorker();
-      log.away = () => true;
+      log.unavailable = () => true;
       queue.add(newEvents(2));
       yield* signals.queued.raise;
-      yield* until("an append has begun", () => log.appends.length > 0);
+      yield* until("an append has started", () => log.appends.length > 0);
       const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber));
       yield* TestClock.adjust("8 seconds");
       yield* Fiber.join(stopping);
@@ -306,7 +306,7 @@ test("a shutdown while the log is away takes no longer than a few attempts", () 
     }),
   ));
 
-test("a shutdown while there is nothing to do takes no time", () =>
+test("a shutdown of an idle worker is immediate", () =>
   simulate(
     Effect.gen(function* () {
       const { fiber } = yield* startWorker();
@@ -315,8 +315,8 @@ test("a shutdown while there is nothing to do takes no time", () =>
     }),
   ));
 
-test("whatever fails on the way, every event is in the log once and every job acknowledged in the end", () => {
-  /** Fails as drawn, and then no more. */
+test("whatever fails, each event is in the log once and each job is acknowledged in the end", () => {
+  /** Fails as drawn, and then never again. */
   const faults = fc.array(fc.boolean(), { maxLength: 30 });
   const inTurn = (drawn: ReadonlyArray<boolean>) => {
     let calls = 0;
@@ -328,9 +328,9 @@ test("whatever fails on the way, every event is in the log once and every job ac
       simulate(
         Effect.gen(function* () {
           const { queue, log } = yield* startWorker();
-          log.away = inTurn(onAppend);
-          queue.acknowledgeAway = inTurn(onAcknowledge);
-          queue.fetchAway = inTurn(onFetch);
+          log.unavailable = inTurn(onAppend);
+          queue.failAcknowledge = inTurn(onAcknowledge);
+          queue.failFetch = inTurn(onFetch);
           const sent: Event[] = [];
           const ids: string[] = [];
           for (const [i, pause] of at.entries()) {
@@ -339,7 +339,7 @@ test("whatever fails on the way, every event is in the log once and every job ac
             ids.push(queue.add(batch));
             yield* TestClock.adjust(pause);
           }
-          // A fetch that fails to the end comes back after its lease, at most once for each fault.
+          // Jobs of a fetch that keeps failing are redelivered after their lease, at most once per fault.
           yield* TestClock.adjust("5 minutes");
           assert.equal([...queue.acknowledged.keys()].toSorted(), ids.toSorted());
           assert.equal(identities(log.events), identities(sent));
@@ -350,7 +350,7 @@ test("whatever fails on the way, every event is in the log once and every job ac
   );
 });
 
-test("while an append takes long, the queue receives heartbeats for its jobs, and redelivers none", () =>
+test("during a long append the queue gets heartbeats for its jobs, and redelivers none", () =>
   simulate(
     Effect.gen(function* () {
       const { queue, log } = yield* startWorker();
@@ -362,7 +362,7 @@ test("while an append takes long, the queue receives heartbeats for its jobs, an
         yield* TestClock.adjust(3_000);
         yield* settled;
       }
-      assert.equal(queue.takes, [[id]]);
+      assert.equal(queue.fetches, [[id]]);
       assert.equal(queue.heartbeats.at(-1), [id]);
       yield* Deferred.succeed(gate, undefined);
       yield* settled;
@@ -373,7 +373,7 @@ test("while an append takes long, the queue receives heartbeats for its jobs, an
     }),
   ));
 
-test("missing heartbeats are reported when they begin to fail and when they work again", () => {
+test("heartbeats are reported when they start to fail and when they work again", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
@@ -385,13 +385,13 @@ test("missing heartbeats are reported when they begin to fail and when they work
         () => Effect.andThen(TestClock.adjust(POLL_MAX_MS), settled),
         { discard: true },
       );
-      queue.heartbeatAway = () => true;
+      queue.failHeartbeat = () => true;
       yield* work;
       assert.is(logged.length, 1, logged.join());
-      assert.match(logged[0] ?? "", /^Warn: The queue does not hear that jobs are worked on/);
-      queue.heartbeatAway = () => false;
+      assert.match(logged[0] ?? "", /^Warn: Heartbeats fail/);
+      queue.failHeartbeat = () => false;
       yield* work;
-      assert.equal(logged.slice(1), ["Info: The queue hears again that jobs are worked on"]);
+      assert.equal(logged.slice(1), ["Info: Heartbeats work again"]);
     }),
     logged,
   );

@@ -2,75 +2,81 @@ import { Effect, Fiber, FiberSet, Schedule, Semaphore } from "effect";
 
 import { bytesIn, eventsIn } from "../event/batch.ts";
 import { appendJobs, MANY_EVENTS } from "../log/append_jobs.ts";
-import { AWAY_DELAY, BACK_AFTER_MS, poll } from "../poll.ts";
+import { EventLog } from "../log/event_log.ts";
+import { FAILED_DELAY, poll, RECOVERED_AFTER_MS } from "../poll.ts";
+import { handOverTraced } from "../projection/trace_visible.ts";
 import { type FaultReport, makeFaultReport } from "../report_faults.ts";
 import { Signals } from "../signal.ts";
 import { inSpan } from "../trace.ts";
-import { type Job, Queue, type Acknowledgement, FETCH_BYTES_MAX } from "./queue.ts";
+import { type Acknowledgement, FETCH_BYTES_MAX, type Job, Queue } from "./queue.ts";
 import { traceJobs } from "./trace_jobs.ts";
 
 /**
- * About how many events a worker takes at once. More makes appends cheaper by the event and memory
- * and latency larger; the gain flattens here.
+ * About how many events a worker fetches at once. More makes appends cheaper per event, but takes more memory and time;
+ * beyond this the gain is small.
  */
 export const FETCH_EVENTS_MAX = 2 * MANY_EVENTS;
 
 /**
- * How many takes a worker has in hand: while the events of one are appended, the next is taken and the last
- * settled, and a shard that somebody else holds keeps only one of them waiting.
+ * How many fetches of a worker are in flight: while the events of one are appended, the next is fetched and the last
+ * acknowledged; and a shard that another process holds delays only one of them.
  */
 const FETCHES_IN_FLIGHT_MAX = 3;
 
 /**
- * Takes jobs from the queue, appends their events to the log and settles the jobs, until interrupted; then it
- * finishes what it has in hand. Append comes before settle: a worker that dies in between leaves a job that
- * will be handed out again, and whose events the log then recognises.
+ * Fetches jobs from the queue, appends their events to the log and acknowledges the jobs, until interrupted; then it
+ * finishes the jobs in flight. It appends before it acknowledges: if it dies in between, the queue redelivers the job, and
+ * the log recognises its events.
  */
 export const runWorker = Effect.gen(function* () {
   const queue = yield* Queue;
+  const log = yield* EventLog;
   const signals = yield* Signals;
   const report = yield* makeFaultReport({
     task: "worker",
-    failing: "The worker waits: the database is away or refuses",
-    working: "The worker goes on",
-    backAfterMs: BACK_AFTER_MS,
+    failing: "Worker paused: the database is unavailable or refuses its statements",
+    working: "Worker resumed",
+    recoveredAfterMs: RECOVERED_AFTER_MS,
   });
-  const hands = yield* Semaphore.make(FETCHES_IN_FLIGHT_MAX);
+  const permits = yield* Semaphore.make(FETCHES_IN_FLIGHT_MAX);
   const inFlight = yield* FiberSet.make<void, never>();
   const heartbeats = yield* makeFaultReport({
     task: "heartbeat",
-    failing: "The queue does not hear that jobs are worked on: it may hand them out again",
-    working: "The queue hears again that jobs are worked on",
+    failing: "Heartbeats fail: the queue may redeliver jobs that are in flight",
+    working: "Heartbeats work again",
   });
 
-  // One generator function for all takes: to V8 each is a class of its own, so that one made for a take would
-  // live, and with it the jobs that it closes over, until the old generation is collected.
+  // One generator function for all fetches. To V8 each generator function is a class: one made for each fetch would live
+  // until the old generation is collected, together with the jobs in its closure.
   const appendAndAcknowledge = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
-    const appended = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_AWAY));
-    // Before settling: the events are visible sooner, and the order of these two does not matter.
+    const acknowledgements = yield* appendJobs(jobs).pipe(Effect.retry(WHILE_UNAVAILABLE));
+    yield* handOverTraced(signals.tracedAppends, completedIn(acknowledgements), log.shards);
+    // Before acknowledging, so that the events are visible sooner.
     yield* signals.appended.raise;
-    yield* queue.acknowledge(appended).pipe(Effect.retry(WHILE_AWAY), inSpan("acknowledge"));
-    return appended;
+    yield* queue
+      .acknowledge(acknowledgements)
+      .pipe(Effect.retry(WHILE_UNAVAILABLE), inSpan("acknowledge"));
+    return acknowledgements;
   });
 
   const work = (jobs: ReadonlyArray<Job>) =>
     whileHeartbeating(jobs, heartbeats, traceJobs(jobs, appendAndAcknowledge(jobs))).pipe(
       Effect.flatMap(logFailures),
       Effect.andThen(report.worked),
-      // With its hand full: when all are, nothing more is taken.
-      Effect.catch((error) => Effect.andThen(report.failed(error), Effect.sleep(AWAY_DELAY))),
-      Effect.ensuring(hands.release(1)),
+      // Still with its permit: when all permits are held, nothing more is fetched.
+      Effect.catch((error) => Effect.andThen(report.failed(error), Effect.sleep(FAILED_DELAY))),
+      Effect.ensuring(permits.release(1)),
       Effect.uninterruptible,
     );
 
-  // One loop for all of them, so that little work is taken at one pace, and as much at once as there is.
-  const look = Effect.gen(function* () {
-    yield* hands.take(1);
-    const jobs = yield* Effect.onError(queue.fetch(FETCH_EVENTS_MAX), () => hands.release(1));
+  // One loop for all fetches, so that little work is fetched at a pace, and much work as fast as possible.
+  const pollOnce = Effect.gen(function* () {
+    yield* permits.take(1);
+    const jobs = yield* Effect.onError(queue.fetch(FETCH_EVENTS_MAX), () => permits.release(1));
     if (jobs.length === 0) {
-      // What is in hand may still fail.
+      // Jobs in flight may still fail.
       if ((yield* FiberSet.size(inFlight)) === 0) yield* report.worked;
-      yield* hands.release(1);
+      yield* permits.release(1);
       return "none" as const;
     }
     yield* FiberSet.run(inFlight, work(jobs));
@@ -78,43 +84,45 @@ export const runWorker = Effect.gen(function* () {
   });
 
   return yield* Effect.raceFirst(
-    poll(look, signals.queued, report.failed),
-    // Of what is in hand only a defect comes through.
+    poll(pollOnce, signals.queued, report.failed),
+    // Only a defect can end this.
     Effect.andThen(FiberSet.join(inFlight), Effect.never),
   ).pipe(Effect.ensuring(FiberSet.awaitEmpty(inFlight)));
 }).pipe(Effect.scoped);
 
-/** Whether a take is so large that there may be as much again. */
+const completedIn = (acknowledgements: ReadonlyArray<Acknowledgement>): ReadonlyArray<Job> =>
+  acknowledgements.flatMap(({ _tag, job }) => (_tag === "Completed" ? [job] : []));
+
+/** Whether a fetch is so large that the queue probably has more. */
 const isMuch = (jobs: ReadonlyArray<Job>): boolean =>
   eventsIn(jobs) >= MANY_EVENTS ||
   jobs.reduce((sum, { batch }) => sum + bytesIn(batch.events), 0) >= FETCH_BYTES_MAX / 2;
 
-// The jobs in hand are appended or settled again rather than dropped: they would only come back later,
-// when the queue misses this worker's heartbeat. About six seconds: longer than a database takes to
-// restart, shorter than the heartbeat, and an end for a shutdown to wait for.
-const WHILE_AWAY = Schedule.exponential("100 millis").pipe(
+// Retried instead of dropped: dropped jobs come back only after the queue misses this worker's heartbeat. About six
+// seconds: longer than a database takes to restart, shorter than the heartbeat, and a limit for a graceful shutdown.
+const WHILE_UNAVAILABLE = Schedule.exponential("100 millis").pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 6 }),
 );
 
-/** How often the queue is told that jobs are in hand: several times before it would miss the worker. */
+/** Several heartbeats before the queue considers the worker dead. */
 const HEARTBEAT_EVERY = "3 seconds";
 
-/** Works on jobs, and tells the queue so for as long as it takes. */
+/** Works on jobs, and sends heartbeats for them in the meantime. */
 const whileHeartbeating = <A, E, R>(
   jobs: ReadonlyArray<Job>,
   heartbeats: FaultReport,
   work: Effect.Effect<A, E, R>,
 ) =>
   Effect.flatMap(Queue, (queue) => {
-    const keeping = Effect.forever(
+    const beating = Effect.forever(
       Effect.andThen(Effect.sleep(HEARTBEAT_EVERY), heartbeats.watch(queue.heartbeat(jobs))),
     );
-    // Detached: what is in hand cannot be interrupted, and what keeps must be.
-    return Effect.acquireUseRelease(Effect.forkDetach(keeping), () => work, Fiber.interrupt);
+    // Detached: the work cannot be interrupted, but the heartbeats must be.
+    return Effect.acquireUseRelease(Effect.forkDetach(beating), () => work, Fiber.interrupt);
   });
 
-/** A line for each reason: thousands of jobs may fail for the same one. */
+/** One line per reason: thousands of jobs may fail for the same one. */
 const logFailures = (acknowledgements: ReadonlyArray<Acknowledgement>): Effect.Effect<void> => {
   const byReason = new Map<string, string[]>();
   for (const acknowledgement of acknowledgements) {

@@ -9,7 +9,7 @@ import { accountLog } from "../log/account_log.fixture.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Projection } from "../projection/projection.ts";
 import type { Activity, ActivityRequest } from "./activity.ts";
-import { INTERVAL_NAMES } from "./bucket.ts";
+import { INTERVAL_NAMES } from "./range.ts";
 import { type BucketCount, countByBucket } from "./timeseries.ts";
 
 export interface OpenedActivity {
@@ -46,13 +46,13 @@ export const activityConformance = (adapter: string, open: () => Promise<OpenedA
       .map(({ start, type, events }) => `${new Date(start).toISOString()} ${type} ${events}`)
       .toSorted();
 
-  test("an account that was never seen has no counts", async () => {
+  test("an unknown account has no counts", async () => {
     const { counts, asOf } = await Effect.runPromise(opened.activity.counts("never", everything));
     assert.equal(counts, []);
     assert.ok(Math.abs(Date.now() - asOf) < 60_000);
   });
 
-  test("the first and the last bucket count only what is in the range, to the millisecond", async () => {
+  test("the first and the last bucket count only events in the range, to the millisecond", async () => {
     const accountId = freshAccount();
     const from = Date.UTC(2024, 1, 28, 22, 30);
     const to = Date.UTC(2024, 2, 1, 1, 30);
@@ -112,7 +112,7 @@ export const activityConformance = (adapter: string, open: () => Promise<OpenedA
     );
   });
 
-  test("the counts are of the checkpoint, at the edges of the range and inside of it", async () => {
+  test("the counts show the checkpoint, at the edges of the range and inside it", async () => {
     const accountId = freshAccount();
     const hour = Date.UTC(2026, 0, 31, 9);
     const range = { from: hour - 1_800_000, to: hour + 5_400_000 };
@@ -128,7 +128,7 @@ export const activityConformance = (adapter: string, open: () => Promise<OpenedA
     }
   });
 
-  test("no more counts are given than asked for", async () => {
+  test("no more counts are returned than requested", async () => {
     const accountId = freshAccount();
     const types = Array.from({ length: 30 }, (_, i) => `type_${i}`);
     await append(types.map((type) => anEvent({ accountId, eventId: type, type })));

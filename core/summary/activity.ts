@@ -1,35 +1,34 @@
 import { Context, type Effect } from "effect";
 
 import type { ReadRefused } from "../fair/client_semaphore.ts";
-import type { Interval } from "./bucket.ts";
+import type { Interval, Range } from "./range.ts";
 import type { SummariesUnavailable } from "./summaries.ts";
 import type { BucketCount } from "./timeseries.ts";
-import type { Range } from "./window.ts";
 
-/** Which counts of an account are asked for. */
+/** Which counts of an account to read. */
 export interface ActivityRequest {
   readonly range: Range;
   readonly interval: Interval;
-  /** Only events of this type, or null for all. */
+  /** Only events of this type; null for all. */
   readonly type: string | null;
-  /** How many counts to give at most: whoever gets so many may lack some. */
+  /** The most counts to return. A result of this length may be incomplete. */
   readonly countsMax: number;
 }
 
 export interface ActivityCounts {
-  /** In any order; only of buckets and types that have events. */
+  /** In any order. Only buckets and types with events. */
   readonly counts: ReadonlyArray<BucketCount>;
-  /** Everything recorded before this instant is counted, in milliseconds since the Unix epoch. */
+  /** All events recorded before this instant are counted, in milliseconds since the Unix epoch. */
   readonly asOf: number;
 }
 
-/** Reads how the activity of an account went over time. */
+/** Reads the activity of an account over time. */
 export class Activity extends Context.Service<
   Activity,
   {
     /**
      * The counts of an account by bucket and type, exactly as `countByBucket` defines them, as of the
-     * projector's checkpoint. An account never seen has none.
+     * projection's checkpoint. An unknown account has none.
      */
     readonly counts: (
       accountId: string,

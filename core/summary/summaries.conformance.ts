@@ -9,9 +9,9 @@ import type { Event } from "../event/event.ts";
 import { accountLog } from "../log/account_log.fixture.ts";
 import type { EventLog } from "../log/event_log.ts";
 import type { Projection } from "../projection/projection.ts";
+import { type Range, rangeOf } from "./range.ts";
 import type { Summaries } from "./summaries.ts";
 import { type Summary, type SummaryCounts, summarise } from "./summary.ts";
-import { type Range, rangeOf } from "./window.ts";
 
 export interface OpenedSummaries {
   readonly log: EventLog["Service"];
@@ -43,13 +43,13 @@ export const summariesConformance = (
 
   const everything: Range = { from: Date.UTC(2000, 0), to: Date.UTC(2100, 0) };
 
-  test("an account that was never seen has an empty summary", async () => {
+  test("an unknown account has an empty summary", async () => {
     const summary = await summaryOf("never-seen", everything);
     assert.equal(counted(summary), { totals: {}, topUsers: [] });
     assert.ok(Math.abs(Date.now() - summary.asOf) < 60_000);
   });
 
-  test("a window begins with its first millisecond and ends before its last", async () => {
+  test("a window starts with its first millisecond and ends before its last", async () => {
     for (const window of ["last_24h", "last_7d"] as const) {
       const accountId = freshAccount();
       const now = Date.UTC(2026, 0, 31, 9, 30, 0, 123);
@@ -71,7 +71,7 @@ export const summariesConformance = (
     }
   });
 
-  test("users with equal counts come in the byte order of their ids, and top cuts there", async () => {
+  test("users with equal counts are in the byte order of their ids, and `top` cuts there", async () => {
     const accountId = freshAccount();
     const users = ["b", "B", "a", "ä", "\uffee", "😀", "aa"];
     await append(users.map((userId, i) => anEvent({ accountId, eventId: `${i}`, userId })));
@@ -115,12 +115,12 @@ export const summariesConformance = (
     );
   });
 
-  test("a summary is of the checkpoint: what is not projected yet is in no part of it", async () => {
+  test("a summary shows the checkpoint: events that are not folded yet are in no part of it", async () => {
     const accountId = freshAccount();
     const hour = Date.UTC(2026, 0, 31, 9);
     const one = (eventId: string, occurredAt: number) =>
       anEvent({ accountId, eventId, occurredAt });
-    // Both at the edge of the range, where the log itself is read, and inside of it.
+    // At the edge of the range, where the log itself is read, and inside it.
     const range = { from: hour - 1_800_000, to: hour + 5_400_000 };
     await append([one("1", hour - 1), one("2", hour), one("3", hour + 3_600_000)]);
     await project(accountId, 2);
@@ -133,7 +133,7 @@ export const summariesConformance = (
     assert.is(whole.checkpoint - partial.checkpoint, 1);
   });
 
-  test("a sample names accounts that have events, each once, and at most the limit", async () => {
+  test("a sample contains accounts with events, each once, and at most the limit", async () => {
     const accounts = Array.from({ length: 12 }, freshAccount);
     for (const accountId of accounts) {
       await append([anEvent({ accountId, eventId: "1" }), anEvent({ accountId, eventId: "2" })]);
@@ -149,7 +149,7 @@ export const summariesConformance = (
     }
   });
 
-  test("a sample of those that begin with something names no others", async () => {
+  test("a sample with a prefix contains only accounts that start with it", async () => {
     const prefix = freshAccount();
     const inside = [prefix, `${prefix}-`, `${prefix}-1`, `${prefix}ä`, `${prefix}\u{1f600}`];
     const outside = [`x${prefix}`, prefix.slice(0, -1), `${prefix.slice(0, -1)}\u{10ffff}`];

@@ -2,19 +2,19 @@ import { Context, Data, type Effect } from "effect";
 
 import type { ReadRefused } from "../fair/client_semaphore.ts";
 import type { StoreFailure } from "../store_failure.ts";
+import type { Range } from "./range.ts";
 import type { Summary } from "./summary.ts";
-import type { Range } from "./window.ts";
 
-/** Summaries cannot be read now. */
+/** Summaries cannot be read. */
 export class SummariesUnavailable extends Data.TaggedError("SummariesUnavailable")<StoreFailure> {}
 
-/** Reads what the projector has folded. */
+/** Reads summaries from the read models. */
 export class Summaries extends Context.Service<
   Summaries,
   {
     /**
      * The summary of an account over a range, exactly as `summarise` defines it, as of the
-     * projector's checkpoint. An account never seen has an empty one.
+     * projection's checkpoint. An unknown account has an empty one.
      *
      * @param top how many of the most active users to name
      */
@@ -24,7 +24,7 @@ export class Summaries extends Context.Service<
       top: number,
     ) => Effect.Effect<Summary, SummariesUnavailable | ReadRefused>;
     /**
-     * At most `limit` accounts that have events, from all shards, whose ids begin with `prefix`. Does not
+     * At most `limit` accounts that have events, from all shards, whose ids start with `prefix`. Does not
      * read the log.
      */
     readonly sampleAccounts: (

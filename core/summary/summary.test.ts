@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { anEvent, eventStream, moment } from "../event/event.fixture.ts";
 import type { Event } from "../event/event.ts";
 import { unicodeText } from "../event/text.fixture.ts";
+import type { Range } from "./range.ts";
 import { byActivity, compareBytes, summarise } from "./summary.ts";
-import type { Range } from "./window.ts";
 
 const test = suite("summarise");
 
@@ -15,7 +15,7 @@ const { TextEncoder } = globalThis as unknown as {
 };
 const encoder = new TextEncoder();
 
-/** How two texts are ordered by their bytes, compared one by one: -1, 0 or 1. */
+/** The order of two texts by their bytes, compared one by one: -1, 0 or 1. */
 const byteOrder = (a: string, b: string): number => {
   const [left, right] = [[...encoder.encode(a)], [...encoder.encode(b)]];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
@@ -37,7 +37,7 @@ test("an account without events has no totals and no users", () => {
   assert.equal(summarise([], always, 10), { totals: new Map(), topUsers: [] });
 });
 
-test("totals hold only types that occurred in the range", () => {
+test("totals contain only types that occurred in the range", () => {
   const range = { from: 100, to: 200 };
   const events = [
     anEvent({ eventId: "1", type: "login", occurredAt: 150 }),
@@ -48,7 +48,7 @@ test("totals hold only types that occurred in the range", () => {
   assert.equal(totalsOf(events, range), { custom: 1, login: 2 });
 });
 
-test("a range begins with its first millisecond and ends before its last", () => {
+test("a range starts with its first millisecond and ends before its last", () => {
   const range = { from: 100, to: 200 };
   const at = [99, 100, 199, 200].map((occurredAt) =>
     anEvent({ eventId: `${occurredAt}`, userId: `${occurredAt}`, occurredAt }),
@@ -61,7 +61,7 @@ test("a range begins with its first millisecond and ends before its last", () =>
   );
 });
 
-test("an empty range holds nothing, even an event at its very instant", () => {
+test("an empty range contains nothing, not even an event at its very instant", () => {
   const { totals, topUsers } = summarise(
     [anEvent({ occurredAt: 100 })],
     { from: 100, to: 100 },
@@ -71,14 +71,14 @@ test("an empty range holds nothing, even an event at its very instant", () => {
   assert.equal(topUsers, []);
 });
 
-test("the most active users come first, and no more than asked for", () => {
+test("the most active users come first, and no more than requested", () => {
   const events = byUsers("c", "a", "b", "b", "c", "c");
   assert.equal(topOf(events, 10), ["c 3", "b 2", "a 1"]);
   assert.equal(topOf(events, 2), ["c 3", "b 2"]);
   assert.equal(topOf(events, 0), []);
 });
 
-test("users with equal counts come in the byte order of their ids, and top cuts there", () => {
+test("users with equal counts are in the byte order of their ids, and `top` cuts there", () => {
   const events = byUsers("b", "\u{1f600}", "B", "\uffee", "aa", "ä", "a", "b\u0301", "b");
   assert.equal(topOf(events, 100), [
     "b 2",
@@ -93,7 +93,7 @@ test("users with equal counts come in the byte order of their ids, and top cuts 
   assert.equal(topOf(events, 3), ["b 2", "B 1", "a 1"]);
 });
 
-test("any stream over any range has the counts of a count by hand", () => {
+test("any stream over any range has the counts of a simple count", () => {
   fc.assert(
     fc.property(
       eventStream({ accounts: ["x"], eventIds: 50 }, 60),
@@ -134,14 +134,14 @@ test("the order of the events does not matter", () => {
   );
 });
 
-test("compareBytes orders any two texts as their UTF-8 bytes are ordered", () => {
+test("compareBytes orders any two texts like their UTF-8 bytes", () => {
   const tail = fc.array(
     fc.constantFrom("a", "ä", "\ud7ff", "\uffee", "\u{1f600}", "\u{1f601}", "\u{10ffff}"),
     {
       maxLength: 3,
     },
   );
-  // A common beginning makes the first difference come late, in the middle of a pair as well.
+  // A common prefix moves the first difference back, also into the middle of a pair.
   const pair = fc.oneof(
     fc.tuple(unicodeText(), unicodeText()),
     fc
@@ -167,7 +167,7 @@ test("compareBytes differs from the order of UTF-16 units where that is not the 
   assert.ok(compareBytes("", "\u0001") < 0);
 });
 
-test("byActivity puts the count before the id", () => {
+test("byActivity compares the count before the id", () => {
   assert.ok(byActivity({ userId: "z", events: 2 }, { userId: "a", events: 1 }) < 0);
   assert.ok(byActivity({ userId: "a", events: 1 }, { userId: "b", events: 1 }) < 0);
   assert.is(byActivity({ userId: "a", events: 1 }, { userId: "a", events: 1 }), 0);

@@ -1,5 +1,5 @@
 import type { Event } from "../event/event.ts";
-import type { Range } from "./window.ts";
+import type { Range } from "./range.ts";
 
 /** One of the most active users of an account. */
 export interface ActiveUser {
@@ -7,26 +7,26 @@ export interface ActiveUser {
   readonly events: number;
 }
 
-/** What happened in an account over a range of time. */
+/** The activity of an account over a range of time. */
 export interface Summary {
-  /** Number of events by type; only types that occurred. */
+  /** The number of events by type. Only types that occurred. */
   readonly totals: ReadonlyMap<string, number>;
-  /** The most active users: events descending, then user id ascending in byte order. */
+  /** The most active users, by events descending, then by user id in byte order. */
   readonly topUsers: ReadonlyArray<ActiveUser>;
-  /** Everything recorded before this instant is counted, in milliseconds since the Unix epoch. */
+  /** All events recorded before this instant are counted, in milliseconds since the Unix epoch. */
   readonly asOf: number;
-  /** The checkpoint of the account's shard that it is of: of two summaries, the higher knows more. */
+  /** The checkpoint of the account's shard. Of two summaries, the one with the higher checkpoint is newer. */
   readonly checkpoint: number;
   /** The generation of the read models that it was read from. */
   readonly generation: number;
 }
 
-/** What of a summary was counted; the rest says of which state of the log. */
+/** The counts of a summary, without the state of the log that they show. */
 export type SummaryCounts = Pick<Summary, "totals" | "topUsers">;
 
 /**
- * The definition of a summary: counts the events of one account one by one. Every faster way to
- * answer is tested against this.
+ * The definition of a summary: counts the events of one account one by one. Every faster implementation
+ * is tested against this.
  *
  * @param events of one account, each identity once, in any order
  */
@@ -54,16 +54,16 @@ export const byActivity = (a: ActiveUser, b: ActiveUser): number =>
   b.events - a.events || compareBytes(a.userId, b.userId);
 
 /**
- * Orders strings by their UTF-8 bytes, which is by code point. JavaScript's own `<` compares UTF-16
- * units, and puts U+FFFD behind U+1F600.
+ * Orders strings by their UTF-8 bytes, which is the order of code points. JavaScript's `<` compares UTF-16
+ * units instead, and puts U+FFFD after U+1F600.
  */
 export const compareBytes = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     if (a.charCodeAt(i) === b.charCodeAt(i)) continue;
-    // The first unit that differs may be the second half of a pair whose first halves are equal; then
-    // comparing the units is comparing the code points.
-    return (a.codePointAt(i) ?? 0) - (b.codePointAt(i) ?? 0);
+    // If the first units that differ are the second halves of two pairs with equal first halves, their order is that of
+    // the code points.
+    return (a.codePointAt(i) as number) - (b.codePointAt(i) as number);
   }
   return a.length - b.length;
 };

@@ -4,10 +4,9 @@ import * as assert from "uvu/assert";
 
 import { anEvent, eventStream, moment } from "../event/event.fixture.ts";
 import type { Event } from "../event/event.ts";
-import { bucketsOf, type Interval, INTERVAL_NAMES } from "./bucket.ts";
+import { bucketsOf, type Interval, INTERVAL_NAMES, type Range } from "./range.ts";
 import { summarise } from "./summary.ts";
 import { countByBucket, fillGaps } from "./timeseries.ts";
-import type { Range } from "./window.ts";
 
 const test = suite("timeseries");
 
@@ -29,7 +28,7 @@ const events = [
   anEvent({ eventId: "3", occurredAt: hour + 2 * HOUR_MS + 1, type: "custom" }),
 ];
 
-test("every bucket is there, with a zero for every type that occurs in another", () => {
+test("every bucket is present, with a zero for each type that occurs in another one", () => {
   assert.equal(plain(events, { from: hour, to: hour + 3 * HOUR_MS }, "hour", null), [
     ["2026-01-31T09:00:00.000Z", { custom: 0, login: 1 }],
     ["2026-01-31T10:00:00.000Z", { custom: 0, login: 0 }],
@@ -37,7 +36,7 @@ test("every bucket is there, with a zero for every type that occurs in another",
   ]);
 });
 
-test("of one type only that type is told, even where it never occurs", () => {
+test("a time series of one type has only that type, even if it never occurs", () => {
   const range = { from: hour, to: hour + 2 * HOUR_MS };
   assert.equal(plain(events, range, "hour", "custom"), [
     ["2026-01-31T09:00:00.000Z", { custom: 0 }],
@@ -52,13 +51,13 @@ test("an account without events has every bucket, and no types", () => {
   ]);
 });
 
-test("the first and the last bucket hold only what is in the range", () => {
+test("the first and the last bucket contain only events in the range", () => {
   assert.equal(plain(events, { from: hour + 2, to: hour + 2 * HOUR_MS + 1 }, "day", null), [
     ["2026-01-31T00:00:00.000Z", { custom: 1 }],
   ]);
 });
 
-test("any time series has in each bucket the totals of a summary of its part of the range", () => {
+test("each bucket of any time series has the totals of a summary of its part of the range", () => {
   fc.assert(
     fc.property(
       eventStream({ accounts: ["x"], eventIds: 50 }, 60),

@@ -1,10 +1,10 @@
 import type { Event } from "../event/event.ts";
-import { bucketOf, bucketsOf, type Interval } from "./bucket.ts";
-import type { Range } from "./window.ts";
+import { present } from "../invariant.ts";
+import { bucketOf, bucketsOf, type Interval, type Range } from "./range.ts";
 
-/** How many events of one type a bucket has. */
+/** The number of events of one type in a bucket. */
 export interface BucketCount {
-  /** Where the bucket begins, in milliseconds since the Unix epoch. */
+  /** The start of the bucket, in milliseconds since the Unix epoch. */
   readonly start: number;
   readonly type: string;
   readonly events: number;
@@ -13,16 +13,16 @@ export interface BucketCount {
 /** One bucket of a time series. */
 export interface Point {
   readonly start: number;
-  /** Number of events by type, zeros included. */
+  /** The number of events by type, zeros included. */
   readonly totals: ReadonlyMap<string, number>;
 }
 
 /**
- * The definition of a time series, without its zeros: counts the events of one account one by one.
- * Every faster way to answer is tested against this.
+ * The definition of a time series, without its zeros: counts the events of one account one by one. Every
+ * faster implementation is tested against this.
  *
  * @param events of one account, each identity once, in any order
- * @param type counts only events of this type; null counts all
+ * @param type counts only events of this type; null for all
  */
 export const countByBucket = (
   events: ReadonlyArray<Pick<Event, "occurredAt" | "type">>,
@@ -42,8 +42,8 @@ export const countByBucket = (
 };
 
 /**
- * The points of a time series: every bucket of the range, in order, and in each of them a count for
- * every type that occurs in any, and for the type that was asked for.
+ * The points of a time series: every bucket of the range, in order, each with a count for every type that
+ * occurs in any bucket, and for the type that was asked for.
  */
 export const fillGaps = (
   counts: ReadonlyArray<BucketCount>,
@@ -53,11 +53,13 @@ export const fillGaps = (
 ): ReadonlyArray<Point> => {
   const occurring = new Set(counts.map((count) => count.type));
   if (type !== null) occurring.add(type);
-  // By name, so that equal time series are equal texts.
+  // Sorted, so that equal time series are equal texts.
   const types = [...occurring].toSorted();
   const points = new Map(
     bucketsOf(range, interval).map((start) => [start, new Map(types.map((name) => [name, 0]))]),
   );
-  for (const count of counts) points.get(count.start)?.set(count.type, count.events);
+  for (const { start, type: counted, events } of counts) {
+    present(points.get(start), `bucket ${start} is outside the range`).set(counted, events);
+  }
   return Array.from(points, ([start, totals]) => ({ start, totals }));
 };

@@ -1,4 +1,4 @@
-import { EVENT_TYPES_DEFAULT } from "../../core/event/types.ts";
+import { EVENT_TYPES_DEFAULT } from "../../core/event/rules.ts";
 
 /** A type of which there are no events. */
 export const RARE_TYPE = "rare";

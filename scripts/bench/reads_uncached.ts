@@ -6,7 +6,7 @@ import { makeSummaries } from "../../adapters/postgres/summaries.ts";
 import { SHARDS_DEFAULT } from "../../core/event/shard.ts";
 import { Projection } from "../../core/projection/projection.ts";
 import { catchUp } from "../../core/projection/projector.ts";
-import { type WindowName, rangeOf } from "../../core/summary/window.ts";
+import { type WindowName, rangeOf } from "../../core/summary/range.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { type Filling, fillLog } from "./fill_log.ts";
 import { percentile } from "./statistics.ts";

@@ -2,8 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { identityOf, type RecordedEvent } from "../../core/event/event.ts";
-import { fold, NO_ROWS } from "../../core/projection/read_model.ts";
-import { READ_MODELS } from "../../core/projection/read_models.ts";
+import { fold, NO_ROWS, READ_MODELS } from "../../core/projection/read_models.ts";
 import { type Evidence, type Finding, judge } from "./judge.ts";
 import { contentOf, type Sent } from "./ledger.ts";
 

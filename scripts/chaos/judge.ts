@@ -1,7 +1,12 @@
 import { identityOf, type RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
-import { fold, NO_ROWS, type Row, type Rows } from "../../core/projection/read_model.ts";
-import { READ_MODELS } from "../../core/projection/read_models.ts";
+import {
+  fold,
+  NO_ROWS,
+  READ_MODELS,
+  type Row,
+  type Rows,
+} from "../../core/projection/read_models.ts";
 import { contentOf, type Sent } from "./ledger.ts";
 
 /** What the judge looks at: what was said, and what there is. */

@@ -1,7 +1,6 @@
-import type { Event } from "../../core/event/event.ts";
-import { fingerprintOf } from "../../core/event/fingerprint.ts";
+import { type Event, fingerprintOf } from "../../core/event/event.ts";
+import { EVENT_TYPES_DEFAULT } from "../../core/event/rules.ts";
 import { formatTimestamp } from "../../core/event/timestamp.ts";
-import { EVENT_TYPES_DEFAULT } from "../../core/event/types.ts";
 import { seededRandom } from "./random.ts";
 
 /** An event as a client sends it. */

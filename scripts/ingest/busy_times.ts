@@ -1,4 +1,4 @@
-import { HOUR_MS, hourOf } from "../../core/projection/read_model.ts";
+import { HOUR_MS, hourOf } from "../../core/time.ts";
 
 const BUSIEST_HOUR = 15;
 

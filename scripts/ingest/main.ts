@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from "../../adapters/terminal/command_line.ts";
 import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
-import { HOUR_MS } from "../../core/projection/read_model.ts";
+import { HOUR_MS } from "../../core/time.ts";
 import { messageOf } from "../../db/errors.ts";
 import { serviceUrl } from "../terminal/service_url.ts";
 import { generateActivity, sentEvent, type SentEvent } from "./activity.ts";

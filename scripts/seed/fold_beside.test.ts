@@ -2,7 +2,7 @@ import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Projection } from "../../core/projection/projection.ts";
+import { NOTHING_PROJECTED, Projection } from "../../core/projection/projection.ts";
 import { STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
 import { foldBeside } from "./fold_beside.ts";
 
@@ -24,7 +24,7 @@ const makeFake = (head: number, onLook: (fake: Fake) => void): Fake => {
           const projected = Math.min(limit, fake.head - fake.checkpoint);
           fake.checkpoint += projected;
           fake.steps.push(projected);
-          return { projected, checkpoint: fake.checkpoint, accounts: [] };
+          return { ...NOTHING_PROJECTED, projected, checkpoint: fake.checkpoint };
         }),
       lagging: Effect.die("not needed"),
       skip: () => Effect.die("not needed"),
@@ -72,11 +72,9 @@ test("it waits for another projector that holds the lease", async () => {
     // The other one is done at the fourth look.
     if (++looks === 4) one.checkpoint = 10;
   });
-  const held = { ...fake.service, step: () => Effect.succeed(NOTHING) };
+  const held = { ...fake.service, step: () => Effect.succeed(NOTHING_PROJECTED) };
   await fold({ ...fake, service: held }, () => true);
   assert.is(looks, 4);
 });
-
-const NOTHING = { projected: 0, checkpoint: 0, accounts: [] };
 
 test.run();

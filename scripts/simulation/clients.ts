@@ -2,12 +2,12 @@ import { Clock, Effect, Fiber, Option, Result } from "effect";
 
 import { ANYONE } from "../../core/access/principal.ts";
 import { type Accepted, type Body, recordEvents } from "../../core/command/record_events.ts";
+import { EVENT_TYPES_DEFAULT } from "../../core/event/rules.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import { formatTimestamp } from "../../core/event/timestamp.ts";
-import { EVENT_TYPES_DEFAULT } from "../../core/event/types.ts";
 import type { Question } from "../../core/query/answer.ts";
 import { SummaryCache, type Tier } from "../../core/query/summary_cache.ts";
-import { WINDOW_NAMES } from "../../core/summary/window.ts";
+import { WINDOW_NAMES } from "../../core/summary/range.ts";
 import { UNFOLDABLE, UNSTORABLE } from "./backend.ts";
 import type { Fleet, Process, SentSummary } from "./process.ts";
 import type { Outcome, SentEvent, World } from "./world.ts";

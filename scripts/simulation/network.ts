@@ -4,6 +4,7 @@ import type { Batch } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
 import { type EventLog, LogUnavailable } from "../../core/log/event_log.ts";
 import {
+  NOTHING_PROJECTED,
   type Projection,
   ProjectionUnavailable,
   type Step,
@@ -204,8 +205,6 @@ const logOver = (network: Network, { backend: { log } }: World): EventLog["Servi
   };
 };
 
-const EMPTY_STEP: Step = { projected: 0, checkpoint: 0, accounts: [] };
-
 const projectionOver = (
   network: Network,
   { backend: { projection }, conditions, faults }: World,
@@ -223,7 +222,7 @@ const projectionOver = (
         "step",
         Effect.suspend(() =>
           faults.happens("leased")
-            ? Effect.succeed(EMPTY_STEP)
+            ? Effect.succeed(NOTHING_PROJECTED)
             : projection.step(shard, Math.min(limit, conditions.stepEventsMax)),
         ),
         stepOf(shard),

@@ -3,8 +3,8 @@ import { Clock, Context, Effect, Fiber, Latch } from "effect";
 import { makeAnswerMemory } from "../../adapters/memory/answers.ts";
 import { makeQuotas, type TokenBuckets } from "../../core/access/quotas.ts";
 import { Admission, makeAdmission } from "../../core/command/admission.ts";
-import { makeCapacity, UNKNOWN_MAX_MS } from "../../core/command/capacity.ts";
-import { watchLoad } from "../../core/command/watch_load.ts";
+import { makeCapacity, SAMPLE_VALID_MS } from "../../core/command/capacity.ts";
+import { sampleBacklogForever } from "../../core/command/sample_backlog.ts";
 import { EventLog } from "../../core/log/event_log.ts";
 import { Invalidations } from "../../core/projection/invalidations.ts";
 import { type Checkpoint, Projection } from "../../core/projection/projection.ts";
@@ -12,7 +12,7 @@ import { runProjector } from "../../core/projection/projector.ts";
 import { makeHorizon } from "../../core/query/horizon.ts";
 import type { AccountSummary } from "../../core/query/summarise_account.ts";
 import { makeSummaryCache, SummaryCache } from "../../core/query/summary_cache.ts";
-import { ANNOUNCEMENT_PATIENCE_MS, watchCheckpoints } from "../../core/query/watch_checkpoints.ts";
+import { INVALIDATION_PATIENCE_MS, watchCheckpoints } from "../../core/query/watch_checkpoints.ts";
 import { Queue } from "../../core/queue/queue.ts";
 import { runWorker } from "../../core/queue/worker.ts";
 import { makeSignals, Signals } from "../../core/signal.ts";
@@ -114,7 +114,7 @@ const startProcess = Effect.fnUntraced(function* (world: World, name: string, ro
   const enqueue: Queue["Service"]["enqueue"] = (batch, priority) =>
     Effect.suspend(() => {
       const age = now() - loadReadAt;
-      if (age > UNKNOWN_MAX_MS) {
+      if (age > SAMPLE_VALID_MS) {
         blind.push(`${name} admitted a batch ${age} ms after it last read the load`);
       }
       return Effect.tap(ports.queue.enqueue(batch, priority), () => {
@@ -174,7 +174,7 @@ const startProcess = Effect.fnUntraced(function* (world: World, name: string, ro
   const loops = new Map<string, Fiber.Fiber<never>>();
   if (roles.worker) loops.set("worker", yield* handle(runWorker));
   if (roles.projector) loops.set("projector", yield* handle(runProjector));
-  loops.set("load watch", yield* handle(watchLoad(capacity, () => {})));
+  loops.set("load watch", yield* handle(sampleBacklogForever(capacity, () => {})));
   if (conditions.reads) {
     const watched: Projection["Service"] = {
       ...ports.projection,
@@ -183,7 +183,7 @@ const startProcess = Effect.fnUntraced(function* (world: World, name: string, ro
       ),
     };
     const watch = Effect.andThen(
-      world.invalidations.subscribe(horizon.announce),
+      world.invalidations.subscribe(horizon.invalidate),
       Effect.provideService(watchCheckpoints(horizon), Projection, watched),
     );
     loops.set("checkpoint watch", yield* handle(Effect.scoped(watch)));
@@ -203,7 +203,7 @@ const startProcess = Effect.fnUntraced(function* (world: World, name: string, ro
       return Effect.asVoid(Effect.forkDetach(Fiber.interruptAll(loops.values())));
     }),
     knows: (shard) => {
-      const before = now() - ANNOUNCEMENT_PATIENCE_MS;
+      const before = now() - INVALIDATION_PATIENCE_MS;
       const last = observed.findLast(({ at }) => at < before);
       return last?.checkpoints.find((one) => one.shard === shard)?.position ?? 0;
     },

@@ -5,7 +5,7 @@ import { makeMemoryTokenBuckets } from "../../adapters/memory/token_buckets.ts";
 import type { TokenBuckets } from "../../core/access/quotas.ts";
 import type { Accepted } from "../../core/command/record_events.ts";
 import type { Invalidation, Invalidations } from "../../core/projection/invalidations.ts";
-import type { AnswerStore } from "../../core/query/answer_store.ts";
+import type { AnswerStore } from "../../core/query/answer.ts";
 import { type Backend, makeBackend } from "./backend.ts";
 import { type Conditions, drawConditions } from "./conditions.ts";
 import { type Faults, makeFaults } from "./faults.ts";

@@ -68,7 +68,9 @@ export const makeMemoryServices = (quotas: Quotas = NO_QUOTAS): MemoryServices =
 /** Nothing waits as far as is known, and nobody looks again. */
 const idle = (): Capacity => {
   const capacity = makeCapacity({ queuedMax: 1_000_000, laggingMax: 1_000_000 });
-  capacity.beginRead().succeed({ at: Number.MAX_SAFE_INTEGER, queued: 0, appended: 0, folded: 0 });
+  capacity
+    .beginSample()
+    .succeed({ at: Number.MAX_SAFE_INTEGER, queued: 0, appended: 0, folded: 0 });
   return capacity;
 };
 

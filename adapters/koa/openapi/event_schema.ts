@@ -1,7 +1,6 @@
 import { BATCH_EVENTS_MAX } from "../../../core/command/decode_batch.ts";
 import { IDENTIFIER_LENGTH_MAX } from "../../../core/event/identifier.ts";
-import { EVENT_BYTES_MAX, type EventRules } from "../../../core/event/rules.ts";
-import { EVENT_TYPE_PATTERN } from "../../../core/event/types.ts";
+import { EVENT_BYTES_MAX, EVENT_TYPE_PATTERN, type EventRules } from "../../../core/event/rules.ts";
 import { JSON_DEPTH_MAX } from "../../../core/json/storable.ts";
 import { type JsonSchema, schemaRef } from "./json_schema.ts";
 

@@ -4,8 +4,8 @@ import { z } from "zod";
 
 import { ISSUES_MAX } from "../../../core/command/decode_batch.ts";
 import type { Issue } from "../../../core/event/decode.ts";
+import { EVENT_TYPE_PATTERN } from "../../../core/event/rules.ts";
 import { parseTimestamp } from "../../../core/event/timestamp.ts";
-import { EVENT_TYPE_PATTERN } from "../../../core/event/types.ts";
 import type { RequestFault } from "../response/problem.ts";
 
 export const positiveInteger = z

@@ -2,7 +2,7 @@ import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { Client } from "../../../core/access/client.ts";
+import { Client } from "../../../core/access/principal.ts";
 import { until } from "../../../scripts/test/patience.ts";
 import { get, requestBytes, startApi } from "../api.fixture.ts";
 import { openConnection } from "../server/connection.fixture.ts";

@@ -1,7 +1,7 @@
 import { Cause, type Context as Services, Effect, Exit, References, Result } from "effect";
 import type { Context } from "koa";
 
-import { Client } from "../../../core/access/client.ts";
+import { Client } from "../../../core/access/principal.ts";
 import { inside } from "../../../core/trace.ts";
 import { clientOf } from "../access/principal.ts";
 import { requestIdOf } from "../telemetry/request_id.ts";

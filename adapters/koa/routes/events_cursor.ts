@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { hash53 } from "../../../core/event/hash.ts";
-import { EVENT_TYPE_PATTERN } from "../../../core/event/types.ts";
+import { EVENT_TYPE_PATTERN } from "../../../core/event/rules.ts";
 import type { EventsCursor } from "../../../core/query/list_events.ts";
 
 // Years of four digits: the database parses others differently.

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from "../../../core/event/event.ts";
-import type { EventTypes } from "../../../core/event/types.ts";
+import type { EventTypes } from "../../../core/event/rules.ts";
 
 export const HOUR_MS = 3_600_000;
 

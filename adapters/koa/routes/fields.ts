@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 import type { Event } from "../../../core/event/event.ts";
+import { EVENT_TYPE_PATTERN } from "../../../core/event/rules.ts";
 import { formatTimestamp } from "../../../core/event/timestamp.ts";
-import { EVENT_TYPE_PATTERN } from "../../../core/event/types.ts";
 import { ACCOUNT_ID_SCHEMA } from "../openapi/event_schema.ts";
 
 /**

@@ -180,9 +180,9 @@ test("304 ends with a new event of the account, or when the summary is read agai
   memory,
 }) => {
   const first = await get(api, PATH);
-  horizon.announce({ shard: SHARD, accounts: ["other"], lo: 0, hi: 1 });
+  horizon.invalidate({ shard: SHARD, accounts: ["other"], lo: 0, hi: 1 });
   assert.is((await conditional(api, first.headers["etag"] ?? "")).status, 304);
-  horizon.announce({ shard: SHARD, accounts: ["acme"], lo: 1, hi: 2 });
+  horizon.invalidate({ shard: SHARD, accounts: ["acme"], lo: 1, hi: 2 });
   const second = await conditional(api, first.headers["etag"] ?? "");
   assert.equal([second.status, tierOf(second.headers)], [200, "miss"]);
   assert.is.not(second.headers["etag"], first.headers["etag"]);

@@ -15,7 +15,7 @@ import {
   TOP_USERS_MAX,
 } from "../../../core/query/summarise_account.ts";
 import { SummaryCache, type Tier } from "../../../core/query/summary_cache.ts";
-import { RANGE_DAYS_MAX, RANGE_MS_MAX, WINDOW_NAMES } from "../../../core/summary/window.ts";
+import { RANGE_DAYS_MAX, RANGE_MS_MAX, WINDOW_NAMES } from "../../../core/summary/range.ts";
 import { principalOf } from "../access/principal.ts";
 import { schemaRef } from "../openapi/json_schema.ts";
 import { ETAG, type Headers, IF_NONE_MATCH, READ_FAILURES } from "../openapi/operation.ts";

@@ -9,7 +9,7 @@ import {
   POINTS_MAX,
   type TimeseriesQuery,
 } from "../../../core/query/account_timeseries.ts";
-import { bucketCount, INTERVAL_NAMES } from "../../../core/summary/bucket.ts";
+import { bucketCount, INTERVAL_NAMES } from "../../../core/summary/range.ts";
 import { schemaRef } from "../openapi/json_schema.ts";
 import { NO_STORE, READ_FAILURES } from "../openapi/operation.ts";
 import {

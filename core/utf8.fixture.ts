@@ -1,4 +1,4 @@
-// Every runtime has them, and the types of the language do not.
+// Every runtime has these, but the types of the language do not.
 const { TextEncoder, TextDecoder } = globalThis as unknown as {
   readonly TextEncoder: new () => { readonly encode: (text: string) => Uint8Array };
   readonly TextDecoder: new (
@@ -10,10 +10,10 @@ const { TextEncoder, TextDecoder } = globalThis as unknown as {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
-/** Text as UTF-8; a lone surrogate becomes U+FFFD. */
+/** Text as UTF-8. A lone surrogate becomes U+FFFD. */
 export const encodeUtf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** The text of some bytes, or undefined if they are not UTF-8. */
+/** The text of some bytes; undefined if they are not UTF-8. */
 export const decodeStrictly = (bytes: Uint8Array): string | undefined => {
   try {
     return decoder.decode(bytes);

@@ -1,11 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { EVENT_TYPE_PATTERN, EVENT_TYPES_DEFAULT, typeProblem } from "./types.ts";
+import { EVENT_TYPE_PATTERN, EVENT_TYPES_DEFAULT, typeProblem } from "./rules.ts";
 
 const test = suite("typeProblem");
 
-test("a type of the set is allowed, any other is refused with the set and the setting's name", () => {
+test("a type of the set is allowed, and any other is refused with the set and the name of the setting", () => {
   const allowed = new Set(["login", "refund"]);
   assert.is(typeProblem("login", allowed), undefined);
   assert.is(typeProblem("refund", allowed), undefined);
@@ -17,7 +17,7 @@ test("a type of the set is allowed, any other is refused with the set and the se
   }
 });
 
-test("with * any lower-case name of 1 to 64 characters is allowed", () => {
+test("with * every lower-case name of 1 to 64 characters is allowed", () => {
   for (const type of ["a", "a".repeat(64), "z9", "a_b", "a.b", "a:b", "a-b", "constructor"]) {
     assert.is(typeProblem(type, "*"), undefined, type);
   }
@@ -45,14 +45,14 @@ test("with * every other name is refused", () => {
   }
 });
 
-test("what is not a string is refused", () => {
+test("other values than strings are refused", () => {
   for (const type of [undefined, null, 1, true, ["login"], { login: true }]) {
     assert.is(typeProblem(type, "*"), "must be a string");
     assert.is(typeProblem(type, new Set(["login"])), "must be a string");
   }
 });
 
-test("the types that are allowed by default are well-formed", () => {
+test("the default types are well-formed", () => {
   assert.equal(
     [...EVENT_TYPES_DEFAULT],
     ["message_sent", "call_made", "form_submitted", "login", "custom"],

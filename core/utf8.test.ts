@@ -11,7 +11,7 @@ const { TextEncoder } = globalThis as unknown as {
 };
 const encoder = new TextEncoder();
 
-test("a character takes one to four bytes, to the last code point of each length", () => {
+test("a character takes one to four bytes, up to the last code point of each length", () => {
   for (const [code, bytes] of [
     [0x00, 1],
     [0x7f, 1],
@@ -29,7 +29,7 @@ test("a character takes one to four bytes, to the last code point of each length
   assert.is(utf8Length(""), 0);
 });
 
-test("any string takes as many bytes as TextEncoder makes of it, lone surrogates included", () => {
+test("the length of any string is that of TextEncoder's output, lone surrogates included", () => {
   const surrogate = fc.integer({ min: 0xd7fe, max: 0xe001 });
   const unit = fc.oneof(
     fc.integer({ min: 0, max: 0xffff }),

@@ -10,7 +10,7 @@ import { makeFakeQueue } from "../queue/queue.fixture.ts";
 import { type Backlog, Queue, QueueUnavailable } from "../queue/queue.ts";
 import { settled, simulate } from "../simulate.fixture.ts";
 import { type Capacity, makeCapacity } from "./capacity.ts";
-import { watchLoad } from "./watch_load.ts";
+import { sampleBacklogForever } from "./sample_backlog.ts";
 
 const test = suite("the watch of the load");
 
@@ -25,13 +25,13 @@ interface Watched {
   readonly onFailed?: () => void;
 }
 
-/** Watches a queue, a log and a projection that say so of themselves, in the background. */
+/** Samples a queue, a log and a projection with the given states, in the background. */
 const startWatch = (
   capacity: Capacity,
   { backlog, heads = [], checkpoints = [], onFailed = () => {} }: Watched,
 ) => {
   const unused = () => Effect.die("not needed");
-  return watchLoad(capacity, onFailed).pipe(
+  return sampleBacklogForever(capacity, onFailed).pipe(
     Effect.provideService(Queue, { ...makeFakeQueue().service, backlog }),
     Effect.provideService(EventLog, { ...makeFakeLog().service, heads: Effect.succeed(heads) }),
     Effect.provideService(Projection, {
@@ -56,7 +56,7 @@ const pass = Effect.fnUntraced(function* (ms: number) {
   yield* settled;
 });
 
-test("a read that takes long is followed by a rest of its length in proportion, of a second at most", () =>
+test("a slow sample is followed by a pause in proportion to its length, of at most a second", () =>
   simulate(
     Effect.gen(function* () {
       const reads: number[] = [];
@@ -72,7 +72,7 @@ test("a read that takes long is followed by a rest of its length in proportion, 
     }),
   ));
 
-test("the watch adds up what waits several times a second", () =>
+test("the backlog is sampled several times a second", () =>
   simulate(
     Effect.gen(function* () {
       const capacity = makeCapacity(LIMITS);
@@ -91,7 +91,7 @@ test("the watch adds up what waits several times a second", () =>
       backlog = waiting(10);
       yield* pass(250);
       assert.is(capacity.refusal(500, "normal"), undefined);
-      // 5,010 are in the log and 10 are folded.
+      // The log contains 5,010 events, and 10 are folded.
       checkpoints.splice(0, 2, at(0, 0), at(1, -4_958));
       yield* pass(250);
       assert.is(capacity.refusal(750, "normal")?._tag, "QueueFull");
@@ -100,10 +100,10 @@ test("the watch adds up what waits several times a second", () =>
   ));
 
 for (const [how, failing] of [
-  ["fails", Effect.fail(new QueueUnavailable({ cause: "away" }))],
+  ["fails", Effect.fail(new QueueUnavailable({ cause: "unavailable" }))],
   ["does not end", Effect.never],
 ] as const) {
-  test(`a read that ${how} never opens the gate: the last load stands, and after five seconds nothing is accepted`, () => {
+  test(`after a sample that ${how} the last one stays valid, and after five seconds nothing is accepted`, () => {
     const logged: string[] = [];
     return simulate(
       Effect.gen(function* () {
@@ -130,9 +130,9 @@ for (const [how, failing] of [
         yield* pass(2_500);
         assert.is(yield* refused, undefined);
         assert.equal(logged, [
-          "Warn: The backlog cannot be read: the last known one stands in for it",
-          "Error: No events are accepted: the backlog has not been read for 5 s",
-          "Info: The backlog is read again",
+          "Warn: Cannot read the backlog; using the last known one",
+          "Error: No events are accepted: the backlog has been unknown for 5 s",
+          "Info: The backlog can be read again",
         ]);
         yield* Fiber.interrupt(fiber);
       }),
@@ -141,7 +141,7 @@ for (const [how, failing] of [
   });
 }
 
-test("a fault, which whoever watches the database tells, is told here only when nothing is accepted for it", () => {
+test("a fault of the database, which is logged elsewhere, is logged here only when nothing is accepted because of it", () => {
   const logged: string[] = [];
   return simulate(
     Effect.gen(function* () {
@@ -158,8 +158,8 @@ test("a fault, which whoever watches the database tells, is told here only when 
         yield* pass(2_500);
       }
       assert.equal(logged, [
-        "Error: No events are accepted: the backlog has not been read for 5 s",
-        "Info: The backlog is read again",
+        "Error: No events are accepted: the backlog has been unknown for 5 s",
+        "Info: The backlog can be read again",
       ]);
       yield* Fiber.interrupt(fiber);
     }),

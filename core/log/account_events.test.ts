@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 
 import { anEvent } from "../event/event.fixture.ts";
 import type { RecordedEvent } from "../event/event.ts";
-import { bytesOnPage, pageOf, type PageRequest } from "./events_page.ts";
+import { bytesOnPage, pageOf, type PageRequest } from "./account_events.ts";
 
 const test = suite("pageOf");
 
@@ -13,7 +13,7 @@ const recorded = (position: number, occurredAt: number, fields = {}): RecordedEv
   position,
   recordedAt: 1_000 + position,
 });
-/** In the order of the log: e1 to e6. */
+/** e1 to e6, in the order of the log. */
 const events = [
   recorded(1, 30),
   recorded(2, 10, { type: "custom" }),
@@ -36,23 +36,23 @@ const page = (request: Partial<PageRequest>, checkpoint = 6) => {
   return [found.map(({ eventId }) => eventId).join(" "), next];
 };
 
-test("events come newest first, and of one instant the last recorded first", () => {
+test("events are listed newest first, and the last recorded first within one instant", () => {
   assert.equal(page({}), ["e6 e4 e1 e5 e3 e2", null]);
   assert.equal(pageOf([], 0, all), { events: [], next: null });
 });
 
-test("a page goes on where the one before it ended, between events of one instant too", () => {
+test("a page continues where the previous one ended, also between events of one instant", () => {
   assert.equal(page({ eventsMax: 2 }), ["e6 e4", { occurredAt: 30, position: 4 }]);
   const second = { before: { occurredAt: 30, position: 4 } };
   assert.equal(page({ ...second, eventsMax: 2 }), ["e1 e5", { occurredAt: 20, position: 5 }]);
   assert.equal(page({ ...second, eventsMax: 4 }), ["e1 e5 e3 e2", null]);
 });
 
-test("a list begins with its first instant and ends before its last", () => {
+test("a list starts with its first instant and ends before its last", () => {
   assert.equal(page({ from: 20, before: { occurredAt: 40, position: 0 } }), ["e4 e1 e5 e3", null]);
 });
 
-test("only events up to the checkpoint and up to the position are listed", () => {
+test("only events up to the checkpoint and the requested position are listed", () => {
   assert.equal(page({}, 3), ["e1 e3 e2", null]);
   assert.equal(page({ upTo: 4 }), ["e4 e1 e3 e2", null]);
   assert.equal(page({ upTo: 9 }, 3), ["e1 e3 e2", null]);
@@ -64,7 +64,7 @@ test("a page ends before the event with which it would have too many bytes", () 
   assert.equal(page({ bytesMax: 1 }), ["e6", { occurredAt: 40, position: 6 }]);
 });
 
-test("an event counts the bytes of its texts, and some for what is around them", () => {
+test("an event counts the bytes of its texts, and some more for its JSON", () => {
   const bare = recorded(1, 30, { metadata: null });
   const full = recorded(1, 30, { metadata: '{"a":"ä"}', userId: "adä" });
   assert.is(bytesOnPage(full) - bytesOnPage(bare), 10 + 1);
@@ -80,7 +80,7 @@ test("an event counts the bytes of its texts, and some for what is around them",
   assert.ok(Math.abs(bytesOnPage(bare) - json.length) < 60);
 });
 
-test("where too many events would be looked at for some of a type the page ends, and goes on", () => {
+test("a page ends after it has searched too many events for a type, and the next one continues", () => {
   const custom = { type: "custom", scannedMax: 3 };
   assert.equal(page(custom), ["", { occurredAt: 30, position: 1 }]);
   const second = { ...custom, before: { occurredAt: 30, position: 1 } };
