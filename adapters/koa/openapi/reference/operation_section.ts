@@ -1,6 +1,6 @@
 import type { JsonSchema } from "../json_schema.ts";
+import { fieldList, schemaFields, typeOf } from "./fields.ts";
 import { type Html, html, inline, json, markdown } from "./html.ts";
-import { schemaTable, typeOf } from "./schema_table.ts";
 
 /** The parts of an operation of the document that the page shows. */
 export interface ShownOperation {
@@ -37,11 +37,11 @@ interface Media {
   readonly examples?: Readonly<Record<string, { readonly $ref: string }>>;
 }
 
-/** What the examples of problems are, by the end of their type. */
+/** Examples of problems by the last segment of their type. */
 export type Examples = Readonly<Record<string, { readonly value?: unknown }>>;
 
 export const methodBadge = (method: string): Html =>
-  html`<span class="method ${method}">${method.toUpperCase()}</span>`;
+  html`<b class="method ${method}">${method.toUpperCase()}</b>`;
 
 /** The section of one operation. */
 export const operationSection = (
@@ -52,66 +52,44 @@ export const operationSection = (
 ): Html =>
   html` <section class="operation" id="${operation.operationId}">
     <h3><a href="#${operation.operationId}">${operation.summary}</a></h3>
-    <p class="endpoint">${methodBadge(method)} <code>${path}</code> ${scopes(operation)}</p>
+    <p class="endpoint">${methodBadge(method)} <code>${path}</code> <i>${access(operation)}</i></p>
     ${markdown(operation.description)} ${parameters(operation.parameters)} ${requestBody(operation)}
-    <h4>Answers</h4>
+    <h4>Responses</h4>
     ${Object.entries(operation.responses)
       .toSorted(([a], [b]) => Number(a) - Number(b))
       .map(([status, response]) => responseDetails(status, response, examples))}
     ${tryForm(method, path, operation)}
   </section>`;
 
-const scopes = ({ security }: ShownOperation): Html => {
-  const names = new Set(security.flatMap((way) => Object.values(way).flat()));
-  return names.size === 0
-    ? html`<span class="scope open">for everybody</span>`
-    : html`<span class="scope">key with ${[...names].join(" or ")}</span>`;
+const access = ({ security }: ShownOperation): string => {
+  const scopes = new Set(security.flatMap((way) => Object.values(way).flat()));
+  return scopes.size === 0 ? "no key needed" : `key with scope ${[...scopes].join(" or ")}`;
 };
 
 const parameters = (all: ReadonlyArray<Parameter>): Html | undefined =>
   all.length === 0
     ? undefined
     : html`<h4>Parameters</h4>
-        <div class="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Type</th>
-                <th>Meaning</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${all.map(
-                ({ name, in: where, required, description, schema }) =>
-                  html`<tr>
-                    <td>
-                      <code>${name}</code> <small>${where}${required ? "" : ", optional"}</small>
-                    </td>
-                    <td class="type">${typeOf(schema)}</td>
-                    <td>
-                      ${inline(description)}${
-                        "default" in schema
-                          ? html` <small
-                              >Unless asked: <code>${shownDefault(schema)}</code>.</small
-                            >`
-                          : undefined
-                      }
-                    </td>
-                  </tr>`,
-              )}
-            </tbody>
-          </table>
-        </div>`;
+        ${fieldList(
+          all.map(({ name, in: where, required, description, schema }) => ({
+            name,
+            type: typeOf(schema),
+            note: `${where}${required ? "" : ", optional"}`,
+            description: [
+              ...inline(description),
+              "default" in schema ? html` Default: <code>${defaultOf(schema)}</code>.` : html``,
+            ],
+          })),
+        )}`;
 
-/** What a parameter is unless it is given, as one would write it. */
-const shownDefault = ({ default: value }: JsonSchema): string =>
+/** The default of a parameter as one would write it in a query. */
+const defaultOf = ({ default: value }: JsonSchema): string =>
   typeof value === "string" || typeof value === "number" ? String(value) : "";
 
 const requestBody = ({ requestBody: body }: ShownOperation): Html | undefined =>
   body === undefined
     ? undefined
-    : html`<h4>Body</h4>
+    : html`<h4>Request body</h4>
         ${Object.entries(body.content).map(
           ([type, { schema, example }]) =>
             html`<p><code>${type}</code>: ${typeOf(schema)}. ${body.description}</p>
@@ -123,33 +101,25 @@ const responseDetails = (
   { description, headers, content = {} }: Response,
   examples: Examples,
 ): Html =>
-  html` <details class="answer" ${status.startsWith("2") ? OPEN : undefined}>
-    <summary><span class="status s${status[0]}">${status}</span> ${inline(description)}</summary>
+  html` <details ${status.startsWith("2") ? html`open` : undefined}>
+    <summary><b class="status s${status[0]}">${status}</b> ${inline(description)}</summary>
     ${headerList(headers)}
     ${Object.entries(content).map(([type, media]) => mediaOf(type, media, examples))}
   </details>`;
 
-const OPEN = html`open`;
-
-/** The shared headers, which are told in one place, are left out. */
+/** Omits the headers that all responses share: the document describes them in one place. */
 const headerList = (headers: Response["headers"]): Html | undefined => {
-  const own = Object.entries(headers).filter(([, { description }]) => description !== undefined);
-  return own.length === 0
-    ? undefined
-    : html`<dl>
-        ${own.map(
-          ([name, { description = "" }]) =>
-            html`<dt><code>${name}</code></dt>
-              <dd>${inline(description)}</dd>`,
-        )}
-      </dl>`;
+  const own = Object.entries(headers).flatMap(([name, { description }]) =>
+    description === undefined ? [] : [{ name, description: inline(description) }],
+  );
+  return own.length === 0 ? undefined : fieldList(own);
 };
 
 const mediaOf = (type: string, { schema, example, examples }: Media, all: Examples): Html => {
   if (examples === undefined) {
     const named = "$ref" in schema ? html`: ${typeOf(schema)}` : undefined;
     return html`<p><code>${type}</code>${named}</p>
-      ${schema.properties === undefined ? undefined : schemaTable(schema)}${json(example)}`;
+      ${schema.properties === undefined ? undefined : schemaFields(schema)}${json(example)}`;
   }
   return html`<p><code>${type}</code>: ${typeOf(schema)}</p>
     ${Object.keys(examples).map((name) => json(all[name]?.value))}`;
@@ -163,21 +133,19 @@ const tryForm = (method: string, path: string, operation: ShownOperation): Html 
       ${inputs.map(
         ({ name, in: where, required, schema, example = "" }) =>
           html`<label
-            ><span>${name}</span
-            ><input
+            >${name}<input
               name="${name}"
               data-in="${where}"
               value="${required ? example : ""}"
-              placeholder="${shownDefault(schema) || example}"
-              ${required ? REQUIRED : undefined}
+              placeholder="${defaultOf(schema) || example}"
+              ${required ? html`required` : undefined}
           /></label>`,
       )}
       ${
         operation.requestBody === undefined
           ? undefined
           : html`<label
-              ><span>body</span
-              ><textarea data-in="body" rows="12" spellcheck="false">
+              >body<textarea data-in="body" rows="12" spellcheck="false">
 ${JSON.stringify(Object.values(operation.requestBody.content)[0]?.example, null, 2)}</textarea>
             </label>`
       }
@@ -186,5 +154,3 @@ ${JSON.stringify(Object.values(operation.requestBody.content)[0]?.example, null,
     </form>
   </details>`;
 };
-
-const REQUIRED = html`required`;

@@ -12,7 +12,7 @@ const test = suite("referencePage");
 const document = openApiDocument(EVENT_RULES_DEFAULT);
 const { html, contentSecurityPolicy } = referencePage(document);
 
-test("it shows every operation, every status and every schema", () => {
+test("shows every operation, status and schema", () => {
   for (const methods of Object.values(document.paths)) {
     for (const operation of Object.values(methods)) {
       const { operationId, responses } = operation as unknown as {
@@ -32,7 +32,7 @@ test("it shows every operation, every status and every schema", () => {
   }
 });
 
-test("every link of it leads somewhere on it, or to the document", () => {
+test("every link leads to a place on the page or to the document", () => {
   const links = [...html.matchAll(/href="([^"]*)"/g)].map(([, link = ""]) => link);
   assert.ok(links.length > 50);
   for (const link of new Set(links)) {
@@ -41,13 +41,13 @@ test("every link of it leads somewhere on it, or to the document", () => {
   }
 });
 
-test("it loads nothing: no address of anywhere else is in it", () => {
+test("loads nothing and contains no external URL", () => {
   assert.not.match(html, /\b(?:src|action)=/);
   assert.not.match(html, /https?:\/\//);
   assert.not.match(html, /@import|url\(/);
 });
 
-test("no style and no script is in it but those of the policy, to the byte", () => {
+test("the policy allows exactly its style and its script", () => {
   for (const name of ["style", "script"]) {
     const texts = [...html.matchAll(new RegExp(`<${name}[^>]*>([^]*?)</${name}>`, "g"))];
     assert.is(texts.length, 1);
@@ -57,14 +57,22 @@ test("no style and no script is in it but those of the policy, to the byte", () 
   assert.not.match(html, /\s(?:style|on\w+)=/);
 });
 
-test("whatever is in the document is text on the page", () => {
+test("escapes everything that the document contains", () => {
   const hostile = '<script>alert("x")</script>';
   const changed = structuredClone(document);
   changed.info.description = hostile;
   Object.assign(changed.components.schemas["Event"] ?? {}, { description: hostile });
   const page = referencePage(changed).html;
   assert.not.match(page, hostile);
-  assert.match(page, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;");
+  assert.match(page, "&#60;script&#62;alert(&#34;x&#34;)&#60;/script&#62;");
+});
+
+test("every control has a label, and no part needs more width than a phone has", () => {
+  const controls = html.match(/<(?:input|textarea)\b/g) ?? [];
+  const labelled = html.match(/<label\s*>[^<]+<(?:input|textarea)\b/g) ?? [];
+  assert.ok(controls.length > 10);
+  assert.is(labelled.length, controls.length);
+  assert.not.match(html, /<table|nowrap/);
 });
 
 test.run();

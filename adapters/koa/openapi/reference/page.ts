@@ -2,21 +2,20 @@ import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import type { OpenApiDocument } from "../document.ts";
-import type { JsonSchema } from "../json_schema.ts";
+import { schemaFields, schemaId } from "./fields.ts";
 import { type Html, html, markdown } from "./html.ts";
 import { methodBadge, operationSection, type ShownOperation } from "./operation_section.ts";
-import { schemaId, schemaTable } from "./schema_table.ts";
 
-/** The reference page and what a browser may do for it. */
+/** The reference page and its Content-Security-Policy. */
 export interface ReferencePage {
   readonly html: string;
-  /** Lets nothing load or run but what the page itself holds, and nothing be asked but this service. */
+  /** Allows only the page's own style and script, and requests only to this service. */
   readonly contentSecurityPolicy: string;
 }
 
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
 
-/** The document as a page for people: whole without a script, which only sends requests to try. */
+/** Renders the document as a page that is complete without its script, which only sends requests. */
 export const referencePage = (document: OpenApiDocument): ReferencePage => {
   const style = read("page.css");
   const script = read("try.js");
@@ -25,7 +24,6 @@ export const referencePage = (document: OpenApiDocument): ReferencePage => {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
         <title>${document.info.title} API</title>
         <link rel="service-desc" type="application/json" href="openapi.json" />
         ${element("style", style)}
@@ -33,30 +31,35 @@ export const referencePage = (document: OpenApiDocument): ReferencePage => {
       <body>
         <nav aria-label="Operations">${navigation(document)}</nav>
         <main>
-          <header>
-            <h1>${document.info.title} <small>API ${document.info.version}</small></h1>
-            <p class="lead">${document.info.summary}</p>
-            ${markdown(document.info.description)}
-            <p>
-              <a class="button" href="openapi.json">openapi.json</a>
-              <span class="hint">OpenAPI ${document.openapi}, for clients and tools</span>
-            </p>
-            <form class="key">
-              <label
-                ><span>API key</span
-                ><input
-                  id="key"
-                  type="password"
-                  autocomplete="off"
-                  placeholder="tm_… — only for what you try here; it is kept nowhere"
-              /></label>
-            </form>
-          </header>
-          ${groups(document)}
-          <section id="schemas">
-            <h2>Schemas</h2>
-            ${schemas(document)}
-          </section>
+          <h1>${document.info.title} <small>API ${document.info.version}</small></h1>
+          <p class="lead">${document.info.summary}</p>
+          ${markdown(document.info.description)}
+          <p>
+            For clients and tools:
+            <a href="openapi.json">openapi.json</a> (OpenAPI ${document.openapi})
+          </p>
+          <form>
+            <label
+              >API key<input id="key" type="password" autocomplete="off" placeholder="tm_…" />
+            </label>
+            <p>Only the requests that you try here use the key; the page does not store it.</p>
+          </form>
+          ${document.tags.map(
+            ({ name, description }) =>
+              html`<h2>${name}</h2>
+                <p>${description}</p>
+                ${entriesOf(document, name).map(({ method, path, operation }) =>
+                  operationSection(method, path, operation, document.components.examples),
+                )}`,
+          )}
+          <h2 id="schemas">Schemas</h2>
+          ${Object.entries(document.components.schemas).map(
+            ([name, schema]) =>
+              html` <section id="${schemaId(name)}">
+                <h3>${name}</h3>
+                ${markdown(schema.description ?? "")} ${schemaFields(schema)}
+              </section>`,
+          )}
         </main>
         ${element("script", script)}
       </body>
@@ -64,7 +67,7 @@ export const referencePage = (document: OpenApiDocument): ReferencePage => {
   return { html: text, contentSecurityPolicy: policyFor(style, script) };
 };
 
-/** The element's text stays as it is to the byte, or it would not be the one of the policy. */
+/** Inserts the text unchanged, so that it matches its hash in the policy. */
 const element = (name: "style" | "script", text: string): Html => ({
   html: `<${name}>${text}</${name}>`,
 });
@@ -75,7 +78,6 @@ const policyFor = (style: string, script: string): string =>
     `style-src ${sourceOf(style)}`,
     `script-src ${sourceOf(script)}`,
     "connect-src 'self'",
-    "img-src data:",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
@@ -101,7 +103,6 @@ const entriesOf = ({ paths }: OpenApiDocument, tag: string): ReadonlyArray<Entry
     .filter(({ operation }) => operation.tags.includes(tag));
 
 const navigation = (document: OpenApiDocument): ReadonlyArray<Html> => [
-  html`<p class="brand"><a href="#">${document.info.title}</a></p>`,
   ...document.tags.map(
     ({ name }) =>
       html`<p>${name}</p>
@@ -114,24 +115,3 @@ const navigation = (document: OpenApiDocument): ReadonlyArray<Html> => [
   ),
   html`<p><a href="#schemas">Schemas</a></p>`,
 ];
-
-const groups = (document: OpenApiDocument): ReadonlyArray<Html> =>
-  document.tags.map(
-    ({ name, description }) =>
-      html`<section class="group">
-        <h2>${name}</h2>
-        <p>${description}</p>
-        ${entriesOf(document, name).map(({ method, path, operation }) =>
-          operationSection(method, path, operation, document.components.examples),
-        )}
-      </section>`,
-  );
-
-const schemas = ({ components }: OpenApiDocument): ReadonlyArray<Html> =>
-  Object.entries(components.schemas).map(
-    ([name, schema]: [string, JsonSchema]) =>
-      html` <section class="schema" id="${schemaId(name)}">
-        <h3>${name}</h3>
-        ${markdown(schema.description ?? "")} ${schemaTable(schema)}
-      </section>`,
-  );

@@ -1,4 +1,4 @@
-// Sends what the forms of the reference page say, to this service and to no other, and shows what comes back.
+// Sends the requests of the page's forms to this service only, and shows the responses.
 
 const key = document.querySelector("#key");
 
@@ -18,7 +18,7 @@ const headersOf = (body) => ({
   ...(body === undefined ? {} : { "Content-Type": "application/json" }),
 });
 
-const shown = (text, type) => {
+const indented = (text, type) => {
   if (!/json/.test(type)) return text;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
@@ -30,22 +30,22 @@ const shown = (text, type) => {
 const send = async (form) => {
   const method = form.dataset.method;
   const body = form.querySelector('[data-in="body"]')?.value;
-  // Relative to the page, so that it works behind a proxy that puts the service below a path.
+  // Relative to the page, so that it works behind a proxy that serves the service under a path.
   const url = new URL(`${pathOf(form)}${queryOf(form)}`.slice(1), document.baseURI);
-  const since = performance.now();
+  const start = performance.now();
   const response = await fetch(url, { method, body, headers: headersOf(body) });
   const text = await response.text();
   if (response.status === 202 && body !== undefined) {
     follow(text);
     bodies.forEach(renew);
   }
-  const took = (performance.now() - since).toFixed(1);
+  const took = (performance.now() - start).toFixed(1);
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-  const answer = shown(text, response.headers.get("content-type") ?? "");
+  const answer = indented(text, response.headers.get("content-type") ?? "");
   return `${method} ${url.pathname}${url.search}\n${response.status} in ${took} ms\n${headers}\n\n${answer}`;
 };
 
-/** The events of an example with ids of their own and the time of this moment: another send is no conflict with the last. */
+/** Gives the events of an example new ids and the current time, so that sending it again causes no conflict. */
 const renewed = (text) => {
   const { events } = JSON.parse(text);
   const now = Date.now();
@@ -58,7 +58,7 @@ const renewed = (text) => {
   return JSON.stringify({ events: fresh }, null, 2);
 };
 
-/** What the page has put into a body; what somebody has changed since stays as they want it. */
+/** Renews a body that still is what the page put into it; text that a person edited stays. */
 const renew = (body) => {
   if (body.value !== (body.dataset.shown ?? body.value)) return;
   body.value = renewed(body.value);
@@ -68,7 +68,7 @@ const renew = (body) => {
 const bodies = [...document.querySelectorAll('textarea[data-in="body"]')];
 bodies.forEach(renew);
 
-/** A job that was accepted is the one to follow. */
+/** Fills in the accepted job, so that its status can be requested next. */
 const follow = (answer) => {
   const { jobId } = JSON.parse(answer);
   const id = document.querySelector('form[data-path="/jobs/{id}"] [name="id"]');
@@ -84,6 +84,6 @@ for (const form of document.querySelectorAll("form")) {
     const show = (text) => {
       output.textContent = text;
     };
-    send(form).then(show, (error) => show(`No answer: ${error.message}`));
+    send(form).then(show, (error) => show(`No response: ${error.message}`));
   });
 }

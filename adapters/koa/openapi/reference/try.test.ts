@@ -25,7 +25,7 @@ interface Field {
 
 const fieldOf = (value: string): Field => ({ value, dataset: {} });
 
-/** The form that posts events, as far as the script knows it, with the example of the document in it. */
+/** The parts of the form that posts events which the script uses, with the example of the document. */
 const openPage = async (api: Api) => {
   const document = openApiDocument(EVENT_RULES_DEFAULT);
   const operation = makeContract(document).operationsAt("/events").get("POST");
@@ -50,7 +50,7 @@ const openPage = async (api: Api) => {
   return {
     body,
     jobId,
-    /** Sends the form, and returns the status and what it was answered with. */
+    /** Sends the form; returns the status and the shown response. */
     send: async (): Promise<{ readonly status: number; readonly text: string }> => {
       submit({ preventDefault: () => {} });
       while (output.textContent === "…") await new Promise((resolve) => setImmediate(resolve));
@@ -62,7 +62,7 @@ const openPage = async (api: Api) => {
   };
 };
 
-test("what is shown can be sent again and again: each time other events, of this moment", async ({
+test("an example can be sent repeatedly: each time its events have new ids and the current time", async ({
   api,
 }) => {
   const since = Date.now();
@@ -85,7 +85,7 @@ test("what is shown can be sent again and again: each time other events, of this
   );
 });
 
-test("what somebody has written into a body stays as they wrote it", async ({ api }) => {
+test("an edited body stays as it is", async ({ api }) => {
   const { body, send } = await openPage(api);
   body.value = body.value.replaceAll("acme", "globex");
   const mine = body.value;

@@ -1,13 +1,59 @@
 import type { JsonSchema } from "../json_schema.ts";
 import { type Html, html, inline } from "./html.ts";
 
-/** Where a reference leads, such as `Event` for `#/components/schemas/Event`. */
+/** A parameter, a header, or a field of an object. */
+interface Field {
+  readonly name: string;
+  readonly type?: Html;
+  /** Such as `optional`. */
+  readonly note?: string | undefined;
+  readonly description: ReadonlyArray<Html>;
+}
+
+/** A list and not a table, so that descriptions stay readable on a narrow screen. */
+export const fieldList = (fields: ReadonlyArray<Field>): Html =>
+  html`<dl>
+    ${fields.map(
+      ({ name, type, note, description }) =>
+        html`<dt>
+            <code>${name}</code> ${type} ${note === undefined ? undefined : html`<i>${note}</i>`}
+          </dt>
+          <dd>${description}</dd>`,
+    )}
+  </dl>`;
+
+/** The fields of an object, nested objects and array items included; for other schemas the type. */
+export const schemaFields = (schema: JsonSchema): Html => {
+  const fields = fieldsOf(schema, "");
+  return fields.length === 0 ? html`<p>${typeOf(schema)}</p>` : fieldList(fields);
+};
+
+const fieldsOf = (schema: JsonSchema, prefix: string): ReadonlyArray<Field> =>
+  Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const path = `${prefix}${name}`;
+    const field = {
+      name: path,
+      type: typeOf(property),
+      note: schema.required?.includes(name) ? undefined : "optional",
+      description: [...inline(property.description ?? ""), pattern(property)],
+    };
+    const { items } = property;
+    const nested =
+      items === undefined ? fieldsOf(property, `${path}.`) : fieldsOf(items, `${path}[].`);
+    return [field, ...nested];
+  });
+
+/** The pattern, unless the format already implies it. */
+const pattern = ({ pattern: text, format }: JsonSchema): Html =>
+  text === undefined || format !== undefined ? html`` : html` Matches <code>${text}</code>.`;
+
+/** The name in a reference, such as `Event` in `#/components/schemas/Event`. */
 const nameOf = (ref: string): string => ref.slice(ref.lastIndexOf("/") + 1);
 
 /** The id of a schema's section on the page. */
 export const schemaId = (name: string): string => `schema-${name}`;
 
-/** What a value is, in a few words, with a link to what has a name. */
+/** Describes a type in a few words, with links to named schemas. */
 export const typeOf = (schema: JsonSchema): Html => {
   const { $ref, type, enum: values, items, anyOf, additionalProperties } = schema;
   if ($ref !== undefined) {
@@ -37,11 +83,11 @@ const code = (value: unknown): Html =>
 
 const BOUNDS = [
   ["minLength", "maxLength", " characters"],
-  ["minItems", "maxItems", " of them"],
+  ["minItems", "maxItems", " items"],
   ["minimum", "maximum", ""],
 ] as const;
 
-/** How long, how many or how much, such as `, 1 to 255 characters`. */
+/** The bounds on length, number of items or value, such as `, 1 to 255 characters`. */
 const bounds = (schema: JsonSchema): string =>
   BOUNDS.map(([least, most, unit]) => {
     const [min, max] = [schema[least], schema[most]];
@@ -49,47 +95,3 @@ const bounds = (schema: JsonSchema): string =>
     if (max === undefined) return `, at least ${min}${unit}`;
     return `, ${min === undefined ? "at most" : `${min} to`} ${max}${unit}`;
   }).join("");
-
-/** A table of what an object holds; nested objects without a name follow below their field. */
-export const schemaTable = (schema: JsonSchema): Html => {
-  const rows = rowsOf(schema, "");
-  if (rows.length === 0) return html`<p class="type">${typeOf(schema)}</p>`;
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>Field</th>
-          <th>Type</th>
-          <th>Meaning</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
-};
-
-const rowsOf = (schema: JsonSchema, prefix: string): ReadonlyArray<Html> => {
-  const required = new Set(schema.required);
-  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
-    const path = `${prefix}${name}`;
-    const own = html`<tr>
-      <td><code>${path}</code>${required.has(name) ? undefined : OPTIONAL}</td>
-      <td class="type">${typeOf(property)}</td>
-      <td>${inline(property.description ?? "")}${pattern(property)}</td>
-    </tr>`;
-    const items = property.items;
-    return items === undefined
-      ? [own, ...rowsOf(property, `${path}.`)]
-      : [own, ...rowsOf(items, `${path}[].`)];
-  });
-};
-
-const OPTIONAL = html` <small>optional</small>`;
-
-/** A pattern, where it is not said by the format already. */
-const pattern = ({ pattern: text, format }: JsonSchema): Html | undefined =>
-  text === undefined || format !== undefined
-    ? undefined
-    : html` <small class="pattern">matches <code>${text}</code></small>`;
