@@ -18,7 +18,7 @@ import type { RateLimitOptions } from "./access/rate_limit.ts";
 import { makeApplication, type RouteLimits } from "./application.ts";
 import { makeBodies } from "./request/bodies.ts";
 import type { Problem } from "./response/problem.ts";
-import { SECURITY_HEADERS } from "./response/security_headers.ts";
+import { SECURITY_HEADERS } from "./response/reply.ts";
 import type { Readiness } from "./routes/route.ts";
 import { type Answer, type Connection, openConnection } from "./server/connection.fixture.ts";
 import { type ServerOptions, startServer } from "./server/server.ts";

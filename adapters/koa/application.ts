@@ -14,9 +14,8 @@ import type { Bodies } from "./request/bodies.ts";
 import { refuseMalformed } from "./request/malformed.ts";
 import { makeTurns } from "./request/turns.ts";
 import { INTERNAL_PROBLEM, problemOf } from "./response/problem.ts";
-import { sendProblem } from "./response/reply.ts";
+import { sendProblem, sendReply } from "./response/reply.ts";
 import { makeRespond } from "./response/respond.ts";
-import { setCommonHeaders } from "./response/security_headers.ts";
 import { makeRouter, PUBLIC_PATHS } from "./routes/all.ts";
 import { answerCached } from "./routes/get_summary.ts";
 import type { ApiParts, ApiServices, ProcessParts } from "./routes/route.ts";
@@ -79,7 +78,6 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   const api = typeof services === "object" ? apiParts(services, options) : undefined;
   const router = makeRouter(options, api);
   const koa = new Koa({ proxy: proxies > 0, maxIpsCount: proxies });
-  koa.use(setCommonHeaders);
   koa.use(observeRequests(options.onResponse, router));
   koa.use(answerDefects(onDefect));
   koa.use(refuseMalformed);
@@ -144,7 +142,7 @@ const answerDefects =
   (ctx, next) =>
     next().catch((error: unknown) => {
       onDefect(error, failedRequest(ctx));
-      sendProblem(ctx, INTERNAL_PROBLEM);
+      if (!ctx.res.headersSent) sendProblem(ctx, INTERNAL_PROBLEM);
     });
 
 const failedRequest = (ctx: Context): FailedRequest => {
@@ -164,10 +162,11 @@ const answerUnmatched =
     const methods = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
     if (methods.length === 0) {
       sendProblem(ctx, problemOf({ _tag: "RouteUnknown", path: ctx.path.slice(0, 200) }));
-      return;
+      return undefined;
     }
     const allowed = [...new Set(methods)].toSorted().join(", ");
+    if (ctx.method === "OPTIONS")
+      return sendReply(ctx, { status: 204, headers: { Allow: allowed } });
     ctx.set("Allow", allowed);
-    if (ctx.method === "OPTIONS") ctx.status = 204;
-    else sendProblem(ctx, problemOf({ _tag: "MethodNotAllowed", method: ctx.method, allowed }));
+    return sendProblem(ctx, problemOf({ _tag: "MethodNotAllowed", method: ctx.method, allowed }));
   };

@@ -1,6 +1,8 @@
 import cors from "@koa/cors";
 import type { Middleware } from "koa";
 
+import { commonHeaders } from "../response/reply.ts";
+
 /** How long a browser may cache the response to a preflight request. */
 const PREFLIGHT_CACHED_SECONDS = 600;
 
@@ -8,8 +10,8 @@ const PREFLIGHT_CACHED_SECONDS = 600;
  * Lets pages of these origins, such as `https://app.example.com`, call the service with a key; browsers deny it to pages of
  * others. Credentials stay off: there are no cookies.
  */
-export const makeCors = (origins: ReadonlySet<string>): Middleware =>
-  cors({
+export const makeCors = (origins: ReadonlySet<string>): Middleware => {
+  const handle = cors({
     origin: (ctx) => {
       const origin = ctx.get("Origin");
       return origins.has(origin) ? origin : "";
@@ -28,3 +30,9 @@ export const makeCors = (origins: ReadonlySet<string>): Middleware =>
     ],
     maxAge: PREFLIGHT_CACHED_SECONDS,
   });
+  return (ctx, next) => {
+    // The library answers preflight requests itself.
+    if (ctx.method === "OPTIONS") ctx.set(commonHeaders(ctx.req));
+    return handle(ctx, next);
+  };
+};

@@ -21,7 +21,6 @@ import {
   HEADERS_TIMEOUT_MS,
   RECEIVE_TIMEOUT_MS,
 } from "../limits.ts";
-import { SECURITY_HEADERS } from "./security_headers.ts";
 
 /**
  * A problem document.
@@ -316,7 +315,6 @@ export const shownId = (id: string): string => id.slice(0, 100).toWellFormed();
 export const headersOf = ({ status, retry_after }: Problem): Record<string, string> => ({
   "Content-Type": "application/problem+json",
   "Cache-Control": "no-store",
-  ...SECURITY_HEADERS,
   ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="tidemark"' } : {}),
   ...(retry_after === undefined ? {} : { "Retry-After": String(retry_after) }),
 });

@@ -37,9 +37,7 @@ export const getDocs: Route<ApiParts> = {
     return (ctx) => {
       if (!ctx.path.endsWith("/")) return sendReply(ctx, reply);
       // From here relative links would lead elsewhere. Relative itself, so that it works below a path of a proxy.
-      ctx.set("Location", "../docs");
-      ctx.status = 308;
-      return undefined;
+      return sendReply(ctx, { status: 308, headers: { Location: "../docs" } });
     };
   },
 };

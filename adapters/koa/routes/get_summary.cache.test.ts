@@ -17,7 +17,7 @@ import {
   startApi,
   validEvent,
 } from "../api.fixture.ts";
-import { SECURITY_HEADERS } from "../response/security_headers.ts";
+import { SECURITY_HEADERS } from "../response/reply.ts";
 import { summaryText } from "./get_summary.ts";
 
 interface Context {

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import { headersOf, problemOf, type RequestFault } from "../response/problem.ts";
+import { SECURITY_HEADERS } from "../response/reply.ts";
 import { newRequestId, REQUEST_ID_HEADER } from "../telemetry/request_id.ts";
 
 /** How long a refused client may take to read the response and to close its side. */
@@ -23,6 +24,11 @@ export const answerClientError = (
     socket.destroy();
     return undefined;
   }
+  if (answering?.writableEnded === true && answering.getHeader("Connection") === "close") {
+    // The request itself was refused as malformed: that response is the last one.
+    endSoon(socket, "");
+    return undefined;
+  }
   if (answering !== undefined && answering.req.complete && !answering.writableFinished) {
     // The fault follows a whole request, whose sender would take our response for the one to that request.
     answering.once("finish", () => {
@@ -39,6 +45,7 @@ export const refuseRaw = (socket: Socket, fault: RequestFault): number => {
   const id = newRequestId();
   const body = JSON.stringify({ ...problem, request_id: id });
   const headers = {
+    ...SECURITY_HEADERS,
     ...headersOf(problem),
     [REQUEST_ID_HEADER]: id,
     "Content-Length": String(Buffer.byteLength(body)),

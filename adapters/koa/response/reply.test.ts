@@ -11,7 +11,7 @@ import {
   startApi,
   validEvent,
 } from "../api.fixture.ts";
-import { SECURITY_HEADERS } from "./security_headers.ts";
+import { SECURITY_HEADERS } from "./reply.ts";
 
 const test = suite<{ api: Api }>("security headers");
 
