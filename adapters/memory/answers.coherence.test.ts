@@ -34,8 +34,8 @@ const SHARDS = 2;
 const ACCOUNTS = ["a", "b", "c"];
 const START = Date.UTC(2026, 0, 31, 9, 30);
 
-/** What may become of an announcement on its way to a node. */
-type Fate = "told" | "late" | "lost";
+/** What can happen to an invalidation on its way to a node. */
+type Fate = "received" | "late" | "lost";
 
 type Action =
   | { readonly _tag: "append"; readonly account: string; readonly agoMs: number }
@@ -56,14 +56,14 @@ type Action =
       readonly node: number;
       readonly account: string;
       readonly period: "last_24h" | "last_7d";
-      /** How long the read models take, after they have looked; and how long Redis takes. */
+      /** How long the read models take to return what they have read, and how long Redis takes. */
       readonly queryMs: number;
       readonly redisMs: number;
     };
 
 const node = fc.constantFrom(0, 1);
 const account = fc.constantFrom(...ACCOUNTS);
-const fate: fc.Arbitrary<Fate> = fc.constantFrom("told", "told", "late", "lost");
+const fate: fc.Arbitrary<Fate> = fc.constantFrom("received", "received", "late", "lost");
 const tagged = <Tag extends string, A>(_tag: Tag, fields: { [K in keyof A]: fc.Arbitrary<A[K]> }) =>
   fc.record({ _tag: fc.constant(_tag), ...fields });
 
@@ -101,7 +101,7 @@ const action = fc.oneof(
   },
 ) as fc.Arbitrary<Action>;
 
-/** A summary as it is sent, for reading it again. */
+/** The text of a summary, which `Sent` describes. */
 const present = ({ totals, ...summary }: AccountSummary): string =>
   JSON.stringify({ totals: [...totals], ...summary });
 type Sent = Pick<AccountSummary, "topUsers" | "range" | "asOf" | "checkpoint" | "generation"> & {
@@ -112,15 +112,15 @@ interface Node {
   readonly horizon: Horizon;
   readonly cache: SummaryCache["Service"];
   readonly watch: Fiber.Fiber<never>;
-  /** The position up to which each account's events were announced here. */
-  readonly told: Map<string, number>;
+  /** The position up to which each account's events were invalidated here. */
+  readonly invalidated: Map<string, number>;
 }
 
 interface Given {
   readonly read: Extract<Action, { _tag: "read" }>;
   readonly askedAt: number;
   readonly givenAt: number;
-  readonly toldOf: number;
+  readonly invalidatedTo: number;
   readonly tier: Tier;
   readonly answer: Answer;
 }
@@ -132,11 +132,11 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
   const projection = makeMemoryProjection(store);
   const summaries = makeMemorySummaries(store);
   const shared = new Map<string, Answer>();
-  let redisAway = false;
-  /** When each account was touched by a commit, and up to which position. */
+  let isRedisDown = false;
+  /** The commits that touched an account, with their position and time. */
   const commits: { readonly account: string; readonly position: number; readonly at: number }[] =
     [];
-  /** When each generation but the first became the live one. */
+  /** When each generation after the first became live. */
   const flips: { readonly generation: number; readonly at: number }[] = [];
   const late: (() => void)[] = [];
   const delays = { queryMs: 0, redisMs: 0 };
@@ -144,7 +144,7 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
   const redis: AnswerStore["Service"] = {
     get: (key) =>
       Effect.suspend(() => {
-        const found = redisAway ? undefined : shared.get(key);
+        const found = isRedisDown ? undefined : shared.get(key);
         return Effect.as(Effect.sleep(delays.redisMs), found);
       }),
     put: (key, answer) =>
@@ -152,7 +152,7 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
         Effect.andThen(
           Effect.sleep(delays.redisMs),
           Effect.sync(() => {
-            if (!redisAway) shared.set(key, answer);
+            if (!isRedisDown) shared.set(key, answer);
           }),
         ),
       ),
@@ -178,7 +178,7 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
     const watching = Effect.provideService(watchCheckpoints(horizon), Projection, projection);
     const watch = yield* Effect.forkDetach(watching);
     yield* settled;
-    const started: Node = { horizon, cache, watch, told: new Map() };
+    const started: Node = { horizon, cache, watch, invalidated: new Map() };
     return started;
   });
   const nodes = [yield* startNode, yield* startNode];
@@ -188,23 +188,23 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
     return found;
   };
 
-  const tell = ({ horizon, told }: Node, step: Invalidation): void => {
+  const invalidate = ({ horizon, invalidated }: Node, step: Invalidation): void => {
     horizon.invalidate(step);
     for (const touched of step.accounts) {
-      told.set(touched, Math.max(step.hi, told.get(touched) ?? 0));
+      invalidated.set(touched, Math.max(step.hi, invalidated.get(touched) ?? 0));
     }
   };
   const read = Effect.fnUntraced(function* (asked: Given["read"]) {
-    const { cache, told } = nodeAt(asked.node);
+    const { cache, invalidated } = nodeAt(asked.node);
     const askedAt = yield* Clock.currentTimeMillis;
-    const toldOf = told.get(asked.account) ?? 0;
+    const invalidatedTo = invalidated.get(asked.account) ?? 0;
     const question: Question = { accountId: asked.account, period: asked.period, top: 3 };
     Object.assign(delays, { queryMs: asked.queryMs, redisMs: asked.redisMs });
     const hit = cache.hit(question);
     const { answer, tier } =
       hit === undefined ? yield* cache.answer(question) : { answer: hit, tier: "lru" as const };
     const givenAt = yield* Clock.currentTimeMillis;
-    return { read: asked, askedAt, givenAt, toldOf, tier, answer } satisfies Given;
+    return { read: asked, askedAt, givenAt, invalidatedTo, tier, answer } satisfies Given;
   });
   const reads: Fiber.Fiber<Given, unknown>[] = [];
 
@@ -231,20 +231,20 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
         const step = { shard, accounts, lo: checkpoint - projected, hi: checkpoint };
         for (const [at, fated] of one.fates.entries()) {
           const target = nodeAt(at);
-          if (fated === "told") tell(target, step);
-          if (fated === "late") late.push(() => tell(target, step));
+          if (fated === "received") invalidate(target, step);
+          if (fated === "late") late.push(() => invalidate(target, step));
         }
         break;
       }
       case "deliver":
-        // The last first: messages over different connections keep no order.
+        // The last one first: messages over different connections can arrive in any order.
         for (const deliver of late.splice(0).toReversed()) deliver();
         break;
       case "restartRedis":
         shared.clear();
         break;
       case "toggleRedis":
-        redisAway = !redisAway;
+        isRedisDown = !isRedisDown;
         break;
       case "flip":
         flips.push({ generation: ++store.generation, at: now });
@@ -282,25 +282,25 @@ const play = Effect.fnUntraced(function* (actions: ReadonlyArray<Action>) {
       `no state of the log explains ${about}`,
     );
     for (const event of events.slice(checkpoint)) {
-      assert.ok(event.recordedAt >= asOf, `it claims to know of more than it does: ${about}`);
+      assert.ok(event.recordedAt >= asOf, `it claims to include more than it does: ${about}`);
     }
     if (one.tier !== "miss") {
       assert.ok(one.askedAt - asOf < STALENESS_MAX_MS, `older than the bound: ${about}`);
     }
-    assert.ok(checkpoint >= one.toldOf, `an event was announced and is not in it: ${about}`);
+    assert.ok(checkpoint >= one.invalidatedTo, `it lacks an event that was invalidated: ${about}`);
     for (const { generation, at } of flips) {
       if (at > one.askedAt - KNOWN_AFTER_MS) continue;
-      assert.ok(sent.generation >= generation, `it is of a generation that was: ${about}`);
+      assert.ok(sent.generation >= generation, `it is of an earlier generation: ${about}`);
     }
     for (const { account: touched, position, at } of commits) {
       if (touched !== asked || at > one.askedAt - KNOWN_AFTER_MS) continue;
-      assert.ok(checkpoint >= position, `what was lost stays lost: ${about}`);
+      assert.ok(checkpoint >= position, `it lacks an event whose invalidation was lost: ${about}`);
     }
   }
   return given.map(({ tier }) => tier);
 });
 
-test("whatever is lost, late, restarted or slow, no read is older than the bound, wrong, or behind what its node knows", async () => {
+test("whatever is lost, late, restarted or slow, no read is stale beyond the bound, wrong, or older than its node's invalidations", async () => {
   const tiers = { lru: 0, redis: 0, miss: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 20, maxLength: 80 }), async (actions) => {
@@ -308,7 +308,7 @@ test("whatever is lost, late, restarted or slow, no read is older than the bound
     }),
     { numRuns: 60 },
   );
-  // Else it would be a property of nothing.
+  // Otherwise the property would not test all tiers.
   for (const [tier, count] of Object.entries(tiers)) assert.ok(count > 2, `${tier}: ${count}`);
 });
 

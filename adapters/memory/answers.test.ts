@@ -21,7 +21,7 @@ const answer = (text: string): Answer => ({
   readAt: 0,
 });
 
-test("they take no more bytes than allowed, however many and long they are", () => {
+test("answers use no more bytes than allowed, however many and long they are", () => {
   const bytesMax = 1024 * 1024;
   for (const length of [0, 10, 1_000, 300_000]) {
     const memory = makeAnswerMemory(bytesMax);
@@ -29,19 +29,19 @@ test("they take no more bytes than allowed, however many and long they are", () 
     const kept = Array.from({ length: 10_000 }, (_, i) => memory.get(`key ${i}`));
     const count = kept.filter((one) => one !== undefined).length;
     assert.ok(count >= 1, `${length}: nothing is kept`);
-    // Two bytes a character, and never nothing for an entry.
+    // Two bytes for each character, and some for the entry.
     assert.ok(count * (2 * length + 100) <= bytesMax, `${length}: ${count}`);
   }
 });
 
-test("an answer that is larger than all of it is not kept, and drives nothing out", () => {
+test("an answer that is larger than the cache is not kept, and evicts nothing", () => {
   const memory = makeAnswerMemory(100_000);
   memory.put("small", answer("x"));
   memory.put("large", answer("x".repeat(100_000)));
   assert.equal([memory.get("small")?.text, memory.get("large")], ["x", undefined]);
 });
 
-test("the one that was not asked for longest goes first", () => {
+test("the least recently used answer is evicted first", () => {
   const memory = makeAnswerMemory(3_000);
   for (const key of ["a", "b", "c"]) memory.put(key, answer("x".repeat(250)));
   memory.get("a");

@@ -3,16 +3,13 @@ import { LRUCache } from "lru-cache";
 
 import type { Answer, AnswerMemory, AnswerStore } from "../../core/query/answer.ts";
 
-/**
- * What an answer takes beside its texts, in bytes: the objects and the cache's own books. Counting it
- * for each also bounds how many there can be.
- */
+/** The memory of an answer beside its texts, in bytes: the objects and the entry of the cache. It also bounds their number. */
 const ENTRY_BYTES = 400;
 
-/** V8 takes two bytes for each character as soon as one of them needs it. */
+/** V8 uses two bytes for every character of a string as soon as one of them needs it. */
 const BYTES_PER_CHARACTER = 2;
 
-/** Answers in memory. The least recently used go first when they would take more than `bytesMax`. */
+/** Answers in memory, at most `bytesMax`; the least recently used are evicted first. */
 export const makeAnswerMemory = (bytesMax: number): AnswerMemory => {
   const answers = new LRUCache<string, Answer>({
     maxSize: bytesMax,
@@ -25,13 +22,13 @@ export const makeAnswerMemory = (bytesMax: number): AnswerMemory => {
   };
 };
 
-/** Answers in memory as a store that several nodes of one process share. */
+/** Answers in memory as a store that several simulated nodes share. */
 export const makeMemoryAnswerStore = (memory: AnswerMemory): AnswerStore["Service"] => ({
   get: (key) => Effect.sync(() => memory.get(key)),
   put: (key, answer) => Effect.sync(() => memory.put(key, answer)),
 });
 
-/** The store of a process that shares its answers with none. */
+/** The store of a process that shares no answers. */
 export const noAnswerStore: AnswerStore["Service"] = {
   get: () => Effect.undefined,
   put: () => Effect.void,

@@ -1,17 +1,18 @@
 import { Effect, Option } from "effect";
 
+import { present } from "../../core/invariant.ts";
 import type { DeadLetter, DeadLetters } from "../../core/queue/dead_letters.ts";
 import type { MemoryJob, MemoryJobs } from "./queue.ts";
 
-/** The dead letters of a queue in memory: each is one job. */
+/** The dead letters of a queue in memory, of one job each. */
 export const makeMemoryDeadLetters = (jobs: MemoryJobs): DeadLetters["Service"] => {
   const find = (id: string): MemoryJob | undefined => {
     const job = jobs.get(id.toLowerCase());
     return job?.state === "dead" ? job : undefined;
   };
 
-  /** Does something about a letter; false if there is none. */
-  const deal = (id: string, act: (job: MemoryJob) => void): Effect.Effect<boolean> =>
+  /** Changes a letter; false if there is none. */
+  const change = (id: string, act: (job: MemoryJob) => void): Effect.Effect<boolean> =>
     Effect.sync(() => {
       const job = find(id);
       if (job !== undefined) act(job);
@@ -23,9 +24,9 @@ export const makeMemoryDeadLetters = (jobs: MemoryJobs): DeadLetters["Service"] 
       Effect.sync(() =>
         [...jobs.values()]
           .filter(({ state }) => state === "dead")
-          .toSorted((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
-          .slice(0, limit)
-          .map(letterOf),
+          .map(letterOf)
+          .toSorted((a, b) => a.diedAt - b.diedAt)
+          .slice(0, limit),
       ),
     find: (id) =>
       Effect.sync(() =>
@@ -36,10 +37,10 @@ export const makeMemoryDeadLetters = (jobs: MemoryJobs): DeadLetters["Service"] 
         })),
       ),
     redrive: (id) =>
-      deal(id, (job) => {
+      change(id, (job) => {
         Object.assign(job, { state: "queued", retries: 0, endedAt: null, failure: null });
       }),
-    drop: (id) => deal(id, (job) => jobs.delete(job.id)),
+    drop: (id) => change(id, (job) => jobs.delete(job.id)),
   };
 };
 
@@ -49,5 +50,5 @@ const letterOf = (job: MemoryJob): DeadLetter => ({
   retries: job.retries,
   failure: job.failure,
   queuedAt: job.queuedAt,
-  diedAt: job.endedAt ?? job.queuedAt,
+  diedAt: present(job.endedAt, `the dead job ${job.id} has no end`),
 });

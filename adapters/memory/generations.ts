@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect";
 
+import { present } from "../../core/invariant.ts";
 import {
   type Building,
   type Generation,
@@ -15,19 +16,20 @@ import {
   type ReadModel,
   type Rows,
 } from "../../core/projection/read_models.ts";
-import { type MemoryShard, type MemoryStore, shardIn } from "./store.ts";
-
-/** What a shard has beside its log, in one generation. */
-interface ShardState {
-  checkpoint: number;
-  readonly rows: Map<string, Rows>;
-  readonly poisoned: Map<number, string>;
-}
+import {
+  foldNext,
+  makeReadModelState,
+  type MemoryShard,
+  type MemoryStore,
+  type ReadModelState,
+  rowsIn,
+  shardIn,
+} from "./store.ts";
 
 interface MemoryGeneration {
   readonly about: Generation;
-  /** Of the live one: in the store itself. */
-  readonly shards: ReadonlyArray<ShardState>;
+  /** For the live generation, the shards of the store itself. */
+  readonly shards: ReadonlyArray<ReadModelState>;
 }
 
 /** The generations of a store in memory. */
@@ -40,38 +42,39 @@ export const makeMemoryGenerations = (store: MemoryStore): Generations["Service"
     flippedAt: 0,
   };
   let generations: ReadonlyArray<MemoryGeneration> = [{ about: first, shards: store.shards }];
-  let locked = false;
+  let isLocked = false;
 
   const lock = Effect.acquireRelease(
     Effect.suspend(() => {
-      if (locked) return Effect.fail(new GenerationsBusy({ holder: "another fiber" }));
-      locked = true;
+      if (isLocked) return Effect.fail(new GenerationsBusy({ holder: "another fiber" }));
+      isLocked = true;
       return Effect.void;
     }),
-    () => Effect.sync(() => void (locked = false)),
+    () => Effect.sync(() => void (isLocked = false)),
   );
-  const stateOf = (state: Generation["state"]): MemoryGeneration | undefined =>
+  const inState = (state: Generation["state"]): MemoryGeneration | undefined =>
     generations.find(({ about }) => about.state === state);
+  const numbered = (number: number): MemoryGeneration | undefined =>
+    generations.find(({ about }) => about.number === number);
 
   const begin = Effect.map(Clock.currentTimeMillis, (startedAt): MemoryGeneration => {
-    const number = Math.max(...generations.map(({ about }) => about.number)) + 1;
     const about: Generation = {
-      number,
+      number: Math.max(...generations.map((each) => each.about.number)) + 1,
       state: "building",
       versions: READ_MODEL_VERSIONS,
       startedAt,
       flippedAt: null,
     };
-    const shards = store.shards.map(emptyState);
-    generations = [...generations, { about, shards }];
-    return { about, shards };
+    const begun = { about, shards: store.shards.map(makeReadModelState) };
+    generations = [...generations, begun];
+    return begun;
   });
 
   const flip = (target: MemoryGeneration, flippedAt: number): void => {
-    const retired = store.shards.map((shard) => copyOf(shard));
+    const retired = store.shards.map(copyOf);
     for (const [i, built] of target.shards.entries()) {
       const live = shardIn(store, i);
-      foldInto(built, live, live.checkpoint);
+      foldNext(built, live, live.checkpoint - built.checkpoint);
       put(live, built);
     }
     store.generation = target.about.number;
@@ -93,10 +96,7 @@ export const makeMemoryGenerations = (store: MemoryStore): Generations["Service"
     compared: compared.map(({ name }) => name),
     lag: Effect.sync(() => lagOf(store, target)),
     fold: (shard, limit) =>
-      Effect.sync(() => {
-        const built = stateIn(target, shard);
-        return foldInto(built, shardIn(store, shard), built.checkpoint + limit);
-      }),
+      Effect.sync(() => foldNext(stateIn(target, shard), shardIn(store, shard), limit).length),
     prepare: Effect.succeed(false),
     compare: (shard) =>
       Effect.sync(() => {
@@ -114,13 +114,13 @@ export const makeMemoryGenerations = (store: MemoryStore): Generations["Service"
     list: Effect.sync(() => generations.map(({ about }) => about)),
     lag: ({ number }) =>
       Effect.sync(() => {
-        const found = generations.find(({ about }) => about.number === number);
+        const found = numbered(number);
         return found === undefined ? [] : lagOf(store, found);
       }),
     build: Effect.gen(function* () {
       yield* lock;
-      const target = stateOf("building") ?? (yield* begin);
-      const versions = stateOf("live")?.about.versions ?? {};
+      const target = inState("building") ?? (yield* begin);
+      const { versions } = present(inState("live"), "no generation is live").about;
       return makeBuilding(
         target,
         READ_MODELS.filter(({ name, version }) => versions[name] === version),
@@ -129,7 +129,7 @@ export const makeMemoryGenerations = (store: MemoryStore): Generations["Service"
     drop: (number) =>
       Effect.gen(function* () {
         yield* lock;
-        const found = generations.find(({ about }) => about.number === number);
+        const found = numbered(number);
         if (found === undefined) return "unknown" as const;
         if (found.about.state === "live") return "live" as const;
         generations = generations.filter((each) => each !== found);
@@ -138,52 +138,34 @@ export const makeMemoryGenerations = (store: MemoryStore): Generations["Service"
   };
 };
 
-const emptyState = (): ShardState => ({
-  checkpoint: 0,
-  rows: new Map(READ_MODELS.map(({ name }) => [name, NO_ROWS])),
-  poisoned: new Map(),
-});
-
-const copyOf = ({ checkpoint, rows, poisoned }: ShardState): ShardState => ({
+const copyOf = ({ checkpoint, rows, poisoned }: ReadModelState): ReadModelState => ({
   checkpoint,
   rows: new Map(rows),
   poisoned: new Map(poisoned),
 });
 
-const put = (live: ShardState, built: ShardState): void => {
+const put = (live: ReadModelState, built: ReadModelState): void => {
   live.checkpoint = built.checkpoint;
   live.rows.clear();
   for (const [name, rows] of built.rows) live.rows.set(name, rows);
   live.poisoned.clear();
 };
 
-const stateIn = ({ shards }: MemoryGeneration, shard: number): ShardState => {
-  const found = shards[shard];
-  if (found === undefined) throw new Error(`no shard ${shard}`);
-  return found;
-};
+const stateIn = ({ about, shards }: MemoryGeneration, shard: number): ReadModelState =>
+  present(shards[shard], `no shard ${shard} in generation ${about.number}`);
 
-const foldInto = (state: ShardState, { events }: MemoryShard, to: number): number => {
-  const slice = events.slice(state.checkpoint, to);
-  for (const model of READ_MODELS) {
-    state.rows.set(model.name, fold(model, state.rows.get(model.name) ?? NO_ROWS, slice));
-  }
-  state.checkpoint += slice.length;
-  return slice.length;
-};
-
-/** How many events more the live rows count than the built ones, row by row. */
+/** How many more events the live rows count than the built ones, row by row. */
 const excessOf = (
   model: ReadModel,
   live: MemoryShard,
-  built: ShardState,
+  built: ReadModelState,
 ): ReadonlyArray<number> => {
   const sums = new Map<string, number>();
-  const add = (sign: 1 | -1, rows: Rows = NO_ROWS): void => {
+  const add = (sign: 1 | -1, rows: Rows): void => {
     for (const [id, { events }] of rows) sums.set(id, (sums.get(id) ?? 0) + sign * events);
   };
-  add(1, live.rows.get(model.name));
-  add(-1, built.rows.get(model.name));
+  add(1, rowsIn(live, model));
+  add(-1, rowsIn(built, model));
   const [lo, hi] = [live.checkpoint, built.checkpoint].toSorted((a, b) => a - b);
   const sign = built.checkpoint > live.checkpoint ? 1 : -1;
   add(sign, fold(model, NO_ROWS, live.events.slice(lo, hi)));

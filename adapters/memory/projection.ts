@@ -2,16 +2,20 @@ import { Clock, Effect } from "effect";
 
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { NOTHING_PROJECTED, type Projection, type Step } from "../../core/projection/projection.ts";
-import { fold, NO_ROWS, READ_MODELS } from "../../core/projection/read_models.ts";
-import { type MemoryShard, type MemoryStore, shardIn } from "./store.ts";
+import { foldNext, type MemoryStore, shardIn } from "./store.ts";
 
-/** The read models in memory, by the pure fold. */
+/** The read models in memory, by the pure fold that defines them. */
 export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] => ({
   lagging: Effect.sync(() =>
     store.shards.flatMap((shard, i) => (shard.checkpoint < shard.events.length ? [i] : [])),
   ),
 
-  step: (shard, limit) => Effect.sync(() => stepOn(shardIn(store, shard), limit)),
+  step: (shard, limit) =>
+    Effect.sync(() => {
+      const target = shardIn(store, shard);
+      const folded = foldNext(target, target, limit);
+      return folded.length === 0 ? NOTHING_PROJECTED : stepOver(folded, target.checkpoint);
+    }),
 
   skip: (shard, position, reason) =>
     Effect.sync(() => {
@@ -43,7 +47,7 @@ export const makeMemoryProjection = (store: MemoryStore): Projection["Service"] 
   ),
 });
 
-/** The result of the step that folded these events. */
+/** The result of the step that folded or skipped these events. */
 export const stepOver = (events: ReadonlyArray<RecordedEvent>, checkpoint: number): Step => ({
   projected: events.length,
   checkpoint,
@@ -53,13 +57,3 @@ export const stepOver = (events: ReadonlyArray<RecordedEvent>, checkpoint: numbe
     Infinity,
   ),
 });
-
-const stepOn = (target: MemoryShard, limit: number): Step => {
-  const slice = target.events.slice(target.checkpoint, target.checkpoint + limit);
-  if (slice.length === 0) return NOTHING_PROJECTED;
-  for (const model of READ_MODELS) {
-    target.rows.set(model.name, fold(model, target.rows.get(model.name) ?? NO_ROWS, slice));
-  }
-  target.checkpoint += slice.length;
-  return stepOver(slice, target.checkpoint);
-};

@@ -18,16 +18,16 @@ import { currentTrace, type TraceContext } from "../../core/trace.ts";
 
 export interface MemoryQueueOptions {
   readonly queued: Signal;
-  /** How long a job that was handed out may go unacknowledged before it is handed out again. */
+  /** How long a fetched job may stay unacknowledged before it is redelivered. */
   readonly leaseMs: number;
-  /** How often a job may fail before it is dead. */
+  /** How many times a job is retried before it is dead. */
   readonly retriesMax: number;
 }
 
 /** The jobs of a queue in memory, by their ids. */
 export type MemoryJobs = Map<JobId, MemoryJob>;
 
-/** One job, and where it is. */
+/** One job and its state. */
 export interface MemoryJob {
   readonly id: JobId;
   readonly batch: Batch;
@@ -36,7 +36,7 @@ export interface MemoryJob {
   readonly queuedAt: number;
   state: JobState;
   retries: number;
-  takenAt: number;
+  leasedAt: number;
   counts: Counts;
   endedAt: number | null;
   failure: string | null;
@@ -44,7 +44,7 @@ export interface MemoryJob {
 
 const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 
-/** The queue in memory: at least once like the durable one, gone with its process. */
+/** The queue in memory. It delivers at least once like the durable one, but does not outlive its process. */
 export const makeMemoryQueue = (
   options: MemoryQueueOptions,
   entries: MemoryJobs = new Map(),
@@ -59,7 +59,7 @@ export const makeMemoryQueue = (
       queuedAt,
       state: "queued",
       retries: 0,
-      takenAt: 0,
+      leasedAt: 0,
       counts: NO_COUNTS,
       endedAt: null,
       failure: null,
@@ -67,7 +67,7 @@ export const makeMemoryQueue = (
     return id;
   };
 
-  const takeDue = (eventsMax: number, now: number): ReadonlyArray<Job> => {
+  const fetchDue = (eventsMax: number, now: number): ReadonlyArray<Job> => {
     const jobs: Job[] = [];
     let events = 0;
     let bytes = 0;
@@ -81,7 +81,7 @@ export const makeMemoryQueue = (
       if (jobs.length > 0 && bytes > FETCH_BYTES_MAX) break;
       if (entry.state === "processing") entry.retries++;
       entry.state = "processing";
-      entry.takenAt = now;
+      entry.leasedAt = now;
       events += entry.batch.events.length;
       const { id, batch, retries, queuedAt, trace } = entry;
       jobs.push({ id, batch, retries, queuedAt, ...(trace && { trace }) });
@@ -91,7 +91,7 @@ export const makeMemoryQueue = (
 
   const acknowledgeOne = (acknowledgement: Acknowledgement, now: number): void => {
     const entry = entries.get(acknowledgement.job.id);
-    // A claim that has lapsed settles nothing: another worker has the job now.
+    // The lease has expired, and another worker has the job: the acknowledgement has no effect.
     if (entry?.state !== "processing" || entry.retries !== acknowledgement.job.retries) return;
     if (acknowledgement._tag === "Completed") {
       Object.assign(entry, { state: "completed", counts: acknowledgement.counts, endedAt: now });
@@ -112,12 +112,12 @@ export const makeMemoryQueue = (
       Effect.zipWith(Clock.currentTimeMillis, currentTrace, (now, trace) =>
         add(batch, priority, now, trace),
       ).pipe(Effect.tap(() => options.queued.raise)),
-    fetch: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => takeDue(eventsMax, now)),
+    fetch: (eventsMax) => Effect.map(Clock.currentTimeMillis, (now) => fetchDue(eventsMax, now)),
     heartbeat: (jobs) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         for (const { id, retries } of jobs) {
           const entry = entries.get(id);
-          if (entry?.state === "processing" && entry.retries === retries) entry.takenAt = now;
+          if (entry?.state === "processing" && entry.retries === retries) entry.leasedAt = now;
         }
       }),
     acknowledge: (acknowledgements) =>
@@ -141,7 +141,7 @@ export const makeMemoryQueue = (
 const isDue = (entry: MemoryJob, now: number, leaseMs: number): boolean =>
   entry.state === "queued" ||
   entry.state === "retrying" ||
-  (entry.state === "processing" && entry.takenAt + leaseMs <= now);
+  (entry.state === "processing" && entry.leasedAt + leaseMs <= now);
 
 const statusOf = (entry: MemoryJob): JobStatus => ({
   jobId: entry.id,

@@ -1,22 +1,33 @@
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
-import { NO_ROWS, READ_MODELS, type Rows } from "../../core/projection/read_models.ts";
+import { present } from "../../core/invariant.ts";
+import {
+  fold,
+  NO_ROWS,
+  READ_MODELS,
+  type ReadModel,
+  type Rows,
+} from "../../core/projection/read_models.ts";
 
 /** The log and the read models of a service that lives in memory. */
 export interface MemoryStore {
   readonly shards: ReadonlyArray<MemoryShard>;
-  /** The number of the generation that `rows` and `checkpoint` of the shards are of. */
+  /** The generation that the read models of the shards belong to. */
   generation: number;
 }
 
-export interface MemoryShard {
+export interface MemoryShard extends ReadModelState {
   readonly events: RecordedEvent[];
   /** Index into `events` by identity. */
   readonly identities: Map<string, number>;
+}
+
+/** The read models of one shard in one generation. */
+export interface ReadModelState {
   checkpoint: number;
   /** The rows of each read model, by its name. */
   readonly rows: Map<string, Rows>;
-  /** Positions that were skipped, and why. */
+  /** The positions that were skipped, with the reason. */
   readonly poisoned: Map<number, string>;
 }
 
@@ -25,20 +36,38 @@ export const makeMemoryStore = (shards: number): MemoryStore => ({
   shards: Array.from({ length: shards }, () => ({
     events: [],
     identities: new Map(),
-    checkpoint: 0,
-    rows: new Map(READ_MODELS.map(({ name }) => [name, NO_ROWS])),
-    poisoned: new Map(),
+    ...makeReadModelState(),
   })),
 });
 
-export const shardIn = (store: MemoryStore, shard: number): MemoryShard => {
-  const found = store.shards[shard];
-  if (found === undefined) throw new Error(`no shard ${shard}`);
-  return found;
+export const makeReadModelState = (): ReadModelState => ({
+  checkpoint: 0,
+  rows: new Map(READ_MODELS.map(({ name }) => [name, NO_ROWS])),
+  poisoned: new Map(),
+});
+
+export const shardIn = (store: MemoryStore, shard: number): MemoryShard =>
+  present(store.shards[shard], `no shard ${shard} among ${store.shards.length}`);
+
+export const rowsIn = ({ rows }: Pick<ReadModelState, "rows">, { name }: ReadModel): Rows =>
+  present(rows.get(name), `no rows of the read model ${name}`);
+
+/** Folds the events of a log after the checkpoint, at most `limit`, into the read models, and returns them. */
+export const foldNext = (
+  state: ReadModelState,
+  { events }: MemoryShard,
+  limit: number,
+): ReadonlyArray<RecordedEvent> => {
+  const next = events.slice(state.checkpoint, state.checkpoint + limit);
+  for (const model of READ_MODELS) {
+    state.rows.set(model.name, fold(model, rowsIn(state, model), next));
+  }
+  state.checkpoint += next.length;
+  return next;
 };
 
-/** The events of an account that are folded, and of which state of the log that is. */
-export interface Folded {
+/** The folded events of an account, and the state of the log that they belong to. */
+export interface FoldedEvents {
   readonly events: ReadonlyArray<RecordedEvent>;
   readonly checkpoint: number;
   readonly generation: number;
@@ -46,12 +75,17 @@ export interface Folded {
   readonly asOf: number;
 }
 
-export const foldedOf = (store: MemoryStore, accountId: string, now: number): Folded => {
+export const foldedEventsOf = (
+  store: MemoryStore,
+  accountId: string,
+  now: number,
+): FoldedEvents => {
   const { events, checkpoint } = shardIn(store, shardOf(accountId, store.shards.length));
   return {
     events: events.slice(0, checkpoint).filter((event) => event.accountId === accountId),
     checkpoint,
     generation: store.generation,
+    // The first event that is not folded yet; if there is none, everything is.
     asOf: events[checkpoint]?.recordedAt ?? now,
   };
 };

@@ -1,4 +1,5 @@
 import { Effect } from "effect";
+import { LRUCache } from "lru-cache";
 
 import type { TokenBuckets } from "../../core/access/quotas.ts";
 import {
@@ -8,33 +9,27 @@ import {
   tokensIn,
 } from "../../core/access/token_bucket.ts";
 
-/** How many buckets are kept; a forgotten one is full again. */
+/** The most buckets that are kept; the least recently used are evicted. An evicted bucket is full again. */
 const BUCKETS_MAX = 100_000;
 
-/** Quotas that this process counts for itself. */
+/** Quotas that this process counts alone. */
 export const makeMemoryTokenBuckets = (): TokenBuckets => {
-  const buckets = new Map<string, TokenBucket>();
+  // Not `max`, for which the cache allocates everything in advance.
+  const buckets = new LRUCache<string, TokenBucket>({
+    maxSize: BUCKETS_MAX,
+    sizeCalculation: () => 1,
+  });
   return {
     take: (charges, now) =>
       Effect.sync(() => {
-        const held = charges.map(({ name, perMinute }) =>
-          tokensIn(buckets.get(name), perMinute, now),
-        );
-        const waits = charges.map(({ perMinute }, i) => {
-          const tokens = held[i] ?? 0;
-          return tokens >= 1 ? 0 : secondsUntilToken(tokens, perMinute);
+        const charged = charges.map(({ name, events, perMinute }) => {
+          const tokens = tokensIn(buckets.get(name), perMinute, now);
+          const wait = tokens >= 1 ? 0 : secondsUntilToken(tokens, perMinute);
+          return { name, wait, bucket: bucketWith(tokens - events, buckets.get(name), now) };
         });
-        const wait = Math.max(...waits);
+        const wait = Math.max(...charged.map((each) => each.wait));
         if (wait > 0) return wait;
-        for (const [i, { name, events }] of charges.entries()) {
-          const bucket = bucketWith((held[i] ?? 0) - events, buckets.get(name), now);
-          buckets.delete(name);
-          buckets.set(name, bucket);
-        }
-        for (const name of buckets.keys()) {
-          if (buckets.size <= BUCKETS_MAX) break;
-          buckets.delete(name);
-        }
+        for (const { name, bucket } of charged) buckets.set(name, bucket);
         return undefined;
       }),
 
@@ -42,7 +37,7 @@ export const makeMemoryTokenBuckets = (): TokenBuckets => {
       Effect.sync(() => {
         for (const { name, events, perMinute } of charges) {
           const bucket = buckets.get(name);
-          // One that was forgotten meanwhile is full.
+          // An evicted bucket is full.
           if (bucket === undefined) continue;
           const tokens = Math.min(perMinute, tokensIn(bucket, perMinute, now) + events);
           buckets.set(name, bucketWith(tokens, bucket, now));

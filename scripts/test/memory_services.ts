@@ -1,15 +1,13 @@
 import { Context, Effect } from "effect";
 
 import { summaryText } from "../../adapters/koa/routes/get_summary.ts";
-import { makeMemoryAccountEvents } from "../../adapters/memory/account_events.ts";
-import { makeMemoryActivity } from "../../adapters/memory/activity.ts";
 import { makeAnswerMemory, noAnswerStore } from "../../adapters/memory/answers.ts";
 import { makeMemoryDeadLetters } from "../../adapters/memory/dead_letters.ts";
-import { makeMemoryEventLog } from "../../adapters/memory/event_log.ts";
+import { makeMemoryAccountEvents, makeMemoryEventLog } from "../../adapters/memory/event_log.ts";
 import { makeMemoryProjection } from "../../adapters/memory/projection.ts";
 import { makeMemoryQueue, type MemoryJobs } from "../../adapters/memory/queue.ts";
 import { makeMemoryStore } from "../../adapters/memory/store.ts";
-import { makeMemorySummaries } from "../../adapters/memory/summaries.ts";
+import { makeMemoryActivity, makeMemorySummaries } from "../../adapters/memory/summaries.ts";
 import { NO_QUOTAS, type Quotas } from "../../core/access/quotas.ts";
 import { Admission, makeAdmission } from "../../core/command/admission.ts";
 import { type Capacity, makeCapacity } from "../../core/command/capacity.ts";
