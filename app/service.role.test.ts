@@ -94,7 +94,7 @@ test("npm run migrate prepares all for it", async (context) => {
   const migrated = await command("db/main.ts", { ...settings, SHARDS: "3" });
   assert.is(migrated.code, 0, migrated.err);
   assert.match(migrated.out, /^The log has 3 shards\.$/m);
-  assert.match(migrated.out, `The role ${context.role.name} may do what a service does.`);
+  assert.match(migrated.out, `The role ${context.role.name} has the rights to run a service.`);
   const { DATABASE_URL } = settings;
   const service = startService({ DATABASE_URL, MIGRATE_ON_START: "false", SHARDS: "3" });
   await useIt(await service.url(), settings);
@@ -152,7 +152,7 @@ test("its role only reads keys, unless it is let administer them", async (contex
   const misused = await command("db/main.ts", owner, "status", "--administer-keys");
   assert.equal(
     [misused.code, misused.err.split("\n")[0]],
-    [2, "--administer-keys goes with grant ROLE."],
+    [2, "--administer-keys is not an option of status."],
   );
 });
 

@@ -1,10 +1,5 @@
 import { installQueues, QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
-import {
-  EXIT_FAILED,
-  runCommandLine,
-  shown,
-  UsageError,
-} from "../adapters/terminal/command_line.ts";
+import { command, EXIT_FAILED, option, runCommands } from "../adapters/terminal/command_line.ts";
 import { applicationRoleOf, grantApplicationRole } from "./application_role.ts";
 import { createShards } from "./create_shards.ts";
 import { explainDatabaseError } from "./explain.ts";
@@ -16,66 +11,7 @@ import { migrationStatus } from "./status.ts";
 import { statusReport } from "./status_report.ts";
 import { variable, withMigrationDatabase } from "./with_database.ts";
 
-const USAGE = `Usage: npm run migrate -- [up | status | grant ROLE [--administer-keys]] [--directory DIR]
-
-  up          apply the pending migrations, install the queue schema and create the shards of a new log, as many as
-              SHARDS says (the default); where DATABASE_URL is of another role than MIGRATION_DATABASE_URL, grant to it
-  status      show what is applied and what is not; exits 1 unless everything is
-  grant ROLE  let a role do all that a service does, and nothing else; exits 1 if it may do more all the same
-
-  --administer-keys  let the role run npm run keys, too: write API keys and quotas (without it: only read them)
-  --directory DIR    the folder of migrations (default: db/migrations)
-  --help             show this text
-
-The database is the one in MIGRATION_DATABASE_URL or else in DATABASE_URL or, when both are unset, the embedded one
-under DATA_DIR (default: .data).
-`;
-
-interface Options {
-  readonly directory: string;
-  readonly administersKeys: boolean;
-}
-
-type Command = (url: string, options: Options) => Promise<number>;
-
-/** Each command, given its arguments; undefined where these are not as many as it takes. */
-const commands: ReadonlyMap<string, (args: string[]) => Command | undefined> = new Map([
-  ["up", (args) => (args.length === 0 ? up : undefined)],
-  ["status", (args) => (args.length === 0 ? status : undefined)],
-  [
-    "grant",
-    ([role, ...rest]) =>
-      role && rest.length === 0
-        ? (url, { administersKeys }) => grant(url, role, administersKeys)
-        : undefined,
-  ],
-]);
-
-process.exitCode = await runCommandLine({
-  usage: USAGE,
-  options: {
-    directory: { type: "string", default: MIGRATIONS_DIRECTORY },
-    "administer-keys": { type: "boolean", default: false },
-  },
-  run: ({ directory, "administer-keys": administersKeys }, [name = "up", ...args]) => {
-    const make = commands.get(name);
-    if (make === undefined) throw new UsageError(`There is no command ${shown(name)}`);
-    const command = make(args);
-    if (command === undefined) {
-      throw new UsageError(`${name} takes ${name === "grant" ? "one role" : "no arguments"}`);
-    }
-    if (administersKeys && name !== "grant") {
-      throw new UsageError("--administer-keys goes with grant ROLE");
-    }
-    return withMigrationDatabase(
-      (url) => command(url, { directory, administersKeys }),
-      command === up ? { create: (sentence) => console.error(sentence) } : {},
-    );
-  },
-  explain: explainDatabaseError,
-});
-
-async function up(url: string, { directory }: Options): Promise<number> {
+async function up(url: string, directory: string): Promise<number> {
   const serviceUrl = variable("DATABASE_URL");
   const role =
     serviceUrl === undefined || serviceUrl === url
@@ -93,23 +29,24 @@ async function up(url: string, { directory }: Options): Promise<number> {
     const last = (await migrationStatus(url, { directory })).at(-1);
     console.log(`Nothing to apply: the database is at ${versionLabel(last?.version ?? 0)}.`);
   }
-  // Another folder is of another database: there is no log in it.
+  // The migrations of another folder do not create a log.
   if (directory !== MIGRATIONS_DIRECTORY) return 0;
   const shards = await createShards(url);
   if (shards !== undefined) console.log(`The log has ${shards} shards.`);
   return role === undefined ? 0 : grant(url, role);
 }
 
+/** @param administersKeys undefined leaves the right to administer keys as it is */
 async function grant(url: string, role: string, administersKeys?: boolean): Promise<number> {
   const excess = await grantApplicationRole(url, role, { administersKeys });
-  const keys = administersKeys === true ? ", and administer API keys" : "";
-  console.log(`The role ${role} may do what a service does${keys}.`);
+  const keys = administersKeys === true ? " and to administer API keys" : "";
+  console.log(`The role ${role} has the rights to run a service${keys}.`);
   if (excess.length === 0) return 0;
-  console.error(`It may do more than that: ${excess.join("; ")}.`);
+  console.error(`It has more rights than that: ${excess.join("; ")}.`);
   return EXIT_FAILED;
 }
 
-async function status(url: string, { directory }: Options): Promise<number> {
+async function status(url: string, directory: string): Promise<number> {
   const { text, upToDate } = statusReport(
     await migrationStatus(url, { directory }),
     await queueSchemaStatus(url),
@@ -117,3 +54,45 @@ async function status(url: string, { directory }: Options): Promise<number> {
   console.log(text);
   return upToDate ? 0 : EXIT_FAILED;
 }
+
+const directoryOption = option.text("DIR", "Folder of migrations (default db/migrations)");
+
+process.exitCode = await runCommands({
+  name: "npm run migrate",
+  about: "Manages the schema of the database.",
+  byDefault: "up",
+  commands: {
+    up: command({
+      about:
+        "Applies pending migrations, installs the queue schema, and creates the shards of a new log, as many as SHARDS says " +
+        "(the default). If DATABASE_URL has another role than MIGRATION_DATABASE_URL, that role gets the rights to run a service",
+      options: { directory: directoryOption },
+      run: ({ directory = MIGRATIONS_DIRECTORY }) =>
+        withMigrationDatabase((url) => up(url, directory), {
+          create: (sentence) => console.error(sentence),
+        }),
+    }),
+    status: command({
+      about: "Shows applied and pending migrations. Exits with 1 if there is something to apply",
+      options: { directory: directoryOption },
+      run: ({ directory = MIGRATIONS_DIRECTORY }) =>
+        withMigrationDatabase((url) => status(url, directory)),
+    }),
+    grant: command({
+      about:
+        "Gives a role the rights to run a service, and no others. Exits with 1 if it has more rights nevertheless",
+      arguments: { ROLE: "" },
+      options: {
+        administerKeys: option.flag(
+          "Also the right to run npm run keys. Without it the role can only read keys and quotas",
+        ),
+      },
+      run: ({ administerKeys }, [role = ""]) =>
+        withMigrationDatabase((url) => grant(url, role, administerKeys)),
+    }),
+  },
+  notes:
+    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the embedded one under DATA_DIR " +
+    "(default .data).",
+  explain: explainDatabaseError,
+});

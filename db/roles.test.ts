@@ -59,7 +59,7 @@ test("a new database migrates as the one, and the other may do what a service do
     [new URL("main.ts", import.meta.url).pathname],
     { env: { ...process.env, DATABASE_URL, MIGRATION_DATABASE_URL } },
   );
-  assert.match(stdout, `The role ${service} may do what a service does.`);
+  assert.match(stdout, `The role ${service} has the rights to run a service.`);
   assert.is(stderr, "");
   const { rows } = await withClient(DATABASE_URL, (client) =>
     client.query(

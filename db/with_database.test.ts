@@ -72,7 +72,7 @@ test("npm run migrate makes one, and says so", async ({ scratch }) => {
   assert.equal(await run(dataDir, "scripts/keys/main.ts", "list"), {
     code: 0,
     out: "",
-    err: "There are no keys. Create one: npm run -s keys -- create --scope write,read\n",
+    err: "There are no keys. Create one with npm run -s keys -- create --scope write,read\n",
   });
 });
 

@@ -1,13 +1,11 @@
 // Starts a program of this repository: `node scripts/launch.js [--dev | --watch] app/main.ts [arguments]`.
 //
-// Every npm script goes through it. It is JavaScript that Node 18 can read, because the Node that npm found may be any:
-// without the one that package.json pins (npm was told to leave it out, or was never run) the machine's own would
-// stop at the first type annotation with a stack trace. It then uses the pinned one where it is installed but not on the
-// PATH, or says in one sentence what to do.
+// Every npm script uses it. It is JavaScript for Node 18, because npm can run on any Node, which might stop at the first type annotation
+// with a stack trace. If that Node is too old, this uses the Node that package.json pins, or says in one sentence what to do.
 //
-// It also reads .env, so that every command knows the same settings; with --dev, for commands that bring a service and a
-// database of their own, it does not, and checks that the development dependencies are installed. With --watch it starts
-// the program again whenever the code changes.
+// It also reads .env, so that all commands have the same settings. With --dev, for commands with a service and a database of their own, it
+// does not read .env, and checks that the development dependencies are installed. With --watch it restarts the program when the code
+// changes.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, realpathSync, watch } from "node:fs";
 import { constants } from "node:os";
@@ -25,15 +23,15 @@ const manifest = /** @type {{ devDependencies?: Versions, optionalDependencies?:
   JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 );
 
-/** The npm package of this platform that holds nothing but Node. */
+/** The npm package with Node for this platform. */
 const platform = process.platform === "win32" ? "win" : process.platform;
 const prefix = platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node";
 const nodePackage = `${prefix}-${platform}-${process.arch}`;
 
-/** The version of Node that the code is tested with; undefined on a platform that has no package. */
+/** The Node version that the code is tested with; undefined on a platform without a package. */
 const pinned = manifest.optionalDependencies?.[nodePackage];
 
-/** The oldest Node that is known to read TypeScript by itself. */
+/** The oldest Node that runs TypeScript. */
 const OLDEST = "22.18.0";
 
 /**
@@ -46,7 +44,7 @@ const isOlder = (version, other) => {
   return major < otherMajor || (major === otherMajor && minor < otherMinor);
 };
 
-/** The pinned Node; undefined where npm has not installed it, or it is the one that runs this. */
+/** The path of the pinned Node; undefined if it is not installed, or runs this. */
 const findPinned = () => {
   const program = process.platform === "win32" ? "bin/node.exe" : "bin/node";
   const path = join(root, "node_modules", nodePackage, program);
@@ -63,7 +61,7 @@ const stop = (sentence) => {
 };
 
 /**
- * Passes signals on to a child, for as long as there is one; without one they end this process.
+ * Forwards signals to the child. Without a child they end this process.
  * @param {() => import("node:child_process").ChildProcess | undefined} child
  */
 const passSignalsTo = (child) => {
@@ -71,14 +69,14 @@ const passSignalsTo = (child) => {
     process.on(signal, () => {
       const running = child();
       if (running === undefined) process.exit(exitCodeOf(null, signal));
-      // Ctrl-C in a terminal reaches the child by itself, and a second signal would not let it end cleanly.
+      // Ctrl-C in a terminal also reaches the child directly, and a second signal would prevent a clean end.
       if (signal !== "SIGINT" || !process.stdin.isTTY) running.kill(signal);
     });
   }
 };
 
 /**
- * How a shell says that a process has ended.
+ * The exit code that a shell reports for a process.
  * @param {number | null} code
  * @param {NodeJS.Signals | null} signal
  */
@@ -86,15 +84,15 @@ const exitCodeOf = (code, signal) =>
   code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 
 /**
- * Runs the same command on another Node, passes signals on and ends as it does.
+ * Runs the same command on another Node, forwards signals, and ends with the same exit code.
  * @param {string} node
  */
 const runOn = (node) => {
-  // Ahead of the child, which may be up before the next line here: a signal before then would end this process alone.
+  // Before the child starts: a signal in between would end only this process.
   passSignalsTo(() => child);
   const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: "inherit",
-    // So that what the program starts by name runs on the same Node.
+    // Programs that the command starts by name use the same Node.
     env: { ...process.env, PATH: dirname(node) + delimiter + (process.env["PATH"] ?? "") },
   });
   child.on("error", (error) => {
@@ -105,24 +103,23 @@ const runOn = (node) => {
   });
 };
 
-/** Where the code of the service is. */
+/** The folders with the code of the service. */
 const CODE = ["core", "adapters", "app", "db"];
 
-/** An editor or git may write many files; the program is started once they have settled. */
+/** An editor or git can write many files. The program restarts when they have settled. */
 const SETTLE_MS = 100;
 
 /**
- * Runs a program, and runs it anew whenever the code changes. Ends with the program, unless the program failed by
- * itself: then the next change may mend it.
+ * Runs a program, and restarts it when the code changes. Ends when the program ends, unless it failed: then the next change may fix it.
  *
- * Node's own --watch would wait for a change once the program was told to end, and go on when npm is gone.
+ * Node's own --watch waits for a change after a signal, and continues to run when npm has ended.
  * @param {ReadonlyArray<string>} args
  */
 const runAndWatch = (args) => {
   /** @type {import("node:child_process").ChildProcess | undefined} */
   let child;
   let changed = false;
-  let told = false;
+  let signalled = false;
   /** @type {NodeJS.Timeout | undefined} */
   let settling;
   const start = () => {
@@ -131,9 +128,9 @@ const runAndWatch = (args) => {
     child = spawn(process.execPath, command, { stdio: "inherit" });
     child.on("exit", (code, signal) => {
       child = undefined;
-      if (changed && !told) return start();
-      if (told || code === 0 || code === null) process.exit(exitCodeOf(code, signal));
-      process.stderr.write("The next change of the code starts it again.\n");
+      if (changed && !signalled) return start();
+      if (signalled || code === 0 || code === null) process.exit(exitCodeOf(code, signal));
+      process.stderr.write("The program restarts when the code changes.\n");
     });
   };
   const restart = () => {
@@ -142,7 +139,7 @@ const runAndWatch = (args) => {
     else child.kill("SIGTERM");
   };
   passSignalsTo(() => {
-    told = true;
+    signalled = true;
     return child;
   });
   for (const folder of CODE) {
@@ -159,7 +156,7 @@ const HOW_TO_INSTALL =
     ? `Install Node ${OLDEST} or newer.`
     : `Run "npm ci" without leaving out optional packages, or install Node ${OLDEST} or newer.`;
 
-/** The settings in .env; variables that are set already stay as they are. */
+/** Reads the settings in .env, which do not override variables. */
 const readDotEnv = () => {
   const path = resolve(".env");
   if (!existsSync(path)) return;
@@ -181,7 +178,7 @@ const readText = (path) => {
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "EISDIR") {
       return stop(
-        `${path} is a folder and must be a file with the settings, one NAME=value a line. Move the folder away.`,
+        `${path} is a folder, but must be a file with a setting NAME=value per line. Move the folder away.`,
       );
     }
     const reason = error instanceof Error ? error.message : String(error);
@@ -189,12 +186,12 @@ const readText = (path) => {
   }
 };
 
-/** A setting with all of its lines: a value in quotes may have several. */
+/** A setting. A value in quotes can have several lines. */
 const SETTING =
   /^[ \t]*(?:export[ \t]+)?[A-Za-z_][\w.-]*[ \t]*=[ \t]*(?:(?:"[^"]*"|'[^']*'|`[^`]*`)[^\n]*|[^\n]*)/gm;
 
 /**
- * The number of the first line that Node would pass over in silence.
+ * The number of the first line that Node would silently ignore.
  * @param {string} text
  */
 const firstUnreadableLine = (text) => {
@@ -203,7 +200,7 @@ const firstUnreadableLine = (text) => {
   return index === -1 ? undefined : index + 1;
 };
 
-/** Stops unless every package that developers need is there. */
+/** Stops unless all development dependencies are installed. */
 const checkDevelopmentPackages = () => {
   const missing = Object.keys(manifest.devDependencies ?? {}).find(
     (name) => !existsSync(join(root, "node_modules", name, "package.json")),
@@ -215,12 +212,12 @@ const checkDevelopmentPackages = () => {
   }
 };
 
-/** How often a program that npm has started looks whether its shell is still there. */
+/** How often a program that npm started checks that its shell is still running. */
 const PARENT_CHECK_MS = 500;
 
 /**
- * Ends as SIGTERM ends it once the shell is gone that npm has started it in. npm passes a signal on to that shell alone,
- * which dies of it, and the program would go on without anybody who knows of it.
+ * Ends this process with SIGTERM when the shell that npm started it in has ended. npm forwards a signal only to that shell, which dies, and
+ * the program would continue unnoticed.
  */
 const endWithShell = () => {
   if (process.env["npm_lifecycle_event"] === undefined) return;
@@ -234,7 +231,7 @@ const endWithShell = () => {
 };
 
 /**
- * Which package an import did not find; undefined if that is not why it failed.
+ * The package that an import did not find; undefined for other errors.
  * @param {unknown} error
  */
 const missingPackage = (error) => {
@@ -262,7 +259,7 @@ const main = async () => {
   const isDevelopment = process.argv[2] === "--dev";
   const [program = "", ...rest] = process.argv.slice(isDevelopment ? 3 : 2);
   const path = resolve(root, program);
-  // The program sees itself and its arguments, as if Node had been started with it.
+  // The arguments that the program would have if Node had started it.
   process.argv = [process.argv[0] ?? "", path, ...rest];
   if (isDevelopment) checkDevelopmentPackages();
   else readDotEnv();

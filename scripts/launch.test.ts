@@ -99,21 +99,21 @@ const nodeOfTheMachine = async (): Promise<string> => {
   return process.execPath;
 };
 
-test("a program sees itself and its arguments, as if Node had been started with it", async () => {
+test("a program has the same arguments as if Node had started it", async () => {
   const { root, launch } = await makeCheckout();
   const { code, out } = await launch(["main.ts", "status", "--json"]);
   assert.is(code, 0);
   assert.equal(JSON.parse(out), { argv: [join(root, "main.ts"), "status", "--json"] });
 });
 
-test(".env gives settings, and what is set already stays", async () => {
+test(".env sets variables, but does not override them", async () => {
   const { launch } = await makeCheckout({ ".env": "# a comment\nPORT=3001\n" });
   assert.is(JSON.parse((await launch(["main.ts"])).out).port, "3001");
   const own = await launch(["main.ts"], { env: { PORT: "3002" } });
   assert.is(JSON.parse(own.out).port, "3002");
 });
 
-test("a developer's command, which makes a service of its own, does not read .env", async () => {
+test("a command for developers, with a service of its own, does not read .env", async () => {
   const { launch } = await makeCheckout({ ".env": "PORT=3001\n" });
   const { out } = await launch(["--dev", "main.ts", "core"]);
   const { argv, port } = JSON.parse(out) as { argv: string[]; port?: string };
@@ -121,16 +121,16 @@ test("a developer's command, which makes a service of its own, does not read .en
   assert.equal(argv.slice(1), ["core"]);
 });
 
-test("a .env that is a folder is told in a sentence", async () => {
+test("a .env that is a folder is reported in a sentence", async () => {
   const { root, launch } = await makeCheckout({ ".env/oops": "" });
   assert.equal(await launch(["main.ts"]), {
     code: 1,
     out: "",
-    err: `${root}/.env is a folder and must be a file with the settings, one NAME=value a line. Move the folder away.\n`,
+    err: `${root}/.env is a folder, but must be a file with a setting NAME=value per line. Move the folder away.\n`,
   });
 });
 
-test("a line of .env that is no setting is named, without its text, which may be a secret", async () => {
+test("an invalid line of .env is reported without its text, which may be a secret", async () => {
   for (const line of ["PORT: 3555", "PORT 3555", "PORT", "=3555", "my port=3555", "- PORT=3555"]) {
     const { root, launch } = await makeCheckout({ ".env": `# comment\n\nHOST=::1\n${line}\n` });
     const { code, out, err } = await launch(["main.ts"]);
@@ -140,7 +140,7 @@ test("a line of .env that is no setting is named, without its text, which may be
   }
 });
 
-test("every way to write a setting in .env is taken", async () => {
+test("every form of a setting in .env is accepted", async () => {
   for (const content of [
     "PORT=3555",
     "\uFEFFPORT=3555\r\n# the end\r\n",
@@ -156,7 +156,7 @@ test("every way to write a setting in .env is taken", async () => {
   }
 });
 
-test("an older Node hands over to the pinned one, with its options, and ends as it does", async () => {
+test("an older Node starts the pinned one with the same options, and has its exit code", async () => {
   const checkout = await makeCheckout({}, { optionalDependencies: { [NODE_PACKAGE]: PINNED } });
   const pinned = await installPinned(checkout, 'echo "$(command -v node) $@"; exit 7');
   const { code, out, err } = await checkout.launch(["main.ts", "status"], {
@@ -167,7 +167,7 @@ test("an older Node hands over to the pinned one, with its options, and ends as 
   assert.is(out, `${pinned} ${join(checkout.root, "scripts/launch.js")} main.ts status\n`);
 });
 
-test("signals reach the Node that it handed over to", async () => {
+test("signals reach the pinned Node", async () => {
   const checkout = await makeCheckout({}, { optionalDependencies: { [NODE_PACKAGE]: PINNED } });
   await installPinned(
     checkout,
@@ -184,12 +184,12 @@ test("signals reach the Node that it handed over to", async () => {
   assert.is(printed, "up\ngot it\n");
 });
 
-test("a program ends when the shell does that npm has started it in", async () => {
+test("a program ends when the shell of npm ends", async () => {
   const { root } = await makeCheckout({
     "waits.ts": `process.on("SIGTERM", () => { console.log("bye"); process.exit(0); });
       setInterval(() => {}, 1_000); console.log("up");`,
   });
-  // As npm does it; what follows keeps the shell from becoming the program.
+  // Like npm. The second command prevents the shell from replacing itself with the program.
   const shell = spawn("sh", ["-c", `"${process.execPath}" scripts/launch.js waits.ts; true`], {
     cwd: root,
     env: { PATH: process.env["PATH"], npm_lifecycle_event: "start" },
@@ -200,7 +200,7 @@ test("a program ends when the shell does that npm has started it in", async () =
     printed += chunk;
     if (chunk.includes("up")) shell.kill("SIGTERM");
   });
-  // Its output is closed once the program has ended, too.
+  // The output closes when the program has ended, too.
   await once(shell, "close");
   assert.is(printed, "up\nbye\n");
 });
@@ -235,7 +235,7 @@ const startDev = async (
   });
   const manifest = await readFile(new URL("../package.json", import.meta.url), "utf8");
   const { scripts } = JSON.parse(manifest) as { scripts: Readonly<Record<string, string>> };
-  // What follows keeps the shell from becoming the program.
+  // The second command prevents the shell from replacing itself with the program.
   const shell = spawn("sh", ["-c", `${scripts["start:dev"]} 2>&1; true`], {
     cwd: root,
     env: {
@@ -259,12 +259,12 @@ const terminate = (line: string, which: "program" | "watcher"): void => {
   process.kill(Number(which === "program" ? pid : parent), "SIGTERM");
 };
 
-test("npm run start:dev ends cleanly when the shell does that npm has started it in", async () => {
+test("npm run start:dev ends cleanly when the shell of npm ends", async () => {
   const lines = await startDev((line, { shell }) => line.startsWith("up") && shell.kill("SIGTERM"));
   assert.equal(lines, ["up 1", "bye"]);
 });
 
-test("npm run start:dev ends when it is told to, also where the program fails to end cleanly", async () => {
+test("npm run start:dev ends after a signal, even if the program does not end cleanly", async () => {
   const lines = await startDev(async (line, { write }) => {
     if (line.startsWith("up 1")) await write("hard");
     else if (line.startsWith("up h")) terminate(line, "watcher");
@@ -281,19 +281,19 @@ for (const which of ["watcher", "program"] as const) {
   });
 }
 
-test("npm run start:dev runs the program anew when the code changes, also after it has failed", async () => {
+test("npm run start:dev restarts the program when the code changes, even after it has failed", async () => {
   const lines = await startDev(async (line, { write }) => {
     if (line.startsWith("up 1")) await write("broken");
-    else if (line.includes("next change")) await write("2");
+    else if (line.includes("when the code changes")) await write("2");
     else if (line.startsWith("up 2")) terminate(line, "program");
   });
   assert.equal(lines, ["up 1", "bye", "up 2", "bye"]);
 });
 
-test("a pinned Node that cannot be run on this machine is told in a sentence", async () => {
+test("a pinned Node that does not run on this machine is reported in a sentence", async () => {
   const checkout = await makeCheckout({}, { optionalDependencies: { [NODE_PACKAGE]: PINNED } });
   const path = await installPinned(checkout, "");
-  // As on a machine with another C library: the program is there, and what should load it is not.
+  // As on a machine with another C library: the program exists, but its loader does not.
   await writeFile(path, "#!/lib/ld-of-another-libc.so.2\n");
   const { code, err } = await checkout.launch(["main.ts"]);
   assert.is(code, 1);
@@ -303,9 +303,9 @@ test("a pinned Node that cannot be run on this machine is told in a sentence", a
   );
 });
 
-test("a Node that cannot read the code says so in a sentence, where npm left the pinned one out", async () => {
+test("a Node that is too old is reported in a sentence if the pinned one is not installed", async () => {
   const { launch } = await makeCheckout({}, { optionalDependencies: { [NODE_PACKAGE]: PINNED } });
-  // The machine's own, if it is old; a new one is told to be like it.
+  // The Node of the machine if it is old; otherwise one that pretends to be.
   const node = await nodeOfTheMachine();
   const { code, out, err } = await launch(["main.ts"], {
     node,
@@ -323,7 +323,7 @@ test("a Node that cannot read the code says so in a sentence, where npm left the
   );
 });
 
-test("before npm ci, and after one that left something out, it says which command to run", async () => {
+test("without npm ci, or after an incomplete one, it names the command to run", async () => {
   const { root, launch } = await makeCheckout(
     { "needs.ts": `import "uninstalled/deep";` },
     { devDependencies: { uninstalled: "1.0.0" } },
@@ -343,7 +343,7 @@ test("before npm ci, and after one that left something out, it says which comman
   assert.is(await failure("main.ts"), 'The dependencies are not installed: run "npm ci" first.\n');
 });
 
-test("a program that fails by itself fails with its own error", async () => {
+test("a program that fails shows its own error", async () => {
   const { launch } = await makeCheckout({
     "throws.ts": `throw new Error("boom");`,
     "own.ts": `import "./gone.ts";`,
@@ -352,7 +352,7 @@ test("a program that fails by itself fails with its own error", async () => {
   assert.match((await launch(["own.ts"])).err, /ERR_MODULE_NOT_FOUND/);
 });
 
-test("every npm script that starts Node goes through it", async () => {
+test("every npm script that runs Node uses it", async () => {
   const manifest = await readFile(new URL("../package.json", import.meta.url), "utf8");
   const { scripts } = JSON.parse(manifest) as { scripts: Readonly<Record<string, string>> };
   for (const [name, script] of Object.entries(scripts)) {

@@ -27,22 +27,22 @@ test("--list names every attack", () => {
 });
 
 for (const [args, sentence] of [
-  [["no-such-attack"], /^There is no attack no-such-attack; --list names them\.\n/],
-  [["--second", "5"], /^There is no option --second\.\n/],
+  [["no-such-attack"], /^Unknown attack no-such-attack; --list shows all attacks\.\n/],
+  [["--second", "5"], /^Unknown option --second\.\n/],
   [["--seconds"], /^--seconds needs a value\.\n/],
   [["--seconds", "0"], /^--seconds must be a number from 0\.1 to 3600, not 0\.\n/],
   [
     ["--whale-events", "many"],
     /^--whale-events must be a whole number from 1 to 100000000, not many\.\n/,
   ],
-  [["--mix", "mix"], /^--mix needs attacks to play at once\.\n/],
+  [["--mix", "mix"], /^--mix needs attacks to play at the same time\.\n/],
   [["--json", "/proc/none/attack.json"], /^--json names a file that cannot be written: /],
 ] as const) {
   test(`${args.join(" ")} is refused before anything is started`, () => {
     const { status, stderr, stdout } = attack(...args);
     assert.equal([status, stdout], [2, ""]);
     assert.match(stderr, sentence);
-    assert.match(stderr, /\n\nUsage: npm run attack -- [^\n]+\n--help says more\.\n$/);
+    assert.match(stderr, /\n\nUsage: npm run attack -- [^\n]+\nAdd --help for details\.\n$/);
   });
 }
 

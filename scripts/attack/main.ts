@@ -1,20 +1,18 @@
 import { writeFile } from "node:fs/promises";
 
 import {
-  decimalNumber,
   EXIT_FAILED,
   EXIT_INTERRUPTED,
-  type OptionValues,
-  runCommandLine,
+  option,
+  runCommand,
   shown,
   UsageError,
-  wholeNumber,
 } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
 import { assertWritable, describeMachine } from "../bench/report.ts";
 import { makeCleanups } from "../chaos/cleanups.ts";
 import { hasRedis } from "../chaos/redis_server.ts";
-import { makeProgress } from "../terminal/progress.ts";
+import { makeProgress } from "../shared/progress.ts";
 import type { Mix } from "./attack.ts";
 import { ATTACKS, MIX } from "./attacks/all.ts";
 import { PROMISES, slower } from "./judge.ts";
@@ -29,39 +27,6 @@ const CI_FACTOR = 2;
 const WHALE_EVENTS = 5_000_000;
 const WHALE_EVENTS_MAX = 100_000_000;
 const SECONDS = { min: 0.1, max: 3_600 };
-
-const USAGE = `Usage: npm run attack -- [ATTACK...] [options]
-
-Runs the service on a Postgres of its own, attacks it as a client with one key or none would, from another
-address of this machine, and judges what other tenants see of it meanwhile: 20 posts of one event and 20
-summaries a second that no cache has, probes, and a key that is revoked. Everything stays on this machine.
-Exits 1 when a promise is broken (docs/reliability.md says which there are), or when the machine was too busy to
-judge times: slow before anybody attacked. Without an ATTACK all are played.
-
-  --seconds N       how long each attack goes on (default 30)
-  --calm-seconds N  how long the others are measured before it and after it (default 5)
-  --whale-events N  how many events the attacker's large account has (default ${WHALE_EVENTS})
-  --mix             plays the attacks at once, as one, instead of one after the other
-  --roles-apart     runs api, worker and projector as processes of their own
-  --redis           starts a Redis for the service, too
-  --ci              every time may be ${CI_FACTOR} times as long, for a machine that others use; what is answered
-                    and how much memory is used is judged as ever
-  --json FILE       where the figures go as JSON
-  --list            names the attacks
-  --help            show this text
-`;
-
-const OPTIONS = {
-  seconds: { type: "string", default: "30" },
-  "calm-seconds": { type: "string", default: "5" },
-  "whale-events": { type: "string", default: String(WHALE_EVENTS) },
-  mix: { type: "boolean", default: false },
-  "roles-apart": { type: "boolean", default: false },
-  redis: { type: "boolean", default: false },
-  ci: { type: "boolean", default: false },
-  json: { type: "string" },
-  list: { type: "boolean", default: false },
-} as const;
 
 interface Options {
   readonly attacks: ReadonlyArray<Mix>;
@@ -79,64 +44,27 @@ const NAMES: ReadonlyArray<string> = [...ATTACKS.map(({ name }) => name), MIX.na
 const attacksOf = (named: ReadonlyArray<string>, mix: boolean): ReadonlyArray<Mix> => {
   const unknown = named.find((name) => !NAMES.includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(`There is no attack ${shown(unknown)}; --list names them`);
+    throw new UsageError(`Unknown attack ${shown(unknown)}; --list shows all attacks`);
   }
   if (mix) {
     const parts = named.length === 0 ? MIX.parts : named.filter((name) => name !== MIX.name);
-    if (parts.length === 0) throw new UsageError("--mix needs attacks to play at once");
+    if (parts.length === 0) throw new UsageError("--mix needs attacks to play at the same time");
     return [{ ...MIX, parts, share: 1 / Math.min(parts.length, 3) }];
   }
   const single = ATTACKS.map(({ name, about }) => ({ name, about, parts: [name], share: 1 }));
   return [...single, MIX].filter(({ name }) => named.length === 0 || named.includes(name));
 };
 
-const main = async (
-  values: OptionValues<typeof OPTIONS>,
-  positionals: ReadonlyArray<string>,
-): Promise<number> => {
-  if (values.list) {
-    for (const { name, about } of [...ATTACKS, MIX]) {
-      process.stdout.write(`${name.padEnd(18)} ${about}\n`);
-    }
-    return 0;
-  }
-  const options: Options = {
-    attacks: attacksOf(positionals, values.mix),
-    seconds: decimalNumber("--seconds", values.seconds, SECONDS),
-    calmSeconds: decimalNumber("--calm-seconds", values["calm-seconds"], SECONDS),
-    whaleEvents: wholeNumber("--whale-events", values["whale-events"], {
-      min: 1,
-      max: WHALE_EVENTS_MAX,
-    }),
-    rolesApart: values["roles-apart"],
-    redis: values.redis,
-    factor: values.ci ? CI_FACTOR : 1,
-    json: values.json,
-  };
-  if (options.redis && !hasRedis()) {
-    throw new UsageError("--redis needs redis-server, which this machine does not have");
-  }
-  if (options.json !== undefined) await assertWritable(options.json);
-  return attack(options);
-};
-
 /** More than the processes of a service and the attackers of a mix. */
 const PROCESSES_MAX = 64;
 
-const attack = async (options: Options): Promise<number> => {
+const attack = async (options: Options, signal: AbortSignal): Promise<number> => {
   const cleanups = makeCleanups();
   const progress = makeProgress(process.stdout);
   process.setMaxListeners(PROCESSES_MAX);
-  let interrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      // Who asks a second time does not want to wait.
-      if (interrupted) process.exit(EXIT_INTERRUPTED);
-      interrupted = true;
-      progress.print(`${signal}: stopping everything`);
-      void cleanups.run().finally(() => process.exit(EXIT_INTERRUPTED));
-    });
-  }
+  signal.addEventListener("abort", () => {
+    void cleanups.run().finally(() => process.exit(EXIT_INTERRUPTED));
+  });
   let service: Service | undefined;
   const results: Result[] = [];
   try {
@@ -161,7 +89,7 @@ const attack = async (options: Options): Promise<number> => {
         },
         show: progress.show,
       });
-      if (interrupted) return await new Promise(() => {});
+      if (signal.aborted) return await new Promise(() => {});
       results.push(result);
       progress.print([tableRow(result), ...details(result)].join("\n"));
       await write(results, options.json);
@@ -173,10 +101,10 @@ const attack = async (options: Options): Promise<number> => {
     return results.every(isWhole) ? 0 : EXIT_FAILED;
   } catch (error) {
     // What fails while everything is being stopped is no finding.
-    if (interrupted) return await new Promise(() => {});
+    if (signal.aborted) return await new Promise(() => {});
     throw error;
   } finally {
-    if (!interrupted) await cleanups.run();
+    if (!signal.aborted) await cleanups.run();
   }
 };
 
@@ -203,11 +131,49 @@ const write = async (results: ReadonlyArray<Result>, path: string | undefined): 
   await writeFile(path, `${text}\n`);
 };
 
-const code = await runCommandLine({
-  usage: USAGE,
-  options: OPTIONS,
-  run: main,
+const code = await runCommand({
+  name: "npm run attack",
+  about:
+    "Runs the service on a Postgres of its own, attacks it from another address of this machine as a client with one key or none " +
+    "could, and measures what other tenants observe: 20 posts of one event and 20 uncached summaries per second, probes, and a " +
+    "revoked key. Nothing leaves this machine. Exits with 1 if a promise is broken (docs/reliability.md lists them), or if the " +
+    "machine was too busy to judge latencies.",
+  arguments: { "[ATTACK...]": "Attacks to play (default: all)" },
+  options: {
+    seconds: option.decimal("Duration of each attack", { ...SECONDS, default: 30 }),
+    calmSeconds: option.decimal("How long other tenants are measured before and after it", {
+      ...SECONDS,
+      default: 5,
+    }),
+    whaleEvents: option.whole("Events of the attacker's large account", {
+      min: 1,
+      max: WHALE_EVENTS_MAX,
+      default: WHALE_EVENTS,
+    }),
+    mix: option.flag("Play the attacks at the same time, as one"),
+    rolesApart: option.flag("Run api, worker and projector in separate processes"),
+    redis: option.flag("Also start a Redis for the service"),
+    ci: option.flag(
+      `For a shared machine: latencies may be ${CI_FACTOR} times as long. Answers and memory are judged as usual`,
+    ),
+    json: option.text("FILE", "Where to write the figures as JSON"),
+    list: option.flag("List the attacks"),
+  },
+  run: async ({ mix, ci, list, ...options }, asked, signal) => {
+    if (list) {
+      for (const { name, about } of [...ATTACKS, MIX]) {
+        process.stdout.write(`${name.padEnd(18)} ${about}\n`);
+      }
+      return 0;
+    }
+    const attacks = attacksOf(asked, mix);
+    if (options.redis && !hasRedis())
+      throw new UsageError("--redis needs redis-server: install it");
+    if (options.json !== undefined) await assertWritable(options.json);
+    return attack({ ...options, attacks, factor: ci ? CI_FACTOR : 1 }, signal);
+  },
+  onInterrupt: "stopping everything.",
   explain: messageOf,
 });
-// What an attack has left open is nothing to wait for.
+// Connections that an attack left open must not keep the process alive.
 process.exit(code);

@@ -1,4 +1,4 @@
-import { makeTable } from "../terminal/table.ts";
+import { makeTable } from "../shared/format.ts";
 import type { Phases } from "./judge.ts";
 import type { Result } from "./play.ts";
 import { describeTally } from "./tally.ts";

@@ -1,28 +1,26 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import pg from "pg";
 
-import type { Case, CaseOptions } from "./case.ts";
-import { sharesIn } from "./cpu_profile.ts";
 import { BACKLOG_BOUNDS, type Ingested, measureIngest } from "./measure_ingest.ts";
-import type { Figure } from "./report.ts";
+import type { Case, CaseOptions, Figure } from "./report.ts";
 import { withService } from "./with_service.ts";
 
 const LOAD = { eventsPerRequest: 100, clients: 32 };
 const SECONDS = 30;
 
-/** The statements of the hot path, by what is in their text; the first that fits. */
+/** The statements of the hot path, by the first pattern that matches their text. */
 const STATEMENTS: ReadonlyArray<readonly [part: string, text: RegExp]> = [
   ["appending", /tidemark\.append\(/],
   ["folding", /read_models\.activity_by_type/],
   ["inserting into the queue", /^INSERT INTO tidemark_queue/],
-  ["handing out and settling jobs", /tidemark_queue/],
+  ["fetching and acknowledging jobs", /tidemark_queue/],
 ];
-const OTHER_STATEMENTS = "looking at what waits and how far it has come";
+const OTHER_STATEMENTS = "polling backlogs and checkpoints";
 
-/** Where the time of an event goes, from the request until it is counted; once, not `runs` times. */
+/** The processor time of an event, from the request until it is counted; once, not `runs` times. */
 const breakdown = async ({ scale }: CaseOptions): Promise<Figure[]> => {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-profile-"));
   try {
@@ -43,7 +41,7 @@ const breakdown = async ({ scale }: CaseOptions): Promise<Figure[]> => {
   }
 };
 
-/** Begins to count what statements take; `shares` tells it by their part, as shares of 1. */
+/** Measures the time of statements; `shares` returns the share of each part, adding up to 1. */
 const watchStatements = async (databaseUrl: string) => {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -65,6 +63,67 @@ const watchStatements = async (databaseUrl: string) => {
       return shares;
     },
   };
+};
+
+/** The part of V8's CPU profile that is needed. Times are in microseconds. */
+interface CpuProfile {
+  readonly nodes: ReadonlyArray<{
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string };
+    readonly children?: ReadonlyArray<number>;
+  }>;
+  readonly samples: ReadonlyArray<number>;
+  readonly timeDeltas: ReadonlyArray<number>;
+}
+
+/** The parts of a process, by the first pattern that matches the location of the code. */
+const PARTS: ReadonlyArray<readonly [part: string, where: RegExp]> = [
+  ["parsing and checking events", /\/core\/(command|event|json|access)\//],
+  ["the queue", /\/(pg-boss|adapters\/pg_boss|core\/queue)\//],
+  ["appending and folding", /\/(adapters\/postgres|core\/log|core\/projection|core\/query)\//],
+  ["the protocol of Postgres", /\/node_modules\/pg[^/]*\//],
+  ["HTTP", /\/(adapters\/koa|koa|@koa)\/|node:_http|node:internal\/http|node:zlib/],
+  ["Effect", /\/node_modules\/effect\//],
+];
+
+const GARBAGE = "collecting garbage";
+const OTHER = "sockets, timers and the rest";
+
+/** The share of each part in the busy time of a process, from its profile in a folder. Native code counts for its caller. */
+const sharesIn = async (folder: string): Promise<ReadonlyMap<string, number>> => {
+  const [file] = (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile"));
+  if (file === undefined) throw new Error(`There is no CPU profile in ${folder}`);
+  const profile = JSON.parse(await readFile(join(folder, file), "utf8")) as CpuProfile;
+  const parts = partsOf(profile);
+  const times = new Map<string, number>();
+  let busy = 0;
+  for (const [i, id] of profile.samples.entries()) {
+    const part = parts.get(id);
+    if (part === undefined) continue;
+    const time = profile.timeDeltas[i] ?? 0;
+    busy += time;
+    times.set(part, (times.get(part) ?? 0) + time);
+  }
+  return new Map([...times].map(([part, time]) => [part, time / busy]));
+};
+
+/** The part of each node of the call tree; idle ones have none. */
+const partsOf = ({ nodes }: CpuProfile): ReadonlyMap<number, string> => {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const parts = new Map<number, string>();
+  const visit = (id: number, inherited: string): void => {
+    const node = byId.get(id);
+    if (node === undefined) return;
+    const { functionName, url } = node.callFrame;
+    if (functionName === "(idle)") return;
+    const own = PARTS.find(([, where]) => where.test(url))?.[0];
+    const part = functionName === "(garbage collector)" ? GARBAGE : (own ?? inherited);
+    parts.set(id, part);
+    for (const child of node.children ?? []) visit(child, part);
+  };
+  const [root] = nodes;
+  if (root !== undefined) visit(root.id, OTHER);
+  return parts;
 };
 
 const figuresOf = (
@@ -96,7 +155,6 @@ const figuresOf = (
   ];
 };
 
-/** What an event costs, part by part. */
 export const breakdownCases: ReadonlyArray<Case> = [
   {
     name: "breakdown",

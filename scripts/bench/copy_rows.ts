@@ -7,10 +7,9 @@ import pg from "pg";
 import type { Event } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
+import { TYPES } from "./poster.ts";
 
-const TYPES = ["message_sent", "call_made", "form_submitted", "login", "custom"];
-
-/** Events such as a load leaves behind. */
+/** Events like those of a load. */
 const loadEvents = function* (events: number): Generator<Event> {
   const now = Date.now();
   for (let n = 0; n < events; n++) {
@@ -26,7 +25,7 @@ const loadEvents = function* (events: number): Generator<Event> {
   }
 };
 
-/** Rows of the log as CSV, each shard's positions dense. */
+/** Rows of the log as CSV, with dense positions in each shard. */
 const lines = function* (events: Iterable<Event>, shards: number): Generator<string> {
   const heads = Array.from({ length: shards }, () => 0);
   const recordedAt = new Date().toISOString();
@@ -40,10 +39,10 @@ const lines = function* (events: Iterable<Event>, shards: number): Generator<str
 };
 
 /**
- * How fast COPY fills an empty log of this machine, with its constraints and indexes and durable: the
- * limit that ingestion is measured against. In events a second.
+ * Measures how many events per second COPY writes durably to an empty log with its constraints and indexes: the reference for
+ * ingest.
  *
- * @param rows so many events of which identifiers need no quotes; without them, such as a load leaves behind
+ * @param rows `events` events whose identifiers need no quotes (default: events like those of a load)
  */
 export const measureCopy = async (
   events: number,

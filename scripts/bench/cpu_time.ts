@@ -2,21 +2,21 @@ import { readdir, readFile } from "node:fs/promises";
 
 import type pg from "pg";
 
-/** The clock ticks of /proc, in a second: the kernel tells user space no other. */
+/** The kernel reports times to user space in hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
 interface ProcessTimes {
   readonly parent: number;
   readonly seconds: number;
-  /** Of its children that have ended. */
+  /** The time of its children that have ended. */
   readonly childSeconds: number;
 }
 
-/** What Linux tells of a process; undefined when it is gone. */
+/** The times of a process, from Linux; undefined if it has ended. */
 const timesOf = async (pid: number): Promise<ProcessTimes | undefined> => {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The name is in brackets and may hold anything.
+    // The name is in brackets and can contain anything.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const at = (index: number): number => Number(fields[index - 3]);
     return {
@@ -29,17 +29,17 @@ const timesOf = async (pid: number): Promise<ProcessTimes | undefined> => {
   }
 };
 
-/** How much processor time a process has used, in seconds. */
+/** The processor time that a process has used, in seconds. */
 export const cpuSecondsOf = async (pid: number): Promise<number> =>
   (await timesOf(pid))?.seconds ?? 0;
 
-/** How long the main thread of a process was ready to run while its processors ran others, in seconds. */
+/** How long the main thread of a process was ready to run and waited for a processor, in seconds. */
 export const waitSecondsOf = async (pid: number): Promise<number> => {
   const stat = await readFile(`/proc/${pid}/task/${pid}/schedstat`, "utf8").catch(() => "");
   return Number(stat.split(" ")[1] ?? 0) / 1e9;
 };
 
-/** How much processor time a Postgres on this machine has used: all of its processes, also those that ended. */
+/** The processor time that a Postgres on this machine has used, including processes that have ended, in seconds. */
 export const cpuSecondsOfPostgres = async (client: pg.ClientBase): Promise<number> => {
   const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
   const server = (await timesOf(rows[0]?.pid ?? 0))?.parent ?? 0;

@@ -2,18 +2,18 @@ import pg from "pg";
 
 import { shardOf } from "../../core/event/shard.ts";
 
-/** Events of one kind of account, spread evenly over the days before now. */
+/** Events of one kind of account, spread evenly over the last days. */
 export interface Filling {
   readonly accounts: ReadonlyArray<string>;
   readonly events: number;
-  /** Users of each account, all equally active: the hardest case for a ranking. */
+  /** Users of each account, all equally active, which is the hardest case for a ranking. */
   readonly users: number;
   readonly days: number;
 }
 
 /**
- * Fills an empty log faster than any client could: events are made in the database, at the positions
- * that `tidemark.append` would have given them. The projector then folds them as any other.
+ * Fills an empty log faster than any client could: the database generates the events, at the positions that `tidemark.append`
+ * would assign. The projector then folds them as usual.
  */
 export const fillLog = async (
   url: string,
@@ -31,7 +31,7 @@ export const fillLog = async (
       days,
     ]);
   }
-  // As autovacuum would have by the time that a log is this large.
+  // As autovacuum would have done while a log grows to this size.
   await client.query("vacuum (analyze) tidemark.events");
   await client.end();
 };

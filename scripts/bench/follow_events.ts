@@ -1,13 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 const POLL_MS = 10;
 
 let followed = 0;
 const posted = new Map<string, number>();
 
 /**
- * Posts an event at a time and follows it until every process shows it in the summary of its account.
- * Returns how long each took from its 202, in milliseconds.
+ * Posts one event at a time, and polls until every process shows it in the summary of its account. Returns the time from each 202,
+ * in milliseconds.
  *
- * @param prefix what the accounts are called, of which there are `accounts`
+ * @param prefix of the names of the `accounts` accounts
  */
 export const followEvents = async (
   urls: ReadonlyArray<string>,
@@ -21,7 +23,7 @@ export const followEvents = async (
     const n = followed++;
     const account = `${prefix}-${n % accounts}`;
     const url = urls[n % urls.length] ?? "";
-    // Kept by both, so that only an invalidation can make it right.
+    // Fills the caches, so that the new event must invalidate the summary.
     await Promise.all(urls.map((each) => loginsOf(each, account)));
     const timestamp = new Date().toISOString();
     const event = { event_id: `${prefix}-${n}`, account_id: account, user_id: "u", type: "login" };
@@ -42,7 +44,7 @@ export const followEvents = async (
 
 const untilShown = async (url: string, account: string, expected: number): Promise<void> => {
   while ((await loginsOf(url, account)) < expected) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await delay(POLL_MS);
   }
 };
 
@@ -51,7 +53,7 @@ const loginsOf = async (url: string, account: string): Promise<number> => {
   return totals["login"] ?? 0;
 };
 
-/** What a summary shows. */
+/** The counts of a summary. */
 export interface Shown {
   readonly totals: Readonly<Record<string, number>>;
   readonly top_users: unknown;

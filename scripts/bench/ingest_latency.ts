@@ -1,12 +1,11 @@
-import type { CaseOptions } from "./case.ts";
-import { startChild } from "./child.ts";
 import { waitSecondsOf } from "./cpu_time.ts";
 import { followEvents } from "./follow_events.ts";
+import { sendFromElsewhere } from "./load.ts";
 import { BACKLOG_BOUNDS, measureIngest } from "./measure_ingest.ts";
-import type { OpenLoad, OpenLoadResult } from "./open_load.ts";
-import type { Figure } from "./report.ts";
+import type { OpenLoadResult } from "./open_load.ts";
+import type { CaseOptions, Figure } from "./report.ts";
 import { percentile } from "./statistics.ts";
-import { withService } from "./with_service.ts";
+import { startChild, withService } from "./with_service.ts";
 
 const EVENTS_PER_REQUEST = 10;
 const PEAK = { eventsPerRequest: EVENTS_PER_REQUEST, clients: 64, seconds: 20 };
@@ -14,19 +13,18 @@ const SECONDS = 20;
 const PROBE_ACCOUNTS = 50;
 
 /**
- * How long an accepted request takes, and how soon its events show, while requests of ten events come at half of
- * the rate that the service can take; against a bare koa that reads the same bodies at the same rate, and the
- * service at a quarter of it.
+ * The latency of accepted requests, and how soon their events are visible, while requests of ten events come at half of the
+ * highest rate; against a bare koa that reads the same bodies at the same rate, and the service at a quarter of the highest rate.
  */
 export const benchIngestLatency = ({ runs, say }: CaseOptions): Promise<Figure[]> =>
   withService(BACKLOG_BOUNDS, async (service, databaseUrl) => {
-    const bare = await startChild("scripts/bench/bare_echo_process.ts", [], {}, /^(\d+)$/);
+    const bare = await startChild("scripts/bench/bare_koa_process.ts", [], {}, /^(\d+)$/);
     const bareUrl = `http://127.0.0.1:${bare.found}`;
     const measured: Measured[] = [];
     try {
       // The first round only warms up.
       for (let run = 0; run <= runs; run++) {
-        // In each round, because the speed of a machine that is shared drifts.
+        // Measured in each round, because the speed of a shared machine drifts.
         const { rate } = await measureIngest([service], databaseUrl, PEAK);
         say(`The highest rate is ${Math.round(rate)} events/s: half of it now`);
         const requestsPerSecond = rate / EVENTS_PER_REQUEST / 2;
@@ -37,7 +35,7 @@ export const benchIngestLatency = ({ runs, say }: CaseOptions): Promise<Figure[]
         const waited = await waitSecondsOf(service.pid);
         const sent = await sendFromElsewhere(service.found, load);
         const waiting = ((await waitSecondsOf(service.pid)) - waited) / sent.seconds;
-        // Once more, because who follows events asks all the time.
+        // A second load, because following events sends many requests.
         const sending = sendFromElsewhere(service.found, load);
         const shown = await followEvents([service.found], "probe", PROBE_ACCOUNTS, SECONDS - 1);
         await sending;
@@ -90,22 +88,14 @@ export const benchIngestLatency = ({ runs, say }: CaseOptions): Promise<Figure[]
     ];
   });
 
-/** What one round gave. */
+/** The result of one round. */
 interface Measured {
   readonly requestsPerSecond: number;
   readonly reference: OpenLoadResult;
   readonly light: OpenLoadResult;
   readonly sent: OpenLoadResult;
-  /** Milliseconds, of each event that was followed. */
+  /** The time until each followed event was visible, in milliseconds. */
   readonly shown: ReadonlyArray<number>;
-  /** The share of the time that the service's main thread waited for a processor. */
+  /** The share of time that the main thread of the service waited for a processor. */
   readonly waiting: number;
 }
-
-/** Sends a load from a process of its own. */
-const sendFromElsewhere = async (url: string, load: OpenLoad): Promise<OpenLoadResult> => {
-  const { requestsPerSecond, seconds, eventsPerRequest } = load;
-  const args = [url, requestsPerSecond, seconds, eventsPerRequest].map(String);
-  const child = await startChild("scripts/bench/open_load_process.ts", args, {}, /^(\{.*\})$/);
-  return JSON.parse(child.found) as OpenLoadResult;
-};

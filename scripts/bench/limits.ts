@@ -1,17 +1,19 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import pg from "pg";
 
-import type { Case, CaseOptions } from "./case.ts";
-import { startChild } from "./child.ts";
+import { followEvents } from "./follow_events.ts";
+import { startLoad } from "./load.ts";
 import { type OpenLoad, sendOpenLoad } from "./open_load.ts";
-import type { Figure } from "./report.ts";
-import { median } from "./statistics.ts";
-import { withService } from "./with_service.ts";
+import type { Case, CaseOptions, Figure } from "./report.ts";
+import { median, percentile, ratios } from "./statistics.ts";
+import { startChild, withService } from "./with_service.ts";
 
 const SLOW = "scripts/bench/slow_clients_process.ts";
 const SLOW_CLIENTS = 1_000;
 const QUIET: OpenLoad = { requestsPerSecond: 100, seconds: 8, eventsPerRequest: 10 };
 
-/** Healthy clients alone, and beside a thousand that send a byte of their headers now and then. */
+/** Healthy clients alone, and beside a thousand that send a byte of their headers per second. */
 const slowClients = async ({ runs }: CaseOptions): Promise<Figure[]> =>
   withService({}, async ({ found: url }) => {
     const alone: number[] = [];
@@ -39,7 +41,7 @@ const EVENTS_PER_REQUEST = 100;
 const OVERLOAD_SECONDS = 15;
 const OVERLOAD_FACTOR = 10;
 
-/** As much as the service takes, then ten times as much, and then whether all that it took is counted. */
+/** The highest rate that the service counts, then ten times as much, and then whether everything accepted is counted. */
 const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
   withService(
     { QUEUE_DEPTH_MAX: "50000", LAG_EVENTS_MAX: "50000" },
@@ -55,14 +57,14 @@ const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
       const drained = async (accepted: number): Promise<number> => {
         const since = performance.now();
         while ((await counted()) < accepted && performance.now() - since < 120_000) {
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await delay(100);
         }
         return counted();
       };
       const peak: number[] = [];
       const goodput: number[] = [];
       let accepted = 0;
-      // What the service takes: as many as can be, with few enough clients that nobody is refused for long.
+      // How many events per second are counted while requests come at this rate.
       const measure = async (requestsPerSecond: number): Promise<number> => {
         const before = await counted();
         const load = await sendOpenLoad(url, {
@@ -74,13 +76,13 @@ const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
         say(
           `${Math.round(requestsPerSecond)} requests/s: ${load.accepted} events accepted, ${load.refused} requests refused`,
         );
-        // Counted while the load lasted, backlog included neither before nor after.
+        // During the load only, without the backlog before and after it.
         return ((await counted()) - before) / load.seconds;
       };
       await measure(50);
       await drained(accepted);
       let capacity = 0;
-      // Until sending more gets no more counted.
+      // Until a higher rate does not count more events.
       for (let requests = 150; ; requests += 50) {
         const rate = await measure(requests);
         await drained(accepted);
@@ -102,7 +104,7 @@ const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
         {
           name: "goodput under overload against the peak",
           unit: "×",
-          runs: goodput.map((rate, i) => rate / (peak[i] ?? Number.NaN)),
+          runs: ratios(goodput, peak),
           goal: { text: "≥ 0.8 ×", met: (ratio) => ratio >= 0.8 },
         },
         {
@@ -115,7 +117,37 @@ const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
     },
   );
 
-/** What the service does about clients that are too slow, and about too many. */
+const QUIET_ACCOUNTS = 10;
+const FLOOD_SECONDS = 15;
+
+/** The flood is far more than the service can process, so that a backlog builds up. */
+const FLOOD_EVENTS = 1_000;
+const FLOOD_CLIENTS = 16;
+
+/** How soon ten quiet tenants see their events, alone and while another tenant floods the service. */
+const flood = ({ runs }: CaseOptions): Promise<Figure[]> =>
+  withService({}, async ({ found: url }) => {
+    const follow = () => followEvents([url], "quiet", QUIET_ACCOUNTS, FLOOD_SECONDS);
+    const alone: number[] = [];
+    const beside: number[] = [];
+    await follow();
+    for (let run = 0; run < runs; run++) {
+      alone.push(percentile(await follow(), 0.99));
+      const flooding = await startLoad(url, FLOOD_EVENTS, FLOOD_CLIENTS, "flood");
+      beside.push(percentile(await follow(), 0.99));
+      await flooding.stop();
+    }
+    return [
+      { name: "from the 202 until shown, ten quiet tenants alone, p99", unit: "ms", runs: alone },
+      {
+        name: "the same while another one floods the service, p99",
+        unit: "ms",
+        runs: beside,
+        goal: { text: "≤ 3,000 ms", met: (ms) => ms <= 3_000 },
+      },
+    ];
+  });
+
 export const limitCases: ReadonlyArray<Case> = [
   {
     name: "limits.slow_clients",
@@ -124,7 +156,12 @@ export const limitCases: ReadonlyArray<Case> = [
   },
   {
     name: "limits.overload",
-    about: "ten times more than the service can take, and whether all it took is counted",
+    about: "ten times the highest rate, and whether everything accepted is counted",
     run: overload,
+  },
+  {
+    name: "flood",
+    about: "ten quiet tenants while another tenant sends as much as it can",
+    run: flood,
   },
 ];

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import pg from "pg";
 
-import type { Child } from "./child.ts";
 import { cpuSecondsOf, cpuSecondsOfPostgres } from "./cpu_time.ts";
 import { startLoad } from "./load.ts";
+import type { Child } from "./with_service.ts";
 
 /** A load, and for how long it is measured. */
 export interface IngestLoad {
@@ -11,7 +13,7 @@ export interface IngestLoad {
   readonly seconds: number;
 }
 
-/** What an event costs: processor time in microseconds, transactions by the thousand, bytes written. */
+/** The costs of an event: processor time in microseconds, transactions per thousand events, and bytes written. */
 export interface Cost {
   readonly service: number;
   readonly postgres: number;
@@ -21,9 +23,9 @@ export interface Cost {
 }
 
 export interface Ingested {
-  /** Events a second that were accepted, appended and counted. */
+  /** Events per second that were accepted, appended and counted. */
   readonly rate: number;
-  /** How many were accepted and not counted when the measuring ended. */
+  /** Events that were accepted and not counted at the end of the measurement. */
   readonly backlog: number;
   readonly cost: Cost;
 }
@@ -31,19 +33,19 @@ export interface Ingested {
 const WARM_UP_SECONDS = 8;
 
 /**
- * Small enough that the load is held back to what is counted, so that no backlog grows. It comes from one client, which
- * may fill three quarters.
+ * Small bounds, so that admission control limits the load to what is counted and no backlog grows. The load comes from one client,
+ * which can use three quarters of them.
  */
 export const BACKLOG_BOUNDS = { QUEUE_DEPTH_MAX: "40000", LAG_EVENTS_MAX: "40000" } as const;
 
-/** Loads a service with all that it takes, and measures how much of it comes to be counted. */
+/** Loads a service at the highest rate, and measures how many events are counted. */
 export const measureIngest = async (
   services: ReadonlyArray<Child>,
   databaseUrl: string,
   { eventsPerRequest, clients, seconds }: IngestLoad,
 ): Promise<Ingested> => {
   const [first] = services;
-  if (first === undefined) throw new Error("there is no service to load");
+  if (first === undefined) throw new Error("There is no service to load");
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   const numberIn = async (query: string): Promise<number> => (await client.query(query)).rows[0].n;
@@ -51,7 +53,7 @@ export const measureIngest = async (
   const appended = () => numberIn("select sum(position)::float8 as n from tidemark.log_heads");
   try {
     const load = await startLoad(first.found, eventsPerRequest, clients);
-    await wait(WARM_UP_SECONDS * 1_000);
+    await delay(WARM_UP_SECONDS * 1_000);
     const { rows: log } = await client.query("select pg_current_wal_lsn() as lsn");
     const used = async (): Promise<Cost> => ({
       transactions: await numberIn(
@@ -67,7 +69,7 @@ export const measureIngest = async (
     const before = await counted();
     const usedBefore = await used();
     const since = performance.now();
-    await wait(seconds * 1_000);
+    await delay(seconds * 1_000);
     const after = await counted();
     const rate = (after - before) / ((performance.now() - since) / 1_000);
     const usedAfter = await used();
@@ -78,7 +80,7 @@ export const measureIngest = async (
     // Until all that was accepted is counted.
     for (let last = -1, now = atEnd; last !== now;) {
       last = now;
-      await wait(1_500);
+      await delay(1_500);
       now = await counted();
     }
     return {
@@ -96,8 +98,6 @@ export const measureIngest = async (
     await client.end();
   }
 };
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const sumOf = (values: ReadonlyArray<number>): number =>
   values.reduce((sum, each) => sum + each, 0);

@@ -1,8 +1,7 @@
-import { loadBatch } from "./load_batch.ts";
-import { openPoster, type Poster } from "./poster.ts";
+import { loadBatch, openPoster, type Poster } from "./poster.ts";
 import { percentile } from "./statistics.ts";
 
-/** Posts that come at a rate of their own, however long the answers take: as users do. */
+/** Posts at a fixed rate that does not depend on the answers, as with independent users. */
 export interface OpenLoad {
   readonly requestsPerSecond: number;
   readonly seconds: number;
@@ -10,23 +9,23 @@ export interface OpenLoad {
 }
 
 export interface OpenLoadResult {
-  /** Events of 202 answers. */
+  /** Events in requests that were answered 202. */
   readonly accepted: number;
   /** Requests that were answered 503. */
   readonly refused: number;
-  /** Of the 202 answers after the first seconds, in milliseconds, from when the request was due. */
+  /** Latencies of 202 answers after the warm-up, in milliseconds since the request was due. */
   readonly p50: number;
   readonly p99: number;
-  /** How long it really took. */
+  /** The real duration. */
   readonly seconds: number;
 }
 
 const CONNECTIONS = 128;
 
-/** How long a load is sent before its answers count: at first its process is slow itself, and connects. */
+/** Answers before this time do not count: the process connects, and is slow itself at first. */
 const WARM_UP_MS = 2_000;
 
-/** How many requests may be under way; past it a request that is due is not sent, and counts as refused. */
+/** Requests in flight. Beyond it a request that is due is not sent, and counts as refused. */
 const PENDING_MAX = 1_024;
 
 /** Sends events to `POST /events` at a steady rate. */
@@ -34,11 +33,11 @@ export const sendOpenLoad = async (
   url: string,
   { requestsPerSecond, seconds, eventsPerRequest }: OpenLoad,
 ): Promise<OpenLoadResult> => {
-  // The one that has been idle longest goes first, so that none is idle until the service closes it.
+  // First in, first out, so that no connection is idle until the service closes it.
   const idle = await Promise.all(Array.from({ length: CONNECTIONS }, () => openPoster(url)));
   /** Requests that wait for a connection. */
   const queued: Array<(poster: Poster) => void> = [];
-  /** Batches that were refused: who is refused sends the same again. */
+  /** Refused batches, which are sent again as a client would. */
   const refusedBodies: Buffer[] = [];
   const pending = new Set<Promise<void>>();
   const latencies: number[] = [];

@@ -1,17 +1,17 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-/** Posts bodies one after the other over a connection of its own, and tells the status of each answer. */
+/** Posts bodies one after the other over a connection of its own, and returns the status of each answer. */
 export interface Poster {
   readonly post: (body: Buffer) => Promise<number>;
-  /** Whether the service has not closed the connection. */
+  /** False once the service has closed the connection. */
   readonly isOpen: () => boolean;
   readonly close: () => void;
 }
 
 /**
- * Opens a connection to `POST /events`. It knows no more of HTTP than the answers of the service need (a length, and
- * a connection that stays open): with node:http the load took more processor time than koa.
+ * Opens a connection to `POST /events`. It supports only what the answers of the service need: a content length and a persistent
+ * connection. With node:http the load took more processor time than koa.
  */
 export const openPoster = async (url: string): Promise<Poster> => {
   const { hostname, port } = new URL(url);
@@ -29,7 +29,7 @@ export const openPoster = async (url: string): Promise<Poster> => {
     received = "";
     waiting?.resolve(status);
   });
-  const fail = (): void => waiting?.reject(new Error("the service closed the connection"));
+  const fail = (): void => waiting?.reject(new Error("The service closed the connection"));
   socket.on("close", fail);
   socket.on("error", fail);
 
@@ -50,4 +50,28 @@ export const openPoster = async (url: string): Promise<Poster> => {
       socket.destroy();
     },
   };
+};
+
+const ACCOUNTS = 500;
+const USERS = 200;
+
+/** The types of events that a load sends. */
+export const TYPES = ["message_sent", "call_made", "form_submitted", "login", "custom"];
+
+let sent = 0;
+
+/** The body of a request with new events of one account, or else of 500 accounts with 200 users each. */
+export const loadBatch = (events: number, accountId?: string): Buffer => {
+  const timestamp = new Date().toISOString();
+  const items: string[] = [];
+  for (let i = 0; i < events; i++) {
+    const n = sent++;
+    const account = accountId ?? `account-${(n * 7_919) % ACCOUNTS}`;
+    items.push(
+      `{"event_id":"load-${process.pid}-${n}","account_id":"${account}",` +
+        `"user_id":"user-${(n * 104_729) % USERS}","type":"${TYPES[n % TYPES.length]}",` +
+        `"timestamp":"${timestamp}","metadata":{"channel":"web","n":${n % 10}}}`,
+    );
+  }
+  return Buffer.from(`{"events":[${items.join(",")}]}`);
 };

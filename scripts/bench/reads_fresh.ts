@@ -1,19 +1,19 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { redisMissing, startRedisServer } from "../test/redis_server.ts";
-import type { CaseOptions } from "./case.ts";
-import type { Child } from "./child.ts";
 import { followEvents, type Shown, summaryOf } from "./follow_events.ts";
 import { sendOpenLoad } from "./open_load.ts";
-import type { Figure } from "./report.ts";
+import type { CaseOptions, Figure } from "./report.ts";
 import { percentile } from "./statistics.ts";
-import { SHARDS, startService } from "./with_service.ts";
+import { type Child, SHARDS, startService } from "./with_service.ts";
 
 const LOAD = { requestsPerSecond: 20, seconds: 20, eventsPerRequest: 100 };
 const PROBE_ACCOUNTS = 20;
 
 /**
- * Two processes with the API, one that works for them, one Postgres and one Redis, under a steady
- * load: how soon an event shows in the summary of its account, which both have kept.
+ * Two processes with the API, one worker and projector, one Postgres and one Redis under a steady load: how soon an event is visible
+ * in the summary of its account, which both have cached.
  */
 export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure[]> => {
   if (redisMissing !== undefined) throw new Error(redisMissing);
@@ -71,9 +71,9 @@ export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure
   }
 };
 
-/** A second after the last write: of how many accounts the two processes say different things. */
+/** Counts the accounts whose summaries differ between the two processes a second after the last write. */
 const countDiffering = async (urls: readonly [string, string]): Promise<number> => {
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await delay(1_000);
   const sample = await fetch(`${urls[0]}/accounts/sample?limit=100`);
   const { account_ids } = (await sample.json()) as { account_ids: string[] };
   let differing = 0;

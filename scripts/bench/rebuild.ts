@@ -4,12 +4,12 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 import { DIMENSION_SQL } from "../../adapters/postgres/compile_step.ts";
-import { SHARDS_DEFAULT } from "../../core/event/shard.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
-import type { Case, CaseOptions } from "./case.ts";
 import { fillLog } from "./fill_log.ts";
-import type { Figure } from "./report.ts";
+import type { Case, CaseOptions, Figure } from "./report.ts";
+import { ratios } from "./statistics.ts";
+import { SHARDS } from "./with_service.ts";
 
 const EVENTS = 5_000_000;
 const ACCOUNTS = 500;
@@ -18,7 +18,7 @@ const DAYS = 7;
 
 const PROJECTOR = "scripts/projector/main.ts";
 
-/** Runs the command as a user does, from the start of its process to its end. In seconds. */
+/** Runs the command as a user does, and returns the seconds from start to end. */
 const projector = async (url: string, ...args: ReadonlyArray<string>): Promise<number> => {
   const since = performance.now();
   const env = { ...process.env, DATABASE_URL: url };
@@ -26,7 +26,7 @@ const projector = async (url: string, ...args: ReadonlyArray<string>): Promise<n
   return (performance.now() - since) / 1_000;
 };
 
-/** One count of the whole log for each read model, and nothing stored. In seconds. */
+/** Counts the whole log once for each read model, without storing anything, and returns the seconds. */
 const groupBy = async (client: pg.ClientBase): Promise<number> => {
   const since = performance.now();
   for (const { dimensions } of READ_MODELS) {
@@ -40,14 +40,14 @@ const groupBy = async (client: pg.ClientBase): Promise<number> => {
 
 const rebuild = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
   const events = Math.round(EVENTS * scale);
-  const { url, close } = await createMigratedDatabase(SHARDS_DEFAULT);
+  const { url, close } = await createMigratedDatabase(SHARDS);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     const accounts = Array.from({ length: ACCOUNTS }, (_, i) => `account-${i}`);
-    await fillLog(url, SHARDS_DEFAULT, [{ accounts, events, users: USERS, days: DAYS }]);
+    await fillLog(url, SHARDS, [{ accounts, events, users: USERS, days: DAYS }]);
     say(`${events} events are in the log`);
-    // The first one has no live rows to compare with.
+    // The first rebuild has no live rows to compare with.
     await projector(url);
     const counting: number[] = [];
     const rebuilding: number[] = [];
@@ -65,7 +65,7 @@ const rebuild = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => 
       {
         name: "npm run projector against the GROUP BY",
         unit: "×",
-        runs: rebuilding.map((rate, i) => rate / (counting[i] ?? Number.NaN)),
+        runs: ratios(rebuilding, counting),
         goal: { text: "≥ 0.5 ×", met: (ratio) => ratio >= 0.5 },
       },
       { name: "npm run projector -- verify", unit: "events/s", runs: verifying },
@@ -76,11 +76,10 @@ const rebuild = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => 
   }
 };
 
-/** How fast the read models are built anew. */
 export const rebuildCases: ReadonlyArray<Case> = [
   {
     name: "rebuild",
-    about: "building the read models of 5 million events anew, against counting them",
+    about: "rebuilding the read models of 5 million events, against counting them",
     run: rebuild,
   },
 ];

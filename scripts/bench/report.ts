@@ -5,12 +5,27 @@ import { UsageError } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
 import { median, shown } from "./statistics.ts";
 
-/** One measured figure: a value for each run. */
+export interface CaseOptions {
+  /** How often each figure is measured. */
+  readonly runs: number;
+  /** Multiplies the number of events. */
+  readonly scale: number;
+  /** Reports the progress of a case. */
+  readonly say: (line: string) => void;
+}
+
+/** Something to measure, against its reference if there is one. */
+export interface Case {
+  readonly name: string;
+  readonly about: string;
+  readonly run: (options: CaseOptions) => Promise<Figure[]>;
+}
+
+/** A measured figure, with the value of each run. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
   readonly runs: ReadonlyArray<number>;
-  /** What it must reach, where something is asked of it. */
   readonly goal?: { readonly text: string; readonly met: (median: number) => boolean };
 }
 
@@ -29,7 +44,7 @@ export const printFigures = (name: string, figures: ReadonlyArray<Figure>): void
   }
 };
 
-/** Writes all figures so far, with every run, as JSON. */
+/** Writes the figures with all runs as JSON. */
 export const writeFigures = async (figures: ReadonlyArray<Figure>, path: string): Promise<void> => {
   const plain = figures.map(({ name, unit, runs }) => ({ name, unit, median: median(runs), runs }));
   const text = JSON.stringify({ machine: describeMachine(), figures: plain }, null, 2);
@@ -37,13 +52,13 @@ export const writeFigures = async (figures: ReadonlyArray<Figure>, path: string)
 };
 
 /**
- * Makes sure that figures can be kept, before hours are spent on them.
+ * Makes sure that figures can be written, before hours are spent on measuring them.
  *
- * @throws UsageError when the file that `--json` names cannot be written
+ * @throws UsageError
  */
 export const assertWritable = async (path: string): Promise<void> => {
   try {
-    // An earlier run's figures stay until there are new ones.
+    // Existing figures are kept until there are new ones.
     await access(path, constants.W_OK).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOENT") throw error;
       await writeFile(path, "[]\n");

@@ -1,18 +1,22 @@
+import pg from "pg";
+
+import { DAY_MS } from "../../core/time.ts";
 import type { SeedOptions } from "../seed/options.ts";
 import { eventsOf, runSeed } from "../seed/run_seed.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
-import type { Case, CaseOptions } from "./case.ts";
 import { measureCopy } from "./copy_rows.ts";
-import type { Figure } from "./report.ts";
+import type { Case, CaseOptions, Figure } from "./report.ts";
+import { ratios } from "./statistics.ts";
+import { SHARDS } from "./with_service.ts";
 
-const SHARDS = 8;
 const EVENTS = 1_000_000;
+const ACTIVITY = { accounts: 1_000, users: 200, days: 7, whale: 0, seed: 1 };
 const SHARE_MIN = 0.6;
 
-/** How fast `npm run seed` fills and counts a log, against COPY of the same rows into one. */
+/** The rate at which `npm run seed` fills and counts a log, against COPY of the same rows. */
 const seed = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
   const events = Math.round(EVENTS * scale);
-  const options = { events, accounts: 1_000, users: 200, days: 7, whale: 0, seed: 1 };
+  const options = { ...ACTIVITY, events };
   const copied: number[] = [];
   const seeded: number[] = [];
   for (let run = 0; run < runs; run++) {
@@ -34,22 +38,19 @@ const seed = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
     {
       name: "npm run seed against COPY",
       unit: "×",
-      runs: seeded.map((rate, i) => rate / (copied[i] ?? Number.NaN)),
+      runs: ratios(seeded, copied),
       goal: { text: `≥ ${SHARE_MIN} ×`, met: (ratio) => ratio >= SHARE_MIN },
     },
   ];
 };
 
-const DAY_MS = 86_400_000;
-
-/** Fills a log of its own; in events a second, until all of them are in the read models. */
+/** Fills a new log, and returns the events per second until all are in the read models. */
 const seedOnce = async (options: SeedOptions): Promise<number> => {
   const { url, close } = await createMigratedDatabase(SHARDS);
   try {
     const since = performance.now();
     await runSeed({
       url,
-      shards: SHARDS,
       options,
       signal: new AbortController().signal,
       onState: () => {},
@@ -60,6 +61,72 @@ const seedOnce = async (options: SeedOptions): Promise<number> => {
   }
 };
 
+/** The disk space of tables and indexes, in bytes. */
+const SIZES = `
+select
+  sum(pg_table_size(c.oid)) filter (where n.nspname = 'tidemark')::float8 as log_tables,
+  sum(pg_indexes_size(c.oid)) filter (where n.nspname = 'tidemark')::float8 as log_indexes,
+  sum(pg_total_relation_size(c.oid)) filter (where n.nspname = 'read_models')::float8 as read_models
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'm')`;
+
+interface Sizes {
+  readonly log_tables: number;
+  readonly log_indexes: number;
+  readonly read_models: number;
+}
+
+/** The disk space of generated activity of 1,000 accounts with small metadata. */
+const size = async ({ runs, scale, say }: CaseOptions): Promise<Figure[]> => {
+  const events = Math.round(EVENTS * scale);
+  const measured: Array<Sizes & { readonly wal: number }> = [];
+  for (let run = 0; run < runs; run++) {
+    say(`Seeding ${events} events, run ${run + 1} of ${runs}`);
+    measured.push(await measureOnce(events));
+  }
+  const figure = (name: string, bytesOf: (one: (typeof measured)[number]) => number): Figure => ({
+    name,
+    unit: "MB per million events",
+    // A megabyte is a million bytes.
+    runs: measured.map((one) => bytesOf(one) / events),
+  });
+  return [
+    figure("log, tables", (one) => one.log_tables),
+    figure("log, indexes", (one) => one.log_indexes),
+    figure("read models", (one) => one.read_models),
+    figure("in all", (one) => one.log_tables + one.log_indexes + one.read_models),
+    figure("WAL that was written", (one) => one.wal),
+  ];
+};
+
+const measureOnce = async (events: number): Promise<Sizes & { readonly wal: number }> => {
+  const { url, close } = await createMigratedDatabase(SHARDS);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const walPosition = async (): Promise<number> => {
+    const { rows } = await client.query("select pg_current_wal_lsn() - '0/0' as bytes");
+    return Number((rows[0] as { readonly bytes: string }).bytes);
+  };
+  try {
+    const before = await walPosition();
+    await runSeed({
+      url,
+      options: { ...ACTIVITY, events },
+      signal: new AbortController().signal,
+      onState: () => {},
+    });
+    const wal = (await walPosition()) - before;
+    const { rows } = await client.query<Sizes>(SIZES);
+    const [sizes] = rows;
+    if (sizes === undefined) throw new Error("There are no tables");
+    return { ...sizes, wal };
+  } finally {
+    await client.end();
+    await close();
+  }
+};
+
 export const seedCases: ReadonlyArray<Case> = [
   { name: "seed", about: "npm run seed, against COPY of the same rows", run: seed },
+  { name: "size", about: "the disk space of a million events", run: size },
 ];

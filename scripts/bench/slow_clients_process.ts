@@ -1,24 +1,24 @@
 import { connect, type Socket } from "node:net";
 
 /**
- * Holds connections that never get to the end of their headers: a byte a second, and whoever is cut off
- * comes again. A process of its own, so that it takes no time from those who measure. Takes the URL of the
- * service and how many, and says when they are all there.
+ * Opens connections that never finish their headers: they send a byte per second, and connect again when they are closed. A process
+ * of its own, so that it takes no time from the measurement. Its arguments are the URL of the service and the number of connections;
+ * it prints `ready` when all are open.
  */
 const { hostname, port } = new URL(process.argv[2] ?? "");
 const count = Number(process.argv[3]);
 const sockets = new Set<Socket>();
-let told = false;
+let isReady = false;
 
 const open = (): void => {
   const socket = connect(Number(port), hostname);
   socket.once("connect", () => {
     sockets.add(socket);
-    if (sockets.size < count || told) return;
-    told = true;
+    if (sockets.size < count || isReady) return;
+    isReady = true;
     process.stdout.write("ready\n");
   });
-  // What ends it does not matter; the close that follows opens the next.
+  // The close event follows, and opens the next connection.
   socket.on("error", () => {});
   socket.once("close", () => {
     sockets.delete(socket);

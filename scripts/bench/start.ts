@@ -2,11 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Case, CaseOptions } from "./case.ts";
-import type { Figure } from "./report.ts";
+import type { Case, CaseOptions, Figure } from "./report.ts";
 import { startService } from "./with_service.ts";
 
-/** How long `npm start` takes until it can be used, with the database that comes with it. */
+/** The time from `npm start` until the service is ready, with the embedded database. */
 const start = async ({ runs }: CaseOptions): Promise<Figure[]> => {
   const empty: number[] = [];
   const existing: number[] = [];
@@ -42,11 +41,10 @@ const untilReady = async (DATA_DIR: string): Promise<number> => {
   const { ok } = await fetch(`${service.found}/readyz`);
   const seconds = (performance.now() - since) / 1_000;
   await service.stop();
-  if (!ok) throw new Error("the service says that it listens and is not ready");
+  if (!ok) throw new Error("The service listens but is not ready");
   return seconds;
 };
 
-/** What it is like to start. */
 export const startCases: ReadonlyArray<Case> = [
   {
     name: "start",

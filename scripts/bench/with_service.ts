@@ -1,9 +1,48 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 
 import { createMigratedDatabase } from "../test/migrated_database.ts";
-import { type Child, startChild } from "./child.ts";
 
-/** How many shards the logs of the benchmarks have: the default of a service. */
+/** A process that runs beside this one. */
+export interface Child {
+  /** The first group of `pattern` in the line that says that the process is ready. */
+  readonly found: string;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts a script of this repository, and waits for a line of its output that matches `pattern`. */
+export const startChild = async (
+  script: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  pattern: RegExp,
+  nodeOptions: ReadonlyArray<string> = [],
+): Promise<Child> => {
+  const child = spawn(process.execPath, [...nodeOptions, script, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [, found] = pattern.exec(line) ?? [];
+    if (found === undefined) continue;
+    // A full pipe would block the process.
+    child.stdout.resume();
+    return { found, pid: child.pid ?? 0, stop: () => stop(child) };
+  }
+  throw new Error(`${script} ended before it was ready`);
+};
+
+const stop = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  await exited;
+};
+
+/** The shards of the logs of benchmarks: the default of the service. */
 export const SHARDS = 8;
 
 const PACKAGE = new URL("../../package.json", import.meta.url);
@@ -24,7 +63,7 @@ export const startService = (env: Readonly<Record<string, string>>): Promise<Chi
     NODE_OPTIONS,
   );
 
-/** Runs the service on a database of its own for as long as `use` takes. */
+/** Runs the service on a database of its own while `use` runs. */
 export const withService = async <A>(
   env: Readonly<Record<string, string>>,
   use: (service: Child, databaseUrl: string) => Promise<A>,

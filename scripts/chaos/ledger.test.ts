@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import type { SentEvent } from "../ingest/activity.ts";
+import type { SentEvent } from "../shared/activity.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 
 interface Context {

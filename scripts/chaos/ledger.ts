@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 
 import { identityOf } from "../../core/event/event.ts";
-import type { SentEvent } from "../ingest/activity.ts";
+import type { SentEvent } from "../shared/activity.ts";
 
 /** An event that was sent, perhaps many times. */
 export interface Sent {

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { generateActivity, sentEvent, type SentEvent } from "../ingest/activity.ts";
-import { seededRandom } from "../ingest/random.ts";
-import { withRepeats } from "../ingest/repeats.ts";
+import { generateActivity, sentEvent, type SentEvent, withRepeats } from "../shared/activity.ts";
+import { seededRandom } from "../shared/random.ts";
 import { makeHttpClient, type Outcome } from "./http_client.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Random, shuffle } from "./random.ts";

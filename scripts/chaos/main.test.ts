@@ -26,10 +26,10 @@ test("--list names every scenario", () => {
   );
 });
 
-test("what cannot be run is refused before anything is started", () => {
+test("invalid arguments are refused before anything is started", () => {
   for (const [args, sentence] of [
-    [["no-such-promise"], "There is no scenario no-such-promise; --list names them."],
-    [["--nope"], "There is no option --nope."],
+    [["no-such-promise"], "Unknown scenario no-such-promise; --list shows all scenarios."],
+    [["--nope"], "Unknown option --nope."],
     [["--minutes", "0"], "--minutes must be a number from 0.01 to 100000, not 0."],
     [["--minutes", "soon"], "--minutes must be a number from 0.01 to 100000, not soon."],
     [["--seed"], "--seed needs a value."],
@@ -38,7 +38,7 @@ test("what cannot be run is refused before anything is started", () => {
     const { status, stderr, stdout } = chaos(...args);
     assert.equal([status, stdout], [2, ""], args.join(" "));
     assert.match(stderr, sentence);
-    assert.match(stderr, /\n\nUsage: npm run chaos -- [^\n]+\n--help says more\.\n$/);
+    assert.match(stderr, /\n\nUsage: npm run chaos -- [^\n]+\nAdd --help for details\.\n$/);
   }
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { hash53 } from "../../core/event/hash.ts";
-import { seededRandom } from "../ingest/random.ts";
+import { seededRandom } from "../shared/random.ts";
 import { drain } from "./drain.ts";
 import type { Finding } from "./judge.ts";
 import type { LoadFigures } from "./load_generator.ts";

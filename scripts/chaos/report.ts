@@ -1,4 +1,4 @@
-import { makeTable } from "../terminal/table.ts";
+import { makeTable } from "../shared/format.ts";
 import type { Result } from "./play.ts";
 
 const table = makeTable([

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import type { Progress } from "../terminal/progress.ts";
+import type { Progress } from "../shared/progress.ts";
 import { type Cleanups, makeCleanups } from "./cleanups.ts";
 import { play, type Result } from "./play.ts";
 import { hasRedis } from "./redis_server.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
-import { seededRandom } from "../ingest/random.ts";
+import { seededRandom } from "../shared/random.ts";
 import type { Cleanups } from "./cleanups.ts";
 import { type DirectDatabase, openDirectDatabase } from "./direct_database.ts";
 import { type FaultProxy, startFaultProxy } from "./fault_proxy.ts";

@@ -2,9 +2,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { checkArchitecture } from "./architecture.ts";
-import { formatProblem } from "./problem.ts";
+import { formatProblem } from "./tree.ts";
 
-/** A small tree that keeps every rule; each test adds to it what breaks one. */
+/** A small tree without problems, to which each test adds one. */
 const CLEAN = {
   "package.json": `{
     "dependencies": { "effect": "4.1.0", "koa": "3.3.0", "pg": "8.23.1" },
@@ -33,7 +33,7 @@ const CLEAN = {
 const problemsWith = (files: Record<string, string>): string[] =>
   checkArchitecture(new Map(Object.entries({ ...CLEAN, ...files }))).map(formatProblem);
 
-/** The files, added to the clean tree, break this one rule and no other. */
+/** Asserts that the files, added to the clean tree, break only this rule. */
 function breaks(files: Record<string, string>, problem: RegExp): void {
   const problems = problemsWith(files);
   assert.is(problems.length, 1, problems.join("\n") || "no problem was found");
@@ -42,11 +42,11 @@ function breaks(files: Record<string, string>, problem: RegExp): void {
 
 const architecture = suite("architecture");
 
-architecture("finds nothing wrong with a clean tree", () => {
+architecture("accepts a clean tree", () => {
   assert.equal(problemsWith({}), []);
 });
 
-architecture("lets core import effect and core alone", () => {
+architecture("lets core import only effect and core", () => {
   breaks({ "core/a.ts": `import pg from "pg";` }, /^core\/a\.ts:1 +core must not import pg/);
   breaks({ "core/a.ts": `\nimport "node:fs";` }, /^core\/a\.ts:2 +core must not import node:fs/);
   breaks({ "core/a.ts": `import "effect/testing";` }, /effect\/testing/);
@@ -56,7 +56,7 @@ architecture("lets core import effect and core alone", () => {
   breaks({ "core/a.ts": `type T = import("node:fs").Stats;` }, /node:fs/);
 });
 
-architecture("lets the tests of core import test libraries, but nothing of another layer", () => {
+architecture("lets tests of core import test libraries, but no other layer", () => {
   breaks({ "core/a.ts": "", "core/a.test.ts": `import "node:fs";` }, /must not import node:fs/);
   breaks(
     { "core/a.conformance.ts": `import "../scripts/test/database.ts";` },
@@ -64,13 +64,13 @@ architecture("lets the tests of core import test libraries, but nothing of anoth
   );
 });
 
-architecture("keeps test code out of what runs in production", () => {
+architecture("keeps test code out of production code", () => {
   breaks({ "core/a.ts": `import "./log.conformance.ts";` }, /imports test code outside of a test/);
   breaks({ "app/a.ts": `import "../core/log.test.ts";` }, /imports a test/);
   breaks({ "core/a.fixture.ts": `import "./log.test.ts";` }, /imports a test/);
 });
 
-architecture("keeps clocks, chance and the machine out of core", () => {
+architecture("keeps clocks, randomness and the machine out of core", () => {
   for (const [code, name] of [
     ["Date.now()", "Date.now"],
     ["new Date()", "new Date()"],
@@ -89,7 +89,7 @@ architecture("keeps clocks, chance and the machine out of core", () => {
   }
 });
 
-architecture("allows core to speak of clocks in comments, strings and names of its own", () => {
+architecture("ignores clocks in comments, strings and names of core", () => {
   const source = `// Date.now() and process.env
     /** crypto.subtle */
     const a = "new Date()" + \`Math.random() \${job.process()}\` + new Date(millis);
@@ -97,7 +97,7 @@ architecture("allows core to speak of clocks in comments, strings and names of i
   assert.equal(problemsWith({ "core/a.ts": source }), []);
 });
 
-architecture("keeps adapters apart from each other and from all but core", () => {
+architecture("lets adapters import only core and themselves", () => {
   breaks(
     { "adapters/koa/a.ts": `import "../postgres/log.ts";` },
     /koa must not import adapters\/postgres/,
@@ -117,31 +117,31 @@ architecture("keeps adapters apart from each other and from all but core", () =>
   );
 });
 
-architecture("lets tests use the helpers under scripts/test, but no other script", () => {
+architecture("lets tests import helpers of scripts/test, but no other script", () => {
   const test = `import "../../scripts/seed.ts";`;
   breaks({ "adapters/koa/server.test.ts": test }, /koa must not import scripts/);
 });
 
-architecture("lets nothing but app import app", () => {
+architecture("lets only app import app", () => {
   breaks({ "db/a.ts": `import "../app/config.ts";` }, /db must not import app/);
   breaks({ "scripts/a.ts": `import "../app/config.ts";` }, /scripts must not import app/);
   breaks({ "app/a.ts": `import "../scripts/seed.ts";` }, /app must not import scripts/);
 });
 
-architecture("wants the .ts extension on a relative import, and a file behind it", () => {
+architecture("requires the .ts extension on a relative import, and an existing file", () => {
   breaks({ "app/a.ts": `import "./config";` }, /app\/a\.ts:1 +write the \.ts extension/);
   breaks({ "app/a.ts": `import "./config.js";` }, /write the \.ts extension/);
   breaks({ "app/a.ts": `import "./gone.ts";` }, /imports a file that does not exist: \.\/gone\.ts/);
 });
 
-architecture("wants every imported package in package.json, where its reader needs it", () => {
+architecture("requires every imported package in package.json", () => {
   breaks({ "app/a.ts": `import "ioredis/cluster";` }, /ioredis is not in the dependencies/);
   breaks({ "app/a.ts": `import type { X } from "@a/b/c";` }, /@a\/b is not in the dependencies/);
   breaks({ "app/a.ts": `import "uvu";` }, /uvu is not in the dependencies of/);
   breaks({ "scripts/a.ts": `import "left-pad";` }, /left-pad is not in the dependencies or dev/);
 });
 
-architecture("wants every package pinned to one exact version", () => {
+architecture("requires an exact version of every package", () => {
   for (const version of ["^1.2.3", "1.2", "latest", ">=1.2.3", "1.x"]) {
     const packageJson = CLEAN["package.json"].replace("0.5.6", version);
     breaks({ "package.json": packageJson }, /^package\.json +uvu must be pinned/);
@@ -150,21 +150,24 @@ architecture("wants every package pinned to one exact version", () => {
   assert.equal(problemsWith({ "package.json": beta }), []);
 });
 
-architecture("wants a test beside its source", () => {
-  breaks({ "app/start.test.ts": "" }, /^app\/start\.test\.ts +is a test beside no start\.ts/);
+architecture("requires a test to be beside its source", () => {
+  breaks({ "app/start.test.ts": "" }, /^app\/start\.test\.ts +is not beside start\.ts/);
   assert.equal(problemsWith({ "adapters/postgres/read.test.ts": "" }), []);
 });
 
-architecture("wants every SQL file but a migration named in code, not merely in a comment", () => {
-  breaks(
-    { "adapters/postgres/ad.sql": "select 1" },
-    /^adapters\/postgres\/ad\.sql +no \.ts file names/,
-  );
-  const named = { "adapters/postgres/a.sql": "select 1", "adapters/postgres/a.ts": "// a.sql" };
-  breaks(named, /a\.sql +no \.ts file names/);
-});
+architecture(
+  "requires every SQL file except migrations to be named in code, not only in a comment",
+  () => {
+    breaks(
+      { "adapters/postgres/ad.sql": "select 1" },
+      /^adapters\/postgres\/ad\.sql +is not named in any/,
+    );
+    const named = { "adapters/postgres/a.sql": "select 1", "adapters/postgres/a.ts": "// a.sql" };
+    breaks(named, /a\.sql +is not named in any/);
+  },
+);
 
-architecture("wants files of at most 400 lines", () => {
+architecture("limits files to 400 lines", () => {
   assert.equal(problemsWith({ "app/a.ts": "f();\n".repeat(400) }), []);
   breaks({ "app/a.ts": "f();\n".repeat(401) }, /^app\/a\.ts +has 401 lines/);
 });
@@ -175,7 +178,7 @@ architecture("finds words of unfinished work in any text file", () => {
   )) {
     breaks(
       { "docs/a.md": `fine\nthis is ${word}: later` },
-      new RegExp(`a\\.md:2 +holds "${word}"`),
+      new RegExp(`a\\.md:2 +contains "${word}"`),
     );
   }
   assert.equal(problemsWith({ "docs/a.md": "mktemp XXXXXX" }), []);

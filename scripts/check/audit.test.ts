@@ -23,19 +23,22 @@ test("dependencies without an advisory pass, and so do those with a low one", ()
   for (const severity of ["info", "low"]) assert.is(problemsIn(vulnerable(severity)), "");
 });
 
-test("what is moderate or worse is told, with why and what mends it", () => {
+test("vulnerabilities that are moderate or worse are reported with the reason and the fix", () => {
   for (const severity of ["moderate", "high", "critical"]) {
     assert.is(
       problemsIn(vulnerable(severity)),
-      `${severity}: koa <3.4.0: ReDoS (https://github.com/advisories/GHSA-x); nothing mends it yet`,
+      `${severity}: koa <3.4.0: ReDoS (https://github.com/advisories/GHSA-x); there is no fix yet`,
     );
   }
   const fix = { name: "koa", version: "4.0.0" };
-  assert.match(problemsIn(vulnerable("high", fix)), /; koa 4\.0\.0 mends it$/);
-  assert.match(problemsIn(vulnerable("high", true, ["qs"])), /: by qs; npm audit fix mends it$/);
+  assert.match(problemsIn(vulnerable("high", fix)), /; koa 4\.0\.0 fixes it$/);
+  assert.match(
+    problemsIn(vulnerable("high", true, ["qs"])),
+    /: through qs; npm audit fix fixes it$/,
+  );
 });
 
-test("a registry that does not answer is told from one that knows of nothing", () => {
+test("no answer of the registry is not the same as no vulnerability", () => {
   const away = readAudit(JSON.stringify({ message: "405 Method Not Allowed", error: {} }));
   assert.equal(away, { _tag: "NotAnswered", reason: "405 Method Not Allowed" });
   for (const printed of ["", "{}", "no JSON"]) assert.is(readAudit(printed)._tag, "NotAnswered");

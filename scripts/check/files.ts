@@ -1,13 +1,9 @@
-/** Rules about single files: their size, their neighbours, what their imports name. */
+/** Rules about single files. */
 import { isRelative, type Module, resolveRelative } from "./module.ts";
-import type { Problem } from "./problem.ts";
-import type { Tree } from "./tree.ts";
+import type { Problem, Tree } from "./tree.ts";
 
-/** Beyond this a file has more than one job. */
+/** A longer file has more than one job. */
 const FILE_LINES_MAX = 400;
-
-/** Tests without a source file of their name, each with the reason. */
-const TESTS_WITHOUT_SOURCE: Record<string, string> = {};
 
 export function checkLength(tree: Tree): Problem[] {
   return [...tree].flatMap(([path, text]) => {
@@ -17,14 +13,14 @@ export function checkLength(tree: Tree): Problem[] {
   });
 }
 
-/** `log.test.ts`, or `log.plan.test.ts` for one aspect of it, sits beside `log.ts`, `log.js` or `log.sql`. */
+/** `log.test.ts`, or `log.plan.test.ts` for one aspect, is beside `log.ts`, `log.js` or `log.sql`. */
 export function checkTestsBesideSource(tree: Tree): Problem[] {
   return [...tree.keys()].flatMap((path) => {
     const subject = /^(.*\/)?([^./]+)(\.[^./]+)*\.test\.ts$/.exec(path);
-    if (subject === null || path in TESTS_WITHOUT_SOURCE) return [];
+    if (subject === null) return [];
     const source = `${subject[1] ?? ""}${subject[2]}`;
     if ([".ts", ".js", ".sql"].some((ending) => tree.has(source + ending))) return [];
-    return [{ path, message: `is a test beside no ${subject[2]}.ts` }];
+    return [{ path, message: `is not beside ${subject[2]}.ts` }];
   });
 }
 
@@ -41,7 +37,7 @@ export function checkRelativeImports(modules: Module[], tree: Tree): Problem[] {
   );
 }
 
-/** A migration is run because it is in its folder; any other SQL file must be named by some code. */
+/** Code must name every SQL file, except migrations, which run because of their folder. */
 export function checkSqlIsUsed(modules: Module[], tree: Tree): Problem[] {
   const strings = modules.flatMap(({ tokens }) =>
     tokens.filter(({ text }) => /^["'`}]/.test(text)).map(({ text }) => text),
@@ -50,6 +46,19 @@ export function checkSqlIsUsed(modules: Module[], tree: Tree): Problem[] {
     if (!path.endsWith(".sql") || path.startsWith("db/migrations/")) return [];
     const name = path.slice(path.lastIndexOf("/") + 1);
     if (strings.some((text) => new Set(text.split(/[^\w.-]+/)).has(name))) return [];
-    return [{ path, message: "no .ts file names this file: delete it" }];
+    return [{ path, message: "is not named in any .ts file: delete it" }];
   });
+}
+
+/** Words of unfinished work. The brackets keep them out of this file. */
+const LEFTOVERS = /\b(T[O]DO|F[I]XME|X[X]X|d[e]bugger)\b/;
+
+/** Unfinished work belongs into an issue, where people look for it. */
+export function checkLeftovers(tree: Tree): Problem[] {
+  return [...tree].flatMap(([path, text]) =>
+    text.split("\n").flatMap((line, index) => {
+      const word = LEFTOVERS.exec(line)?.[1];
+      return word === undefined ? [] : [{ path, line: index + 1, message: `contains "${word}"` }];
+    }),
+  );
 }

@@ -1,4 +1,5 @@
-import { type Token, tokenize } from "./tokens.ts";
+import { SyntaxKind } from "typescript/unstable/ast";
+import { createScanner } from "typescript/unstable/ast/scanner";
 
 export interface Import {
   /** As written: `./log.ts`, `effect/Stream`, `node:fs`. */
@@ -6,7 +7,7 @@ export interface Import {
   line: number;
 }
 
-/** One TypeScript file of the tree, read once for all rules. */
+/** A TypeScript file, parsed once for all rules. */
 export interface Module {
   /** Relative to the root, with `/`. */
   path: string;
@@ -22,7 +23,7 @@ export function readModule(path: string, source: string): Module {
 
 /**
  * Every literal specifier of `import … from`, `import`, `export … from`, `import()`,
- * `import.meta.resolve()` and `require()`, types included: a type is a dependency of the reader too.
+ * `import.meta.resolve()` and `require()`. Types count, too.
  */
 function findImports(tokens: Token[]): Import[] {
   return tokens.flatMap(({ string, line }, index) => {
@@ -46,7 +47,7 @@ const endsWith = (texts: string[], suffix: string[]): boolean =>
   suffix.length <= texts.length &&
   suffix.every((text, index) => texts[texts.length - suffix.length + index] === text);
 
-/** Suffixes of files that only tests use; they may import test libraries, and only tests may import them. */
+/** Suffixes of files for tests: they may import test libraries, and only tests may import them. */
 const TEST_SUFFIXES = [".test.ts", ".conformance.ts", ".fixture.ts"];
 
 export const isTestCode = (path: string): boolean =>
@@ -57,9 +58,72 @@ export function resolveRelative(from: string, specifier: string): string {
   return new URL(specifier, `file:///${from}`).pathname.slice(1);
 }
 
-/** `@koa/router/lib/x` is of the package `@koa/router`. */
+/** The package of `@koa/router/lib/x` is `@koa/router`. */
 export function packageOf(specifier: string): string {
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 }
 
 export const isRelative = (specifier: string): boolean => /^\.{1,2}(\/|$)/.test(specifier);
+
+export interface Token {
+  /** The token as written, with the quotes of a string or template. */
+  text: string;
+  /** The value of a string literal or of a template without substitutions. */
+  string: string | undefined;
+  /** Counted from 1. */
+  line: number;
+}
+
+/** After these tokens `/` divides; after all others it starts a regular expression. */
+const OPERAND_ENDS = new Set<SyntaxKind>([
+  SyntaxKind.Identifier,
+  SyntaxKind.PrivateIdentifier,
+  SyntaxKind.NumericLiteral,
+  SyntaxKind.BigIntLiteral,
+  SyntaxKind.StringLiteral,
+  SyntaxKind.NoSubstitutionTemplateLiteral,
+  SyntaxKind.TemplateTail,
+  SyntaxKind.RegularExpressionLiteral,
+  SyntaxKind.CloseParenToken,
+  SyntaxKind.CloseBracketToken,
+  SyntaxKind.CloseBraceToken,
+  SyntaxKind.ThisKeyword,
+  SyntaxKind.TrueKeyword,
+  SyntaxKind.FalseKeyword,
+  SyntaxKind.NullKeyword,
+]);
+
+/**
+ * Splits TypeScript into tokens, without white space and comments, with TypeScript's own scanner: comments, strings, templates and
+ * regular expressions must not confuse a rule.
+ */
+export function tokenize(source: string): Token[] {
+  const scanner = createScanner(true, undefined, source);
+  const tokens: Token[] = [];
+  // Open braces; true for the `${` of a template, whose text continues after the `}`.
+  const braces: boolean[] = [];
+  let previous: SyntaxKind = SyntaxKind.Unknown;
+  let line = 1;
+  let counted = 0;
+
+  for (let kind = scanner.scan(); kind !== SyntaxKind.EndOfFile; kind = scanner.scan()) {
+    const startsWithSlash = kind === SyntaxKind.SlashToken || kind === SyntaxKind.SlashEqualsToken;
+    if (startsWithSlash && !OPERAND_ENDS.has(previous)) kind = scanner.reScanSlashToken();
+    if (kind === SyntaxKind.TemplateHead) braces.push(true);
+    else if (kind === SyntaxKind.OpenBraceToken) braces.push(false);
+    else if (kind === SyntaxKind.CloseBraceToken && braces.pop() === true) {
+      kind = scanner.reScanTemplateToken(false);
+      if (kind === SyntaxKind.TemplateMiddle) braces.push(true);
+    }
+    const start = scanner.getTokenStart();
+    for (; counted < start; counted += 1) if (source.charCodeAt(counted) === NEWLINE) line += 1;
+    const isString =
+      kind === SyntaxKind.StringLiteral || kind === SyntaxKind.NoSubstitutionTemplateLiteral;
+    const string = isString ? scanner.getTokenValue() : undefined;
+    tokens.push({ text: scanner.getTokenText(), string, line });
+    previous = kind;
+  }
+  return tokens;
+}
+
+const NEWLINE = 10;

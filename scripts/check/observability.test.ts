@@ -46,54 +46,54 @@ const changed = (file: File, from: string, to: string): ReadonlyArray<string> =>
 
 const test = suite("observability");
 
-test("it finds nothing wrong where nothing is, and in a tree without it", () => {
+test("it accepts a clean configuration, and a tree without one", () => {
   assert.equal(checkObservability(new Map(Object.entries(CLEAN))), []);
   assert.equal(checkObservability(new Map()), []);
 });
 
-test("Prometheus finds its key and its rules where the compose file puts them", () => {
+test("the compose file mounts the key and the rules where Prometheus expects them", () => {
   const prometheus = "docs/observability/prometheus.yml";
   assert.equal(changed(prometheus, "/run/secrets/metrics_key", "tidemark.key"), [
-    "prometheus.yml looks for /etc/prometheus/tidemark.key, which docker-compose.yml does not put into prometheus",
+    "prometheus.yml refers to /etc/prometheus/tidemark.key, which docker-compose.yml does not mount into prometheus",
   ]);
   assert.equal(changed(prometheus, "[alerts.yml]", "[rules.yml]"), [
-    "prometheus.yml looks for /etc/prometheus/rules.yml, which docker-compose.yml does not put into prometheus",
+    "prometheus.yml refers to /etc/prometheus/rules.yml, which docker-compose.yml does not mount into prometheus",
   ]);
   const target = "secrets: [{ source: metrics_key, target: key }]";
   assert.match(
     changed("docker-compose.yml", "secrets: [metrics_key]", target).join(),
-    "looks for /run/secrets/metrics_key,",
+    "refers to /run/secrets/metrics_key,",
   );
 });
 
-test("Prometheus asks every process of the compose file, and on its port", () => {
+test("Prometheus scrapes every process of the compose file, on its port", () => {
   const prometheus = "docs/observability/prometheus.yml";
   assert.equal(changed(prometheus, "names: [api]", "names: [web]"), [
-    "prometheus.yml asks web, which is no service of docker-compose.yml",
+    "prometheus.yml refers to web, which is not a service of docker-compose.yml",
     "prometheus.yml does not scrape api",
   ]);
   assert.equal(changed(prometheus, "port: 3000", "port: 3001"), [
-    "prometheus.yml asks api on port 3001, where it listens on 3000",
+    "prometheus.yml refers to api on port 3001, but it listens on 3000",
   ]);
 });
 
-test("alerts go to an Alertmanager that is there, which has a receiver for each severity", () => {
+test("alerts go to an existing Alertmanager, which has a receiver for each severity", () => {
   const alertmanager = "docs/observability/alertmanager.yml";
   assert.equal(changed("docs/observability/prometheus.yml", "alertmanager:9093", "pager:9093"), [
-    "prometheus.yml asks pager, which is no service of docker-compose.yml",
+    "prometheus.yml refers to pager, which is not a service of docker-compose.yml",
   ]);
   assert.match(
     changed("docs/observability/prometheus.yml", "alerting:", "other:").join(),
-    "sends alerts nowhere",
+    "alerts go nowhere",
   );
   assert.equal(changed(alertmanager, 'severity="page"', 'severity="pager"'), [
-    "alertmanager.yml has no route for alerts of the severity page",
+    "alertmanager.yml has no route for alerts with the severity page",
   ]);
   assert.equal(changed(alertmanager, "receiver: pager", "receiver: phone"), [
-    "alertmanager.yml routes to phone, which is no receiver of it",
+    "alertmanager.yml routes to the unknown receiver phone",
   ]);
   assert.equal(changed("docker-compose.yml", "./docs/observability/alertmanager.yml", "./x.yml"), [
-    "alertmanager.yml is in no service of docker-compose.yml",
+    "alertmanager.yml is not mounted into any service of docker-compose.yml",
   ]);
 });
 

@@ -1,10 +1,9 @@
-/** What the compose file mounts into Prometheus and Alertmanager, against what their configurations look for. */
+/** The configurations of Prometheus and Alertmanager match what the compose file runs and mounts. */
 import { posix } from "node:path";
 
 import { parse } from "yaml";
 
-import type { Problem } from "./problem.ts";
-import type { Tree } from "./tree.ts";
+import type { Problem, Tree } from "./tree.ts";
 
 const COMPOSE = "docker-compose.yml";
 const FOLDER = "docs/observability/";
@@ -68,7 +67,7 @@ const read = (tree: Tree, path: string): unknown => {
   return text === undefined ? undefined : parse(text, { merge: true });
 };
 
-/** The files that a service finds in its container: what is mounted from here, by where it is there. */
+/** The mounted files of a service: path in the container → path in the repository. */
 const filesIn = ({ volumes = [], secrets = [] }: Service): ReadonlyMap<string, string> =>
   new Map([
     ...volumes
@@ -83,7 +82,7 @@ const filesIn = ({ volumes = [], secrets = [] }: Service): ReadonlyMap<string, s
     }),
   ]);
 
-/** Where the service that has a file finds it. */
+/** Finds the service that has a file, and the path of the file in its container. */
 const findMounted = (
   { services }: Compose,
   file: string,
@@ -107,11 +106,11 @@ const checkPrometheus = (tree: Tree, compose: Compose): Problem[] => {
   const discovered = scrapes.flatMap((scrape) => scrape.dns_sd_configs ?? []);
   const alertmanagers = targetsOf(alerting?.alertmanagers ?? []);
   return [
-    // Relative to the folder of the configuration, as Prometheus takes them.
+    // Prometheus resolves them relative to the folder of the configuration.
     ...[...rules, ...keys]
       .map((path) => posix.resolve(posix.dirname(mounted.path), path))
       .filter((path) => !files.has(path))
-      .map((path) => `looks for ${path}, which ${COMPOSE} does not put into ${mounted.name}`),
+      .map((path) => `refers to ${path}, which ${COMPOSE} does not mount into ${mounted.name}`),
     ...discovered.flatMap(({ names, port }) =>
       names.flatMap((name) => unknownTarget(compose, name, port)),
     ),
@@ -122,14 +121,14 @@ const checkPrometheus = (tree: Tree, compose: Compose): Problem[] => {
       const [name = ""] = target.split(":");
       return unknownTarget(compose, name);
     }),
-    ...(alertmanagers.length === 0 ? ["sends alerts nowhere: there is no alertmanager in it"] : []),
+    ...(alertmanagers.length === 0 ? ["has no alertmanager, so alerts go nowhere"] : []),
   ].map((message) => ({ path: file, message }));
 };
 
 const targetsOf = (configs: ReadonlyArray<Targets>): ReadonlyArray<string> =>
   configs.flatMap(({ static_configs: all = [] }) => all.flatMap(({ targets }) => targets));
 
-/** The services that run a process of Tidemark. */
+/** The services that run Tidemark. */
 const rolesIn = ({ services }: Compose): ReadonlyArray<string> =>
   Object.entries(services).flatMap(([name, { build, environment = {} }]) =>
     build !== undefined && "ROLES" in environment ? [name] : [],
@@ -137,14 +136,14 @@ const rolesIn = ({ services }: Compose): ReadonlyArray<string> =>
 
 const unknownTarget = ({ services }: Compose, name: string, port?: number): string[] => {
   const service = services[name];
-  if (service === undefined) return [`asks ${name}, which is no service of ${COMPOSE}`];
+  if (service === undefined) return [`refers to ${name}, which is not a service of ${COMPOSE}`];
   const listens = service.environment?.["PORT"];
   return port === undefined || String(listens) === String(port)
     ? []
-    : [`asks ${name} on port ${port}, where it listens on ${String(listens)}`];
+    : [`refers to ${name} on port ${port}, but it listens on ${String(listens)}`];
 };
 
-/** Every severity that an alert has leads to a receiver of its own. */
+/** Every severity of an alert has a receiver. */
 const checkAlertmanager = (tree: Tree, compose: Compose): Problem[] => {
   const file = `${FOLDER}alertmanager.yml`;
   const config = read(tree, file) as Alertmanager | undefined;
@@ -158,11 +157,13 @@ const checkAlertmanager = (tree: Tree, compose: Compose): Problem[] => {
   return [
     ...routes
       .filter(({ receiver }) => receiver !== undefined && !names.has(receiver))
-      .map(({ receiver }) => `routes to ${receiver}, which is no receiver of it`),
+      .map(({ receiver }) => `routes to the unknown receiver ${receiver}`),
     ...[...severities]
       .filter((severity) => !routes.some((each) => isFor(each, severity)))
-      .map((severity) => `has no route for alerts of the severity ${severity}`),
-    ...(findMounted(compose, file) === undefined ? [`is in no service of ${COMPOSE}`] : []),
+      .map((severity) => `has no route for alerts with the severity ${severity}`),
+    ...(findMounted(compose, file) === undefined
+      ? [`is not mounted into any service of ${COMPOSE}`]
+      : []),
   ].map((message) => ({ path: file, message }));
 };
 

@@ -1,37 +1,26 @@
-/**
- * The gate, `npm run check`: types, lint, format, unused code, architecture, the lock file and known
- * vulnerabilities of dependencies. All of them run even if one fails; what failed is told in detail, what passed in one line.
- */
+/** The gate, `npm run check`. All checks run even if one fails. */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
-import { noMore, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
 import { checkArchitecture } from "./architecture.ts";
 import { auditDependencies } from "./audit.ts";
-import { checkEngines } from "./engines.ts";
-import { checkLockFile } from "./lock_file.ts";
-import { formatProblem } from "./problem.ts";
-import { readTree } from "./tree.ts";
+import { checkEngines, checkLockFile } from "./packages.ts";
+import { formatProblem, readTree } from "./tree.ts";
 
-const USAGE = `Usage: npm run check
-
-Checks types, lint, format, unused code, the architecture and known vulnerabilities of dependencies, all at once,
-and exits 1 if any fails.
-
-  --help  show this text
-`;
-
-/** Runs a check; answers what is wrong, or "" if nothing is, or why it cannot be told. */
+/** Runs a check, and returns what is wrong, "" if nothing is, or why it was skipped. */
 type Check = () => Promise<string | { readonly skipped: string }>;
 
-/** Runs a tool of node_modules/.bin; npm puts that folder on the PATH. */
+/** Runs a tool of node_modules/.bin, which npm puts on the PATH. */
 function tool(command: string, ...args: string[]): Check {
   return async () => {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     const exited = new Promise<string>((resolve) => {
-      child.on("error", (error) => resolve(`${error.message}: run npm ci, and this through npm`));
+      child.on("error", (error) =>
+        resolve(`${error.message}: run npm ci, and start this with npm run check`),
+      );
       child.on("exit", (code, signal) => resolve(code === 0 ? "" : `exit ${code ?? signal}`));
     });
     const [out, err, failure] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
@@ -39,7 +28,7 @@ function tool(command: string, ...args: string[]): Check {
   };
 }
 
-/** The oldest Node that npm may run on here; the programs run on the one that it installs. */
+/** The oldest Node that npm itself may run on. The programs run on the Node that npm installs. */
 const OLDEST_NODE = "20.19.0";
 
 const CHECKS: Record<string, Check> = {
@@ -58,14 +47,14 @@ const CHECKS: Record<string, Check> = {
     ];
     return problems.map(formatProblem).join("\n");
   },
-  // Offline, and where a mirror of the registry knows of no advisories, the gate passes without it.
+  // Skipped offline, and with a mirror of the registry that has no advisories.
   "known vulnerabilities": async () => {
     const audit = await auditDependencies();
     return audit._tag === "Answered" ? audit.problems : { skipped: audit.reason };
   },
 };
 
-/** What was left out, and why. */
+/** Checks that were skipped, with the reasons. */
 const skipped: string[] = [];
 
 const started = performance.now();
@@ -73,7 +62,7 @@ const seconds = (since: number): string => `${((performance.now() - since) / 100
 
 const checkAll = async (): Promise<number> => {
   let failed = false;
-  // All at once: together they take little longer than the slowest.
+  // Concurrently: together they take little longer than the slowest one.
   await Promise.all(
     Object.entries(CHECKS).map(async ([name, check]) => {
       const outcome = await check();
@@ -87,17 +76,16 @@ const checkAll = async (): Promise<number> => {
     }),
   );
   console.log(failed ? "\ncheck failed" : `\nall checks passed in ${seconds(started)}`);
-  // Last, so that nobody overlooks it.
+  // Last, where it is hard to overlook.
   for (const each of skipped) console.log(each);
-  return failed ? 1 : 0;
+  return failed ? EXIT_FAILED : 0;
 };
 
-process.exitCode = await runCommandLine({
-  usage: USAGE,
-  options: {},
-  run: (_, positionals) => {
-    noMore(positionals);
-    return checkAll();
-  },
+process.exitCode = await runCommand({
+  name: "npm run check",
+  about:
+    "Checks types, lint, format, unused code, the architecture, the lock file and known vulnerabilities of dependencies, " +
+    "all at the same time. Exits with 1 if a check fails.",
+  run: checkAll,
   explain: messageOf,
 });

@@ -3,12 +3,25 @@ import { readdirSync, readFileSync } from "node:fs";
 /** The text files of the repository: path relative to the root, with `/`, → content. */
 export type Tree = ReadonlyMap<string, string>;
 
+/** A broken rule, and where. */
+export interface Problem {
+  path: string;
+  /** Counted from 1; absent for the whole file. */
+  line?: number;
+  message: string;
+}
+
+/** `core/log.ts:12  message`, which editors and terminals make clickable. */
+export const formatProblem = ({ path, line, message }: Problem): string =>
+  `${path}${line === undefined ? "" : `:${line}`}  ${message}`;
+
 const IGNORED = new Set(["node_modules", "coverage", "package-lock.json"]);
-/** A program of its own, with its own packages and its own compiler options. */
+/** A program of its own, with its own packages and compiler options. */
 const IGNORED_PATHS = new Set(["scripts/clients/typescript"]);
-/** Dot files are local or belong to tools, except these. */
-const DOT_FILES = new Set([".ci", ".github", ".env.example"]);
-const TEXT = /(\.(ts|js|sql|json|jsonc|md|yml|yaml|sh|example)|\/run|Dockerfile|LICENSE)$/;
+/** Other dot files are local, or belong to tools. */
+const DOT_FILES = new Set([".ci", ".dockerignore", ".github", ".env.example"]);
+const TEXT =
+  /(\.(ts|js|sql|json|jsonc|md|yml|yaml|sh|example|dockerignore)|\/run|Dockerfile|LICENSE)$/;
 
 export function readTree(root: string): Tree {
   const tree = new Map<string, string>();

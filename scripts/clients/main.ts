@@ -1,10 +1,9 @@
 /**
- * `npm run clients`: makes clients from the OpenAPI document of a running service with the generators that
- * people use, compiles them as strictly as their users may, and posts an event with each.
+ * `npm run clients`: generates clients from the OpenAPI document of a running service, compiles them strictly, and posts an
+ * event with each.
  *
- * The generators are pinned, with everything that they need and its hashes, in the folders beside this file.
- * They are no dependencies of this project: openapi-typescript needs an older TypeScript than the project's,
- * and the other one is Python.
+ * The generators and their dependencies are pinned with hashes in the folders beside this file. They are not dependencies of
+ * this project: openapi-typescript needs an older TypeScript, and the other one is Python.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,26 +13,17 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-import { EXIT_FAILED, noMore, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
-import { startChild } from "../bench/child.ts";
-
-const USAGE = `Usage: npm run clients
-
-Starts a service on a database of its own, generates clients of it in Python (openapi-python-client) and TypeScript
-(openapi-typescript), type-checks them, and posts an event with each. Exits 1 when a generator warns, a client does
-not compile or its event is not counted. Needs python3 with venv, npm and their registries.
-
-  --help  show this text
-`;
+import { startChild } from "../bench/with_service.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** What a client is given to work with. */
+/** The service that a client talks to. */
 interface Service {
   readonly url: string;
   readonly key: string;
-  /** A file with the OpenAPI document. */
+  /** The path of its OpenAPI document. */
   readonly document: string;
 }
 
@@ -44,9 +34,9 @@ const python: Client = async (folder, service) => {
   await cp(join(HERE, "python"), folder, { recursive: true });
   const bin = join(folder, "venv", "bin");
   await run("python3", ["-m", "venv", "venv"], { cwd: folder }).catch((error: unknown) => {
-    throw new Error(`Python with venv is needed (on Debian: python3-venv). ${messageOf(error)}`);
+    throw new Error(`Install Python with venv (on Debian: python3-venv). ${messageOf(error)}`);
   });
-  // The generator formats with ruff, which is in the same folder.
+  // The generator runs ruff, which is in the same folder.
   const env = { PATH: `${bin}:${process.env["PATH"]}` };
   const requirements = ["--require-hashes", "-r", "requirements.txt"];
   await run("pip", ["install", "--quiet", "--disable-pip-version-check", ...requirements], {
@@ -70,7 +60,7 @@ const typescript: Client = async (folder, service) => {
   await run(bin("openapi-typescript"), [service.document, "--output", "tidemark.d.ts"], {
     cwd: folder,
   });
-  // By the compiler that the generator is for, and by this project's.
+  // With the compiler that the generator supports, and with the one of this project.
   await run(bin("tsc"), [], { cwd: folder });
   await run("tsc", ["--project", folder], {});
   await run(process.execPath, ["post.ts"], { cwd: folder, env: asVariables(service) });
@@ -86,9 +76,9 @@ interface RunOptions {
 }
 
 /**
- * Runs a program to its end and returns what it printed.
+ * Runs a program, and returns its output.
  *
- * @throws with its whole output when it fails
+ * @throws ProgramFailed
  */
 const run = async (
   program: string,
@@ -114,7 +104,7 @@ class ProgramFailed extends Error {
   }
 }
 
-/** Runs `use` with a service that has a key, on a database of its own. */
+/** Runs `use` with a service on a database of its own, and a key. */
 const withService = async <A>(
   folder: string,
   use: (service: Service) => Promise<A>,
@@ -134,7 +124,7 @@ const withService = async <A>(
   }
 };
 
-/** Nothing of the surroundings: not their database, not their Redis, not their event types. */
+/** Isolates the service from the settings of the environment. */
 const OWN = {
   HOST: "",
   DATABASE_URL: "",
@@ -171,12 +161,12 @@ const main = async (): Promise<number> => {
   }
 };
 
-process.exitCode = await runCommandLine({
-  usage: USAGE,
-  options: {},
-  run: (_, positionals) => {
-    noMore(positionals);
-    return main();
-  },
+process.exitCode = await runCommand({
+  name: "npm run clients",
+  about:
+    "Starts a service on a database of its own, generates clients for it in Python (openapi-python-client) and TypeScript " +
+    "(openapi-typescript), type-checks them, and posts an event with each. Exits with 1 if a generator warns, a client does " +
+    "not compile, or its event is not counted. Needs python3 with venv, npm and their registries.",
+  run: main,
   explain: messageOf,
 });

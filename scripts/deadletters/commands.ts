@@ -6,6 +6,7 @@ import { deadLetterBody, deadLettersBody } from "../../adapters/koa/routes/dead_
 import { EXIT_FAILED } from "../../adapters/terminal/command_line.ts";
 import { printable } from "../../core/printable.ts";
 import type { DeadLetters as Port } from "../../core/queue/dead_letters.ts";
+import { plural } from "../shared/format.ts";
 
 type DeadLetters = Port["Service"];
 
@@ -13,7 +14,7 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-/** What clients sent is in it, and this may be a terminal. */
+/** Escapes what clients sent: this may be a terminal. */
 const sayJson = (value: unknown): void => {
   say(JSON.stringify(value, null, 2).split("\n").map(printable).join("\n"));
 };
@@ -24,7 +25,7 @@ export const listDeadLetters = async (
   limit: number,
   json: boolean,
 ): Promise<number> => {
-  // One more than asked for, to know whether there are more.
+  // One more than the limit shows whether there are more.
   const found = await Effect.runPromise(letters.list(limit + 1));
   const { dead_letters: listed } = deadLettersBody(found.slice(0, limit), false);
   if (json) {
@@ -40,8 +41,8 @@ export const listDeadLetters = async (
     say(row(id, died_at, String(retries), String(events ?? "?"), oneLine(failure ?? "")));
   }
   say(
-    `${found.length > limit ? `The oldest ${limit} dead letters` : many(listed.length, "dead letter")}. ` +
-      "See show, redrive and drop: npm run deadletters -- --help",
+    `${found.length > limit ? `The oldest ${limit} dead letters` : plural(listed.length, "dead letter")}. ` +
+      "npm run deadletters -- --help shows what to do with them.",
   );
   return 0;
 };
@@ -54,7 +55,7 @@ const FAILURE_CHARACTERS_MAX = 120;
 const oneLine = (text: string): string =>
   printable(text.replaceAll(/[\s\p{Cc}]+/gu, " ").slice(0, FAILURE_CHARACTERS_MAX));
 
-/** Prints a dead letter with its events as they were sent, like `GET /dead-letters/:id`. */
+/** Prints a dead letter with its events as the client sent them, like `GET /dead-letters/:id`. */
 export const showDeadLetter = async (letters: DeadLetters, id: string): Promise<number> => {
   const content = await Effect.runPromise(letters.find(id));
   if (Option.isNone(content)) return notFound(id);
@@ -67,13 +68,13 @@ export const showDeadLetter = async (letters: DeadLetters, id: string): Promise<
 };
 
 const notFound = (id: string): number => {
-  process.stderr.write(`There is no dead letter ${id}.\n`);
+  process.stderr.write(`Dead letter ${id} does not exist.\n`);
   return EXIT_FAILED;
 };
 
-const DONE = { redrive: "put back into the queue", drop: "dropped" } as const;
+const DONE = { redrive: "redriven", drop: "dropped" } as const;
 
-/** Asks whoever sits at the terminal, and drops all dead letters that there were then if they say yes. */
+/** Asks for confirmation, and then drops the dead letters that existed when it asked. */
 export const dropAllIfConfirmed = async (
   letters: DeadLetters,
   ask: (question: string) => Promise<string> = askOnTerminal,
@@ -85,10 +86,10 @@ export const dropAllIfConfirmed = async (
   }
   const events = found.reduce((sum, letter) => sum + (letter.events ?? 0), 0);
   const answer = await ask(
-    `Drop all ${many(found.length, "dead letter")}, with ${many(events, "event")} accepted that would never be counted? [y/N] `,
+    `Drop all ${plural(found.length, "dead letter")}? Their ${plural(events, "accepted event")} will never be counted. [y/N] `,
   );
   if (!/^y(?:es)?$/i.test(answer.trim())) {
-    say("Nothing is dropped.");
+    say("Nothing was dropped.");
     return EXIT_FAILED;
   }
   return onEach(
@@ -98,9 +99,7 @@ export const dropAllIfConfirmed = async (
   );
 };
 
-const many = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
-
-/** The answer of whoever sits at the terminal; empty when they end the input. */
+/** Returns the answer, which is empty if the input ends. */
 const askOnTerminal = async (question: string): Promise<string> => {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const closed = new Promise<string>((resolve) => {
@@ -113,7 +112,7 @@ const askOnTerminal = async (question: string): Promise<string> => {
   }
 };
 
-/** Redrives or drops some dead letters, or all that there are now; goes on where one is not found. */
+/** Redrives or drops dead letters by id, or all that exist now. An unknown id does not stop the others. */
 export const onEach = async (
   letters: DeadLetters,
   command: "redrive" | "drop",

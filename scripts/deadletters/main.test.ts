@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -10,6 +7,7 @@ import { rowWith } from "../../adapters/pg_boss/payload.ts";
 import { EVENTS_QUEUE } from "../../adapters/pg_boss/queue_settings.ts";
 import { anEvent } from "../../core/event/event.fixture.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
+import { runProgram } from "../test/run_program.ts";
 
 const test = suite<{ migrated: MigratedDatabase }>("npm run deadletters");
 
@@ -18,15 +16,8 @@ test.before(async (context) => {
 });
 test.after(({ migrated }) => migrated.close());
 
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
-
 const run = (url: string, ...args: ReadonlyArray<string>) =>
-  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
-    const env = { ...process.env, DATABASE_URL: url };
-    const child = execFile(process.execPath, [MAIN, ...args], { env }, (_, out, err) => {
-      resolve({ code: child.exitCode ?? -1, out, err });
-    });
-  });
+  runProgram(new URL("main.ts", import.meta.url), args, { DATABASE_URL: url });
 
 const OCCURRED_AT = Date.UTC(2026, 10, 22, 8, 16, 7);
 
@@ -64,11 +55,11 @@ const bury = async ({ execute }: MigratedDatabase, count: number): Promise<strin
   return ids;
 };
 
-test("nothing to list is no failure", async ({ migrated }) => {
+test("an empty list is a success", async ({ migrated }) => {
   assert.equal(await run(migrated.url), { code: 0, out: "No dead letters.\n", err: "" });
 });
 
-test("dead letters are listed, shown, put back and dropped", async ({ migrated }) => {
+test("dead letters are listed, shown, redriven and dropped", async ({ migrated }) => {
   const [first = "", second = "", third = ""] = await bury(migrated, 3);
   const { out, code } = await run(migrated.url, "list", "--limit", "2");
   assert.is(code, 0);
@@ -83,7 +74,7 @@ test("dead letters are listed, shown, put back and dropped", async ({ migrated }
     [first, second, third].map((id) => [id, 1]),
   );
   const shown = JSON.parse((await run(migrated.url, "show", second)).out);
-  // As it was sent: it can be posted again.
+  // An operator can post it again.
   assert.equal(
     shown.jobs.map(({ events }: { events: unknown }) => events),
     [[sentEvent(second)]],
@@ -91,21 +82,21 @@ test("dead letters are listed, shown, put back and dropped", async ({ migrated }
 
   assert.equal(await run(migrated.url, "redrive", first), {
     code: 0,
-    out: "1 put back into the queue.\n",
+    out: "1 redriven.\n",
     err: "",
   });
   const again = await run(migrated.url, "redrive", first, second);
-  assert.equal([again.code, again.out], [1, "1 put back into the queue.\n"]);
-  assert.match(again.err, `There is no dead letter ${first}.`);
-  // The first one is in the queue again; without a terminal nobody can be asked.
+  assert.equal([again.code, again.out], [1, "1 redriven.\n"]);
+  assert.match(again.err, `Dead letter ${first} does not exist.`);
+  // The first two are in the queue again.
   const unasked = await run(migrated.url, "drop", "--all");
   assert.equal([unasked.code, unasked.out], [2, ""]);
-  assert.match(unasked.err, /^drop --all needs --yes where there is no terminal to ask on\.\n/);
+  assert.match(unasked.err, /^drop --all needs --yes when there is no terminal to confirm on\.\n/);
   assert.is((await run(migrated.url, "drop", "--all", "--yes")).out, "1 dropped.\n");
   assert.is((await run(migrated.url)).out, "No dead letters.\n");
 });
 
-test("what makes no sense is refused, and says how it goes", async ({ migrated }) => {
+test("invalid arguments are refused with the usage", async ({ migrated }) => {
   for (const args of [
     ["bury"],
     ["show"],
@@ -122,7 +113,7 @@ test("what makes no sense is refused, and says how it goes", async ({ migrated }
     assert.equal([code, out], [2, ""], args.join(" "));
     assert.match(
       err,
-      /^[^\n]+\.\n\nUsage: npm run deadletters -- <command>\n--help says more\.\n$/,
+      /^[^\n]+\.\n\nUsage: npm run deadletters -- [^\n]+\nAdd --help for details\.\n$/,
     );
   }
   const help = await run(migrated.url, "--help");
@@ -130,7 +121,7 @@ test("what makes no sense is refused, and says how it goes", async ({ migrated }
   assert.match(help.out, /^Usage: npm run deadletters/);
 });
 
-test("a database that cannot be reached is one line and exit code 1", async () => {
+test("an unreachable database is one line and exit code 1", async () => {
   const { code, err } = await run("postgres://nobody@127.0.0.1:1/none");
   assert.is(code, 1);
   assert.match(err, /^The database cannot be reached: [^\n]+\n$/);

@@ -1,13 +1,13 @@
 import { compareBytes } from "../../core/summary/summary.ts";
-import type { SentEvent } from "./activity.ts";
+import type { SentEvent } from "../shared/activity.ts";
 
-/** The part of a summary that counts. */
+/** The part of a summary that is compared. */
 export interface Counted {
   readonly totals: Readonly<Record<string, number>>;
   readonly top_users: ReadonlyArray<{ readonly user_id: string; readonly events: number }>;
 }
 
-/** Counts sent events the slow and obvious way, each id of an account once. */
+/** Counts events in the slow and obvious way, each id of an account once. */
 export const countActivity = (
   events: Iterable<SentEvent>,
   top: number,

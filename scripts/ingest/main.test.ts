@@ -1,32 +1,20 @@
-import { execFile } from "node:child_process";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { startApi } from "../../adapters/koa/api.fixture.ts";
+import { runProgram } from "../test/run_program.ts";
 
 const test = suite("npm run ingest");
 
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
-
 const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [MAIN, ...args],
-      { env: { ...process.env, TIDEMARK_KEY: "", ...env }, timeout: 60_000 },
-      (_, out, err) => {
-        resolve({ code: child.exitCode ?? -1, out, err });
-      },
-    );
-  });
+  runProgram(new URL("main.ts", import.meta.url), args, { TIDEMARK_KEY: "", ...env });
 
 const SECRET = "tm_aaaaaaaaaaaa_secret";
 
-/** A service that answers as it is told, and what it was asked with. */
+/** A fake service, and the `Authorization` headers that it received. */
 const startFake = async (answer: (request: IncomingMessage, response: ServerResponse) => void) => {
   const authorizations: (string | undefined)[] = [];
   const server = createServer((request, response) => {
@@ -43,7 +31,7 @@ const startFake = async (answer: (request: IncomingMessage, response: ServerResp
   return { url: `http://127.0.0.1:${port}`, authorizations, close };
 };
 
-test("what makes no sense is one sentence and exit code 2, before anything is sent", async () => {
+test("invalid arguments are one sentence and exit code 2, before anything is sent", async () => {
   for (const [args, sentence] of [
     [["--batch", "0"], "--batch must be a whole number from 1 to 1000, not 0."],
     [["--batch", "1001"], "--batch must be a whole number from 1 to 1000, not 1001."],
@@ -54,16 +42,16 @@ test("what makes no sense is one sentence and exit code 2, before anything is se
     [["--users=-1"], "--users must be a whole number from 1 to 1000000, not -1."],
     [["--duplicates", "2"], "--duplicates must be a number from 0 to 1, not 2."],
     [["--url", "nonsense"], "--url must be a URL such as http://127.0.0.1:3000, without a path."],
-    [["--key", "a b"], "--key is no API key: it has characters that none has."],
-    [["1", "2"], "There is one argument too many: 2."],
-    [["--nope"], "There is no option --nope."],
+    [["--key", "a b"], "--key is not an API key: it contains spaces or other invalid characters."],
+    [["1", "2"], "Unexpected argument 2."],
+    [["--nope"], "Unknown option --nope."],
     [["--seed"], "--seed needs a value."],
   ] as const) {
-    const { code, out, err } = await run(["--url", "http://127.0.0.1:1", ...args]);
+    const { code, out, err } = await run(["--url", "http://127.0.0.1:2", ...args]);
     assert.equal([code, out], [2, ""], args.join(" "));
     assert.is(
       err,
-      `${sentence}\n\nUsage: npm run ingest -- [events] [options]\n--help says more.\n`,
+      `${sentence}\n\nUsage: npm run ingest -- [EVENTS] [OPTIONS]\nAdd --help for details.\n`,
     );
   }
   const help = await run(["--help"]);
@@ -71,17 +59,17 @@ test("what makes no sense is one sentence and exit code 2, before anything is se
   assert.match(help.out, /^Usage: npm run ingest[^]*TIDEMARK_KEY/);
 });
 
-test("a service that is not there is one sentence that says what to do, and exit code 1", async () => {
-  assert.equal(await run(["10", "--url", "http://127.0.0.1:1"]), {
+test("an unreachable service is one sentence with a remedy, and exit code 1", async () => {
+  assert.equal(await run(["10", "--url", "http://127.0.0.1:2"]), {
     code: 1,
     out: "",
     err:
-      "The service at http://127.0.0.1:1 cannot be reached: connect ECONNREFUSED 127.0.0.1:1. " +
-      "Start one with npm start, or name another with --url\n",
+      "The service at http://127.0.0.1:2 cannot be reached: connect ECONNREFUSED 127.0.0.1:2. " +
+      "Start one with npm start, or name another one with --url.\n",
   });
 });
 
-test("without --url it asks where the service of the same settings listens", async () => {
+test("without --url it uses the address in HOST and PORT", async () => {
   const fake = await startFake((_, response) => {
     response.statusCode = 401;
     response.end("{}");
@@ -89,16 +77,16 @@ test("without --url it asks where the service of the same settings listens", asy
   const { port } = new URL(fake.url);
   const { err } = await run(["10"], { HOST: "", PORT: port });
   await fake.close();
-  assert.match(err, `The service at ${fake.url} wants an API key`);
+  assert.match(err, `The service at ${fake.url} needs a valid API key`);
   const invalid = await run(["10"], { PORT: "http" });
   assert.is(invalid.code, 2);
   assert.match(
     invalid.err,
-    /^What HOST and PORT name must be a URL such as \S+, without a path\.\n/,
+    /^The address in HOST and PORT must be a URL such as \S+, without a path\.\n/,
   );
 });
 
-test("what a service refuses is told in its own words", async () => {
+test("a refusal is shown in the words of the service", async () => {
   const detail = "The service has taken in as much as it can hold.";
   const fake = await startFake(({ method }, response) => {
     response.statusCode = method === "GET" ? 200 : 503;
@@ -110,7 +98,7 @@ test("what a service refuses is told in its own words", async () => {
   assert.is(err, `POST /events answered 503: The queue is full. ${detail}\n`);
 });
 
-test("a key goes with every request, from the option or the environment, and is never printed", async () => {
+test("the key from the option or the environment is in every request, and is never printed", async () => {
   const fake = await startFake(({ method }, response) => {
     response.statusCode = method === "GET" ? 200 : 403;
     response.end("{}");
@@ -126,14 +114,17 @@ test("a key goes with every request, from the option or the environment, and is 
   const refused = await run(["10", "--url", refusing.url, "--key", SECRET]);
   await refusing.close();
   assert.is(refused.code, 1);
-  assert.match(refused.err, /wants an API key with the scopes write and read: .*TIDEMARK_KEY\n$/);
+  assert.match(
+    refused.err,
+    /needs a valid API key with the scopes write and read\. .*TIDEMARK_KEY\.\n$/,
+  );
   const bad = await run(["10", "--key", `${SECRET} `]);
   for (const { out, err } of [byOption, byVariable, refused, bad]) {
     assert.not.match(out + err, "secret");
   }
 });
 
-test("events that are sent are compared with their summaries", async () => {
+test("summaries are compared with the sent events", async () => {
   const api = await startApi();
   const settling = setInterval(() => void api.drain(), 20);
   const { code, out, err } = await run([
@@ -148,7 +139,7 @@ test("events that are sent are compared with their summaries", async () => {
   clearInterval(settling);
   await api.close();
   assert.equal([code, err], [0, ""]);
-  assert.match(out, /^300 events, 50 a request, 16 connections\n[^]*Every summary is exact\.\n$/);
+  assert.match(out, /^300 events, 50 per request, 16 connections\n[^]*Every summary is exact\.\n$/);
 });
 
 test.run();

@@ -6,17 +6,16 @@ import type {
   ListedApiKey,
 } from "../../adapters/postgres/api_key_admin.ts";
 import { hashSecret } from "../../adapters/postgres/secret_hash.ts";
+import { EXIT_FAILED } from "../../adapters/terminal/command_line.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../core/access/api_key.ts";
 import { printable } from "../../core/printable.ts";
 
-const EXIT_FAILED = 1;
-
-/** Names and account ids are in it that somebody else chose, and this may be a terminal. */
+/** Escapes names and account ids, which other people chose: this may be a terminal. */
 const say = (line: string): void => {
   process.stdout.write(`${printable(line)}\n`);
 };
 
-/** What is no result of a command goes beside it, so that a script can take the result alone. */
+/** Prints a remark on standard error, so that a script gets nothing but the result. */
 const remark = (line: string): void => {
   process.stderr.write(`${printable(line)}\n`);
 };
@@ -27,15 +26,14 @@ export const createKey = async (keys: ApiKeyAdmin, grant: ApiKeyGrant): Promise<
   await keys.create(key.id, hashSecret(key.secret), grant);
   say(formatApiKey(key));
   remark(
-    `Key ${key.id}: ${grant.scopes.join(", ")} for ${accountsOf(grant)}. Keep it: it is not shown again.`,
+    `Key ${key.id}: ${grant.scopes.join(", ")} for ${accountsOf(grant)}. Store it now: it cannot be shown again.`,
   );
   if ((await keys.list()).length === 1) remark(FIRST_KEY);
   return 0;
 };
 
-/** Said once: nothing that worked without a key does any more, and there is no way back. */
-const FIRST_KEY =
-  "It is the first key: within 5 seconds a running service answers nobody without a key any more.";
+/** Creating it ends access without a key, for good. */
+const FIRST_KEY = "This is the first key: within 5 seconds every request needs a key.";
 
 const accountsOf = ({ accountId, accountPrefix }: ApiKeyGrant): string => {
   if (accountId !== null) return `account ${accountId}`;
@@ -50,7 +48,7 @@ export const listKeys = async (keys: ApiKeyAdmin, json: boolean): Promise<number
     return 0;
   }
   if (listed.length === 0) {
-    remark("There are no keys. Create one: npm run -s keys -- create --scope write,read");
+    remark("There are no keys. Create one with npm run -s keys -- create --scope write,read");
     return 0;
   }
   say(row("ID", "SCOPES", "STATE", "CREATED", "FOR", "NAME"));
@@ -90,14 +88,14 @@ const row = (
     .join("  ")
     .trimEnd();
 
-/** Refuses a key; every process knows it within seconds. */
+/** Revokes a key immediately. */
 export const revokeKey = async (keys: ApiKeyAdmin, id: string): Promise<number> => {
   if (!(await keys.revoke(id, 0))) return notFound(id);
-  remark(`Key ${id} is revoked: it is refused within 5 seconds everywhere.`);
+  remark(`Key ${id} is revoked. Every process refuses it within 5 seconds.`);
   return 0;
 };
 
-/** Makes another key for the same, prints it, and refuses the old one after a while. */
+/** Creates and prints a key with the same rights, and revokes the old one after `graceMinutes`. */
 export const rotateKey = async (
   keys: ApiKeyAdmin,
   id: string,
@@ -106,23 +104,22 @@ export const rotateKey = async (
   const old = await keys.find(id);
   if (old === undefined) return notFound(id);
   if (stateOf(old) === "revoked") {
-    remark(`Key ${id} is revoked, and another one for the same would undo that: create one.`);
+    remark(`Key ${id} is revoked, so it cannot be rotated. Create a new key.`);
     return EXIT_FAILED;
   }
   const created = await createKey(keys, old);
   await keys.revoke(id, graceMinutes);
-  remark(
-    `Key ${id} is refused ${graceMinutes === 0 ? "within 5 seconds everywhere" : `in ${graceMinutes} minutes`}.`,
-  );
+  const end = graceMinutes === 0 ? "within 5 seconds" : `in ${graceMinutes} minutes`;
+  remark(`Key ${id} stops working ${end}.`);
   return created;
 };
 
 const notFound = (id: string): number => {
-  remark(`There is no key ${id}. See npm run -s keys -- list`);
+  remark(`Key ${id} does not exist. npm run -s keys -- list shows all keys.`);
   return EXIT_FAILED;
 };
 
-/** Sets or lifts the quota of an account. */
+/** Sets or removes the quota of an account. */
 export const setQuota = async (
   keys: ApiKeyAdmin,
   accountId: string,
@@ -131,8 +128,8 @@ export const setQuota = async (
   await keys.setQuota(accountId, eventsPerMinute);
   remark(
     eventsPerMinute === null
-      ? `Account ${accountId} has no quota of its own.`
-      : `Account ${accountId} may send ${eventsPerMinute} events a minute.`,
+      ? `Account ${accountId} has no quota.`
+      : `Account ${accountId} can send ${eventsPerMinute} events per minute.`,
   );
   return 0;
 };

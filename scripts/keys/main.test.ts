@@ -1,11 +1,9 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { createTestDatabase } from "../test/database.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
+import { runProgram } from "../test/run_program.ts";
 
 const test = suite<{ migrated: MigratedDatabase }>("npm run keys");
 
@@ -14,15 +12,8 @@ test.before(async (context) => {
 });
 test.after(({ migrated }) => migrated.close());
 
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
-
 const run = (url: string, ...args: ReadonlyArray<string>) =>
-  new Promise<{ readonly code: number; readonly out: string; readonly err: string }>((resolve) => {
-    const env = { ...process.env, DATABASE_URL: url };
-    const child = execFile(process.execPath, [MAIN, ...args], { env }, (_, out, err) => {
-      resolve({ code: child.exitCode ?? -1, out, err });
-    });
-  });
+  runProgram(new URL("main.ts", import.meta.url), args, { DATABASE_URL: url });
 
 const FORM = /^tm_([a-z0-9]{12})_[A-Za-z0-9_-]{43}\n$/;
 
@@ -55,20 +46,18 @@ test("a key is printed alone, once, and stored as a hash", async ({ migrated }) 
   assert.not.match(listed, secret);
 });
 
-test("the first key is told to end the time without keys, and no other is", async () => {
+test("only the first key comes with a warning that every request needs a key", async () => {
   const database = await createMigratedDatabase();
   const [first, second] = [
     await run(database.url, "create", "--scope", "write"),
     await run(database.url, "create", "--scope", "write"),
   ];
   await database.close();
-  const sentence =
-    "It is the first key: within 5 seconds a running service answers nobody without a key any more.";
-  assert.match(first.err, sentence);
+  assert.match(first.err, "This is the first key: within 5 seconds every request needs a key.");
   assert.not.match(second.err, "first key");
 });
 
-test("what a key is for is kept and listed", async ({ migrated }) => {
+test("a key is listed with its rights and limits", async ({ migrated }) => {
   const { url } = migrated;
   const settings = ["--name", "billing", "--requests-per-minute", "7", "--events-per-minute", "9"];
   const id = await create(url, "--scope", "write,read", "--account-prefix", "eu-", ...settings);
@@ -89,7 +78,7 @@ test("what a key is for is kept and listed", async ({ migrated }) => {
   );
 });
 
-test("a key is revoked for good, and rotated with or without a while to change it", async ({
+test("a key is revoked for good, and rotated with or without a grace period", async ({
   migrated,
 }) => {
   const { url } = migrated;
@@ -99,11 +88,11 @@ test("a key is revoked for good, and rotated with or without a while to change i
   };
   const id = await create(url, "--scope", "admin");
   const rotated = await run(url, "rotate", id, "--grace-minutes", "10");
-  assert.match(rotated.err, `Key ${id} is refused in 10 minutes.`);
+  assert.match(rotated.err, `Key ${id} stops working in 10 minutes.`);
   const [, next = ""] = FORM.exec(rotated.out) ?? [];
   assert.equal([await state(id), await state(next)], ["ending", "active"]);
   const again = await run(url, "rotate", next);
-  assert.match(again.err, `Key ${next} is refused within 5 seconds everywhere.`);
+  assert.match(again.err, `Key ${next} stops working within 5 seconds.`);
   const [, last = ""] = FORM.exec(again.out) ?? [];
   assert.equal([await state(next), await state(last)], ["revoked", "active"]);
   assert.is((await run(url, "revoke", last)).code, 0);
@@ -111,15 +100,15 @@ test("a key is revoked for good, and rotated with or without a while to change i
   const undone = await run(url, "rotate", last);
   assert.equal([undone.code, undone.out], [1, ""]);
   assert.match(undone.err, `Key ${last} is revoked`);
-  // What is revoked stays so.
+  // A rotation does not extend the end of a key.
   assert.is((await run(url, "rotate", id, "--grace-minutes", "60")).code, 0);
   assert.equal([await state(id)], ["ending"]);
   const { code, err } = await run(url, "revoke", "unknown");
   assert.is(code, 1);
-  assert.match(err, "There is no key unknown.");
+  assert.match(err, "Key unknown does not exist.");
 });
 
-test("what would turn a line around or cannot be seen is shown as an escape", async ({
+test("characters that are invisible or change the direction of text are escaped", async ({
   migrated,
 }) => {
   const { url, execute } = migrated;
@@ -127,7 +116,7 @@ test("what would turn a line around or cannot be seen is shown as an escape", as
   const escaped = String.raw`acme\u202etxt\u2066\u200b\u3164`;
   const created = await run(url, "create", "--scope", "read", "--account", account);
   const [, id = ""] = FORM.exec(created.out) ?? [];
-  // A name that was written by something else than this command.
+  // This command refuses such a name, but another program can write it.
   await execute("update tidemark.api_keys set name = $1 where id = $2", [
     "a\u202e\u001b[2J\nb",
     id,
@@ -145,7 +134,7 @@ test("what would turn a line around or cannot be seen is shown as an escape", as
   assert.is(found?.["account"], account);
 });
 
-test("a quota is set and lifted", async ({ migrated }) => {
+test("a quota is set and removed", async ({ migrated }) => {
   const { url, execute } = migrated;
   const quotas = async () =>
     (await execute("select account_id, events_per_minute from tidemark.account_quotas", [])).rows;
@@ -156,7 +145,7 @@ test("a quota is set and lifted", async ({ migrated }) => {
   assert.equal(await quotas(), []);
 });
 
-test("what makes no sense is refused, and says how it goes", async ({ migrated }) => {
+test("invalid arguments are refused with the usage", async ({ migrated }) => {
   for (const args of [
     [],
     ["mint"],
@@ -185,7 +174,7 @@ test("what makes no sense is refused, and says how it goes", async ({ migrated }
   assert.is((await run(migrated.url, "--help")).code, 0);
 });
 
-test("a database that is away, not migrated or named wrongly is one sentence that says so", async ({
+test("an unreachable, unmigrated or misnamed database is reported in one sentence", async ({
   migrated,
 }) => {
   assert.match(

@@ -1,4 +1,4 @@
-// The usual load: 35 posts of 10 events and 15 summaries a second.
+// The usual load: 35 posts of 10 events and 15 summaries per second.
 import {
   begin,
   follow,

@@ -1,83 +1,85 @@
-import {
-  EXIT_FAILED,
-  httpOrigin,
-  noMore,
-  runCommandLine,
-  shown,
-  UsageError,
-} from "../../adapters/terminal/command_line.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { command, EXIT_FAILED, runCommands } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
-import { serviceUrl } from "../terminal/service_url.ts";
-import { findK6, installK6, K6_MISSING, runK6 } from "./k6.ts";
-import { readScenarios } from "./scenarios.ts";
-import { smoke } from "./smoke.ts";
+import { serviceOrigin } from "../shared/service_url.ts";
+import { findK6, installK6, runK6 } from "./k6.ts";
+import { type Scenario, smoke } from "./smoke.ts";
 
-const scenarios = readScenarios();
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
-const USAGE = `Usage: npm run load -- SCENARIO [arguments of k6 run]
-       npm run load -- smoke | install
+/** Not a scenario, but code that the scenarios share. */
+const SHARED = "tidemark.js";
 
-Sends load to a running service with k6 and holds it to what it promises: how quick answers are, that next to none
-fails, that they have the right shape, and how soon an accepted event is in the summary of its account. The exit
-code is k6's: 99 when a promise was not kept.
+/** The k6 scripts of this folder. Each begins with a comment that describes it. */
+const scenarios: ReadonlyArray<Scenario> = readdirSync(FOLDER)
+  .filter((file) => file.endsWith(".js") && file !== SHARED)
+  .toSorted()
+  .map((file) => ({ name: file.slice(0, -".js".length), path: FOLDER + file }));
 
-${scenarios.map(({ name, about }) => `  ${name.padEnd(9)} ${about}`).join("\n")}
-
-  smoke     all of them for a few seconds, against a service and a database of its own
-  install   builds k6 with Go, where there is none
-
-  BASE_URL          the service (default: at HOST and PORT, or else http://127.0.0.1:3000)
-  API_KEY           a key with the scopes write and read for all accounts, where the service wants one
-  DURATION_SECONDS  how long a run takes; each scenario has its own default
-  RATE              how many times the usual load (default 1)
-  POST_P99_MS, SUMMARY_P99_MS, VISIBLE_P99_MS
-                    what is promised, in milliseconds (default 100, 50 and 1000)
-
-docs/load-test.md says more.
-`;
-
-const NAMES = `${[...scenarios.map(({ name }) => name), "smoke"].join(", ")} or install`;
-
-const main = async ([command, ...rest]: ReadonlyArray<string>): Promise<number> => {
-  const scenario = scenarios.find(({ name }) => name === command);
-  if (scenario !== undefined) {
-    const BASE_URL =
-      process.env["BASE_URL"] || httpOrigin("What HOST and PORT name", serviceUrl()).origin;
-    return runK6(foundK6(), ["run", ...rest, scenario.path], { BASE_URL });
-  }
-  switch (command) {
-    case "smoke":
-      noMore(rest);
-      return runSmoke();
-    case "install":
-      noMore(rest);
-      process.stdout.write(`${await installK6()}\n`);
-      return 0;
-    case undefined:
-      throw new UsageError(`There is no scenario given: ${NAMES}`);
-    default:
-      throw new UsageError(`There is no scenario ${shown(command)}: it must be ${NAMES}`);
-  }
+const firstCommentOf = (path: string): string => {
+  const lines = readFileSync(path, "utf8").split("\n");
+  const end = lines.findIndex((line) => !line.startsWith("//"));
+  return lines
+    .slice(0, end)
+    .map((line) => line.slice(2).trim())
+    .join(" ");
 };
 
-/** @throws when this machine has none */
-const foundK6 = (): string => {
-  const k6 = findK6();
-  if (k6 === undefined) throw new Error(K6_MISSING);
-  return k6;
-};
+const scenarioCommands = scenarios.map(({ name, path }) => [
+  name,
+  command({
+    about: firstCommentOf(path),
+    arguments: { "[ARG...]": "" },
+    run: (_, args) => {
+      const BASE_URL = process.env["BASE_URL"] || serviceOrigin(undefined).origin;
+      return runK6(findK6(), ["run", ...args, path], { BASE_URL });
+    },
+  }),
+]);
 
-const runSmoke = async (): Promise<number> => {
-  const failed = await smoke(foundK6(), scenarios);
-  if (failed.length === 0) return 0;
-  process.stderr.write(`\nFailed: ${failed.join(", ")}\n`);
-  return EXIT_FAILED;
-};
+// Everything after the scenario belongs to k6, even options.
+const [first, ...rest] = process.argv.slice(2);
 
-// What is behind the scenario is for k6, options too.
-const [first, ...others] = process.argv.slice(2);
-
-process.exitCode = await runCommandLine(
-  { usage: USAGE, options: {}, run: (_, positionals) => main(positionals), explain: messageOf },
-  first === undefined ? [] : [first, "--", ...others],
+process.exitCode = await runCommands(
+  {
+    name: "npm run load",
+    about:
+      "Sends load to a running service with k6, and checks latencies, failures, answers, and how soon the summary of an account " +
+      "shows an accepted event. The exit code is that of k6: 99 if a threshold was missed.",
+    commands: {
+      ...Object.fromEntries(scenarioCommands),
+      smoke: command({
+        about: "Runs each scenario for a few seconds against a service and database of its own",
+        run: async () => {
+          const failed = await smoke(findK6(), scenarios);
+          if (failed.length === 0) return 0;
+          process.stderr.write(`\nFailed: ${failed.join(", ")}\n`);
+          return EXIT_FAILED;
+        },
+      }),
+      install: command({
+        about: "Builds k6 with Go, if this machine has no k6",
+        run: async () => void process.stdout.write(`${await installK6()}\n`),
+      }),
+    },
+    sections: {
+      Environment: [
+        ["BASE_URL", "The service (default: HOST and PORT, else http://127.0.0.1:3000)"],
+        [
+          "TIDEMARK_KEY",
+          "An API key with the scopes write and read for all accounts, if the service needs one",
+        ],
+        ["DURATION_SECONDS", "Length of the run; each scenario has its own default"],
+        ["RATE", "Multiplies the usual load (default 1)"],
+        ["POST_P99_MS", "Threshold for POST /events (default 100)"],
+        ["SUMMARY_P99_MS", "Threshold for summaries (default 50)"],
+        ["VISIBLE_P99_MS", "Threshold for accepted events to be visible (default 1000)"],
+      ],
+    },
+    notes: "More: docs/load-test.md",
+    explain: messageOf,
+  },
+  first === undefined ? [] : [first, "--", ...rest],
 );

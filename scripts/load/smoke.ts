@@ -2,17 +2,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startChild } from "../bench/child.ts";
+import { startChild } from "../bench/with_service.ts";
 import { runK6 } from "./k6.ts";
-import type { Scenario } from "./scenarios.ts";
 
-/** Long enough for every part of a scenario to send something. */
+/** A k6 script. */
+export interface Scenario {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Long enough for every part of a scenario to send requests. */
 const SECONDS = "6";
 
-/**
- * A smoke asks whether the scenarios run and the answers are right, on whatever machine: how quick the
- * answers are is for the real runs.
- */
+/** A smoke test checks that the scenarios run and the answers are right. Latencies are for real runs. */
 const LENIENT = {
   DURATION_SECONDS: SECONDS,
   RATE: "0.5",
@@ -21,10 +23,7 @@ const LENIENT = {
   VISIBLE_P99_MS: "9000",
 };
 
-/**
- * Runs every scenario for some seconds against a service and a database of its own, and returns the names
- * of those that failed.
- */
+/** Runs every scenario briefly against a service and a database of its own, and returns the names of those that failed. */
 export const smoke = async (
   k6: string,
   scenarios: ReadonlyArray<Scenario>,
@@ -34,7 +33,7 @@ export const smoke = async (
     const service = await startChild(
       "app/main.ts",
       [],
-      // Nothing of the surroundings: not their database, not their Redis.
+      // Isolated from the database and the Redis of the environment.
       { ...OWN, PORT: "0", DATA_DIR: dataDir, LOG_FORMAT: "json" },
       /listens on (http:\S+?)[" ]/,
     );
@@ -45,7 +44,7 @@ export const smoke = async (
         const code = await runK6(k6, ["run", "--quiet", path], {
           ...LENIENT,
           BASE_URL: service.found,
-          API_KEY: "",
+          TIDEMARK_KEY: "",
         });
         if (code === EXIT_INTERRUPTED) throw new Error("interrupted");
         if (code !== 0) failed.push(name);
@@ -61,5 +60,5 @@ export const smoke = async (
 
 const OWN = { HOST: "", DATABASE_URL: "", REDIS_URL: "", ROLES: "", AUTH: "" };
 
-/** k6's code for a run that a signal ended. */
+/** The exit code of k6 after a signal. */
 const EXIT_INTERRUPTED = 105;

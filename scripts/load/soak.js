@@ -1,4 +1,4 @@
-// The usual load for hours: what leaks, grows or slows down shows only then.
+// The usual load for hours, to find leaks, growth and slowdowns.
 import { RATE, durationSeconds, steady, thresholds } from "./tidemark.js";
 
 const SECONDS = durationSeconds(2 * 3_600);

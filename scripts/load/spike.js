@@ -1,11 +1,11 @@
-// The usual load, suddenly ten times as much, and the usual load again: it may refuse some of the spike,
-// and afterwards everything must be as before.
+// The usual load, a sudden spike of ten times as much, and the usual load again. The service may refuse some of the spike,
+// and must then recover.
 import { RATE, durationSeconds, steady, thresholds } from "./tidemark.js";
 
 const SECONDS = durationSeconds(90);
 const SPIKE_SECONDS = SECONDS / 6;
 const BEFORE_SECONDS = SECONDS / 3;
-/** What the spike has left behind may take so long to be worked off. */
+/** The time to process the backlog of the spike. */
 const RECOVERY_SECONDS = Math.min(10, SECONDS / 6);
 const AFTER_SECONDS = SECONDS - BEFORE_SECONDS - SPIKE_SECONDS - RECOVERY_SECONDS;
 

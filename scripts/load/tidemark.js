@@ -1,4 +1,4 @@
-// What the scenarios share: how a service is asked, what its answers must look like, and what it promises.
+// Code that the scenarios share: requests, checks of answers, and thresholds.
 import { check, fail, sleep } from "k6";
 import exec from "k6/execution";
 import http from "k6/http";
@@ -8,30 +8,30 @@ const BASE_URL = (__ENV.BASE_URL || "http://127.0.0.1:3000").replace(/\/+$/, "")
 
 const HEADERS = {
   "Content-Type": "application/json",
-  ...(__ENV.API_KEY ? { Authorization: `Bearer ${__ENV.API_KEY}` } : {}),
+  ...(__ENV.TIDEMARK_KEY ? { Authorization: `Bearer ${__ENV.TIDEMARK_KEY}` } : {}),
 };
 
-/** Whether a request was answered with what it must not be, or not at all. */
+/** Requests with a wrong answer, or none. */
 const errors = new Rate("errors");
-/** Whether a request was refused, as the service may when it is overloaded. */
+/** Requests that were refused, as the service may do under overload. */
 const refused = new Rate("refused");
-/** From the 202 of an event until the summary of its account shows it. */
+/** The time from the 202 for an event until the summary of its account shows it. */
 const visible = new Trend("accepted_until_visible", true);
-/** Events that a summary showed and nobody had sent. */
+/** Events in a summary that were never sent. */
 const miscounted = new Counter("miscounted");
 
 const ACCOUNTS = 500;
 const USERS = 200;
 const TYPES = ["message_sent", "call_made", "form_submitted", "login", "custom"];
 
-/** How long an event is followed before it counts as lost. */
+/** After this time an event counts as lost. */
 const VISIBLE_WITHIN_MS = 10_000;
-const LOOK_EVERY_SECONDS = 0.02;
+const POLL_EVERY_SECONDS = 0.02;
 
-/** How many times the usual load: for a machine that is larger, or a smoke. */
+/** Multiplies the usual load, for a larger machine or a smoke test. */
 export const RATE = numberIn("RATE", 1);
 
-/** What is promised. */
+/** Thresholds. */
 const slo = {
   postP99Ms: numberIn("POST_P99_MS", 100),
   summaryP99Ms: numberIn("SUMMARY_P99_MS", 50),
@@ -52,13 +52,13 @@ function numberIn(name, byDefault) {
 }
 
 /**
- * How long the run is.
+ * The length of the run.
  * @param {number} byDefault
  */
 export const durationSeconds = (byDefault) => numberIn("DURATION_SECONDS", byDefault);
 
 /**
- * What is promised, of everything or of one part of a run: another part may be more than can be kept up with.
+ * Thresholds for the whole run or one part of it. Another part can exceed the capacity of the service.
  * @param {string} [part]
  * @returns {Record<string, string[]>}
  */
@@ -69,7 +69,7 @@ export const thresholds = (part) => {
     [`http_req_duration{endpoint:post_events${also}}`]: [`p(99)<=${slo.postP99Ms}`],
     [`http_req_duration{endpoint:summary${also}}`]: [`p(99)<=${slo.summaryP99Ms}`],
     [`refused${only}`]: ["rate<0.001"],
-    // A load that was not sent says nothing.
+    // A run that could not send its load proves nothing.
     [`dropped_iterations${only}`]: ["rate<0.1"],
     accepted_until_visible: [`p(99)<=${slo.visibleP99Ms}`],
     errors: ["rate<0.001"],
@@ -79,24 +79,24 @@ export const thresholds = (part) => {
 };
 
 /**
- * A scenario with so many iterations a second, however long the answers take.
- * @param {string} run the function that it runs
+ * A scenario with a constant rate of iterations, independent of how long answers take.
+ * @param {string} run the name of the function to run
  * @param {number} perSecond
  * @param {number} seconds
- * @param {{ after?: number, part?: string }} [options] how many seconds after the start of the run it begins,
- *   and which part of the run it belongs to
+ * @param {{ after?: number, part?: string }} [options] its start in seconds after the start of the run, and the part of the
+ *   run that it belongs to
  * @returns {import("k6/options").Scenario}
  */
 export const steady = (run, perSecond, seconds, { after = 0, part = "all" } = {}) => ({
   executor: "constant-arrival-rate",
   exec: run,
-  // In ten seconds, so that small rates are whole numbers too.
+  // Per ten seconds, because the rate must be a whole number.
   rate: Math.max(1, Math.round(perSecond * 10)),
   timeUnit: "10s",
   duration: inMs(seconds),
   startTime: inMs(after),
   tags: { part },
-  // Enough for answers of a second; more are made while it runs, which costs the load some time.
+  // Enough if answers take a second. k6 makes more during the run, which delays the load.
   preAllocatedVUs: Math.min(200, Math.max(4, Math.ceil(perSecond))),
   maxVUs: 500,
   gracefulStop: "15s",
@@ -106,7 +106,7 @@ export const steady = (run, perSecond, seconds, { after = 0, part = "all" } = {}
 const inMs = (seconds) => `${Math.round(seconds * 1_000)}ms`;
 
 /**
- * Begins a run: is there a service, and may we ask it? What it returns is given to every iteration.
+ * Checks that the service is ready and accepts the key. Every iteration receives the result.
  * @returns {{ run: string }}
  */
 export const begin = () => {
@@ -114,20 +114,20 @@ export const begin = () => {
   if (ready.status !== 200) {
     fail(
       ready.status === 0
-        ? `There is no service at ${BASE_URL}: start one, or set BASE_URL`
-        : `${BASE_URL}/readyz says ${ready.status}: ${JSON.stringify(ready.body)}`,
+        ? `The service at ${BASE_URL} cannot be reached: start one, or set BASE_URL`
+        : `${BASE_URL}/readyz answered ${ready.status}: ${JSON.stringify(ready.body)}`,
     );
   }
   const sample = http.get(`${BASE_URL}/accounts/sample?limit=1`, { headers: HEADERS });
   if (sample.status === 401 || sample.status === 403) {
     fail(
-      "The service wants a key: set API_KEY to one with the scopes write and read for all accounts",
+      "The service needs an API key with the scopes write and read for all accounts: set TIDEMARK_KEY",
     );
   }
   return { run: Date.now().toString(36) };
 };
 
-/** An ordinary account: few of them are asked about most. */
+/** A random account. A few accounts are much more likely than the others. */
 export const someAccount = () => `load-${Math.floor(Math.random() ** 2 * ACCOUNTS)}`;
 
 /** @param {number} count */
@@ -156,7 +156,7 @@ export const newEvents = (data, count, account = someAccount, user = someUser) =
   });
 
 /**
- * Sends events; true when they were accepted.
+ * Posts events, and returns whether they were accepted.
  * @param {ReadonlyArray<object>} events
  */
 export const postEvents = (events) => {
@@ -177,7 +177,7 @@ export const postEvents = (events) => {
 };
 
 /**
- * Reads a summary; undefined when there was none.
+ * Reads a summary; undefined if there was none.
  * @param {string} account
  * @param {string} window
  * @param {string} [endpoint]
@@ -211,7 +211,7 @@ const isSummary = ({ totals, top_users, from, to, as_of }) =>
   [from, to, as_of].every((time) => !Number.isNaN(Date.parse(time)));
 
 /**
- * Whether the service said, as it may, that it is too much. It must say when to come again.
+ * Whether the service refused the request because of overload. A refusal must say when to retry.
  * @param {import("k6/http").Response} response
  */
 const isRefusal = (response) => {
@@ -219,7 +219,7 @@ const isRefusal = (response) => {
   refused.add(is);
   if (!is) return false;
   const good = check(response, {
-    "a refusal says when to come again": ({ headers }) =>
+    "a refusal has Retry-After": ({ headers }) =>
       /^[1-9][0-9]*$/.test(headers["Retry-After"] ?? ""),
     "a refusal is a problem document": (answer) => typeof bodyOf(answer).type === "string",
   });
@@ -229,7 +229,7 @@ const isRefusal = (response) => {
 
 /**
  * @param {import("k6/http").Response} response
- * @returns {Record<string, any>} empty when it is no JSON object
+ * @returns {Record<string, any>} empty if the body is not a JSON object
  */
 const bodyOf = (response) => {
   try {
@@ -240,20 +240,20 @@ const bodyOf = (response) => {
   }
 };
 
-/** What this VU's account of its own must show: how many events it was sent, and how often it began anew. */
+/** The number of events that were sent to the own account of this VU, and the number of the account. */
 let followed = 0;
 let accounts = 0;
 
 /**
- * Sends one event to an account that nobody else sends to, and looks at its summary until it shows.
+ * Sends one event to an account that receives no others, and polls its summary until it shows the event.
  * @param {{ run: string }} data
  */
 export const follow = (data) => {
   const account = `probe-${data.run}-${exec.vu.idInTest}-${accounts}`;
-  // So that the answer is a kept one, which only the event can make out of date.
+  // Fills the cache, so that the new event must invalidate the summary.
   readSummary(account, "last_7d", "probe");
   if (!postEvents(newEvents(data, 1, () => account))) {
-    // Whether it was taken nobody knows: from here on another account.
+    // The event may have been accepted or not, so the next one uses another account.
     followed = 0;
     accounts++;
     return;
@@ -269,7 +269,7 @@ export const follow = (data) => {
       miscounted.add(Math.max(0, shown - followed));
       return;
     }
-    sleep(LOOK_EVERY_SECONDS);
+    sleep(POLL_EVERY_SECONDS);
   }
 };
 

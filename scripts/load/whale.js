@@ -1,5 +1,5 @@
-// One account with 2,000 events a second by a million users, and summaries of it, beside the usual load of
-// the others: neither may make the other slow.
+// One account with 2,000 events per second from a million users, and its summaries, beside the usual load of other
+// accounts. Neither may slow down the other.
 import {
   follow,
   newEvents,

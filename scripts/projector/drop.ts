@@ -4,9 +4,9 @@ import type { Generations } from "../../core/projection/generations.ts";
 import { failureText } from "./rebuild.ts";
 
 /**
- * Drops the generations of these numbers, or all that are not live; returns the exit code.
+ * Drops the generations with these numbers, or all that are not live, and returns the exit code.
  *
- * @throws what makes the database unreachable
+ * @throws ProjectionUnavailable
  */
 export const runDrop = async (
   generations: Generations["Service"],
@@ -16,7 +16,7 @@ export const runDrop = async (
   const listed = await Effect.runPromise(generations.list);
   const others = listed.filter(({ state }) => state !== "live").map(({ number }) => number);
   const chosen = numbers.length > 0 ? numbers : others;
-  if (chosen.length === 0) say("There is nothing to drop: the live generation is the only one.");
+  if (chosen.length === 0) say("Nothing to drop: the live generation is the only one.");
   let failed = false;
   for (const number of chosen) {
     const outcome = await Effect.runPromise(
@@ -36,9 +36,9 @@ const textOf = (number: number, outcome: Outcome): string => {
     case "dropped":
       return `Generation ${number} is dropped.`;
     case "live":
-      return `Generation ${number} is the live one: without it nothing can be read. It stays.`;
+      return `Generation ${number} is live and was kept: reads need it.`;
     case "unknown":
-      return `There is no generation ${number}. See npm run projector -- status`;
+      return `Generation ${number} does not exist. npm run projector -- status shows all generations.`;
     default:
       return failureText(outcome);
   }

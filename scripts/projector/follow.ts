@@ -7,17 +7,16 @@ import { variable, withDatabase } from "../../db/with_database.ts";
 const SERVICE = fileURLToPath(new URL("../../app/main.ts", import.meta.url));
 
 /**
- * Becomes the service with the projector role alone, on the configuration of the environment: the same
- * process, so that signals reach it and its exit code is seen, however this one was started. Unless PORT
- * is set its health can be asked for on a free port: beside a service on the same machine the usual one
- * is taken.
+ * Replaces this process with the service in the role of the projector, with the settings of the environment. Signals and the
+ * exit code need no forwarding, because it is the same process. Without PORT it listens on a free port, so that it can run
+ * beside a service on the same machine.
  *
- * @throws where a process cannot become another program: on Windows, and in Node before 22.15
- * @throws before the database is migrated, where the service would wait for somebody to migrate it
+ * @throws on Windows and in Node before 22.15, which cannot replace a process
+ * @throws if the database is not migrated: the service would wait for the migration
  */
 export const follow = async (): Promise<never> => {
   if (process.execve === undefined) {
-    throw new Error("follow does not work here. It is the same as npm start with ROLES=projector");
+    throw new Error("follow does not work on this platform. Use npm start with ROLES=projector.");
   }
   if (variable("MIGRATE_ON_START") === "false") await assertMigrated();
   const env = { PORT: "0", ...process.env, ROLES: "projector" };
@@ -26,7 +25,7 @@ export const follow = async (): Promise<never> => {
 
 const assertMigrated = (): Promise<void> =>
   withDatabase(async (url) => {
-    // A database that is away is what the service waits for, and says so.
+    // The service itself waits for an unavailable database, and logs that.
     const statuses = await migrationStatus(url).catch(() => []);
     if (statuses.some(({ state }) => state === "pending")) throw new Error(NOT_MIGRATED);
   });

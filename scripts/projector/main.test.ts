@@ -23,7 +23,7 @@ import { until } from "../test/patience.ts";
 
 interface Context {
   readonly migrated: MigratedDatabase;
-  /** A session that may hold locks. */
+  /** A session for locks. */
   readonly client: pg.Client;
 }
 
@@ -54,9 +54,9 @@ test.after.each(async ({ migrated, client }) => {
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 const running = new Set<ChildProcess>();
 
-/** The command as a process of its own. */
+/** Starts the command. */
 const start = (url: string, ...args: ReadonlyArray<string>) => {
-  // As operators set it who migrate by themselves: then the service waits until somebody has.
+  // With MIGRATE_ON_START=false the service waits for the migration.
   const env = {
     ...process.env,
     DATABASE_URL: url,
@@ -92,32 +92,32 @@ const statusOf = async (url: string): Promise<ReadonlyArray<Status>> => {
 const states = async (url: string) =>
   (await statusOf(url)).map(({ generation, state }) => `${generation} ${state}`);
 
-/** Starts a rebuild of one shard after the other, which stands still at the second one. */
+/** Starts a rebuild that blocks at its second shard. */
 const startAndHold = async ({ migrated, client }: Context) => {
   await client.query("select tidemark.begin_generation($1)", [READ_MODEL_VERSIONS]);
   await client.query("begin; select from read_models_2.checkpoints where shard = 1 for update");
   const started = start(migrated.url, "--shards-at-once", "1");
-  const waits = async () => {
+  const isBlocked = async () => {
     const { rows } = await migrated.execute(
       "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
       [],
     );
     return rows.length > 0;
   };
-  await until(waits, "the second shard is never under way");
+  await until(isBlocked, "the rebuild never blocked at the second shard");
   return { ...started, release: () => client.query("rollback") };
 };
 
-test("it builds the read models anew, says so, and keeps the old ones until they are dropped", async ({
+test("it rebuilds the read models, and keeps the old ones until they are dropped", async ({
   migrated,
 }) => {
   const { url } = migrated;
   const { code, err, out } = await run(url);
   assert.equal([code, out], [0, ""], err);
-  assert.match(err, /Generation 2 is built beside the live one\n/);
+  assert.match(err, /Building generation 2 beside the live one\n/);
   assert.match(
     err,
-    /Every row of activity_by_type is the same as before\.\nGeneration 2 is live after (?:\d\.\d|\d{2,}) s/,
+    /Every row of activity_by_type is unchanged\.\nGeneration 2 is live after (?:\d\.\d|\d{2,}) s/,
   );
   assert.equal(await states(url), ["1 retired", "2 live"]);
   assert.equal(
@@ -131,10 +131,10 @@ test("it builds the read models anew, says so, and keeps the old ones until they
   const dropped = await run(url, "drop");
   assert.equal([dropped.code, dropped.out], [0, "Generation 1 is dropped.\n"]);
   assert.equal(await states(url), ["2 live"]);
-  assert.match((await run(url, "drop")).out, /nothing to drop/);
+  assert.match((await run(url, "drop")).out, /Nothing to drop/);
 });
 
-test("killed in the middle it has lost nothing, and the next run goes on where it stopped", async (context) => {
+test("a killed rebuild loses nothing, and the next run continues it", async (context) => {
   const { url } = context.migrated;
   const { child, ended, release } = await startAndHold(context);
   child.kill("SIGKILL");
@@ -147,45 +147,45 @@ test("killed in the middle it has lost nothing, and the next run goes on where i
   );
   const { code, err } = await run(url);
   assert.is(code, 0, err);
-  assert.match(err, /Generation 2 was begun before: it goes on where it stopped/);
+  assert.match(err, /Continuing to build generation 2/);
   assert.equal(await states(url), ["1 retired", "2 live"]);
   assert.is((await run(url, "verify")).code, 0);
 });
 
-test("Ctrl-C ends it at once, also in the middle of a statement, and what is half built can be dropped", async (context) => {
+test("Ctrl-C ends it immediately, even during a statement, and the incomplete generation can be dropped", async (context) => {
   const { url } = context.migrated;
   const { child, ended, release } = await startAndHold(context);
   child.kill("SIGINT");
   const { code, err } = await ended;
   assert.is(code, 130, err);
-  assert.match(err, /SIGINT: stopping\. What is built so far is kept/);
+  assert.match(err, /SIGINT: stopping\. Finished work is kept/);
   await release();
   assert.equal(await states(url), ["1 live", "2 building"]);
   assert.is((await run(url, "drop", "2")).out, "Generation 2 is dropped.\n");
   assert.equal(await states(url), ["1 live"]);
 });
 
-test("a second one at the same time is told that there is one", async (context) => {
+test("a second rebuild at the same time is refused", async (context) => {
   const { url } = context.migrated;
   const { ended, release } = await startAndHold(context);
   const second = await run(url);
   assert.is(second.code, 1);
-  assert.match(second.err, /Somebody else rebuilds or drops a generation: process \d+/);
+  assert.match(second.err, /Another process is rebuilding or dropping a generation: process \d+/);
   const drop = await run(url, "drop", "2");
   assert.is(drop.code, 1);
-  assert.match(drop.out, "Somebody else");
+  assert.match(drop.out, "Another process");
   await release();
   assert.is((await ended).code, 0);
 });
 
-test("the live generation is not dropped, nor one that there is not", async ({ migrated }) => {
+test("the live generation and unknown generations are not dropped", async ({ migrated }) => {
   const { code, out } = await run(migrated.url, "drop", "1", "7");
   assert.is(code, 1);
-  assert.match(out, /Generation 1 is the live one[^]*There is no generation 7/);
+  assert.match(out, /Generation 1 is live and was kept[^]*Generation 7 does not exist/);
   assert.equal(await states(migrated.url), ["1 live"]);
 });
 
-test("live rows that are wrong are listed by verify, stop a rebuild, and are gone once its word is taken", async ({
+test("wrong live rows are listed by verify, stop a rebuild, and are replaced with --accept-differences", async ({
   migrated,
 }) => {
   const { url, execute } = migrated;
@@ -197,17 +197,20 @@ test("live rows that are wrong are listed by verify, stop a rebuild, and are gon
     verified.out,
     /^activity_by_type shard 1 \{"account_id" : "account-1",.*\}: 51, but 50 in the log\n$/,
   );
-  assert.match(verified.err, "1 rows differ from the log");
+  assert.match(verified.err, "1 row differs from the log");
   const refused = await run(url);
   assert.is(refused.code, 1);
-  assert.match(refused.err, /activity_by_type, shard 1: the live one counts 1 events more/);
+  assert.match(
+    refused.err,
+    /activity_by_type, shard 1: the live read model counts 1 event more than the log/,
+  );
   assert.match(refused.err, "--accept-differences");
   assert.equal(await states(url), ["1 live", "2 building"]);
   assert.is((await run(url, "--accept-differences")).code, 0);
   assert.is((await run(url, "verify")).code, 0);
 });
 
-test("follow keeps the read models up until a signal, and ends as the service does", async ({
+test("follow updates the read models until a signal, and ends as the service does", async ({
   migrated,
 }) => {
   const { url, database } = migrated;
@@ -216,7 +219,7 @@ test("follow keeps the read models up until a signal, and ends as the service do
   await Effect.runPromise(makeEventLog(database, TEST_SHARDS).append(0, events));
   await until(
     async () => (await statusOf(url))[0]?.shards[0]?.position === 51,
-    "it does not follow",
+    "follow did not update the read models",
   );
   assert.match(printed.out, /roles: projector|"roles":"projector"/);
   child.kill("SIGTERM");
@@ -224,14 +227,14 @@ test("follow keeps the read models up until a signal, and ends as the service do
   assert.is(code, 0, err);
 });
 
-test("a database that is not migrated is told, with what to do", async ({ migrated }) => {
+test("an unmigrated database is reported with the remedy", async ({ migrated }) => {
   await migrated.execute("drop table tidemark.generations", []);
   const { code, err } = await run(migrated.url);
   assert.is(code, 1);
   assert.match(err, "npm run migrate");
 });
 
-test("before migrate every command says what to do and ends, also the one that would wait", async () => {
+test("before the migration every command ends and names the remedy, even follow, which would wait", async () => {
   const empty = await createTestDatabase();
   for (const args of [[], ["status"], ["follow"]]) {
     const { code, err } = await start(empty.url, ...args).ended;
@@ -247,7 +250,7 @@ test("before migrate every command says what to do and ends, also the one that w
   await empty.drop();
 });
 
-test("what makes no sense is refused, and says how it goes", async ({ migrated }) => {
+test("invalid arguments are refused with the usage", async ({ migrated }) => {
   for (const args of [
     ["rebild"],
     ["status", "now"],

@@ -2,31 +2,30 @@ import { Effect } from "effect";
 
 import type { Generation, Generations } from "../../core/projection/generations.ts";
 import type { Lag, ProjectionUnavailable } from "../../core/projection/projection.ts";
-import { count, duration } from "../terminal/progress_line.ts";
+import { count, duration } from "../shared/format.ts";
 
-/** A generation, and how far it is behind the log; nothing where nobody keeps it up any more. */
-interface Told {
+/** A generation and the lag of its shards. A retired one has none: no projector updates it. */
+interface GenerationStatus {
   readonly generation: Generation;
   readonly lags: ReadonlyArray<Lag>;
 }
 
-/** Tells of every generation which it is and, shard by shard, how far it is behind the log. */
+/** Describes every generation and the lag of its shards. */
 export const statusText = (
   generations: Generations["Service"],
   json: boolean,
 ): Effect.Effect<string, ProjectionUnavailable> =>
   Effect.gen(function* () {
-    const told = yield* Effect.forEach(yield* generations.list, (generation) =>
+    const statuses = yield* Effect.forEach(yield* generations.list, (generation) =>
       Effect.map(
-        // Nobody keeps it up: how far it is behind says nothing.
         generation.state === "retired" ? Effect.succeed([]) : generations.lag(generation),
-        (lags): Told => ({ generation, lags }),
+        (lags): GenerationStatus => ({ generation, lags }),
       ),
     );
-    return json ? JSON.stringify(told.map(shown), null, 2) : told.map(table).join("\n\n");
+    return json ? JSON.stringify(statuses.map(shown), null, 2) : statuses.map(table).join("\n\n");
   });
 
-const shown = ({ generation, lags }: Told) => ({
+const shown = ({ generation, lags }: GenerationStatus) => ({
   generation: generation.number,
   state: generation.state,
   read_models: generation.versions,
@@ -41,11 +40,11 @@ const shown = ({ generation, lags }: Told) => ({
   })),
 });
 
-const table = ({ generation, lags }: Told): string => {
+const table = ({ generation, lags }: GenerationStatus): string => {
   const { number, state, startedAt, flippedAt } = generation;
   const since =
     flippedAt === null
-      ? `${state}, begun ${instant(startedAt)}`
+      ? `${state}, started ${instant(startedAt)}`
       : `${state === "live" ? "" : `${state}, was `}live since ${instant(flippedAt)}`;
   const title = `Generation ${number}: ${since}`;
   if (lags.length === 0) return title;

@@ -3,12 +3,12 @@ import type pg from "pg";
 import { type WrongRow, verifyShard } from "../../adapters/postgres/verify.ts";
 import { printable } from "../../core/printable.ts";
 import type { Lag } from "../../core/projection/projection.ts";
-import type { Progress } from "../terminal/progress.ts";
-import { count, progressLine } from "../terminal/progress_line.ts";
+import { count } from "../shared/format.ts";
+import { type Progress, progressLine } from "../shared/progress.ts";
 
 export interface VerifyCommand {
   readonly pool: pg.Pool;
-  /** Of the live generation. */
+  /** The lag of the live generation. */
   readonly lags: ReadonlyArray<Lag>;
   readonly shardsAtOnce: number;
   readonly progress: Progress;
@@ -16,7 +16,7 @@ export interface VerifyCommand {
   readonly say: (line: string) => void;
 }
 
-/** Recounts the log and tells every row of the live read models that differs; returns the exit code. */
+/** Counts the log again, prints every row of the live read models that differs, and returns the exit code. */
 export const runVerify = async (command: VerifyCommand): Promise<number> => {
   const { pool, lags, shardsAtOnce, progress, signal, say } = command;
   const of = lags.reduce((events, { checkpoint }) => events + checkpoint, 0);
@@ -43,13 +43,13 @@ export const runVerify = async (command: VerifyCommand): Promise<number> => {
   await Promise.all(Array.from({ length: shardsAtOnce }, verifyNext));
   progress.print(
     wrong === 0
-      ? `Every row says what the log says: ${count(of)} events in ${lags.length} shards.`
-      : `${count(wrong)} rows differ from the log. npm run projector builds them anew.`,
+      ? `Every row agrees with the log: ${count(of)} events in ${lags.length} shards.`
+      : `${count(wrong)} ${wrong === 1 ? "row differs" : "rows differ"} from the log. npm run projector rebuilds them.`,
   );
   return wrong === 0 ? 0 : 1;
 };
 
-/** The key has ids in it that clients chose. */
+/** Escapes the ids in the key, which clients chose. */
 const wrongText = ({ shard, table, key, live, log }: WrongRow): string =>
   printable(
     `${table} shard ${shard} ${key}: ${live ?? "no row"}, but ${log ?? "nothing"} in the log`,

@@ -1,35 +1,63 @@
 import { Effect, Schedule, Semaphore } from "effect";
 
+import type { Event } from "../../core/event/event.ts";
+import { shardOf } from "../../core/event/shard.ts";
 import { EventLog } from "../../core/log/event_log.ts";
-import type { ShardBatch } from "./batches.ts";
 
-/** What became of events. */
+/** The events of one append. */
+export interface ShardBatch {
+  readonly shard: number;
+  readonly events: ReadonlyArray<Event>;
+}
+
+/**
+ * Groups events by shard. Yields a batch when a shard has `size` events, and the remaining events of each shard at the end.
+ * Reads no more events once `isStopped` says so.
+ */
+export function* batchesOf(
+  events: Iterable<Event>,
+  shards: number,
+  size: number,
+  isStopped: () => boolean,
+): Generator<ShardBatch> {
+  const collected = Array.from({ length: shards }, (): Event[] => []);
+  for (const event of events) {
+    const shard = shardOf(event.accountId, shards);
+    const batch = collected[shard];
+    if (batch === undefined || batch.push(event) < size) continue;
+    collected[shard] = [];
+    yield { shard, events: batch };
+    if (isStopped()) return;
+  }
+  for (const [shard, batch] of collected.entries()) {
+    if (batch.length > 0 && !isStopped()) yield { shard, events: batch };
+  }
+}
+
+/** The outcome of appended events. */
 export interface Tally {
   readonly appended: number;
   readonly duplicates: number;
   readonly conflicts: number;
 }
 
-/**
- * How many appends are under way at once. Those of one shard take turns in the log anyway; while some wait
- * for the disk, others use the processor.
- */
+/** Concurrent appends: the log serializes those of one shard, and while some wait for the disk, others use the processor. */
 export const APPENDS_AT_ONCE = 3;
 
-/** A worker of a service may hold a shard for a moment, and somebody who is stuck for longer. */
+/** A worker of a service holds a shard for a moment, and a stuck one for longer. */
 const BUSY_RETRY = Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 60 }));
 
 /**
- * Appends batch after batch until there are no more.
+ * Appends all batches.
  *
- * @errors as `EventLog.append`, `ShardBusy` only after a minute
+ * @errors as `EventLog.append`; `ShardBusy` only after retries
  */
 export const appendBatches = Effect.fnUntraced(function* (
   batches: Iterator<ShardBatch>,
   onAppended: (tally: Tally) => void,
 ) {
   const log = yield* EventLog;
-  // Waiting here costs no connection.
+  // A batch that waits here for its shard does not occupy a connection.
   const turns = Array.from({ length: log.shards }, () => Semaphore.makeUnsafe(1));
 
   const append = Effect.fnUntraced(function* ({ shard, events }: ShardBatch) {

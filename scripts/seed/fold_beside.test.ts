@@ -6,17 +6,17 @@ import { NOTHING_PROJECTED, Projection } from "../../core/projection/projection.
 import { STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
 import { foldBeside } from "./fold_beside.ts";
 
-const test = suite("folding beside a log that is being filled");
+const test = suite("foldBeside");
 
-/** Read models of one shard, which are `head` events behind at first; `onLook` runs before each look. */
-const makeFake = (head: number, onLook: (fake: Fake) => void): Fake => {
+/** Read models of one shard, which lag by `head` events at first. `onPoll` runs before each poll. */
+const makeFake = (head: number, onPoll: (fake: Fake) => void): Fake => {
   const fake: Fake = {
     head,
     checkpoint: 0,
     steps: [],
     service: {
       lag: Effect.sync(() => {
-        onLook(fake);
+        onPoll(fake);
         return [{ shard: 0, head: fake.head, checkpoint: fake.checkpoint, seconds: 0 }];
       }),
       step: (_, limit) =>
@@ -51,14 +51,14 @@ const fold = (fake: Fake, isFilled: () => boolean): Promise<void> =>
     ),
   );
 
-test("only full steps are taken until it is filled, and then what is left", async () => {
-  let looks = 0;
-  const fake = makeFake(STEP_EVENTS_MAX + 7, () => looks++);
-  await fold(fake, () => looks > 3);
+test("it takes only full steps until the log is filled, and then the rest", async () => {
+  let polls = 0;
+  const fake = makeFake(STEP_EVENTS_MAX + 7, () => polls++);
+  await fold(fake, () => polls > 3);
   assert.equal(fake.steps, [STEP_EVENTS_MAX, 7]);
 });
 
-test("it ends although others go on appending", async () => {
+test("it ends although others continue to append", async () => {
   const fake = makeFake(100, (one) => {
     one.head += 50;
   });
@@ -66,15 +66,15 @@ test("it ends although others go on appending", async () => {
   assert.ok(fake.checkpoint >= 150);
 });
 
-test("it waits for another projector that holds the lease", async () => {
-  let looks = 0;
+test("it waits for another projector that has the lease", async () => {
+  let polls = 0;
   const fake = makeFake(10, (one) => {
-    // The other one is done at the fourth look.
-    if (++looks === 4) one.checkpoint = 10;
+    // The other projector finishes before the fourth poll.
+    if (++polls === 4) one.checkpoint = 10;
   });
   const held = { ...fake.service, step: () => Effect.succeed(NOTHING_PROJECTED) };
   await fold({ ...fake, service: held }, () => true);
-  assert.is(looks, 4);
+  assert.is(polls, 4);
 });
 
 test.run();

@@ -3,24 +3,24 @@ import { Effect } from "effect";
 import { Projection } from "../../core/projection/projection.ts";
 import { advance, STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
 
-/** How long to wait when there is nothing to fold, or another projector is at it. */
+/** How long to wait when there is nothing to fold, or another projector is folding. */
 const PAUSE = "20 millis";
 
 /**
- * Keeps the read models up with a log that is being filled, and returns when `isFilled` says so and they hold
- * all that it held then. Until then only full steps are taken, which cost the least by the event.
+ * Folds a log while it is being filled. Returns once `isFilled` is true and the read models contain everything that the log
+ * contained at that moment. Until then it takes only full steps, which cost the least per event.
  *
- * @param onLag is told how many events are not folded yet, after each look
+ * @param onLag receives the number of events that are not folded yet, after each poll
  */
 export const foldBeside = Effect.fnUntraced(function* (
   isFilled: () => boolean,
   onLag: (events: number) => void,
 ) {
   const projection = yield* Projection;
-  /** The heads when the log was filled: a service may go on appending, and there would be no end. */
+  /** The heads when the log was filled. A service can append more, and this must end. */
   let ends: ReadonlyMap<number, number> | undefined;
   for (;;) {
-    // Before the look: what is appended after it is for the next one.
+    // Before the poll, which therefore sees everything that was appended.
     const filled = isFilled();
     const lags = yield* projection.lag;
     if (filled) ends ??= new Map(lags.map(({ shard, head }) => [shard, head]));

@@ -12,7 +12,7 @@ import { createTestDatabase, type TestDatabase } from "../test/database.ts";
 const test = suite<{ created: TestDatabase; client: Client }>("npm run seed");
 
 test.before.each(async (context) => {
-  // As empty as a new server's: the schema is the command's own affair.
+  // Empty: the command creates the schema.
   context.created = await createTestDatabase();
   context.client = new Client({ connectionString: context.created.url });
   await context.client.connect();
@@ -26,7 +26,6 @@ const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 const start = (url: string, args: ReadonlyArray<string>): ChildProcess =>
   spawn(process.execPath, [MAIN, ...args], {
-    // A service may listen on any port that is free: where, nobody but the service knows.
     env: { ...process.env, DATABASE_URL: url, SHARDS: "4", PORT: "0" },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -39,7 +38,7 @@ const ended = async (child: ChildProcess) => {
 
 const run = (url: string, ...args: ReadonlyArray<string>) => ended(start(url, args));
 
-/** What the log holds, and how far the read models are from it. */
+/** Counts the log, and compares the read models with it. */
 const counts = async (client: Client) => {
   const { rows } = await client.query(`
     select
@@ -54,10 +53,7 @@ const counts = async (client: Client) => {
   return rows[0] as Record<string, number>;
 };
 
-test("it fills a new database, and everything is counted when it ends", async ({
-  created,
-  client,
-}) => {
+test("it fills a new database, and counts every event", async ({ created, client }) => {
   const { code, out, err } = await run(created.url, "20000", "--whale", "5000");
   assert.is(code, 0, err);
   assert.match(
@@ -72,7 +68,7 @@ test("it fills a new database, and everything is counted when it ends", async ({
   assert.is(rows[0].events, 25_000);
 });
 
-test("the same again is recognised later, and another seed adds", async ({ created, client }) => {
+test("a repeated run adds nothing, and another seed adds more", async ({ created, client }) => {
   await run(created.url, "3000");
   const { code, out } = await run(created.url, "3000");
   assert.is(code, 0);
@@ -83,7 +79,7 @@ test("the same again is recognised later, and another seed adds", async ({ creat
   assert.equal(await counts(client), { events: 6_000, shards: 4, uncounted: 0, lag: 0 });
 });
 
-test("what SIGINT breaks off is counted as far as it is, and goes on later", async ({
+test("a run that SIGINT interrupts is counted, and continues later", async ({
   created,
   client,
 }) => {
@@ -106,7 +102,7 @@ test("what SIGINT breaks off is counted as far as it is, and goes on later", asy
 
 const EVENTS_SO_FAR = "select sum(position)::int as n from tidemark.log_heads";
 
-test("a database of another version is left as it is", async ({ created, client }) => {
+test("a database with another schema version is not changed", async ({ created, client }) => {
   await run(created.url, "10");
   await client.query(
     "delete from tidemark.schema_migrations where version = (select max(version) from tidemark.schema_migrations)",
@@ -116,10 +112,17 @@ test("a database of another version is left as it is", async ({ created, client 
   assert.match(err, "1 migration is pending: run npm run migrate");
 });
 
-test("what makes no sense is refused, and says how it goes", async ({ created }) => {
-  const { code, out, err } = await run(created.url, "--accounts", "none");
-  assert.equal([code, out], [2, ""]);
-  assert.match(err, /--accounts must be a whole number .*\n\nUsage: npm run seed/);
+test("invalid arguments are refused with the usage", async ({ created }) => {
+  for (const [args, sentence] of [
+    [["--accounts", "none"], /^--accounts must be a whole number /],
+    [["0"], /^The number of events must be a whole number from 1 /],
+    [["1", "2"], /^Unexpected argument 2\./],
+  ] as const) {
+    const { code, out, err } = await run(created.url, ...args);
+    assert.equal([code, out], [2, ""]);
+    assert.match(err, sentence);
+    assert.match(err, "Usage: npm run seed -- [EVENTS] [OPTIONS]");
+  }
   assert.is((await run(created.url, "--help")).code, 0);
 });
 

@@ -1,11 +1,15 @@
 import { Context, Effect } from "effect";
 
 import { makeEventLog } from "../../adapters/postgres/event_log.ts";
-import { createPool, type Database, databaseOf } from "../../adapters/postgres/pool.ts";
+import {
+  createPool,
+  type Database,
+  databaseOf,
+  type Statement,
+} from "../../adapters/postgres/pool.ts";
 import { makeProjection } from "../../adapters/postgres/projection.ts";
 import { requestWindows, WINDOW_HOURS } from "../../adapters/postgres/request_windows.ts";
 import { makeRetrying } from "../../adapters/postgres/retry.ts";
-import { sqlFile } from "../../adapters/postgres/sql_file.ts";
 import type { Event } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import {
@@ -15,56 +19,51 @@ import {
   type ShardBusy,
 } from "../../core/log/event_log.ts";
 import { Projection, type ProjectionUnavailable } from "../../core/projection/projection.ts";
+import { DAY_MS, HOUR_MS } from "../../core/time.ts";
 import { messageOf } from "../../db/errors.ts";
-import { generateActivity, WHALE } from "../ingest/activity.ts";
-import { busyTimes } from "../ingest/busy_times.ts";
-import { appendBatches, APPENDS_AT_ONCE, type Tally } from "./append_batches.ts";
-import { batchesOf } from "./batches.ts";
+import { busyTimes, generateActivity, WHALE } from "../shared/activity.ts";
+import { appendBatches, APPENDS_AT_ONCE, batchesOf, type Tally } from "./append_batches.ts";
 import { foldBeside } from "./fold_beside.ts";
 import { nameOf, type SeedOptions } from "./options.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 
-/** The events of one append: more cost no less by the event, and hold their shard for longer. */
+/** The events of one append. Larger batches are not cheaper per event, and hold the shard for longer. */
 const BATCH_EVENTS = 5_000;
 
-/** How long counting a whale's events may take. */
-const WINDOW_WITHIN_MS = 3_600_000;
+/** The timeout for counting a whale's events. */
+const WINDOW_WITHIN_MS = HOUR_MS;
 
-const DAY_MS = 86_400_000;
-
-/** How far a run is. */
+/** The progress of a run. */
 export interface SeedState {
   readonly tally: Tally;
-  /** Events of the log that are not in the read models yet, those of others included. */
+  /** Events of the log that are not in the read models yet, including those of other processes. */
   readonly lag: number;
 }
 
 export interface SeedRun {
   readonly url: string;
-  /** How many shards a log gets that is new. */
-  readonly shards: number;
   readonly options: SeedOptions;
-  /** Ends the run early: what is under way is finished, and counted. */
+  /** Ends the run early: current appends finish, and their events are counted. */
   readonly signal: AbortSignal;
-  /** Is told how far it is after each append and each look at the read models. */
+  /** Receives the progress after each append and each poll of the read models. */
   readonly onState: (state: SeedState) => void;
 }
 
 /**
  * Appends the events of a seed to the log of a database and folds them into the read models.
  *
- * @throws when the database is away, full, or not of this version
+ * @throws if the database is unavailable, full, or has another schema version
  */
 export const runSeed = async (run: SeedRun): Promise<void> => {
   const connection = {
     url: run.url,
     connectTimeoutMs: 10_000,
-    // What runs on the connection fails by itself.
+    // The next query fails and reports it.
     onIdleError: () => {},
   };
   const pool = createPool({
     ...connection,
-    // One more for the read models.
+    // The read models need one.
     connectionsMax: APPENDS_AT_ONCE + 1,
     statementTimeoutMs: 120_000,
   });
@@ -75,7 +74,7 @@ export const runSeed = async (run: SeedRun): Promise<void> => {
   });
   try {
     const database = databaseOf(pool, makeRetrying());
-    const shards = await prepareDatabase(run.url, database, run.shards);
+    const shards = await prepareDatabase(run.url, database);
     const stations = Context.empty().pipe(
       Context.add(EventLog, makeEventLog(database, shards)),
       Context.add(Projection, makeProjection(database, { patient: databaseOf(buildPool) })),
@@ -91,7 +90,9 @@ const explain = (
   error: LogUnavailable | ShardBusy | AppendRefused | ProjectionUnavailable,
 ): Error =>
   error._tag === "ShardBusy"
-    ? new Error(`Shard ${error.shard} of the log is held by somebody else`)
+    ? new Error(
+        `Another process holds shard ${error.shard} of the log. Run the command again when it is free.`,
+      )
     : new Error(`${error._tag}: ${messageOf(error.cause)}`, { cause: error.cause });
 
 const seed = Effect.fnUntraced(function* (run: SeedRun, database: Database, shards: number) {
@@ -125,11 +126,11 @@ const seed = Effect.fnUntraced(function* (run: SeedRun, database: Database, shar
     },
   );
   yield* Effect.all([fill, fold], { concurrency: "unbounded", discard: true });
-  if (options.whale > 0 && !signal.aborted) yield* readyWindows(database, WHALE, shards);
+  if (options.whale > 0 && !signal.aborted) yield* prepareWindows(database, WHALE, shards);
 });
 
-/** So that its first summary is as quick as the others. */
-const readyWindows = Effect.fnUntraced(function* (
+/** Prepares the windows of an account, so that its first summary is as fast as later ones. */
+const prepareWindows = Effect.fnUntraced(function* (
   database: Database,
   accountId: string,
   shards: number,
@@ -142,8 +143,8 @@ const readyWindows = Effect.fnUntraced(function* (
 });
 
 /**
- * Appends the first event alone and returns when it happened as the log has it: an earlier run of the same
- * seed may have been at another time, and all its events have to be the same again.
+ * Appends the first event, and returns its time in the log. An earlier run of the same seed may have used another time, and
+ * all events have to be the same again.
  */
 const appendFirst = Effect.fnUntraced(function* (
   { options }: SeedRun,
@@ -152,7 +153,7 @@ const appendFirst = Effect.fnUntraced(function* (
   onAppended: (tally: Tally) => void,
 ) {
   const [first] = eventsOf(options, Date.now() - options.days * DAY_MS);
-  if (first === undefined) return yield* Effect.die(new Error("a seed of no events"));
+  if (first === undefined) return yield* Effect.die(new Error("A seed has at least one event"));
   const { accountId, eventId, occurredAt } = first;
   const shard = shardOf(accountId, shards);
   yield* appendBatches([{ shard, events: [first] }].values(), ({ appended }) => {
@@ -164,9 +165,14 @@ const appendFirst = Effect.fnUntraced(function* (
   return known?.occurredAt ?? occurredAt;
 });
 
-const OCCURRED_AT = sqlFile(new URL("occurred_at.sql", import.meta.url));
+/** The time of an event in milliseconds since the Unix epoch, by $1 shard, $2 event_id and $3 account_id. */
+const OCCURRED_AT: Statement = {
+  name: "occurred_at",
+  text: `select (extract(epoch from occurred_at) * 1000)::float8 as "occurredAt" from tidemark.events
+where shard = $1 and event_id = $2 and account_id = $3`,
+};
 
-/** The events of a seed, the first one at `from`, in milliseconds since the Unix epoch. */
+/** The events of a seed. The first one is at `from`, in milliseconds since the Unix epoch. */
 export const eventsOf = (options: SeedOptions, from: number): Generator<Event> =>
   generateActivity({
     ...options,

@@ -44,13 +44,13 @@ test("a broken promise is printed with its seed and history, and exits with 1", 
   assert.is(again.stdout, stdout);
 });
 
-test("arguments that make no sense are refused", () => {
+test("invalid arguments are refused", () => {
   for (const [args, sentence] of [
     [["--seed", "x"], /^--seed must be a whole number from 0 to \d+, not x\./],
     [["--runs", "0"], /^--runs must be a whole number from 1 to \d+, not 0\./],
     [["--minutes", "0"], /^--minutes must be a number from 0\.01 to 100000, not 0\./],
-    [["--runs", "1", "--minutes", "1"], /^--runs and --minutes exclude each other\./],
-    [["--plant", "nothing"], /^There is no bug nothing; --list names them\./],
+    [["--runs", "1", "--minutes", "1"], /^Use --runs or --minutes, not both\./],
+    [["--plant", "nothing"], /^Unknown bug nothing; --list shows all bugs\./],
   ] as const) {
     const { status, stderr, stdout } = simulate(...args);
     assert.equal([status, stdout], [2, ""], args.join(" "));

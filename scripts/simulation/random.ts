@@ -1,6 +1,6 @@
 import type { Random } from "effect";
 
-import { seededRandom } from "../ingest/random.ts";
+import { seededRandom } from "../shared/random.ts";
 
 /** Random choices that depend only on a seed, on every machine. */
 export interface SeededRandom {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { Client } from "pg";
 
-/** A database of one test file's own. */
+/** A database of one test file. */
 export interface TestDatabase {
   readonly url: string;
   /** Drops it, ending sessions that are still connected. */
@@ -10,23 +10,22 @@ export interface TestDatabase {
 }
 
 /**
- * Creates an empty database with a unique name on the server that `TEST_DATABASE_URL` names.
+ * Creates an empty database on the server in `TEST_DATABASE_URL`, which the test runner starts.
  *
  * @param options of `create database`
- * @throws when the variable is unset: the test runner starts a server and sets it
  */
 export async function createTestDatabase(options = ""): Promise<TestDatabase> {
   const server = process.env["TEST_DATABASE_URL"];
   if (server === undefined || server === "") {
     throw new Error(
-      "TEST_DATABASE_URL is not set: run the tests with npm test, which starts a server",
+      "TEST_DATABASE_URL is not set. Run the tests with npm test, which starts a server.",
     );
   }
-  // template0, because template1 cannot be copied while anyone is connected to it.
+  // template1 cannot be copied while anything is connected to it.
   return createFrom(server, `template0 ${options}`);
 }
 
-/** Creates a database as a restored dump of another one would be, with all that is in it; nobody may be connected to that. */
+/** Copies a database with its contents, like a restored dump. Nothing may be connected to it. */
 export const copyTestDatabase = ({ url }: TestDatabase): Promise<TestDatabase> =>
   createFrom(url, new URL(url).pathname.slice(1));
 
@@ -43,12 +42,12 @@ const createFrom = async (server: string, template: string): Promise<TestDatabas
   };
 };
 
-/** A role of a test's own that can log in, and may nothing. */
+/** A role of one test, which can log in and has no rights. */
 export interface TestRole {
   readonly name: string;
-  /** A database as this role. */
+  /** The URL of a database as this role. */
   readonly on: (database: TestDatabase) => string;
-  /** Drops it; what it owns or was granted has to be gone with its database. */
+  /** Drops it. The databases with its objects and grants must be dropped before. */
   drop(): Promise<void>;
 }
 

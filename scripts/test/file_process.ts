@@ -1,18 +1,19 @@
 /**
- * Runs one test file in this process, started by `file_runner.ts` with the file's path as argument:
- * `node scripts/test/file_process.ts /path/to/x.test.ts`, file descriptor 3 being the report pipe.
- * It must end by itself when the tests are over; whatever keeps it alive is reported as leaked.
+ * Runs one test file in this process: `node file_process.ts /path/to/x.test.ts REPORT_FD`. `file_runner.ts` starts it. A handle that keeps
+ * the process alive after the tests is reported as leaked.
  */
 import { writeSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 
-import { type FileReport, REPORT_FD, type ReportLine } from "./file_report.ts";
+import type { FileReport, ReportLine } from "./file_runner.ts";
 import { describeError, openQueue, runQueue } from "./queue.ts";
 import { skippedSuites } from "./skip.ts";
 
-/** How long sockets and timers may take to close after the last test before they count as leaked. */
+/** Sockets and timers that are open for longer after the last test count as leaked. */
 const LEAK_GRACE_MS = Number(process.env["TEST_LEAK_GRACE_MS"] ?? 3_000);
+
+const [, , file = "", reportFd] = process.argv;
 
 const report: FileReport = { passed: 0, failed: 0, details: [], skipped: skippedSuites };
 let running = "importing the file";
@@ -23,9 +24,9 @@ function fail(detail: string): void {
   report.details.push(detail);
 }
 
-// Written synchronously: the lines arrive even if the process then hangs in a loop or is killed.
+// Synchronous, so that lines arrive even if the process then hangs in a loop or is killed.
 function send(line: ReportLine): void {
-  writeSync(REPORT_FD, `${JSON.stringify(line)}\n`);
+  writeSync(Number(reportFd), `${JSON.stringify(line)}\n`);
 }
 
 process.on("unhandledRejection", (reason) => {
@@ -45,7 +46,7 @@ process.on("exit", (code) => {
   send({ report });
 });
 
-async function runFile(file: string): Promise<void> {
+async function runFile(): Promise<void> {
   const queue = openQueue();
   const trackedUrl = new URL("./tracked_uvu.ts", import.meta.url).href;
   registerHooks({
@@ -69,26 +70,26 @@ async function runFile(file: string): Promise<void> {
     return;
   }
   const problems = registrationProblems();
-  // A file may hold nothing but an announced skip, and a forgotten run() is already told more precisely.
+  // A file can consist of a skipped suite. A forgotten run() is already reported more precisely.
   if (queue.length > 0 || (problems.length === 0 && skippedSuites.length === 0)) {
     const outcome = await runQueue(queue);
     report.passed += outcome.passed;
     report.failed += outcome.failed;
-    // First, since they are the cause of what uvu did print.
+    // First, because they caused what uvu printed.
     report.details.push(...droppedErrors(outcome.details.join()), ...outcome.details);
   }
   for (const problem of problems) fail(problem);
 }
 
-await runFile(process.argv[2] ?? "");
+await runFile();
 finished = true;
 running = "after the last test";
-// Unreferenced, so it only ever fires if something else keeps the process alive.
+// Unreferenced: it fires only if something else keeps the process alive.
 setTimeout(() => {
   const kinds = process.getActiveResourcesInfo().filter((kind) => !kind.startsWith("PipeWrap"));
   fail(
     `still alive ${LEAK_GRACE_MS} ms after the last test; something was not closed: ` +
-      (kinds.join(", ") || "of no known kind"),
+      (kinds.join(", ") || "of an unknown kind"),
   );
   process.exit();
 }, LEAK_GRACE_MS).unref();

@@ -3,11 +3,26 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
-import { type FileReport, REPORT_FD, type ReportLine } from "./file_report.ts";
+import type { SkippedSuite } from "./skip.ts";
+
+/** The report of the process that ran a test file. */
+export interface FileReport {
+  passed: number;
+  failed: number;
+  /** A text for each failure, with assertion diffs and stacks. */
+  details: string[];
+  skipped: SkippedSuite[];
+}
+
+/**
+ * A line of JSON on the report pipe: the test that starts, a failure (in case the process does not live to report it), or the report
+ * at the end.
+ */
+export type ReportLine = { running: string } | { failure: string } | { report: FileReport };
 
 export interface FileResult extends FileReport {
   file: string;
-  /** What the file's process printed on stdout and stderr. */
+  /** The output of the process. */
   output: string;
   durationMs: number;
 }
@@ -16,33 +31,40 @@ export interface FileRunOptions {
   root: string;
   env: NodeJS.ProcessEnv;
   timeoutMs: number;
-  /** Ends the run early: the process and its descendants are killed. */
+  /** Kills the process and its descendants. */
   signal: AbortSignal;
 }
 
-/** After the process is gone, a descendant may still hold its pipes: wait for the rest no longer than this. */
+/** How long to wait for the pipes, which descendants can keep open after the process has ended. */
 const DRAIN_MS = 500;
+
+/** The file descriptor of the report pipe. Tests print to 0 to 2. */
+const REPORT_FD = 3;
 
 const PROCESS_SCRIPT = fileURLToPath(new URL("./file_process.ts", import.meta.url));
 
 /**
- * Runs one test file in a Node process of its own: globals, open handles and crashes of one file
- * cannot touch another, and a file that hangs can be killed and named. Never rejects.
+ * Runs a test file in a process of its own, so that its globals, open handles and crashes do not affect others, and it can be killed if
+ * it hangs. Never rejects.
  */
 export async function runTestFile(file: string, options: FileRunOptions): Promise<FileResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, [PROCESS_SCRIPT, `${options.root}/${file}`], {
-    cwd: options.root,
-    env: options.env,
-    // A process group of its own, so that what the tests started is killed with it.
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [PROCESS_SCRIPT, `${options.root}/${file}`, `${REPORT_FD}`],
+    {
+      cwd: options.root,
+      env: options.env,
+      // A process group of its own, so that processes of the tests are killed with it.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    },
+  );
   const killGroup = (): void => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     } catch {
-      // ESRCH: the whole group is gone already.
+      // ESRCH: the group has ended already.
     }
   };
 
@@ -72,14 +94,14 @@ export async function runTestFile(file: string, options: FileRunOptions): Promis
   drained.abort();
 
   const { report, running, failures } = parseLines(lines);
-  // Who was killed could not report: what had failed until then is the reason, or a trace of it.
+  // A killed process cannot report, but its failures until then hint at the reason.
   const early = { passed: 0, failed: failures.length, details: failures, skipped: [] };
   const result: FileReport = report ?? early;
   if (timedOut) {
     result.failed += 1;
     result.details.push(
       `hung: killed after ${options.timeoutMs / 1000} s, while: ${running}\n` +
-        "(that is how long a file may take; TEST_FILE_TIMEOUT_MS sets another limit)",
+        "(TEST_FILE_TIMEOUT_MS sets this limit)",
     );
   } else if (report === undefined) {
     result.failed += 1;
@@ -107,7 +129,7 @@ function parseLines(lines: string): {
   return { report, running, failures };
 }
 
-/** A line as it was written; undefined for the beginning of one, whose process was killed in the middle of it. */
+/** Parses a line; undefined if the process was killed while it wrote it. */
 function parseLine(text: string): ReportLine | undefined {
   try {
     return JSON.parse(text) as ReportLine;

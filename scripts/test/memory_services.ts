@@ -26,7 +26,7 @@ import { Summaries } from "../../core/summary/summaries.ts";
 
 const SHARDS = 2;
 
-/** All stations of a service in memory, where nothing moves by itself: a test says when. */
+/** All stations of a service in memory. Nothing happens until a test calls `drain`. */
 export interface MemoryServices {
   readonly services: Context.Context<
     | Admission
@@ -39,7 +39,7 @@ export interface MemoryServices {
     | Activity
     | AccountEvents
   >;
-  /** Appends and folds everything that was accepted; returns how many events the log then holds. */
+  /** Appends and folds everything that was accepted, and returns the number of events in the log. */
   readonly drain: () => Promise<number>;
 }
 
@@ -56,14 +56,14 @@ export const makeMemoryServices = (quotas: Quotas = NO_QUOTAS): MemoryServices =
     Context.add(EventLog, makeMemoryEventLog(store)),
     Context.add(Projection, makeMemoryProjection(store)),
     Context.add(Summaries, makeMemorySummaries(store)),
-    Context.add(SummaryCache, keepsNothing()),
+    Context.add(SummaryCache, emptyCache()),
     Context.add(Activity, makeMemoryActivity(store)),
     Context.add(AccountEvents, makeMemoryAccountEvents(store)),
   );
   return { services, drain: () => Effect.runPromiseWith(services)(drain) };
 };
 
-/** Nothing waits as far as is known, and nobody looks again. */
+/** There is no backlog, and nothing measures it again. */
 const idle = (): Capacity => {
   const capacity = makeCapacity({ queuedMax: 1_000_000, laggingMax: 1_000_000 });
   capacity
@@ -72,8 +72,8 @@ const idle = (): Capacity => {
   return capacity;
 };
 
-/** As long as nothing is known of the checkpoints, nothing that was read may be given again. */
-const keepsNothing = (): SummaryCache["Service"] =>
+/** A cache without hits: as long as the checkpoints are unknown, every answer is stale. */
+const emptyCache = (): SummaryCache["Service"] =>
   Effect.runSync(
     makeSummaryCache({
       shards: SHARDS,

@@ -5,16 +5,16 @@ import { migrate } from "../../db/migrate.ts";
 import { installQueueSchema } from "../../db/queue_schema.ts";
 import { createTestDatabase } from "./database.ts";
 
-/** A database as a service of this build leaves it after its first start, and a pool on it. */
+/** A database as after the first start of a service, with a pool. */
 export interface MigratedDatabase {
   readonly url: string;
   readonly database: Database;
-  /** What pg-boss runs its SQL with. */
+  /** Runs the SQL of pg-boss. */
   readonly execute: ReturnType<typeof executorOf>;
   readonly close: () => Promise<void>;
 }
 
-/** How many shards the logs of tests have, unless they ask. */
+/** The default number of shards in tests. */
 export const TEST_SHARDS = 2;
 
 /** Creates a database with all migrations applied, the queues and empty shards. */
@@ -27,7 +27,7 @@ export const createMigratedDatabase = async (shards = TEST_SHARDS): Promise<Migr
     connectionsMax: 6,
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 20_000,
-    // Dropping the database ends what is still connected.
+    // Dropping the database terminates connections.
     onIdleError: () => {},
   });
   const database = databaseOf(pool);

@@ -1,17 +1,14 @@
-/**
- * How long a test waits for something to happen, in milliseconds. Nothing should take so long, also on a machine that is
- * busy with other things: who waits in vain has failed.
- */
+/** How long a test waits for something to happen, in milliseconds: more than enough even on a busy machine. */
 export const PATIENCE_MS = Number(process.env["TEST_PATIENCE_MS"] ?? 60_000);
 
-/** What a test that has waited in vain says: for what, how long, and how to wait longer. */
+/** The message of a test that has waited in vain: for what, how long, and how to wait longer. */
 export const inVain = (what: string): string =>
   `${what} within ${PATIENCE_MS / 1_000} s (TEST_PATIENCE_MS sets another limit)`;
 
 /**
- * Asks again and again until the answer is yes.
+ * Polls until the condition is true.
  *
- * @param otherwise what is wrong when it never is; the question itself unless given
+ * @param otherwise the message if it never is
  * @throws after `PATIENCE_MS`
  */
 export const until = async (

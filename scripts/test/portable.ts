@@ -1,28 +1,18 @@
 /**
- * `npm run test:portable`: runs the tests of core/ on Node, Deno and Bun, from the same files and the
- * same node_modules. Fails when a test fails anywhere or when a runtime ran fewer tests than Node.
- *
- * Deno and Bun come from the npm registry through npx; the versions are pinned here and nowhere else.
+ * `npm run test:portable`: runs the tests of core/ on Node, Deno and Bun, from the same files and node_modules. Deno and Bun
+ * come from the npm registry through npx. Their versions are pinned only here.
  */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
-import { noMore, runCommandLine } from "../../adapters/terminal/command_line.ts";
+import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
-import { findTests, selectTests } from "./find_tests.ts";
-
-const USAGE = `Usage: npm run test:portable
-
-Runs the tests of core/ on Node, Deno and Bun, which npx fetches, and exits 1 when a test fails anywhere or a runtime
-runs fewer tests than Node.
-
-  --help  show this text
-`;
+import { findTests, selectTests } from "./test_files.ts";
 
 const DENO = "deno@2.9.6";
 const BUN = "bun@1.4.5";
 
-/** Both packages place their binary in an install script, which npm 11 may be configured to refuse. */
+/** Both packages install their binary with an install script, which the configuration of npm can forbid. */
 const npx = (name: string, version: string): string[] => [
   "npx",
   "--yes",
@@ -31,7 +21,7 @@ const npx = (name: string, version: string): string[] => [
   version,
 ];
 
-/** The variables that uvu's colours look at; fast-check and effect read none. */
+/** The variables that uvu reads for colours; fast-check and effect read none. */
 const COLOUR_VARIABLES = "FORCE_COLOR,NODE_DISABLE_COLORS,NO_COLOR,TERM";
 
 const DENO_FLAGS = [
@@ -58,7 +48,7 @@ interface Count {
   output: string;
 }
 
-/** Runs the files with one runtime; a run without a last line `N passed, N failed` failed as a whole. */
+/** Runs the files on one runtime. A run without the last line `N passed, N failed` failed as a whole. */
 async function runOn([command = "", ...args]: string[], files: string[]): Promise<Count> {
   const child = spawn(command, [...args, "scripts/test/portable_process.ts", ...files], {
     env: { ...process.env, NO_COLOR: "1" },
@@ -83,14 +73,18 @@ async function runOn([command = "", ...args]: string[], files: string[]): Promis
 
 const runEverywhere = async (): Promise<number> => {
   const { selected } = selectTests(findTests(process.cwd()), ["core"]);
-  let expected: number | undefined;
   let code = 0;
-  for (const [name, command] of Object.entries(RUNTIMES)) {
-    const { passed, failed, output } = await runOn(command, selected);
-    expected ??= passed;
+  const counts = await Promise.all(
+    Object.entries(RUNTIMES).map(async ([name, command]) => ({
+      name,
+      ...(await runOn(command, selected)),
+    })),
+  );
+  const expected = counts.find(({ name }) => name === "node")?.passed;
+  for (const { name, passed, failed, output } of counts) {
     console.log(`${name}: ${passed} passed, ${failed} failed`);
     if (failed > 0 || passed !== expected || passed === 0) {
-      code = 1;
+      code = EXIT_FAILED;
       if (passed !== expected) console.log(`${name} must pass ${expected} tests, as node does`);
       console.log(output);
     }
@@ -98,12 +92,14 @@ const runEverywhere = async (): Promise<number> => {
   return code;
 };
 
-process.exitCode = await runCommandLine({
-  usage: USAGE,
-  options: {},
-  run: (_, positionals) => {
-    noMore(positionals);
-    return runEverywhere();
+process.exitCode = await runCommand({
+  name: "npm run test:portable",
+  about:
+    "Runs the tests of core/ on Node, Deno and Bun, which npx downloads. Exits with 1 if a test fails, or if a runtime runs fewer " +
+    "tests than Node.",
+  sections: {
+    Environment: [["TEST_PORTABLE_TIMEOUT_MS", "Time limit for each runtime (default 1200000)"]],
   },
+  run: runEverywhere,
   explain: messageOf,
 });

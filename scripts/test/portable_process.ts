@@ -1,7 +1,6 @@
 /**
- * Runs the test files given as arguments in this one process, on Node, Deno or Bun alike, and ends
- * with the line `N passed, N failed`. `portable.ts` starts it; it uses no `node:` import and no API
- * of one runtime alone, beyond `process`, which all three have.
+ * Runs test files in this process, on Node, Deno or Bun, and ends with the line `N passed, N failed`. `portable.ts` starts it. It uses
+ * no `node:` import, and of the APIs of a runtime only `process`, which all three have.
  */
 import { describeError, openQueue, runQueue } from "./queue.ts";
 

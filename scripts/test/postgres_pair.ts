@@ -17,13 +17,13 @@ export interface PostgresPair {
   readonly close: () => Promise<void>;
 }
 
-/** They run beside the server that all tests share. */
+/** They run beside the shared server. */
 const SMALL: Settings = { shared_buffers: "32MB" };
 
 /**
- * Starts a server, and another one as its standby. Needs the program `cp`.
+ * Starts a server and its standby. Needs the program `cp`.
  *
- * @param wayTo makes the URL by which the standby reaches the server, given the server's own
+ * @param wayTo turns the URL of the server into the one that the standby uses
  */
 export const startPostgresPair = async (
   wayTo: (url: string) => Promise<string>,
@@ -42,11 +42,11 @@ export const startPostgresPair = async (
   };
   try {
     const original = await start(primaryDir);
-    // There is no pg_basebackup; a copy of a server that was shut down is as good.
+    // There is no pg_basebackup. A copy of a stopped server is as good.
     await original.stop();
     await copy(primaryDir, standbyDir);
     const cluster = join(standbyDir, "postgres");
-    // Only that it is there matters, and that its owner is the server's, who removes it when it is promoted.
+    // Its content does not matter. The owner must be the user of the server, which removes it at promotion.
     await copy(join(cluster, "PG_VERSION"), join(cluster, "standby.signal"));
     const primary = await start(primaryDir);
     const { hostname, port, username, password } = new URL(await wayTo(primary.url));

@@ -4,17 +4,17 @@ import type { FileResult } from "./file_runner.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
-/** styleText leaves colours out where stdout is not a terminal or NO_COLOR is set. */
+/** Uses no colours if stdout is not a terminal or NO_COLOR is set. */
 const paint = (style: Style, text: string): string =>
   styleText(style, text, { stream: process.stdout });
 
-/** The frames between a test and Node, the same in every stack. */
+/** The frames between a test and Node, which are the same in every stack. */
 const RUNNER_FRAME =
   /^ *at .*(node_modules\/uvu\/|scripts\/test\/(tracked_uvu|queue|file_process)\.ts).*\n?/gm;
 
 const indent = (text: string): string => text.trimEnd().replace(/^(?=.)/gm, "    ");
 
-/** One line for a file; what it printed and what went wrong only if something did. */
+/** Prints one line for a file, and its output and details if it failed. */
 export function printResult(result: FileResult): void {
   const { file, passed, failed, durationMs, skipped } = result;
   const seconds = `${(durationMs / 1000).toFixed(2)} s`;
@@ -31,7 +31,7 @@ export function printResult(result: FileResult): void {
   ]);
 }
 
-/** A failure: its title in one line, then the details indented below it. */
+/** Prints the title of a failure, and its details indented below it. */
 export function printDetails(title: string, details: string[]): void {
   console.log(paint("red", `FAIL  ${title}`));
   for (const detail of details)

@@ -1,15 +1,12 @@
-/**
- * Runs the suites that test files queued with uvu. Uses nothing beyond the language, so that the same
- * code counts the tests on Node, Deno and Bun.
- */
+/** Runs the suites that test files queued with uvu. Uses only the language, so that it runs on Node, Deno and Bun. */
 
-/** What `suite.run()` queues: uvu 0.5.6 answers [errors or true, passed, skipped, total]. */
+/** What `suite.run()` queues: in uvu 0.5.6 it returns [errors or true, passed, skipped, total]. */
 type QueuedSuite = () => Promise<[string | true, number, number, number]>;
 
 export interface Outcome {
   passed: number;
   failed: number;
-  /** One readable text for each suite that failed, with the assertion diffs. */
+  /** A text for each failed suite, with assertion diffs. */
   details: string[];
 }
 
@@ -21,7 +18,7 @@ declare global {
   var UVU_INDEX: number | undefined;
 }
 
-/** Makes uvu queue what `run()` is called on instead of running it. Call it before uvu is first imported. */
+/** Makes `run()` of uvu queue suites instead of running them. Call it before the first import of uvu. */
 export function openQueue(): QueuedSuite[] {
   const queue: QueuedSuite[] = [];
   globalThis.UVU_DEFER = 1;
@@ -31,8 +28,8 @@ export function openQueue(): QueuedSuite[] {
 }
 
 /**
- * Runs and empties the queue, one suite after the other. What uvu itself lets pass counts as a failure
- * here: a hook that throws, a suite without a test, a file without a suite, a test that is left out.
+ * Runs and empties the queue. Counts as failures what uvu accepts: hooks that throw, suites without tests, files without suites, and
+ * skipped tests.
  */
 export async function runQueue(queue: QueuedSuite[]): Promise<Outcome> {
   const outcome: Outcome = { passed: 0, failed: 0, details: [] };
@@ -45,10 +42,10 @@ export async function runQueue(queue: QueuedSuite[]): Promise<Outcome> {
     try {
       const [errors, passed, skipped, total] = await suite();
       outcome.passed += passed;
-      // uvu drops what a hook throws: all that is left of it are tests that neither passed nor failed.
+      // uvu drops the error of a hook: its only trace are tests that neither passed nor failed.
       if (passed < total) fail(total - passed, errors === true ? HOOK_THREW : errors);
       if (total === 0) fail(1, "a suite has no test");
-      if (skipped > 0) fail(1, `${skipped} left out by .only or .skip`);
+      if (skipped > 0) fail(1, `${skipped} skipped with .only or .skip`);
     } catch (error) {
       fail(1, `an after hook threw\n${describeError(error)}`);
     }
@@ -56,7 +53,7 @@ export async function runQueue(queue: QueuedSuite[]): Promise<Outcome> {
   return outcome;
 }
 
-/** The stack of an error with its causes, or the value itself if something else was thrown. */
+/** The stack of an error and its causes, or another thrown value. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${String(error)}`;
   const cause = error.cause === undefined ? "" : `\ncaused by ${describeError(error.cause)}`;

@@ -8,27 +8,27 @@ import { Redis } from "ioredis";
 
 import { freePort } from "./free_port.ts";
 
-/** Why tests with a real Redis cannot run here; undefined where they can. */
+/** Why tests with a real Redis cannot run; undefined if they can. */
 export const redisMissing: string | undefined =
   spawnSync("redis-server", ["--version"]).error === undefined
     ? undefined
-    : "there is no redis-server on this machine: install it, on Debian with apt-get install redis-server";
+    : "redis-server is not installed (on Debian: apt-get install redis-server)";
 
-/** A Redis of a test's own, on a free port, which keeps nothing. */
+/** A Redis without persistence, on a free port. */
 export interface RedisServer {
   readonly url: string;
   /** Runs a command on a connection of its own. */
   readonly run: (command: string, ...args: ReadonlyArray<string>) => Promise<unknown>;
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Ends it as a crash would. */
+  /** Kills it, like a crash. */
   readonly kill: () => Promise<void>;
-  /** Starts it on the same port after it was killed. */
+  /** Starts it again on the same port. */
   readonly start: (...settings: ReadonlyArray<string>) => Promise<void>;
-  /** Ends it and removes what it left. */
+  /** Kills it, and removes its files. */
   readonly close: () => Promise<void>;
 }
 
-/** Starts a Redis; `settings` are as on its command line, such as `--requirepass`. */
+/** @param settings arguments of the command line, such as `--requirepass` */
 export const startRedisServer = async (
   ...settings: ReadonlyArray<string>
 ): Promise<RedisServer> => {
@@ -51,6 +51,9 @@ export const startRedisServer = async (
     await exited;
   };
 
+  // However this process ends, the server ends with it.
+  const killNow = (): void => void child?.kill("SIGKILL");
+  process.once("exit", killNow);
   await start(...settings);
   return {
     url: `redis://127.0.0.1:${port}/0`,
@@ -66,6 +69,7 @@ export const startRedisServer = async (
     kill,
     start,
     close: async () => {
+      process.off("exit", killNow);
       await kill();
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,4 +1,3 @@
-/** Runs the runner as a child process on small trees of test files and checks what it promises. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
@@ -31,7 +30,7 @@ interface RunOptions {
 
 const roots: string[] = [];
 
-/** Runs the runner in a fresh folder that holds the files, given as path → source. */
+/** Runs the runner in a new folder with these files: path → source. */
 async function runOn(
   files: Record<string, string>,
   { args = [], env = {} }: RunOptions = {},
@@ -55,7 +54,7 @@ async function runOn(
   return { code, output: out + err, lastLine: out.trimEnd().split("\n").at(-1) ?? "", root };
 }
 
-/** The run failed, its last line is this count, and its output says why. */
+/** Asserts that the run failed with this last line, and for these reasons. */
 function failsWith(run: Run, lastLine: string, ...reasons: RegExp[]): void {
   assert.is(run.code, 1);
   assert.is(run.lastLine, lastLine);
@@ -67,15 +66,12 @@ runner.after(async () => {
   for (const root of roots) await rm(root, { recursive: true });
 });
 
-runner(
-  "exits 0 and ends with the count alone on the last line when everything passed",
-  async () => {
-    const run = await runOn({ "a/x.test.ts": PASSING, "b.test.ts": PASSING });
-    assert.is(run.code, 0);
-    assert.match(run.output, /ok +a\/x\.test\.ts +2 passed/);
-    assert.ok(run.output.endsWith("\n4 passed, 0 failed\n"));
-  },
-);
+runner("exits with 0 and ends with the count on the last line when everything passed", async () => {
+  const run = await runOn({ "a/x.test.ts": PASSING, "b.test.ts": PASSING });
+  assert.is(run.code, 0);
+  assert.match(run.output, /ok +a\/x\.test\.ts +2 passed/);
+  assert.ok(run.output.endsWith("\n4 passed, 0 failed\n"));
+});
 
 runner(
   "prints the assertion diff and the file of a failed test, and what the file printed",
@@ -96,7 +92,7 @@ runner(
   },
 );
 
-runner("stays quiet about what a passing file printed", async () => {
+runner("hides the output of a passing file", async () => {
   const run = await runOn({ "x.test.ts": `console.log("chatter");\n${PASSING}` });
   assert.is(run.code, 0);
   assert.not.match(run.output, /chatter/);
@@ -128,7 +124,7 @@ runner("fails when a hook around each test throws, and prints the error", async 
   failsWith(run, "0 passed, 2 failed", /first/, /after\.each threw/, /second/);
 });
 
-runner("prints what a test threw even if a hook after it throws too", async () => {
+runner("prints the error of a test even if a hook after it throws", async () => {
   const run = await runOn({
     "x.test.ts": `${IMPORTS}test.after.each(() => { throw new Error("second"); });
       test("one", () => { throw new Error("first"); }); test.run();`,
@@ -154,7 +150,7 @@ runner("fails on a suite whose run() was forgotten, beside one that ran", async 
   failsWith(run, "2 passed, 2 failed", /suite "forgotten": \.run\(\) is missing/, /y\.test\.ts/);
 });
 
-runner("goes on with the other files when one cannot be imported", async () => {
+runner("runs the other files when one cannot be imported", async () => {
   const run = await runOn({
     "a.test.ts": `import "./missing.ts";`,
     "b.test.ts": "const = syntax;",
@@ -170,7 +166,7 @@ runner("goes on with the other files when one cannot be imported", async () => {
   );
 });
 
-runner("fails when .only or .skip was left in the code", async () => {
+runner("fails on .only and .skip", async () => {
   const run = await runOn({
     "a.test.ts": `${IMPORTS}test.only("one", () => {}); test.run();`,
     "b.test.ts": `${IMPORTS}test("one", () => {}); test.skip("two", () => {}); test.run();`,
@@ -187,7 +183,7 @@ runner("fails when .only or .skip was left in the code", async () => {
 const SKIPPING = `import { skipSuite } from ${JSON.stringify(SKIP_URL)};
   skipSuite("redis cache", "no redis-server on this machine");`;
 
-runner("announces a skipped suite loudly and counts it in the last line", async () => {
+runner("announces a skipped suite, and counts it in the last line", async () => {
   const run = await runOn({ "a.test.ts": SKIPPING, "b.test.ts": PASSING });
   assert.is(run.code, 0);
   assert.match(run.output, /SKIP +a\.test\.ts +redis cache: no redis-server on this machine/);
@@ -200,7 +196,7 @@ runner("counts a skipped suite as a failure in CI", async () => {
   failsWith(run, "2 passed, 1 failed, 1 skipped", /FAIL +a\.test\.ts/);
 });
 
-runner("kills a file that hangs, and names it and the test", async () => {
+runner("kills a file that hangs, and names the file and the test", async () => {
   const files = {
     "a.test.ts": `${IMPORTS}const s = suite("slow"); s("awaits", () => new Promise(() => setInterval(() => {}, 50))); s.run();`,
     "b.test.ts": `${IMPORTS}const s = suite("busy"); s("loops", () => { for (;;); }); s.run();`,
@@ -209,31 +205,28 @@ runner("kills a file that hangs, and names it and the test", async () => {
   failsWith(run, "0 passed, 2 failed", /hung: .*slow › awaits/, /hung: .*busy › loops/);
 });
 
-runner(
-  "tells why a test failed although its file was killed later, and which limit that was",
-  async () => {
-    const files = {
-      "x.test.ts": `${IMPORTS}const s = suite("file");
+runner("reports why a test failed although its file was killed later, and the limit", async () => {
+  const files = {
+    "x.test.ts": `${IMPORTS}const s = suite("file");
       s("fails", () => assert.is(1, 2, "the true reason"));
       s("compares", () => assert.equal({ n: 1 }, { n: 2 }));
       s("hangs", () => { for (;;); }); s.run();`,
-      "y.test.ts": `${IMPORTS}const s = suite("file");
+    "y.test.ts": `${IMPORTS}const s = suite("file");
       s("throws", () => { throw new Error("the reason before"); });
       s("dies", () => process.kill(process.pid, "SIGKILL")); s.run();`,
-    };
-    const run = await runOn(files, { env: { TEST_FILE_TIMEOUT_MS: "3000" } });
-    failsWith(
-      run,
-      "0 passed, 5 failed",
-      /file › fails failed[^]*the true reason/,
-      /file › compares failed[^]*\+\+.*2[^]*--.*1|file › compares failed[^]*--.*1[^]*\+\+.*2/,
-      /hung: killed after 3 s, while: file › hangs[^]*TEST_FILE_TIMEOUT_MS/,
-      /file › throws failed[^]*the reason before/,
-    );
-  },
-);
+  };
+  const run = await runOn(files, { env: { TEST_FILE_TIMEOUT_MS: "3000" } });
+  failsWith(
+    run,
+    "0 passed, 5 failed",
+    /file › fails failed[^]*the true reason/,
+    /file › compares failed[^]*\+\+.*2[^]*--.*1|file › compares failed[^]*--.*1[^]*\+\+.*2/,
+    /hung: killed after 3 s, while: file › hangs[^]*TEST_FILE_TIMEOUT_MS/,
+    /file › throws failed[^]*the reason before/,
+  );
+});
 
-runner("fails when a test waits for a promise that nothing will settle", async () => {
+runner("fails when a test waits for a promise that never settles", async () => {
   const run = await runOn({
     "x.test.ts": `${IMPORTS}test("waits", () => new Promise(() => {})); test.run();`,
   });
@@ -248,7 +241,7 @@ runner("fails when a test ends the process", async () => {
   failsWith(run, "0 passed, 2 failed", /ended early .*exits/, /died of SIGKILL, while: dies/);
 });
 
-runner("prints what caused an error that has no message of its own", async () => {
+runner("prints the cause of an error without a message", async () => {
   const run = await runOn({
     "x.test.ts": `${IMPORTS}test("one", () => { throw new Error("", { cause: new Error("deadlock") }); }); test.run();`,
   });
@@ -268,7 +261,7 @@ runner("fails on an unhandled rejection and on an uncaught exception", async () 
   );
 });
 
-runner("ends by itself and fails when a test leaves a handle open", async () => {
+runner("ends and fails when a test leaves a handle open", async () => {
   const run = await runOn({
     "x.test.ts": `import { createServer } from "node:net";\n${IMPORTS}
       test("listens", () => { createServer().listen(0); }); test.run();`,
@@ -276,7 +269,7 @@ runner("ends by itself and fails when a test leaves a handle open", async () => 
   failsWith(run, "1 passed, 1 failed", /something was not closed: TCPServerWrap/);
 });
 
-runner("fails when a test leaves process.exitCode set", async () => {
+runner("fails when a test sets process.exitCode", async () => {
   const run = await runOn({
     "x.test.ts": `${IMPORTS}test("sets", () => { process.exitCode = 3; }); test.run();`,
   });
@@ -299,22 +292,22 @@ runner("fails when there is nothing to run", async () => {
   failsWith(await runOn({}), "0 passed, 1 failed", /nothing ran/);
 });
 
-runner("explains itself with --help and runs nothing", async () => {
+runner("prints the help with --help, and runs nothing", async () => {
   const run = await runOn({ "a.test.ts": "throw 1;" }, { args: ["--help"] });
   assert.is(run.code, 0);
   assert.match(run.output, /npm test -- core/);
 });
 
-runner("says in a sentence what makes no sense, and runs nothing", async () => {
+runner("refuses invalid arguments in a sentence, and runs nothing", async () => {
   for (const [args, env, sentence] of [
-    [["--nope"], {}, "There is no option --nope"],
+    [["--nope"], {}, "Unknown option --nope"],
     [[], { TEST_WORKERS: "many" }, "TEST_WORKERS must be a whole number from 1 to 1000, not many"],
   ] as const) {
     const run = await runOn({ "a.test.ts": "throw 1;" }, { args: [...args], env });
     assert.is(run.code, 2);
     assert.is(
       run.output,
-      `${sentence}.\n\nUsage: npm test -- [FOLDER or FILE...]\n--help says more.\n`,
+      `${sentence}.\n\nUsage: npm test -- [PATH...]\nAdd --help for details.\n`,
     );
   }
 });
@@ -327,7 +320,7 @@ const SETUP = `import { writeFileSync } from "node:fs";
 const READS_ENV = (expected: string): string =>
   `${IMPORTS}test("reads", () => assert.is(process.env.SHARED_URL, ${expected})); test.run();`;
 
-runner("starts shared servers once for all but core, and tears them down", async () => {
+runner("starts shared servers once for all files except core, and stops them", async () => {
   const run = await runOn({
     "scripts/test/setup.ts": SETUP,
     "core/a.test.ts": READS_ENV("undefined"),
@@ -358,7 +351,7 @@ runner("fails each file that needs the servers when they cannot start", async ()
   failsWith(run, "2 passed, 2 failed", /no postgres/, /FAIL +db\/b\.test\.ts/);
 });
 
-runner("fails when the servers neither start nor fail to", async () => {
+runner("fails when starting the servers hangs", async () => {
   const files = {
     "scripts/test/setup.ts": `export function setup() { return new Promise(() => {}); }`,
     "db/b.test.ts": PASSING,
@@ -367,7 +360,7 @@ runner("fails when the servers neither start nor fail to", async () => {
   failsWith(run, "0 passed, 2 failed", /setup\.ts[^]*hung/, /FAIL +db\/b\.test\.ts/);
 });
 
-runner("tears the servers down and fails when it is interrupted", async () => {
+runner("stops the servers and exits with 130 when it is interrupted", async () => {
   const run = await runOn({
     "scripts/test/setup.ts": SETUP,
     "db/a.test.ts": `${IMPORTS}test("interrupts", () => {
@@ -375,7 +368,8 @@ runner("tears the servers down and fails when it is interrupted", async () => {
       return new Promise(() => setInterval(() => {}, 1_000));
     }); test.run();`,
   });
-  failsWith(run, "0 passed, 1 failed", /interrupted/);
+  assert.equal([run.code, run.lastLine], [130, "0 passed, 1 failed"]);
+  assert.match(run.output, /interrupted/);
   assert.ok(existsSync(`${run.root}/torn-down`));
 });
 

@@ -1,52 +1,58 @@
 /**
- * The test runner, `npm test`: runs every `*.test.ts`, or those that the arguments name, each in a
- * process of its own, and ends with the line `N passed, N failed`.
+ * The test runner, `npm test`: runs each test file in a process of its own, and ends with the line `N passed, N failed`.
  *
- * uvu's own runner exits 0 when a hook throws or when `.run()` was forgotten; see `queue.ts` and
- * `tracked_uvu.ts` for what is counted instead.
+ * uvu's own runner exits with 0 when a hook throws or `.run()` was forgotten. See `queue.ts` and `tracked_uvu.ts`.
  */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { pathToFileURL } from "node:url";
 
-import { EXIT_FAILED, runCommandLine, wholeNumber } from "../../adapters/terminal/command_line.ts";
-import { longestFirst, readDurations, writeDurations } from "./durations.ts";
+import { EXIT_FAILED, runCommand, wholeNumber } from "../../adapters/terminal/command_line.ts";
 import { type FileResult, runTestFile } from "./file_runner.ts";
-import { findTests, selectTests } from "./find_tests.ts";
-import { type SharedServers, startSharedServers } from "./global_setup.ts";
 import { printDetails, printResult } from "./print.ts";
 import { describeError } from "./queue.ts";
+import {
+  findTests,
+  longestFirst,
+  readDurations,
+  selectTests,
+  writeDurations,
+} from "./test_files.ts";
 
-const USAGE = `Usage: npm test -- [FOLDER or FILE...]
-
-Runs all tests, or those of these folders and files, such as: npm test -- core adapters/koa
-
-  TEST_FILE_TIMEOUT_MS   a file that takes longer is killed and fails (300000)
-  TEST_PATIENCE_MS       how long a test waits for what should happen soon (60000)
-  TEST_WORKERS           files at a time (the number of cores, at most 4)
-  CI=true                a suite that is skipped counts as failed
-  --help                 show this text
-`;
-
-/** Several times what the longest file takes on two idle processors, for machines that are slower, or busy. */
+/** Several times as long as the slowest file on two idle processors, for slower and busy machines. */
 const FILE_TIMEOUT_MS = 300_000;
 const WORKERS_MAX = 4;
 
-/** A number in the environment, where 0 would let nothing run. */
+/** A number from the environment. 0 would run nothing. */
 const numberIn = (variable: string, byDefault: number, max: number): number =>
   wholeNumber(variable, process.env[variable] ?? String(byDefault), { min: 1, max });
+
+interface SharedServers {
+  /** Added to the environment of every test process outside core/. */
+  env: Record<string, string>;
+  teardown(): Promise<void>;
+}
+
+/** Starts the servers that test files share, with `scripts/test/setup.ts` of the tree, if there is one. */
+async function startSharedServers(): Promise<SharedServers> {
+  const path = `${root}/scripts/test/setup.ts`;
+  if (!existsSync(path)) return { env: {}, teardown: async () => {} };
+  const module = (await import(pathToFileURL(path).href)) as { setup(): Promise<SharedServers> };
+  return module.setup();
+}
 
 interface Limits {
   readonly fileTimeoutMs: number;
   readonly workers: number;
 }
 
-/** @throws UsageError when a variable makes no sense */
+/** @throws UsageError */
 const readLimits = (): Limits => ({
   fileTimeoutMs: numberIn("TEST_FILE_TIMEOUT_MS", FILE_TIMEOUT_MS, 86_400_000),
   workers: numberIn("TEST_WORKERS", Math.min(availableParallelism(), WORKERS_MAX), 1_000),
 });
 
 const root = process.cwd();
-const interrupt = new AbortController();
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 function fail(title: string, detail: string): void {
@@ -69,17 +75,17 @@ function record(result: FileResult): void {
 function childEnv(): NodeJS.ProcessEnv {
   const env = { ...process.env };
   if (process.stdout.isTTY && env["NO_COLOR"] === undefined) env["FORCE_COLOR"] = "1";
-  // Importing effect costs half a second cold. Coverage, though, is less exact for cached code.
+  // Importing effect without the cache takes half a second. With it, coverage is less exact.
   if (env["NODE_V8_COVERAGE"] === undefined) {
     env["NODE_COMPILE_CACHE"] ??= `${root}/node_modules/.cache/tidemark/compile`;
   }
   return env;
 }
 
-/** Core is pure: its tests need no server and run while the servers start. */
+/** Tests of core need no server, and run while the servers start. */
 const needsServers = (file: string): boolean => !file.startsWith("core/");
 
-/** The promise's result, or a rejection if it takes longer. */
+/** The result of a promise, or a rejection if it takes longer. */
 async function within<T>(ms: number, promise: T | Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -95,14 +101,18 @@ async function within<T>(ms: number, promise: T | Promise<T>): Promise<T> {
   }
 }
 
-async function runAll(files: string[], { fileTimeoutMs, workers }: Limits): Promise<void> {
+async function runAll(
+  files: string[],
+  { fileTimeoutMs, workers }: Limits,
+  interrupted: AbortSignal,
+): Promise<void> {
   const durations = readDurations(root);
   const pending = longestFirst(files, durations);
   const env = childEnv();
   let servers: SharedServers | undefined;
   let serversFailed = false;
   const starting = files.some(needsServers)
-    ? within(fileTimeoutMs, startSharedServers(root)).then(
+    ? within(fileTimeoutMs, startSharedServers()).then(
         (started) => (servers = started),
         (error: unknown) => {
           serversFailed = true;
@@ -112,7 +122,7 @@ async function runAll(files: string[], { fileTimeoutMs, workers }: Limits): Prom
     : undefined;
 
   const worker = async (): Promise<void> => {
-    while (pending.length > 0 && !interrupt.signal.aborted) {
+    while (pending.length > 0 && !interrupted.aborted) {
       const ready = pending.findIndex((file) => servers !== undefined || !needsServers(file));
       if (ready === -1) {
         await starting;
@@ -124,15 +134,15 @@ async function runAll(files: string[], { fileTimeoutMs, workers }: Limits): Prom
         root,
         env: needsServers(file) ? { ...env, ...servers?.env } : env,
         timeoutMs: fileTimeoutMs,
-        signal: interrupt.signal,
+        signal: interrupted,
       });
-      if (interrupt.signal.aborted) return;
+      if (interrupted.aborted) return;
       durations[file] = result.durationMs;
       record(result);
     }
   };
   await Promise.all(Array.from({ length: workers }, worker));
-  if (interrupt.signal.aborted) fail("interrupted", "the tests that were still to run did not run");
+  if (interrupted.aborted) fail("interrupted", "the remaining tests did not run");
   else for (const file of pending) fail(file, "not run: scripts/test/setup.ts failed");
   await starting;
   try {
@@ -143,18 +153,11 @@ async function runAll(files: string[], { fileTimeoutMs, workers }: Limits): Prom
   writeDurations(root, durations);
 }
 
-async function main(names: ReadonlyArray<string>): Promise<number> {
+async function main(names: ReadonlyArray<string>, interrupted: AbortSignal): Promise<number> {
   const limits = readLimits();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      // Who asks a second time does not want to wait for the teardown.
-      if (interrupt.signal.aborted) process.exit(EXIT_FAILED);
-      interrupt.abort();
-    });
-  }
   const { selected, unmatched } = selectTests(findTests(root), names);
-  for (const name of unmatched) fail(name, "no *.test.ts file of this name or below it");
-  await runAll(selected, limits);
+  for (const name of unmatched) fail(name, "there is no *.test.ts file with this path or below it");
+  await runAll(selected, limits, interrupted);
   if (total.passed + total.failed === 0) fail(root, "nothing ran");
 
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
@@ -163,11 +166,21 @@ async function main(names: ReadonlyArray<string>): Promise<number> {
   return total.failed > 0 ? EXIT_FAILED : 0;
 }
 
-const code = await runCommandLine({
-  usage: USAGE,
-  options: {},
-  run: (_, names) => main(names),
+const code = await runCommand({
+  name: "npm test",
+  about: "Runs all tests, or some, such as: npm test -- core adapters/koa",
+  arguments: { "[PATH...]": "Folders and test files" },
+  sections: {
+    Environment: [
+      ["TEST_FILE_TIMEOUT_MS", "A file that takes longer is killed and fails (default 300000)"],
+      ["TEST_PATIENCE_MS", "How long a test waits for something to happen (default 60000)"],
+      ["TEST_WORKERS", "Files that run at the same time (default: the number of cores, at most 4)"],
+      ["CI=true", "A skipped suite counts as a failure"],
+    ],
+  },
+  run: (_, names, interrupted) => main(names, interrupted),
+  onInterrupt: "stopping the servers. Interrupt again to stop immediately.",
   explain: describeError,
 });
-// Not when the loop is empty: a handle that setup.ts leaked must not hang the run.
+// Even if the event loop is not empty: a leaked handle of setup.ts must not hang the run.
 process.exit(code);

@@ -6,10 +6,10 @@ import { startEmbeddedPostgres } from "../../adapters/embedded_postgres/embedded
 import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
 
 /**
- * Starts one Postgres for all test files of a run, each of which makes databases of its own there
- * (`database.ts`). A server that `TEST_DATABASE_URL` names already is used instead.
+ * Starts the Postgres that all test files of a run share, each with databases of its own (`database.ts`). Uses the server in
+ * `TEST_DATABASE_URL` instead, if that is set.
  *
- * @param settings of the server, over its own
+ * @param settings override the defaults of the server
  */
 export const setup = async (
   settings: Settings = {},

@@ -1,7 +1,6 @@
 /**
- * Stands in for `uvu` while the runner runs a test file. uvu cannot tell that `.run()` was forgotten,
- * that `.only` was left in a suite where it leaves nothing out, or what a hook threw, nor what the test
- * before it threw; this wrapper can.
+ * Replaces `uvu` while the runner runs a test file, to find what uvu does not report: a forgotten `.run()`, an `.only` that skips
+ * nothing, the error of a hook, and the error of the test before it.
  */
 import * as uvu from "uvu";
 
@@ -14,7 +13,7 @@ interface TrackedSuite {
   /** Tests registered since the last call of `run()`. */
   waiting: number;
   runs: number;
-  /** Whether `.only` or `.skip` was called, even where it changed nothing. */
+  /** Whether `.only` or `.skip` was called, even if it changed nothing. */
   narrowed: boolean;
 }
 
@@ -28,18 +27,18 @@ export function onTestStart(listener: (test: string) => void): void {
   announce = listener;
 }
 
-/** Calls the listener with the reason as soon as a test or a hook has failed. */
+/** Calls the listener with the reason when a test or a hook fails. */
 export function onFailure(listener: (reason: string) => void): void {
   announceFailure = listener;
 }
 
-/** The comparison of expected and actual that uvu's assertions carry. */
+/** The diff of an assertion of uvu. */
 const diffOf = (error: unknown): string =>
   error instanceof Error && "details" in error && typeof error.details === "string"
     ? `\n${error.details}`
     : "";
 
-/** What tests and hooks threw so far but uvu did not print: an error of a hook, a cause, a tag without a message. */
+/** Errors of tests and hooks that uvu did not print: errors of hooks, causes, and tags without a message. */
 export function droppedErrors(printed: string): string[] {
   const isPrinted = (error: unknown): boolean => {
     if (!(error instanceof Error)) return printed.includes(String(error));
@@ -51,12 +50,12 @@ export function droppedErrors(printed: string): string[] {
     .map(({ by, error }) => `${by} threw\n${describeError(error)}`);
 }
 
-/** What is wrong with the suites as they were registered, one sentence for each. */
+/** Problems of registered suites, one sentence each. */
 export function registrationProblems(): string[] {
   return tracked.flatMap(({ name, waiting, runs, narrowed }) => {
     const problems: string[] = [];
     if (waiting > 0) {
-      problems.push(`suite "${name}": .run() is missing, ${waiting} registered and never run`);
+      problems.push(`suite "${name}": .run() is missing, so ${waiting} registered tests never ran`);
     } else if (runs === 0 && name !== DEFAULT_SUITE) {
       problems.push(`suite "${name}" has no test and no .run()`);
     }

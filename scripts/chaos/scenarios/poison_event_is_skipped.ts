@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { identityOf } from "../../../core/event/event.ts";
-import type { SentEvent } from "../../ingest/activity.ts";
+import type { SentEvent } from "../../shared/activity.ts";
 import type { Scenario, Scene } from "../scenario.ts";
 import { STEP } from "../statements.ts";
 import { until } from "../until.ts";

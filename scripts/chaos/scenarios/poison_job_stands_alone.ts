@@ -5,7 +5,7 @@ import { EVENTS_QUEUE } from "../../../adapters/pg_boss/queue_settings.ts";
 import { decodeEvent } from "../../../core/event/decode.ts";
 import type { Event } from "../../../core/event/event.ts";
 import { EVENT_RULES_DEFAULT, EVENT_TYPES_DEFAULT } from "../../../core/event/rules.ts";
-import type { SentEvent } from "../../ingest/activity.ts";
+import type { SentEvent } from "../../shared/activity.ts";
 import type { Scenario, Scene } from "../scenario.ts";
 import { until } from "../until.ts";
 

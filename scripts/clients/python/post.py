@@ -1,6 +1,6 @@
-"""Posts an event with the client that was generated, and reads back what became of it.
+"""Posts an event with the generated client, and reads it back.
 
-TIDEMARK_URL names the service, TIDEMARK_KEY a key of it with the scopes write and read.
+TIDEMARK_URL names the service, and TIDEMARK_KEY a key with the scopes write and read.
 """
 
 import datetime

@@ -1,12 +1,12 @@
 /**
- * Posts an event with a client whose types were generated, and reads back what became of it. TIDEMARK_URL
- * names the service, TIDEMARK_KEY a key of it with the scopes write and read.
+ * Posts an event with a client whose types were generated, and reads it back. TIDEMARK_URL names the service, and TIDEMARK_KEY a key with
+ * the scopes write and read.
  */
 import createClient from "openapi-fetch";
 
 import type { components, paths } from "./tidemark.js";
 
-// Not the types of Node, whose errors would be counted with those of the client.
+// Without the types of Node, whose errors would count as errors of the client.
 declare const process: { readonly env: Readonly<Record<string, string | undefined>> };
 
 const WITHIN_MS = 30_000;
@@ -17,7 +17,7 @@ const client = createClient<paths>({
   headers: { Authorization: `Bearer ${process.env["TIDEMARK_KEY"]}` },
 });
 
-const hold: (condition: boolean, what: unknown) => asserts condition = (condition, what) => {
+const assert: (condition: boolean, what: unknown) => asserts condition = (condition, what) => {
   if (!condition) throw new Error(JSON.stringify(what));
 };
 
@@ -31,10 +31,10 @@ const sent: components["schemas"]["Event"] = {
 };
 
 const refused = await client.POST("/events", { body: { events: [] } });
-hold(refused.error?.type === "urn:tidemark:problem:batch-empty", refused);
+assert(refused.error?.type === "urn:tidemark:problem:batch-empty", refused);
 
 const accepted = await client.POST("/events", { body: { events: [sent] } });
-hold(accepted.data?.queued === 1, accepted.error);
+assert(accepted.data?.queued === 1, accepted.error);
 
 const deadline = Date.now() + WITHIN_MS;
 for (;;) {
@@ -42,9 +42,9 @@ for (;;) {
   const summary = await client.GET("/accounts/{id}/summary", {
     params: { path: { id: ACCOUNT }, query: { window: "last_24h", top: 3 } },
   });
-  hold(job.data !== undefined && summary.data !== undefined, [job.error, summary.error]);
+  assert(job.data !== undefined && summary.data !== undefined, [job.error, summary.error]);
   if (job.data.state === "completed" && summary.data.totals["login"] === 1) break;
-  hold(Date.now() < deadline, [job.data, summary.data]);
+  assert(Date.now() < deadline, [job.data, summary.data]);
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
@@ -52,5 +52,5 @@ const page = await client.GET("/accounts/{id}/events", {
   params: { path: { id: ACCOUNT }, query: { limit: 1, type: "login" } },
 });
 const [event] = page.data?.events ?? [];
-hold(event?.event_id === sent.event_id, page);
-hold(JSON.stringify(event.metadata) === JSON.stringify(sent.metadata), event);
+assert(event?.event_id === sent.event_id, page);
+assert(JSON.stringify(event.metadata) === JSON.stringify(sent.metadata), event);

@@ -1,7 +1,7 @@
 /**
- * Random numbers that a seed repeats: the generator mulberry32.
+ * The random number generator mulberry32: the same seed gives the same numbers.
  *
- * @returns a function that gives the next number, from 0 up to but not including 1
+ * @returns a function that gives the next number, at least 0 and less than 1
  */
 export const seededRandom = (seed: number): (() => number) => {
   let state = seed >>> 0;

@@ -1,13 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { checkLockFile } from "./lock_file.ts";
+import { checkLockFile } from "./packages.ts";
 
-const test = suite("the lock file");
+const test = suite("checkLockFile");
 
 const HASH = `sha512-${"A".repeat(86)}==`;
 
-/** What is wrong with a lock file that has one sound package and, under `node_modules/koa`, this one. */
+/** The problems of a lock file with one valid package and, as `node_modules/koa`, this one. */
 const messages = (koa: object, allowScripts: object = {}): string[] => {
   const sound = { version: "1.0.0", integrity: HASH };
   const packages = { "": {}, "node_modules/pg": sound, "node_modules/koa": koa };
@@ -15,7 +15,7 @@ const messages = (koa: object, allowScripts: object = {}): string[] => {
   return checkLockFile(lock, JSON.stringify({ allowScripts })).map(({ message }) => message);
 };
 
-test("a package with a SHA-512 from the public registry passes, and so does one in a bundle", () => {
+test("packages with a SHA-512 from the public registry and bundled packages pass", () => {
   const resolved = "https://registry.npmjs.org/koa/-/koa-3.3.0.tgz";
   for (const koa of [
     { integrity: HASH },
@@ -27,17 +27,17 @@ test("a package with a SHA-512 from the public registry passes, and so does one 
   }
 });
 
-test("one package without a hash fails", () => {
+test("a package without a hash fails", () => {
   assert.equal(messages({ version: "3.3.0" }), ["node_modules/koa has no integrity hash"]);
 });
 
-test("a hash that can be forged, or is none, fails", () => {
+test("a weak or invalid hash fails", () => {
   for (const integrity of ["sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "sha512-AAAA", ""]) {
     assert.match(messages({ integrity }).join(), "node_modules/koa has no SHA-512");
   }
 });
 
-test("a package from anywhere else than the public registry fails", () => {
+test("a package that is not from the public registry fails", () => {
   for (const resolved of [
     "http://registry.npmjs.org/koa/-/koa-3.3.0.tgz",
     "https://registry.npmjs.org.example/koa.tgz",
@@ -49,14 +49,14 @@ test("a package from anywhere else than the public registry fails", () => {
   assert.match(messages({ link: true }).join(), "koa comes from a folder");
 });
 
-test("a package that runs a script when it is installed has to be allowed by name", () => {
+test("a package with an install script must be allowed by name", () => {
   const koa = { integrity: HASH, hasInstallScript: true };
-  assert.equal(messages(koa), ["node_modules/koa runs a script when it is installed"]);
+  assert.equal(messages(koa), ["node_modules/koa runs an install script"]);
   assert.equal(messages(koa, { koa: false }).length, 1);
   assert.equal(messages(koa, { koa: true }), []);
 });
 
-test("a lock file of npm 6, which names no packages, fails", () => {
+test("a lock file of npm 6 fails", () => {
   assert.match(
     checkLockFile("{}", "{}")
       .map(({ message }) => message)

@@ -4,10 +4,9 @@ import * as assert from "uvu/assert";
 import { decodeEvent } from "../../core/event/decode.ts";
 import type { Event } from "../../core/event/event.ts";
 import { EVENT_RULES_DEFAULT } from "../../core/event/rules.ts";
-import { type ActivityOptions, generateActivity, sentEvent } from "./activity.ts";
-import { busyTimes } from "./busy_times.ts";
+import { HOUR_MS } from "../../core/time.ts";
+import { type ActivityOptions, busyTimes, generateActivity, sentEvent } from "./activity.ts";
 
-const HOUR_MS = 3_600_000;
 const FROM = Date.UTC(2026, 10, 20, 7, 30);
 const TO = FROM + 48 * HOUR_MS;
 
@@ -24,19 +23,19 @@ const activity = (options: Partial<ActivityOptions> = {}): ReadonlyArray<Event> 
   }),
 ];
 
-test("an event is what the service makes of it when it is sent", () => {
+test("the service decodes a sent event to the same event", () => {
   for (const event of activity({ events: 200, whale: 20 })) {
     const decoded = decodeEvent(sentEvent(event), 0, EVENT_RULES_DEFAULT, TO, []);
     assert.equal(decoded, event);
   }
 });
 
-test("the same options give the same events, another seed gives others", () => {
+test("the same options give the same events, and another seed gives others", () => {
   assert.equal(activity(), activity());
   assert.not.equal(activity(), activity({ seed: 8 }));
 });
 
-test("the first event is at the start, and none is before its predecessor or beyond the end", () => {
+test("events are in the order of time, from the start to the end", () => {
   const times = activity().map(({ occurredAt }) => occurredAt);
   assert.is(times[0], FROM);
   assert.equal(
@@ -46,7 +45,7 @@ test("the first event is at the start, and none is before its predecessor or bey
   assert.ok((times.at(-1) ?? TO) < TO);
 });
 
-test("ids are different and in the order of the events", () => {
+test("ids are unique, and in the order of the events", () => {
   const ids = activity().map(({ eventId }) => eventId);
   assert.equal(ids, [...new Set(ids)].toSorted());
 });
@@ -61,7 +60,7 @@ test("few accounts and hours have most of the events", () => {
   assert.ok(shareOf(({ occurredAt }) => hours.has(new Date(occurredAt).getUTCHours())) > 0.65);
 });
 
-test("a whale has as many of the events as it is told, all through the time", () => {
+test("a whale has its number of events, spread over the whole time", () => {
   const events = activity({ whale: 500 });
   const whale = events.flatMap(({ accountId }, i) => (accountId === "whale" ? [i] : []));
   assert.is(whale.length, 500);

@@ -3,18 +3,18 @@ import { readFile } from "node:fs/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { checkEngines } from "./engines.ts";
+import { checkEngines } from "./packages.ts";
 
-const test = suite("engines");
+const test = suite("checkEngines");
 
-/** What is wrong with a lock file whose one package wants such a Node. */
+/** The problems of a lock file with one package that needs this Node. */
 const messages = (node: string | undefined, entry: object = {}): string[] => {
   const koa = { version: "3.3.0", ...(node === undefined ? {} : { engines: { node } }), ...entry };
   const lock = JSON.stringify({ packages: { "": {}, "node_modules/koa": koa } });
   return checkEngines(lock, "20.19.0").map(({ message }) => message);
 };
 
-test("a package that accepts the oldest Node passes, in whichever way it says so", () => {
+test("a package that accepts the oldest Node passes, with any form of range", () => {
   for (const range of [
     ">=18",
     ">= 18",
@@ -36,7 +36,7 @@ test("a package that accepts the oldest Node passes, in whichever way it says so
   assert.equal(messages(undefined), []);
 });
 
-test("one that does not fails, and is named", () => {
+test("a package that does not accept it fails, and is named", () => {
   for (const range of [
     ">=22.12.0",
     ">20.19.0",
@@ -46,15 +46,15 @@ test("one that does not fails, and is named", () => {
     "~20.18.0",
     "21.*",
   ]) {
-    assert.match(messages(range).join(), `node_modules/koa wants Node ${range}`, range);
+    assert.match(messages(range).join(), `node_modules/koa needs Node ${range}`, range);
   }
 });
 
-test("one that npm leaves out where it does not fit passes", () => {
+test("an optional package passes", () => {
   assert.equal(messages(">=22.12.0", { optional: true }), []);
 });
 
-test("the lock file of this repository installs on Node 20, strict or not", async () => {
+test("the lock file of this repository installs on Node 20, with and without engine-strict", async () => {
   const lock = await readFile(new URL("../../package-lock.json", import.meta.url), "utf8");
   assert.equal(checkEngines(lock, "20.19.0"), []);
 });

@@ -1,11 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { duration, elapsed, progressLine } from "./progress_line.ts";
+import { duration, elapsed } from "./format.ts";
+import { progressLine } from "./progress.ts";
 
 const test = suite("progressLine");
 
-test("it shows the share, the rate and what is left by that rate", () => {
+test("it shows the share, the rate and the remaining time", () => {
   const half = { done: 2_500_000, of: 5_000_000, sinceMs: 1_000, doneBefore: 0 };
   assert.is(
     progressLine("Folding", half, 6_000),
@@ -13,7 +14,7 @@ test("it shows the share, the rate and what is left by that rate", () => {
   );
 });
 
-test("what an earlier run did counts for the share and not for the rate", () => {
+test("work of earlier runs counts for the share but not for the rate", () => {
   const resumed = { done: 3_000, of: 4_000, sinceMs: 0, doneBefore: 2_000 };
   assert.match(
     progressLine("Folding", resumed, 10_000),
@@ -21,19 +22,19 @@ test("what an earlier run did counts for the share and not for the rate", () => 
   );
 });
 
-test("a line does not claim to be done before it is", () => {
+test("only finished work is shown as 100%", () => {
   const nearly = { done: 999_999, of: 1_000_000, sinceMs: 0, doneBefore: 0 };
   assert.match(progressLine("Seeding", nearly, 1_000), "] 99% ");
   assert.match(progressLine("Seeding", { ...nearly, done: 1_000_000 }, 1_000), "] 100% ");
 });
 
-test("an empty log is done, and at the very begin nothing is said of the rest", () => {
+test("an empty log is done, and there is no remaining time without a rate", () => {
   const empty = { done: 0, of: 0, sinceMs: 0, doneBefore: 0 };
   assert.match(progressLine("Folding", empty, 0), "100% 0 of 0 events, 0 events/s");
   assert.not.match(progressLine("Folding", { ...empty, of: 9 }, 0), "left");
 });
 
-test("durations are said in the two units that matter", () => {
+test("durations are shown in at most two units", () => {
   assert.equal([0, 59.2, 200, 7_500].map(duration), [
     "0 s",
     "1 min 0 s",
@@ -42,7 +43,7 @@ test("durations are said in the two units that matter", () => {
   ]);
 });
 
-test("what is measured has a decimal where a second is much", () => {
+test("measured times below ten seconds have tenths", () => {
   assert.equal([0, 0.04, 0.44, 1.25, 9.94, 9.96, 59.4, 59.6, 200.4].map(elapsed), [
     "0.0 s",
     "0.0 s",

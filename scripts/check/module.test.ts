@@ -1,30 +1,30 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { tokenize } from "./tokens.ts";
+import { tokenize } from "./module.ts";
 
 const tokens = suite("tokenize");
 
 const texts = (source: string): string[] => tokenize(source).map(({ text }) => text);
 
-tokens("leaves out comments and white space", () => {
+tokens("omits comments and white space", () => {
   assert.equal(texts("a /* b */ = // c\n  1; /** d */"), ["a", "=", "1", ";"]);
 });
 
-tokens("gives the value of a string and its line", () => {
+tokens("returns the value of a string and its line", () => {
   assert.equal(tokenize(`\n"a\\u0062"\n'c'`), [
     { text: `"a\\u0062"`, string: "ab", line: 2 },
     { text: `'c'`, string: "c", line: 3 },
   ]);
 });
 
-tokens("sees the code in a template but not its text", () => {
+tokens("finds the code in a template but not its text", () => {
   const source = "`x ${ { a: f(`${b}`) } } process ${c} y`.d";
   const code = texts(source).filter((text) => /^\w+$/.test(text));
   assert.equal(code, ["a", "f", "b", "c", "d"]);
 });
 
-tokens("tells a regular expression from a division", () => {
+tokens("distinguishes regular expressions from divisions", () => {
   assert.equal(texts(`x = /[/"]'/g; y`), ["x", "=", `/[/"]'/g`, ";", "y"]);
   assert.equal(texts("a / b / c"), ["a", "/", "b", "/", "c"]);
   assert.equal(texts("f(a) / 2 / b[0] / 3").filter((text) => text === "/").length, 3);
