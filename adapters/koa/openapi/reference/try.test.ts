@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { runInNewContext } from "node:vm";
 
+import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { type Access, Unauthenticated } from "../../../../core/access/access.ts";
+import { ANYONE } from "../../../../core/access/principal.ts";
 import { EVENT_RULES_DEFAULT } from "../../../../core/event/rules.ts";
 import { type Api, get, startApi } from "../../api.fixture.ts";
 import { makeContract } from "../contract.fixture.ts";
@@ -31,7 +34,7 @@ const openPage = async (api: Api) => {
   const operation = makeContract(document).operationsAt("/events").get("POST");
   const body = fieldOf(JSON.stringify(operation?.body?.example, null, 2));
   const output = { textContent: "" };
-  const jobId = fieldOf("");
+  const [jobId, key] = [fieldOf(""), fieldOf("")];
   let submit: (event: { preventDefault: () => void }) => void = () => {};
   const form = {
     dataset: { method: "POST", path: "/events" },
@@ -42,7 +45,7 @@ const openPage = async (api: Api) => {
   };
   const page = {
     baseURI: `${api.url}/docs`,
-    querySelector: (selector: string) => (selector === "#key" ? fieldOf("") : jobId),
+    querySelector: (selector: string) => (selector === "#key" ? key : jobId),
     querySelectorAll: (selector: string) => (selector === "form" ? [form] : [body]),
   };
   const script = await readFile(new URL("try.js", import.meta.url), "utf8");
@@ -50,6 +53,7 @@ const openPage = async (api: Api) => {
   return {
     body,
     jobId,
+    key,
     /** Sends the form; returns the status and the shown response. */
     send: async (): Promise<{ readonly status: number; readonly text: string }> => {
       submit({ preventDefault: () => {} });
@@ -91,6 +95,23 @@ test("an edited body stays as it is", async ({ api }) => {
   const mine = body.value;
   assert.is((await send()).status, 202);
   assert.is(body.value, mine);
+});
+
+test("requests carry the API key of the page", async () => {
+  const access: Access["Service"] = {
+    known: () => undefined,
+    remembers: () => false,
+    authenticate: (key) =>
+      key === "tm_id_secret"
+        ? Effect.succeed({ ...ANYONE, keyId: "id" })
+        : Effect.fail(new Unauthenticated({ credential: "invalid" })),
+  };
+  const protectedApi = await startApi({ access });
+  const { key, send } = await openPage(protectedApi);
+  assert.is((await send()).status, 401);
+  key.value = " tm_id_secret ";
+  assert.is((await send()).status, 202);
+  await protectedApi.close();
 });
 
 test.run();
