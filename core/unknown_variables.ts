@@ -66,15 +66,15 @@ export const editsBetween = (from: string, to: string): number => {
   for (let i = 1; i <= from.length; i++) {
     const row = [i];
     for (let j = 1; j <= to.length; j++) {
-      const replaced = (last[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      const replaced = (last[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
       const exchanged =
         i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]
-          ? (beforeLast[j - 2] ?? 0) + 1
+          ? (beforeLast[j - 2] as number) + 1
           : Infinity;
-      row.push(Math.min(replaced, exchanged, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+      row.push(Math.min(replaced, exchanged, (last[j] as number) + 1, (row[j - 1] as number) + 1));
     }
     beforeLast = last;
     last = row;
   }
-  return last[to.length] ?? 0;
+  return last[to.length] as number;
 };

@@ -2,6 +2,7 @@ import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { stepTo } from "../../core/projection/projection.fixture.ts";
 import { NOTHING_PROJECTED, Projection } from "../../core/projection/projection.ts";
 import { STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
 import { foldBeside } from "./fold_beside.ts";
@@ -24,7 +25,7 @@ const makeFake = (head: number, onPoll: (fake: Fake) => void): Fake => {
           const projected = Math.min(limit, fake.head - fake.checkpoint);
           fake.checkpoint += projected;
           fake.steps.push(projected);
-          return { ...NOTHING_PROJECTED, projected, checkpoint: fake.checkpoint };
+          return projected === 0 ? NOTHING_PROJECTED : stepTo(fake.checkpoint, projected);
         }),
       lagging: Effect.die("not needed"),
       skip: () => Effect.die("not needed"),
