@@ -87,6 +87,7 @@ const STOP = 2;
  * another parser in a later Node, that would only cost more.
  */
 export const abandon = (socket: Socket): void => {
+  abandoned.add(socket);
   const { parser } = socket as Parsed;
   if (parser !== undefined && parser !== null) {
     parser.onIncoming = () => STOP;
@@ -94,3 +95,8 @@ export const abandon = (socket: Socket): void => {
   }
   socket.destroy();
 };
+
+const abandoned = new WeakSet<Socket>();
+
+/** Whether a connection was closed by `abandon`. */
+export const wasAbandoned = (socket: Socket): boolean => abandoned.has(socket);

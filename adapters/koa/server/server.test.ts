@@ -1,12 +1,15 @@
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
+import { get, type ServerResponse } from "node:http";
 import { connect, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { until } from "../../../scripts/test/patience.ts";
 import { requestBytes } from "../api.fixture.ts";
+import { ABANDONED_REST_MS } from "../limits.ts";
+import { abandon } from "./client_error.ts";
 import { type Connection, openConnection } from "./connection.fixture.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -252,6 +255,44 @@ test("the URL can be opened, whatever address the server is bound to", async () 
     const server = await startServer({ host, port: 0, listener: () => {} });
     await server.close(0);
     assert.match(server.url, expected);
+  }
+});
+
+test("an address whose connection was abandoned can open none for a second, and other addresses can", async () => {
+  const refused: unknown[] = [];
+  const server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    isFairByAddress: true,
+    listener: ({ socket, url }, response) => {
+      if (url === "/abuse") abandon(socket);
+      else response.end();
+    },
+    onRefused: (reason) => refused.push(reason),
+  });
+  /** The status of an answer on a new connection from an address; undefined when there was none. */
+  const statusFor = (localAddress: string, target = "/"): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      const request = get(new URL(target, server.url), { agent: false, localAddress });
+      request.on("response", (response) => {
+        resolve(response.statusCode);
+        response.resume();
+      });
+      request.on("error", () => {
+        resolve(undefined);
+      });
+    });
+  try {
+    assert.is(await statusFor("127.0.0.2"), 200);
+    const since = performance.now();
+    assert.is(await statusFor("127.0.0.2", "/abuse"), undefined);
+    assert.is(await statusFor("127.0.0.3"), 200);
+    assert.equal(refused, []);
+    while ((await statusFor("127.0.0.2")) === undefined) await sleep(50);
+    assert.ok(performance.now() - since >= ABANDONED_REST_MS, "it was let in too early");
+    assert.ok(refused.every((reason) => reason === "address"));
+  } finally {
+    await server.close(0);
   }
 });
 

@@ -6,15 +6,19 @@ import {
 } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 
+import { LRUCache } from "lru-cache";
+
 import { makeShares } from "../../../core/fair/shares.ts";
 import { clientAddress } from "../access/client_address.ts";
 import {
+  ABANDONED_ADDRESSES_MAX,
+  ABANDONED_REST_MS,
   HEADERS_TIMEOUT_MS,
   RECEIVE_TIMEOUT_MS,
   SILENCE_TIMEOUT_MS,
   UNREAD_BYTES_MAX,
 } from "../limits.ts";
-import { answerClientError, refuseRaw } from "./client_error.ts";
+import { answerClientError, refuseRaw, wasAbandoned } from "./client_error.ts";
 import { LISTENERS, listenTogether } from "./listen.ts";
 import { makeOneAtATime } from "./one_at_a_time.ts";
 import { boundUnreadAnswers } from "./unread_answers.ts";
@@ -40,16 +44,16 @@ export interface ServerOptions {
   /** How many connections may be open; further ones are closed immediately. */
   readonly connectionsMax?: number;
   /**
-   * Whether an address may have at most as many connections as are left free of `connectionsMax`. Not for a server behind
-   * proxies, which make all connections.
+   * Whether an address may have at most as many connections as are left free of `connectionsMax`, and open none for a second
+   * after one of its connections was abandoned. Not for a server behind proxies, which make all connections.
    */
   readonly isFairByAddress?: boolean;
   /** The most bytes of responses that clients have not read yet. */
   readonly unreadBytesMax?: number;
   /**
    * Called when something was refused before it became a request: with the status of the response, or with why a connection
-   * was closed. `connection`: too many were open; `address`: too many of the same address; `pipelined`: too many requests
-   * waited on it; `unread`: too many bytes of its responses were not read.
+   * was closed. `connection`: too many were open; `address`: too many of the same address, or one of them was abandoned within
+   * the last second; `pipelined`: too many requests waited on it; `unread`: too many bytes of its responses were not read.
    */
   readonly onRefused?: (reason: number | RefusedConnection) => void;
 }
@@ -144,6 +148,11 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   const sockets = new Set<Socket>();
   const shares =
     isFairByAddress && Number.isFinite(connectionsMax) ? makeShares(connectionsMax) : undefined;
+  /** Addresses that opened a connection which had to be abandoned, and would open the next one at once. */
+  const resting = new LRUCache<string, true>({
+    max: ABANDONED_ADDRESSES_MAX,
+    ttl: ABANDONED_REST_MS,
+  });
   const makeServer = (): HttpServer => {
     const server = createServer({
       headersTimeout: headersTimeoutMs,
@@ -175,7 +184,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
         return;
       }
       const address = clientAddress(socket.remoteAddress);
-      if (shares?.take(address, 1) !== undefined) {
+      if (resting.has(address) || shares?.take(address, 1) !== undefined) {
         onRefused("address");
         socket.destroy();
         return;
@@ -184,6 +193,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       socket.once("close", () => {
         sockets.delete(socket);
         shares?.giveBack(address, 1);
+        if (isFairByAddress && wasAbandoned(socket)) resting.set(address, true);
       });
     });
     return server;
