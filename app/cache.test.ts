@@ -124,7 +124,7 @@ test.before.each(async (context) => {
 test.after.each(killServices);
 test.after.each(({ database }) => database.drop());
 
-test("processes that share nothing but the database show new events within a second", async ({
+test("processes that share only the database show new events within a second", async ({
   database,
 }) => {
   const deployment = await deploy({ DATABASE_URL: database.url });
@@ -135,7 +135,7 @@ test("processes that share nothing but the database show new events within a sec
   await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever kept");
 });
 
-test("a rebuild voids what every process keeps", async ({ database }) => {
+test("a rebuild invalidates the cached answers of every process", async ({ database }) => {
   const deployment = await deploy({ DATABASE_URL: database.url });
   await accept(deployment.urls[0], anEvent({ account_id: "quiet" }));
   await untilLogins(deployment.urls[1], 1, "quiet");
@@ -296,7 +296,7 @@ else {
       await untilLogins(url, 1);
       await until(async () => /WRONGPASS/.test((await redisOf(url)) ?? ""), "it is not told");
       assert.is(await service.stop(), 0);
-      assert.match(service.output(), /Redis is away.*WRONGPASS/s);
+      assert.match(service.output(), /Redis unavailable.*WRONGPASS/s);
       assert.not.match(service.output(), /secret/);
     },
   );

@@ -1,133 +1,138 @@
-import { Effect } from "effect";
+import { Context, Effect, Layer, Redacted } from "effect";
 
 import type { SharedCounters } from "../adapters/koa/access/rate_limit.ts";
 import { summaryText } from "../adapters/koa/routes/get_summary.ts";
 import { makeAnswerMemory, noAnswerStore } from "../adapters/memory/answers.ts";
 import { makeMemoryInvalidations } from "../adapters/memory/invalidations.ts";
-import type { Database } from "../adapters/postgres/pool.ts";
+import { Databases } from "../adapters/postgres/pool.ts";
 import { makeRedisAnswerStore } from "../adapters/redis/answers.ts";
 import type { BreakerState } from "../adapters/redis/breaker.ts";
 import { openConnection } from "../adapters/redis/connection.ts";
 import { makeRedisInvalidations } from "../adapters/redis/invalidations.ts";
 import { makeRedisTokenBuckets } from "../adapters/redis/token_buckets.ts";
 import type { TokenBuckets } from "../core/access/quotas.ts";
-import type { Invalidations } from "../core/projection/invalidations.ts";
-import type { AnswerStore } from "../core/query/answer.ts";
+import { Invalidations } from "../core/projection/invalidations.ts";
+import { AnswerStore } from "../core/query/answer.ts";
 import { makeHorizon } from "../core/query/horizon.ts";
-import { makeSummaryCache, type SummaryCache } from "../core/query/summary_cache.ts";
+import { makeSummaryCache } from "../core/query/summary_cache.ts";
 import { watchCheckpoints } from "../core/query/watch_checkpoints.ts";
 import { makeFaultReport } from "../core/report_faults.ts";
 import type { Configuration } from "./configuration.ts";
-import { readIncarnation, redisIdentityOf } from "./incarnation.ts";
-import { REDIS_CHANGES } from "./metrics/families.ts";
-import type { Meters } from "./metrics/meters.ts";
+import { readIncarnation, redisIdentityOf } from "./database/incarnation.ts";
+import { attempt, untilDatabaseReady } from "./database/wait.ts";
+import { Meters } from "./metrics/meters.ts";
 
-/** What processes share, if anything. */
-export interface Shared {
-  readonly answers: AnswerStore["Service"];
-  readonly invalidations: Invalidations["Service"];
-  /** Where quotas are counted together, given where they are counted while that is away. */
-  readonly makeTokenBuckets: (fallback: TokenBuckets) => TokenBuckets;
-  /** Where requests are counted together; undefined without Redis. */
-  readonly counters: SharedCounters | undefined;
-  /** How Redis is; undefined without one. */
-  readonly redis: (() => BreakerState) | undefined;
-}
+/** What processes on the same database share through Redis, or what a process has instead. */
+export class Shared extends Context.Service<
+  Shared,
+  {
+    /** Where quotas are counted together; `fallback` is where this process counts while Redis is unavailable. */
+    readonly makeTokenBuckets: (fallback: TokenBuckets) => TokenBuckets;
+    /** Where requests are counted together; undefined without Redis. */
+    readonly counters: SharedCounters | undefined;
+    /** The state of Redis; undefined without one. */
+    readonly redis: (() => BreakerState) | undefined;
+  }
+>()("tidemark/Shared") {}
 
-/** What a process has that shares nothing. */
-const sharesNothing = (redis: Shared["redis"]): Shared => ({
-  answers: noAnswerStore,
-  invalidations: makeMemoryInvalidations(),
-  makeTokenBuckets: (own) => own,
-  counters: undefined,
-  redis,
-});
+/** Connects to Redis, if there is one, until the scope closes. Does not wait for it. */
+export const sharedLayer = ({ REDIS_URL }: Pick<Configuration, "REDIS_URL">) =>
+  Layer.effectContext(
+    REDIS_URL === undefined ? Effect.succeed(notShared(undefined)) : openShared(REDIS_URL),
+  );
 
-/** Why Redis is done without when nobody can tell this database from a copy of it. */
-const UNTOLD =
-  "the database does not tell which one it is (pg_control_system, pg_walfile_name), and a copy of it might share this Redis";
+const notShared = (redis: Shared["Service"]["redis"]) =>
+  sharedContext(
+    { makeTokenBuckets: (own) => own, counters: undefined, redis },
+    noAnswerStore,
+    makeMemoryInvalidations(),
+  );
+
+const sharedContext = (
+  shared: Shared["Service"],
+  answers: AnswerStore["Service"],
+  invalidations: Invalidations["Service"],
+) =>
+  Context.make(Shared, shared).pipe(
+    Context.add(AnswerStore, answers),
+    Context.add(Invalidations, invalidations),
+  );
+
+/** Why Redis is not used with a database that cannot be told from its copies. */
+const UNIDENTIFIED =
+  "the database does not identify itself (pg_control_system, pg_walfile_name), and a copy of it might share this Redis";
 
 /**
- * Connects to Redis, if there is one, until the scope closes. Does not wait for it. Only processes on the same database share
- * anything there: what keys and signatures are made of does not come along with a dump.
+ * Only processes on the same database share anything: what keys and signatures are made of does not come along with a dump.
  */
-export const openShared = Effect.fnUntraced(function* (
-  { REDIS_URL }: Pick<Configuration, "REDIS_URL">,
-  database: Database,
-  meters: Meters,
-) {
-  if (REDIS_URL === undefined) return sharesNothing(undefined);
-  const incarnation = yield* Effect.tryPromise({
-    try: () => readIncarnation(database),
-    catch: (error) => error,
-  });
+const openShared = Effect.fnUntraced(function* (url: Redacted.Redacted) {
+  const { control } = yield* Databases;
+  const incarnation = yield* untilDatabaseReady(attempt(() => readIncarnation(control)));
   if (incarnation === undefined) {
-    yield* Effect.annotateLogs(Effect.logError("Redis is not used"), { reason: UNTOLD });
-    return sharesNothing(() => `unavailable: ${UNTOLD}`);
+    yield* Effect.annotateLogs(Effect.logError("Redis is not used"), { reason: UNIDENTIFIED });
+    return notShared(() => `unavailable: ${UNIDENTIFIED}`);
   }
-  const { namespace, secret } = redisIdentityOf(incarnation);
-  const tell = Effect.runForkWith(yield* Effect.context());
-  const changed = {
-    ok: meters.counter(REDIS_CHANGES, { to: "ok" }),
-    away: meters.counter(REDIS_CHANGES, { to: "away" }),
-  };
+  const run = Effect.runForkWith(yield* Effect.context());
+  const changes = (yield* Meters).counter(
+    "tidemark_redis_changes_total",
+    "Changes of the Redis state, to away (unavailable) or to ok.",
+  );
+  const changed = { ok: changes({ to: "ok" }), away: changes({ to: "away" }) };
   const subscription = yield* makeFaultReport({
     task: "subscription",
     failing:
-      "Redis does not let this process subscribe: it sees what others commit a third of a second late",
-    working: "This process is subscribed in Redis",
+      "Redis refuses the subscription: this process sees new events a third of a second later",
+    working: "Subscribed in Redis",
   });
   const connection = yield* Effect.acquireRelease(
     Effect.sync(() =>
       openConnection({
-        url: REDIS_URL,
-        namespace,
-        secret,
+        url: Redacted.value(url),
+        ...redisIdentityOf(incarnation),
         onChange: (state) => {
           changed[state === "ok" ? "ok" : "away"]();
-          tell(logState(state));
+          run(logState(state));
         },
         onSubscribed: (refused) => {
-          tell(refused === undefined ? subscription.worked : subscription.failed(refused));
+          run(refused === undefined ? subscription.worked : subscription.failed(refused));
         },
       }),
     ),
     ({ close }) => Effect.sync(close),
   );
-  return {
-    answers: makeRedisAnswerStore(connection),
-    invalidations: makeRedisInvalidations(connection),
-    makeTokenBuckets: (fallback) => makeRedisTokenBuckets(connection, fallback),
-    counters: {
-      redis: connection.redis,
-      prefix: connection.prefix,
-      call: (run) => connection.breaker.call("count", run),
+  const { redis, prefix, breaker } = connection;
+  return sharedContext(
+    {
+      makeTokenBuckets: (fallback) => makeRedisTokenBuckets(connection, fallback),
+      counters: { redis, prefix, call: (count) => breaker.call("count", count) },
+      redis: breaker.state,
     },
-    redis: connection.breaker.state,
-  } satisfies Shared;
+    makeRedisAnswerStore(connection),
+    makeRedisInvalidations(connection),
+  );
 });
 
 const logState = (state: BreakerState): Effect.Effect<void> =>
   state === "ok"
-    ? Effect.logInfo("Redis is there")
-    : Effect.annotateLogs(Effect.logWarning("Redis is away: it is done without"), {
+    ? Effect.logInfo("Redis is available")
+    : Effect.annotateLogs(Effect.logWarning("Redis unavailable; continuing without it"), {
         reason: state,
       });
 
-/** A cache for the summaries of this process, which learns of what is folded until the scope closes. */
-export const openSummaryCache = Effect.fnUntraced(function* (
-  { SHARDS, CACHE_BYTES_MAX }: Pick<Configuration, "SHARDS" | "CACHE_BYTES_MAX">,
-  { answers, invalidations }: Shared,
-) {
+/** The cache of summaries of this process, which learns of invalidations until the scope closes. */
+export const openSummaryCache = Effect.fnUntraced(function* ({
+  SHARDS,
+  CACHE_BYTES_MAX,
+}: Pick<Configuration, "SHARDS" | "CACHE_BYTES_MAX">) {
+  const invalidations = yield* Invalidations;
   const horizon = makeHorizon();
   yield* invalidations.subscribe(horizon.invalidate);
   yield* Effect.forkScoped(watchCheckpoints(horizon));
-  const cache: SummaryCache["Service"] = yield* makeSummaryCache({
+  return yield* makeSummaryCache({
     shards: SHARDS,
     horizon,
     memory: makeAnswerMemory(CACHE_BYTES_MAX),
-    store: answers,
+    store: yield* AnswerStore,
     present: summaryText,
   });
-  return cache;
 });

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
 
+import { Redacted } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -18,7 +20,11 @@ const invalid = (environment: Readonly<Record<string, string>>): ReadonlyArray<s
   return assert.unreachable(`accepted ${JSON.stringify(environment)}`) as never;
 };
 
-test("without any variable everything has its default, which is safe to start with", () => {
+/** A setting as it was given, secret or not. */
+const plain = (setting: unknown): unknown =>
+  Redacted.isRedacted(setting) ? Redacted.value(setting) : setting;
+
+test("without any variable, every setting has a safe default", () => {
   assert.equal(readConfiguration({}), {
     HOST: "127.0.0.1",
     PORT: 3000,
@@ -56,7 +62,7 @@ test("an empty variable counts as unset", () => {
   assert.equal(readConfiguration(empty), readConfiguration({}));
 });
 
-test("variables of other programs are passed over", () => {
+test("variables of other programs are ignored", () => {
   const others = { PATH: "/bin", SHARD: "7", port: "1", __proto__: "x" };
   assert.equal(readConfiguration(others), readConfiguration({}));
 });
@@ -135,7 +141,7 @@ for (const [name, values, message] of [
   });
 }
 
-test("ROLES is a list of roles, in any order, with spaces, each perhaps twice", () => {
+test("ROLES is a list of roles in any order, with spaces and duplicates allowed", () => {
   for (const [text, roles] of [
     ["api", ["api"]],
     ["projector,worker", ["projector", "worker"]],
@@ -143,9 +149,9 @@ test("ROLES is a list of roles, in any order, with spaces, each perhaps twice", 
   ] as const) {
     assert.equal([...readConfiguration({ ROLES: text }).ROLES], [...roles]);
   }
-  assert.match(invalid({ ROLES: "api,admin" })[0] ?? "", /^ROLES .* it names admin$/);
-  assert.match(invalid({ ROLES: "API" })[0] ?? "", /^ROLES .* it names API$/);
-  assert.match(invalid({ ROLES: " , " })[0] ?? "", /^ROLES must name at least one of api, /);
+  assert.match(invalid({ ROLES: "api,admin" })[0] ?? "", /^ROLES .* but contains admin$/);
+  assert.match(invalid({ ROLES: "API" })[0] ?? "", /^ROLES .* but contains API$/);
+  assert.match(invalid({ ROLES: " , " })[0] ?? "", /^ROLES must contain at least one of api, /);
 });
 
 test("EVENT_TYPES is a list of types, or * for any", () => {
@@ -154,12 +160,12 @@ test("EVENT_TYPES is a list of types, or * for any", () => {
   assert.equal(EVENT_TYPES, new Set(["login", "order.placed:v2"]));
   for (const type of ["Login", "1st", "a b", "a".repeat(65), "__proto__", "*"]) {
     const [problem = ""] = invalid({ EVENT_TYPES: `login,${type}` });
-    assert.match(problem, `EVENT_TYPES has the type ${type}, which must match ^[a-z]`);
+    assert.match(problem, `EVENT_TYPES contains the type ${type}, which does not match ^[a-z]`);
   }
-  assert.match(invalid({ EVENT_TYPES: "," })[0] ?? "", /^EVENT_TYPES must name at least one type/);
+  assert.match(invalid({ EVENT_TYPES: "," })[0] ?? "", /^EVENT_TYPES must list at least one type/);
 });
 
-test("TRUST_PROXY needs AUTH=required, or everybody behind the proxy could be on this machine", () => {
+test("TRUST_PROXY needs AUTH=required, because clients behind the proxy could appear to be on this machine", () => {
   assert.is(readConfiguration({ TRUST_PROXY: "2", AUTH: "required" }).TRUST_PROXY, 2);
   assert.is(readConfiguration({ TRUST_PROXY: "0" }).TRUST_PROXY, 0);
   for (const AUTH of ["optional", ""]) {
@@ -179,7 +185,7 @@ test("ALLOWED_HOSTS is a list of names without ports", () => {
   }
 });
 
-test("CORS_ORIGINS is a list of origins as browsers send them, and never of all", () => {
+test("CORS_ORIGINS is a list of origins as browsers send them, never a wildcard", () => {
   const { CORS_ORIGINS } = readConfiguration({
     CORS_ORIGINS: "https://app.example.com, http://localhost:5173",
   });
@@ -219,8 +225,8 @@ for (const [name, urls, others, message] of [
     /^OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http:\/\//,
   ],
 ] as const) {
-  test(`${name} is a URL of its kind, and never repeated in the error`, () => {
-    for (const url of urls) assert.is(readConfiguration({ [name]: url })[name], url);
+  test(`${name} is a URL of the right kind, and never repeated in the error`, () => {
+    for (const url of urls) assert.is(plain(readConfiguration({ [name]: url })[name]), url);
     for (const url of [...others, urls[1].replace("[::1]", "host:port")]) {
       const [problem = ""] = invalid({ [name]: url });
       assert.match(problem, message);
@@ -229,8 +235,8 @@ for (const [name, urls, others, message] of [
   });
 }
 
-test("a database has one host, since the driver knows no others", () => {
-  const refused = "DATABASE_URL must name one host: an address that leads to the primary";
+test("DATABASE_URL has one host, because the driver supports no lists", () => {
+  const refused = "DATABASE_URL must name a single host: an address that leads to the primary";
   for (const url of [
     "postgres://tidemark:secret@one,two/x?target_session_attrs=read-write",
     "postgres://tidemark:secret@one:5432,two:5433/x",
@@ -240,20 +246,31 @@ test("a database has one host, since the driver knows no others", () => {
     assert.equal(invalid({ DATABASE_URL: url }), [refused], url);
   }
   const DATABASE_URL = "postgres://tidemark:a,b@one/x,y?application_name=a,b";
-  assert.is(readConfiguration({ DATABASE_URL }).DATABASE_URL, DATABASE_URL);
+  assert.is(plain(readConfiguration({ DATABASE_URL }).DATABASE_URL), DATABASE_URL);
 });
 
-test("MIGRATION_DATABASE_URL goes beside DATABASE_URL", () => {
+test("MIGRATION_DATABASE_URL needs DATABASE_URL", () => {
   const MIGRATION_DATABASE_URL = "postgres://owner:secret@db/x";
   const DATABASE_URL = "postgres://service:secret@db/x";
   const read = readConfiguration({ DATABASE_URL, MIGRATION_DATABASE_URL });
-  assert.is(read.MIGRATION_DATABASE_URL, MIGRATION_DATABASE_URL);
+  assert.is(plain(read.MIGRATION_DATABASE_URL), MIGRATION_DATABASE_URL);
   assert.equal(invalid({ MIGRATION_DATABASE_URL }), [
-    "MIGRATION_DATABASE_URL needs DATABASE_URL beside it",
+    "MIGRATION_DATABASE_URL needs DATABASE_URL as well",
   ]);
 });
 
-test("everything that is wrong is told at once, a line each", () => {
+test("printing a configuration shows no secret", () => {
+  const configuration = readConfiguration({
+    DATABASE_URL: "postgres://service:secret@db/x",
+    MIGRATION_DATABASE_URL: "postgres://owner:secret@db/x",
+    REDIS_URL: "redis://:secret@cache",
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization=secret",
+  });
+  assert.not.match(JSON.stringify(configuration), "secret");
+  assert.not.match(inspect(configuration), "secret");
+});
+
+test("all problems are reported together, one line each", () => {
   const problems = invalid({ PORT: "x", SHARDS: "0", ROLES: "a,b", LOG_LEVEL: "loud" });
   assert.equal(
     problems.map((problem) => problem.split(" ")[0]),
@@ -281,7 +298,7 @@ test("OTEL_TRACES_SAMPLER_ARG is a number from 0 to 1", () => {
 
 test("OTEL_EXPORTER_OTLP_HEADERS is a list of names and values, percent-encoded", () => {
   const headersOf = (text: string) =>
-    readConfiguration({ OTEL_EXPORTER_OTLP_HEADERS: text }).OTEL_EXPORTER_OTLP_HEADERS;
+    plain(readConfiguration({ OTEL_EXPORTER_OTLP_HEADERS: text }).OTEL_EXPORTER_OTLP_HEADERS);
   assert.equal(headersOf("authorization=Bearer%20a%3Db%2C, x-other = 1=2"), {
     authorization: "Bearer a=b,",
     "x-other": "1=2",
@@ -293,7 +310,7 @@ test("OTEL_EXPORTER_OTLP_HEADERS is a list of names and values, percent-encoded"
   }
 });
 
-test("no variable of an ordinary environment is taken for a mistyped setting", () => {
+test("no common environment variable is mistaken for a mistyped setting", () => {
   const names =
     "PATH HOME USER LOGNAME SHELL TERM LANG LANGUAGE LC_ALL PWD OLDPWD SHLVL HOSTNAME HOSTTYPE MAIL EDITOR PAGER TZ " +
     "TMPDIR DISPLAY COLORTERM LS_COLORS SSH_AUTH_SOCK SSH_TTY XDG_DATA_DIRS XDG_DATA_HOME XDG_RUNTIME_DIR DEBUG CI " +

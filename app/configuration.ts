@@ -1,14 +1,17 @@
+import { Redacted } from "effect";
 import { z } from "zod";
 
 import { EVENT_TYPE_PATTERN, EVENT_TYPES_DEFAULT, type EventTypes } from "../core/event/rules.ts";
 import { SHARDS_DEFAULT, SHARDS_MAX } from "../core/event/shard.ts";
-import { CONNECTIONS_MIN } from "./connections.ts";
 
-/** What a process can do; one process may do all of it. */
+/** The roles of a process; one process can have all of them. */
 export const ROLES = ["api", "worker", "projector"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** A variable has a value that the service cannot or must not run with. */
+/** The fewest connections to the database that a process works with: one for each purpose, and two for control. */
+export const CONNECTIONS_MIN = 6;
+
+/** The service cannot or must not run with the value of a variable. */
 export class ConfigurationInvalid extends Error {
   override readonly name = "ConfigurationInvalid";
   readonly problems: ReadonlyArray<string>;
@@ -41,10 +44,10 @@ const roles = z.string().transform((text, context): ReadonlySet<Role> => {
   const names = list(text);
   for (const name of names) {
     if (!ROLES.some((role) => role === name)) {
-      context.addIssue(`must be a list of ${ROLES.join(", ")}; it names ${name}`);
+      context.addIssue(`must be a list of ${ROLES.join(", ")}, but contains ${name}`);
     }
   }
-  if (names.length === 0) context.addIssue(`must name at least one of ${ROLES.join(", ")}`);
+  if (names.length === 0) context.addIssue(`must contain at least one of ${ROLES.join(", ")}`);
   return new Set(names as ReadonlyArray<Role>);
 });
 
@@ -53,14 +56,16 @@ const eventTypes = z.string().transform((text, context): EventTypes => {
   const names = list(text);
   for (const name of names) {
     if (!EVENT_TYPE_PATTERN.test(name)) {
-      context.addIssue(`has the type ${name}, which must match ${EVENT_TYPE_PATTERN.source}`);
+      context.addIssue(
+        `contains the type ${name}, which does not match ${EVENT_TYPE_PATTERN.source}`,
+      );
     }
   }
-  if (names.length === 0) context.addIssue("must name at least one type, or be * for any");
+  if (names.length === 0) context.addIssue("must list at least one type, or be * for any type");
   return new Set(names);
 });
 
-/** Origins as browsers send them: without a path, and in the one form that each has. */
+/** Origins as browsers send them: without a path, and in canonical form. */
 const origins = z.string().transform((text, context): ReadonlySet<string> => {
   const names = list(text);
   for (const name of names) {
@@ -72,7 +77,7 @@ const origins = z.string().transform((text, context): ReadonlySet<string> => {
   return new Set(names);
 });
 
-/** Names as a Host header has them, without a port. */
+/** Names as in a Host header, without a port. */
 const hostNames = z.string().transform((text, context): ReadonlySet<string> => {
   const names = list(text.toLowerCase());
   if (names.length === 0 || !names.every((name) => /^[a-z0-9_]([a-z0-9._-]{0,252})$/.test(name))) {
@@ -83,7 +88,7 @@ const hostNames = z.string().transform((text, context): ReadonlySet<string> => {
   return new Set(names);
 });
 
-/** Whether a URL names one host at most. `pg` knows no lists of hosts, as libpq does, and would look up "one,two". */
+/** Whether a URL names one host at most. Unlike libpq, `pg` does not support lists of hosts, and would look up "one,two". */
 const hasOneHost = (text: string): boolean => {
   const [url = "", parameters] = text.split("?", 2);
   const [, , authority = ""] = url.split("/", 3);
@@ -97,34 +102,36 @@ const hasOneHost = (text: string): boolean => {
 const databaseUrl = z
   .string()
   .refine(hasOneHost, {
-    error: "must name one host: an address that leads to the primary",
+    error: "must name a single host: an address that leads to the primary",
     abort: true,
   })
   .refine(
     (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
     "must be a URL such as postgres://user:password@host:5432/database",
-  );
+  )
+  .transform((url) => Redacted.make(url));
 
 const redisUrl = z
   .string()
   .refine(
     (text) => /^rediss?:\/\//.test(text) && URL.canParse(text),
     "must be a URL such as redis://:password@host:6379/0, or rediss:// for TLS",
-  );
+  )
+  .transform((url) => Redacted.make(url));
 
 const collectorUrl = z
   .string()
   .refine(
     (text) => /^https?:\/\//.test(text) && URL.parse(text)?.username === "",
-    "must be a URL such as http://127.0.0.1:4318; credentials belong into OTEL_EXPORTER_OTLP_HEADERS",
+    "must be a URL such as http://127.0.0.1:4318; put credentials into OTEL_EXPORTER_OTLP_HEADERS",
   );
 
-/** As OpenTelemetry writes what is several in one variable. */
+/** A list of names and values in the format of OpenTelemetry. */
 const pairs = z.string().transform((text, context): Readonly<Record<string, string>> => {
   const read: Record<string, string> = {};
   for (const pair of list(text)) {
     const [, name, value] = /^([^=]+)=(.*)$/.exec(pair) ?? [];
-    // Every percent sign begins a byte.
+    // Every percent sign must start an encoded byte.
     if (name === undefined || value === undefined || !/^(?:[^%]|%[0-7][0-9a-f])*$/i.test(pair)) {
       context.addIssue("must be a list such as name=value,other=value, percent-encoded in ASCII");
     } else {
@@ -139,7 +146,7 @@ const ratio = z
   .regex(/^(0|1|0?\.[0-9]{1,9}|1\.0*|0\.)$/, "must be a number from 0 to 1")
   .transform(Number);
 
-// Each line is documented in .env.example; a test holds the two against each other.
+// .env.example documents each line. A test compares the two.
 const schema = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: integer(0, 65_535).default(3000),
@@ -173,12 +180,12 @@ const schema = z.object({
   SHUTDOWN_DELAY_MS: integer(0, 600_000).default(0),
   SHUTDOWN_TIMEOUT_MS: integer(0, 600_000).default(15_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl.optional(),
-  OTEL_EXPORTER_OTLP_HEADERS: pairs.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.transform((headers) => Redacted.make(headers)).optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .enum(["http/protobuf", "http/json"], "must be http/protobuf or http/json")
     .default("http/protobuf"),
   OTEL_SERVICE_NAME: z.string().default("tidemark"),
-  // Effect reads them itself, and would fail without a word of which variable is at fault.
+  // Effect reads them itself, and would fail without naming the variable.
   OTEL_RESOURCE_ATTRIBUTES: pairs.optional(),
   OTEL_TRACES_SAMPLER_ARG: ratio.default(1),
   LOG_LEVEL: z
@@ -187,16 +194,16 @@ const schema = z.object({
   LOG_FORMAT: z.enum(["pretty", "json"], "must be pretty or json").optional(),
 });
 
-/** Everything that can be set, by the name of its environment variable. */
+/** All settings, by the names of their environment variables. */
 export type Configuration = Readonly<z.output<typeof schema>>;
 
-/** The names of all variables, in their order. */
+/** The names of all variables, in order. */
 export const VARIABLES: ReadonlyArray<string> = Object.keys(schema.shape);
 
 /**
  * Reads the configuration from environment variables. An empty variable counts as unset.
  *
- * @throws ConfigurationInvalid naming every variable that is at fault
+ * @throws ConfigurationInvalid naming every invalid variable
  */
 export const readConfiguration = (
   environment: Readonly<Record<string, string | undefined>>,
@@ -212,13 +219,13 @@ export const readConfiguration = (
   }
   const { DATABASE_URL, MIGRATION_DATABASE_URL } = parsed.data;
   if (MIGRATION_DATABASE_URL !== undefined && DATABASE_URL === undefined) {
-    throw new ConfigurationInvalid(["MIGRATION_DATABASE_URL needs DATABASE_URL beside it"]);
+    throw new ConfigurationInvalid(["MIGRATION_DATABASE_URL needs DATABASE_URL as well"]);
   }
   const { AUTH, TRUST_PROXY } = parsed.data;
   if (TRUST_PROXY > 0 && AUTH !== "required") {
     throw new ConfigurationInvalid([
-      `TRUST_PROXY=${TRUST_PROXY} needs AUTH=required: behind a proxy every client seems to be on this machine, and ` +
-        "without a key all of them would be administrators",
+      `TRUST_PROXY=${TRUST_PROXY} needs AUTH=required: behind a proxy every client appears to be on this machine, ` +
+        "and without any key all of them would be administrators",
     ]);
   }
   return parsed.data;

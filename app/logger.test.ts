@@ -25,7 +25,7 @@ const printed = async (
   return lines.join("\n");
 };
 
-test("pretty is a line for the message, and indented ones for what belongs to it", async () => {
+test("the pretty format has a line for the message and indented lines for its details", async () => {
   const entry = Effect.logWarning("Redis is away").pipe(
     Effect.annotateLogs({ reason: "refused", port: 1, list: ["a", "b"] }),
   );
@@ -37,7 +37,7 @@ test("pretty is a line for the message, and indented ones for what belongs to it
   assert.match(await printed("pretty", Effect.logDebug("x"), "debug"), "DEBUG: x");
 });
 
-test("JSON is one line that a collector can read, with what belongs to it", async () => {
+test("the JSON format is one line with all details", async () => {
   const entry = Effect.annotateLogs(Effect.logInfo("Redis is there"), { port: 1 });
   const line = JSON.parse(await printed("json", entry)) as Record<string, unknown>;
   assert.is(line["message"], "Redis is there");
@@ -45,7 +45,7 @@ test("JSON is one line that a collector can read, with what belongs to it", asyn
   assert.equal(line["annotations"], { port: 1 });
 });
 
-test("an entry has no field that is empty", async () => {
+test("an entry has no empty field", async () => {
   const plain = Effect.logInfo("Redis is there");
   const line = JSON.parse(await printed("json", plain)) as Record<string, unknown>;
   assert.equal(Object.keys(line), ["timestamp", "level", "message"]);
@@ -57,7 +57,7 @@ test("an entry has no field that is empty", async () => {
 const FORGED = "[00:00:00.000] INFO: all is well";
 const HOSTILE = `a\r\n${FORGED}\u2028${FORGED}\u0085\u001b[2J\u009b31m\u202e\u0000%s%c`;
 
-test("nobody who has a hand in what is logged can write a line of their own, or command a terminal", async () => {
+test("logged text cannot forge a line or control a terminal", async () => {
   const error = new Error(HOSTILE, { cause: new Error(HOSTILE) });
   const entry = Effect.logError(HOSTILE, Cause.die(error)).pipe(
     Effect.annotateLogs({ path: HOSTILE, object: { [HOSTILE]: HOSTILE }, [HOSTILE]: 1 }),

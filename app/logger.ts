@@ -12,11 +12,11 @@ const LEVELS: Readonly<Record<Configuration["LOG_LEVEL"], LogLevel.LogLevel>> = 
   error: "Error",
 };
 
-/** Which format logs have: what is set, else pretty for a person at a terminal and JSON for a collector. */
+/** The format of logs. Unless it is set: pretty on a terminal, and otherwise JSON for a collector. */
 export const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
   LOG_FORMAT ?? (process.stdout.isTTY ? "pretty" : "json");
 
-/** How to log when the configuration as a whole cannot be read: as far as the two variables are valid. */
+/** The settings for logs, with their defaults where invalid: they are needed before the configuration is read. */
 export const logSettingsIn = (
   environment: Readonly<Record<string, string | undefined>>,
 ): LogSettings => {
@@ -27,52 +27,53 @@ export const logSettingsIn = (
   };
 };
 
-/** Structured logs on stdout, one line each in JSON. */
+/** Structured logs on stdout: in JSON, one line for each entry. */
 export const loggerLayer = (settings: LogSettings): Layer.Layer<never> =>
   Layer.merge(
     Logger.layer([Logger.withConsoleLog(logFormat(settings) === "json" ? json : pretty)]),
     Layer.succeed(References.MinimumLogLevel, LEVELS[settings.LOG_LEVEL]),
   );
 
-// Whatever is logged, a client may have had a hand in it: a path, or the message of an error about what
-// was sent. So that nobody can write lines of their own into a log, or have a terminal do something, only
-// what is written here breaks a line or colours it.
+// What is logged can contain text of a client, such as a path or an error message about its request. Only this file adds
+// line breaks and colours, so that no client can forge lines or control a terminal.
 
-/** An entry has the fields that say something, and no others. JSON escapes line breaks, and leaves much that terminals obey. */
+/** Empty fields are left out. JSON escapes line breaks, but not everything that terminals obey. */
 const json = Logger.map(
   Logger.formatStructured,
   ({ timestamp, level, message, cause, annotations }) => {
-    const belonging = Object.fromEntries(said(annotations));
+    const details = Object.fromEntries(definedIn(annotations));
     return printable(
       Formatter.formatJson({
         timestamp,
         level,
         message,
         ...(cause === undefined ? {} : { cause }),
-        ...(Object.keys(belonging).length === 0 ? {} : { annotations: belonging }),
+        ...(Object.keys(details).length === 0 ? {} : { annotations: details }),
       }),
     );
   },
 );
 
-/** A line for the message, and indented ones for all that belongs to it. */
+/** A line for the message, and indented lines for its details. */
 const pretty = Logger.map(
   Logger.formatStructured,
   ({ timestamp, level, message, cause, annotations }) => {
     const time = timestamp.slice(TIME_AT, -1);
     const details = [
       ...(cause?.split("\n") ?? []).map(printable),
-      ...said(annotations).map(([name, value]) => `${printable(name)}: ${shown(value)}`),
+      ...definedIn(annotations).map(([name, value]) => `${printable(name)}: ${shown(value)}`),
     ];
     return [`[${time}] ${coloured(level)}: ${shown(message)}`, ...details].join("\n  ");
   },
 );
 
 /** The annotations that have a value. */
-const said = (annotations: Readonly<Record<string, unknown>>): ReadonlyArray<[string, unknown]> =>
+const definedIn = (
+  annotations: Readonly<Record<string, unknown>>,
+): ReadonlyArray<[string, unknown]> =>
   Object.entries(annotations).filter(([, value]) => value !== undefined);
 
-/** Where in a timestamp the time of day begins. */
+/** The index of the time of day in a timestamp. */
 const TIME_AT = "2026-01-31T".length;
 
 const shown = (value: unknown): string =>

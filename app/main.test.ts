@@ -36,7 +36,7 @@ test.after(async ({ folder, dataDir }) => {
 /** As on a terminal, where a person reads. */
 const PRETTY = { LOG_FORMAT: "pretty" };
 
-test("--help explains itself, and anything else that is no variable is refused", async () => {
+test("--help prints the usage, and any other argument is refused", async () => {
   const help = startService({}, ["--help"]);
   assert.is(await help.ended, 0);
   assert.match(help.output(), /^Usage: npm start/);
@@ -44,12 +44,12 @@ test("--help explains itself, and anything else that is no variable is refused",
   assert.is(await unknown.ended, 2);
   assert.is(
     unknown.output(),
-    "npm start takes no arguments such as --port=1: settings are environment variables, such as PORT=3001 npm start.\n" +
-      "--help says more.\n",
+    "npm start takes no arguments, but got --port=1. Settings are environment variables, such as PORT=3001 npm start. " +
+      "See --help.\n",
   );
 });
 
-test("a bad configuration is told variable by variable, before anything is started", async ({
+test("an invalid configuration is reported variable by variable, before anything starts", async ({
   dataDir,
 }) => {
   const service = startService({ ...PRETTY, DATA_DIR: dataDir, PORT: "http", SHARDS: "0" });
@@ -61,7 +61,7 @@ test("a bad configuration is told variable by variable, before anything is start
   assert.not.ok(existsSync(dataDir));
 });
 
-test("a port that is taken is told in one line, before a database is made", async ({ dataDir }) => {
+test("a port in use is reported in one line, before a database is created", async ({ dataDir }) => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
@@ -75,7 +75,7 @@ test("a port that is taken is told in one line, before a database is made", asyn
   assert.not.ok(existsSync(dataDir));
 });
 
-test("a person reads sentences, and no entry of a log in JSON among them", async ({ dataDir }) => {
+test("on a terminal it prints sentences, and no JSON", async ({ dataDir }) => {
   const service = startService({ ...PRETTY, DATA_DIR: dataDir });
   const url = await service.url();
   await accept(url, anEvent());
@@ -85,7 +85,7 @@ test("a person reads sentences, and no entry of a log in JSON among them", async
   assert.not.match(service.output(), /^\{/m);
 });
 
-test("what was counted is there after a restart", async ({ dataDir }) => {
+test("what was counted is still there after a restart", async ({ dataDir }) => {
   const service = startService({ DATA_DIR: dataDir });
   assert.equal(await totalsOf(await service.url()), { login: 1 });
   assert.is(await service.stop(), 0);
@@ -103,7 +103,7 @@ const emptyFieldsIn = (value: unknown): boolean =>
     ? Object.keys(value).length === 0 || Object.values(value).some(emptyFieldsIn)
     : value === "" || value === null;
 
-test("from its start to its end it prints one entry a line, warns of nothing and says that it stopped", async ({
+test("from start to stop it logs one entry a line, warns of nothing, and says that it stopped", async ({
   dataDir,
 }) => {
   const service = startService({ DATA_DIR: dataDir, LOG_LEVEL: "debug" });
@@ -122,7 +122,7 @@ test("from its start to its end it prints one entry a line, warns of nothing and
   assert.is(messages.at(-1), "Tidemark stopped");
 });
 
-test("why it does not start, or fails, is an entry as well", async ({ dataDir }) => {
+test("a failure to start, or later, is a log entry as well", async ({ dataDir }) => {
   const json = { LOG_FORMAT: "json", DATA_DIR: dataDir };
   const invalid = startService({ ...json, PORT: "http" });
   assert.is(await invalid.ended, 1);
@@ -143,7 +143,7 @@ test("why it does not start, or fails, is an entry as well", async ({ dataDir })
   assert.match(String(entries.at(-1)?.["cause"]), "boom");
 });
 
-test("a mistyped setting is a warning that names the one that was meant", async ({ dataDir }) => {
+test("a mistyped setting is a warning that suggests the right name", async ({ dataDir }) => {
   const service = startService({ DATA_DIR: dataDir, PORT: "http", AUHT: "required" });
   assert.is(await service.ended, 1);
   const [warning] = entriesIn(service.output());
@@ -151,7 +151,7 @@ test("a mistyped setting is a warning that names the one that was meant", async 
   assert.match(String(warning?.["message"]), /^AUHT is not a setting .* did you mean AUTH\?$/);
 });
 
-test("Ctrl-C while the first database is made stops the service quietly, and the next start works", async ({
+test("Ctrl-C while the first database is created stops the service cleanly, and the next start works", async ({
   folder,
 }) => {
   const dataDir = join(folder, "interrupted");
@@ -184,7 +184,7 @@ const isMakingDatabase = async (dataDir: string): Promise<boolean> =>
 const postgresPid = async (dataDir: string): Promise<number> =>
   Number.parseInt(await readFile(join(dataDir, "postgres/postmaster.pid"), "utf8"), 10);
 
-test("what was accepted survives a kill -9 of the service and its database at once", async ({
+test("accepted events survive a kill -9 of the service and its database at the same time", async ({
   dataDir,
 }) => {
   // Without a worker, so that nobody has taken the job: who did is missed only after some seconds.
@@ -201,7 +201,7 @@ test("what was accepted survives a kill -9 of the service and its database at on
   assert.is(await next.stop(), 0);
 });
 
-test("a second service on the same folder says who has it, and leaves the first alone", async ({
+test("a second service on the same folder names its owner and does not disturb the first", async ({
   dataDir,
 }) => {
   const first = startService({ DATA_DIR: dataDir });
@@ -215,7 +215,7 @@ test("a second service on the same folder says who has it, and leaves the first 
   assert.is(await first.stop(), 0);
 });
 
-test("a service whose database dies says so and ends, and the next one begins where it was", async ({
+test("a service whose embedded database dies says so and ends, and the next one continues", async ({
   dataDir,
 }) => {
   const service = startService({ DATA_DIR: dataDir });

@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Fiber, Result } from "effect";
+import { Cause, Effect, Exit, Fiber, Layer, Result } from "effect";
 
 import { EXIT_FAILED, EXIT_USAGE, shown } from "../adapters/terminal/command_line.ts";
 import { describeUnknown, unknownVariables } from "../core/unknown_variables.ts";
@@ -15,19 +15,19 @@ import { welcome } from "./welcome.ts";
 const USAGE = `Usage: npm start
 
 Starts Tidemark with the roles in ROLES (default: api, worker and projector) and runs until SIGTERM, SIGINT or
-SIGHUP; a second signal does not wait for what is under way. Settings are environment variables, which
-may also be in .env: see .env.example.
+SIGHUP. A second signal ends it immediately. Settings are environment variables, which may also be in .env: see
+.env.example.
 `;
 
-/** Also for what happens outside of the service: whatever this process says is in one format. */
 const settings = logSettingsIn(process.env);
 
-const log = (entry: Effect.Effect<void>): void => {
-  Effect.runSync(Effect.provide(entry, loggerLayer(settings)));
-};
+/** Everything in this process logs here, whether it is part of the service or not. */
+const logging = Effect.runSync(Effect.scoped(Layer.build(loggerLayer(settings))));
+const log = Effect.runSyncWith(logging);
+const run = Effect.runForkWith(logging);
 
-/** Says why the process ends: in sentences to a person, and in a line to a collector. */
-const tellFailure = (message: string, details: Readonly<Record<string, unknown>> = {}): void => {
+/** Says why the process ends: to a person in sentences, to a collector in one line. */
+const reportFailure = (message: string, details: Readonly<Record<string, unknown>> = {}): void => {
   if (logFormat(settings) === "json") log(Effect.annotateLogs(Effect.logError(message), details));
   else process.stderr.write(`${message}\n`);
 };
@@ -40,12 +40,12 @@ const main = async (): Promise<number> => {
   }
   if (argument !== undefined) {
     process.stderr.write(
-      `npm start takes no arguments such as ${shown(argument)}: settings are environment variables, ` +
-        "such as PORT=3001 npm start.\n--help says more.\n",
+      `npm start takes no arguments, but got ${shown(argument)}. Settings are environment variables, ` +
+        "such as PORT=3001 npm start. See --help.\n",
     );
     return EXIT_USAGE;
   }
-  logWhatNodeSays();
+  logNodeMessages();
   for (const unknown of unknownVariables(process.env, VARIABLES)) {
     log(Effect.logWarning(describeUnknown(unknown)));
   }
@@ -53,14 +53,13 @@ const main = async (): Promise<number> => {
     return await serve(readConfiguration(process.env));
   } catch (error) {
     if (!(error instanceof ConfigurationInvalid)) throw error;
-    tellFailure(error.message, { problems: error.problems });
+    reportFailure(error.message, { problems: error.problems });
     return EXIT_FAILED;
   }
 };
 
 const serve = async (configuration: Configuration): Promise<number> => {
-  const service = runService(configuration, (listening) => welcome(configuration, listening));
-  const fiber = Effect.runFork(Effect.provide(service, loggerLayer(configuration)));
+  const fiber = run(runService(configuration, (listening) => welcome(configuration, listening)));
   stopOnSignal(fiber, configuration.SHUTDOWN_DELAY_MS + configuration.SHUTDOWN_TIMEOUT_MS);
   const exit = await Effect.runPromise(Fiber.await(fiber));
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) {
@@ -68,23 +67,23 @@ const serve = async (configuration: Configuration): Promise<number> => {
     return 0;
   }
   const failure = Cause.findError(exit.cause);
-  tellFailure(Result.isSuccess(failure) ? failure.success.message : Cause.pretty(exit.cause));
+  reportFailure(Result.isSuccess(failure) ? failure.success.message : Cause.pretty(exit.cause));
   return EXIT_FAILED;
 };
 
-/** The first signal stops the service, within a bound; the second one ends the process at once. */
+/** The first signal stops the service, within a time limit; the second one ends the process immediately. */
 const stopOnSignal = (fiber: Fiber.Fiber<never, unknown>, timeoutMs: number): void => {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(EXIT_FAILED);
     stopping = true;
-    log(Effect.logInfo(`${signal}: stopping. Send it again to stop at once.`));
+    log(Effect.logInfo(`${signal}: stopping. Send it again to stop immediately.`));
     setTimeout(() => {
       const open = [...new Set(process.getActiveResourcesInfo())].join(", ");
-      tellFailure(`Still not stopped after ${timeoutMs} ms: giving up. Open: ${open}.`);
+      reportFailure(`Not stopped within ${timeoutMs} ms: giving up. Still open: ${open}.`);
       process.exit(EXIT_FAILED);
     }, timeoutMs).unref();
-    Effect.runFork(Fiber.interrupt(fiber));
+    fiber.interruptUnsafe();
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
@@ -92,8 +91,8 @@ const stopOnSignal = (fiber: Fiber.Fiber<never, unknown>, timeoutMs: number): vo
   process.on("SIGHUP", onSignal);
 };
 
-/** Node would write its warnings, and the stack of an error that nobody caught, to stderr in a format of its own. */
-const logWhatNodeSays = (): void => {
+/** Node would write its warnings and uncaught errors to stderr in its own format. */
+const logNodeMessages = (): void => {
   process.removeAllListeners("warning");
   process.on("warning", ({ name, message }) => {
     log(Effect.annotateLogs(Effect.logWarning(message), { name }));
@@ -104,5 +103,5 @@ const logWhatNodeSays = (): void => {
   });
 };
 
-// What is open by now, such as a timer of a library, is nothing to wait for.
+// Whatever is still open, such as a library's timer, must not keep the process.
 process.exit(await main());

@@ -90,7 +90,7 @@ const bruteForce = (events: ReadonlyArray<SentEvent>, { from, to }: Summary) => 
 const size = (totals: Readonly<Record<string, number>>): number =>
   Object.values(totals).reduce((sum, count) => sum + count, 0);
 
-test("of thousands of events from concurrent clients, with duplicates, each counts once", async ({
+test("each of thousands of events from concurrent clients, with duplicates, counts once", async ({
   url,
 }) => {
   const now = Date.now();
@@ -139,7 +139,7 @@ test("of thousands of events from concurrent clients, with duplicates, each coun
   }
 });
 
-test("the strangest accounts and ranges that may be asked for are answered", async ({ url }) => {
+test("unusual account ids and ranges are answered", async ({ url }) => {
   for (const id of ["'", '"', "\\", "{a,b}", "%", "_", "$1", "😀", "ü", "null", "x".repeat(255)]) {
     assert.is(await statusOf(url, `/accounts/${encodeURIComponent(id)}/summary`), 200, id);
   }

@@ -14,6 +14,7 @@ import {
   untilReady,
 } from "./api_client.fixture.ts";
 import { killServices, startService } from "./service_process.fixture.ts";
+import { untilNotReady } from "./service_suite.fixture.ts";
 import { makeTcpGate, type TcpGate } from "./tcp_gate.fixture.ts";
 
 interface Context {
@@ -53,13 +54,6 @@ const ask = (url: string, statement: string): Promise<unknown> =>
 const sessionsOn = (url: string): Promise<unknown> =>
   ask(url, "select count(*)::int from pg_stat_activity where application_name = 'tidemark'");
 
-const untilNotReady = (url: string, reason: RegExp): Promise<void> =>
-  until(async () => {
-    const answer = await fetch(`${url}/readyz`);
-    const { checks } = (await answer.json()) as { checks: Record<string, string> };
-    return answer.status === 503 && reason.test(checks["database"] ?? "");
-  }, `it is not unready for ${reason}`);
-
 /** While connections move to another server a read may be refused, ready or not. */
 const untilCounted = (url: string, logins: number): Promise<void> =>
   until(async () => {
@@ -82,13 +76,13 @@ const caughtUp = async ({ primary, standby }: PostgresPair): Promise<void> => {
   );
 };
 
-test("a standby that lags answers nothing, and promoted it is used by itself, with all that it has", async ({
+test("a lagging standby is not used; once promoted, it is used automatically, with all of its data", async ({
   gate,
   pair,
 }) => {
   const early = startService({ DATABASE_URL: pair.standby.url });
   await early.prints(
-    /The service waits.*the database is a standby in recovery, which takes no writes/s,
+    /Waiting for the database.*the database is a standby in recovery, which takes no writes/s,
   );
   assert.is(await early.stop(), 0);
 
@@ -122,10 +116,7 @@ test("a standby that lags answers nothing, and promoted it is used by itself, wi
 /** The least time in which connections would have ended by themselves. */
 const LIFETIME_MS_MIN = 40_000;
 
-test("a primary that was replaced and does not know is left within seconds, and not used again", async ({
-  gate,
-  pair,
-}) => {
+test("a former primary is abandoned within seconds and not used again", async ({ gate, pair }) => {
   const { primary, standby } = pair;
   const service = startService({ DATABASE_URL: gate.url });
   const url = await service.url();
@@ -164,7 +155,7 @@ test("a primary that was replaced and does not know is left within seconds, and 
   assert.is(await service.stop(), 0);
 });
 
-test("a job whose events the promoted standby had not received is not completed there, and none is lost", async ({
+test("a job whose events the promoted standby never received is not completed there, and no event is lost", async ({
   gate,
   pair: { primary, standby },
   way,

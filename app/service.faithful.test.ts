@@ -66,7 +66,7 @@ const respelled = (body: string): string => {
   return writeExactly(reversed(readExactly(body)));
 };
 
-test("what it accepts comes back from the log with every key and value, and the same in another spelling is a duplicate", async ({
+test("accepted events come back with every key and value, and another spelling of the same event is a duplicate", async ({
   database,
 }) => {
   const service = startService({ DATABASE_URL: database.url });

@@ -1,44 +1,22 @@
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { withClient } from "../db/client.ts";
-import {
-  createTestDatabase,
-  createTestRole,
-  type TestDatabase,
-  type TestRole,
-} from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { accept, anEvent, postEvents, untilLogins, untilReady } from "./api_client.fixture.ts";
-import { killServices, startService } from "./service_process.fixture.ts";
+import { startService } from "./service_process.fixture.ts";
+import { checkOf, nameOf, serviceSuite, untilNotReady } from "./service_suite.fixture.ts";
 
-interface Context {
-  database: TestDatabase;
-  role: TestRole;
-  /** Runs SQL as who may do everything. */
-  admin: (sql: string) => Promise<void>;
+interface Started {
   url: string;
   service: ReturnType<typeof startService>;
 }
 
-const test = suite<Context>("faults of a database that is there");
-
-test.before.each(async (context) => {
-  const database = (context.database = await createTestDatabase());
-  const role = (context.role = await createTestRole());
-  context.admin = (sql) =>
-    withClient(database.url, async (client) => void (await client.query(sql)));
-  context.service = startService({
-    DATABASE_URL: role.on(database),
-    MIGRATION_DATABASE_URL: database.url,
-  });
-  context.url = await context.service.url();
-  await untilReady(context.url);
-});
-test.after.each(killServices);
-test.after.each(async ({ database, role }) => {
-  await database.drop();
-  await role.drop();
+const test = serviceSuite<Started>("faults of a database that answers", {
+  before: async (context) => {
+    context.service = startService(context.settings);
+    context.url = await context.service.url();
+    await untilReady(context.url);
+  },
 });
 
 /** Runs SQL in another database of the same server. */
@@ -48,19 +26,6 @@ const onServer = (sql: string): Promise<void> =>
     async (client) => void (await client.query(sql)),
   );
 
-const readiness = async (url: string): Promise<{ status: number; database: string }> => {
-  const answer = await fetch(`${url}/readyz`);
-  const { checks } = (await answer.json()) as { checks: Record<string, string> };
-  return { status: answer.status, database: checks["database"] ?? "" };
-};
-
-/** Returns once readiness says no for this reason. */
-const untilNotReady = (url: string, reason: RegExp): Promise<void> =>
-  until(async () => {
-    const { status, database } = await readiness(url);
-    return status === 503 && reason.test(database);
-  }, `it is not unready for ${reason}`);
-
 const typeOf = async (answer: Response): Promise<readonly [number, string]> => {
   const { type } = (await answer.json()) as { type: string };
   return [answer.status, type.replace("urn:tidemark:problem:", "")];
@@ -69,7 +34,7 @@ const typeOf = async (answer: Response): Promise<readonly [number, string]> => {
 const linesWith = (output: string, text: string): ReadonlyArray<string> =>
   output.split("\n").filter((line) => line.includes(text));
 
-test("a right that is taken away is a fault: 500, told once, counted, not ready, and over when it is back", async ({
+test("a revoked right is a fault: 500, logged once, counted, not ready; granting it again ends the fault", async ({
   admin,
   role,
   service,
@@ -93,7 +58,7 @@ test("a right that is taken away is a fault: 500, told once, counted, not ready,
   await untilLogins(url, 1);
 });
 
-test("without the right to read quotas the service says so, and is not ready", async ({
+test("without the right to read quotas, the service says so and is not ready", async ({
   admin,
   role,
   service,
@@ -106,7 +71,7 @@ test("without the right to read quotas the service says so, and is not ready", a
   await untilReady(url);
 });
 
-test("a table that is gone is a fault of reads, told and not ready until it is back", async ({
+test("a missing table is a fault of reads, logged and not ready until it is restored", async ({
   admin,
   service,
   url,
@@ -117,8 +82,8 @@ test("a table that is gone is a fault of reads, told and not ready until it is b
   await until(async () => {
     const answer = await read();
     await answer.body?.cancel();
-    const { status, database } = await readiness(url);
-    return status === 503 && /^failing: summaries\.summary: .*does not exist/.test(database);
+    const { status, says } = await checkOf(url, "database");
+    return status === 503 && /^failing: summaries\.summary: .*does not exist/.test(says);
   }, "it is ready");
   assert.is(linesWith(service.output(), "summaries.summary").length, 1);
   await admin("alter table read_models.mislaid rename to window_users");
@@ -126,13 +91,13 @@ test("a table that is gone is a fault of reads, told and not ready until it is b
   await untilReady(url);
 });
 
-test("a database that takes no writes answers nothing, and makes the service not ready, until it takes them", async ({
+test("a read-only database serves nothing and makes the service not ready, until it is writable again", async ({
   database,
   url,
 }) => {
   await accept(url, anEvent());
   await untilLogins(url, 1);
-  const name = new URL(database.url).pathname.slice(1);
+  const name = nameOf(database);
   // As after a failover: what is open breaks, and what is opened leads to a server that takes no writes.
   await onServer(`
     alter database ${name} set default_transaction_read_only = on;
@@ -151,19 +116,19 @@ test("a database that takes no writes answers nothing, and makes the service not
   await untilLogins(url, 2);
 });
 
-test("on a database that takes no writes a service waits at its start, and says for what", async ({
+test("a service waits for a read-only database at its start, and says why", async ({
   database,
   role,
 }) => {
-  const name = new URL(database.url).pathname.slice(1);
+  const name = nameOf(database);
   await onServer(`alter database ${name} set default_transaction_read_only = on`);
   const service = startService({ DATABASE_URL: role.on(database), MIGRATE_ON_START: "false" });
-  await service.prints(/The service waits.*default_transaction_read_only is on/s);
+  await service.prints(/Waiting for the database.*default_transaction_read_only is on/s);
   await onServer(`alter database ${name} reset default_transaction_read_only`);
   await untilReady(await service.url());
 });
 
-test("while commits hang a service is not ready, though its database answers, and is again when they end", async ({
+test("while commits hang, a service is not ready although its database answers; it recovers when they end", async ({
   database,
   role,
 }) => {
@@ -190,20 +155,15 @@ test("while commits hang a service is not ready, though its database answers, an
   assert.is(await service.stop(), 0);
 });
 
-test("while the backlog cannot be read, so that nothing is accepted, a service is not ready, and says so", async ({
+test("while the backlog cannot be read, nothing is accepted, and the service is not ready and says so", async ({
   database,
   url,
 }) => {
-  const backlog = async (): Promise<string | undefined> => {
-    const answer = await fetch(`${url}/readyz`);
-    const { checks } = (await answer.json()) as { checks: Record<string, string> };
-    return answer.status === 503 ? checks["backlog"] : undefined;
-  };
   await withClient(database.url, async (client) => {
     // As a careless migration would: each statement on the queue waits, and is cancelled.
     await client.query("begin; lock table tidemark_queue.job_common in access exclusive mode");
-    await until(async () => (await backlog()) !== undefined, "it is ready");
-    assert.is(await backlog(), "unknown: it has not been read for 5 s, and nothing is accepted");
+    const reason = /^unknown: it has not been read for 5 s, and nothing is accepted$/;
+    await untilNotReady(url, reason, "backlog");
     assert.equal(await typeOf(await postEvents(url, [anEvent()])), [503, "unavailable"]);
     await client.query("rollback");
   });

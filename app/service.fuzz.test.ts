@@ -38,7 +38,7 @@ const REACHED = [
   "other method 405",
 ];
 
-test(`${RUNS} requests to the whole service are each answered as its document says, and it goes on`, async ({
+test(`${RUNS} random requests are each answered as the OpenAPI document says, and the service survives`, async ({
   database,
 }) => {
   const service = startService({ DATABASE_URL: database.url, LOG_FORMAT: "json" });

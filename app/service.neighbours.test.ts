@@ -1,49 +1,34 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Client } from "pg";
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import {
-  createTestDatabase,
-  createTestRole,
-  type TestDatabase,
-  type TestRole,
-} from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { anEvent, type SentEvent } from "./api_client.fixture.ts";
 import { createKey, withKeys } from "./api_key.fixture.ts";
-import { killServices, startService } from "./service_process.fixture.ts";
+import { startService } from "./service_process.fixture.ts";
+import { type ServiceContext, serviceSuite } from "./service_suite.fixture.ts";
 
-interface Context {
-  database: TestDatabase;
-  /** Who serves. */
-  role: TestRole;
-  /** A session of the test's own. */
+/** A session of the test itself. */
+interface Session {
   client: Client;
 }
 
-const test = suite<Context>("a service whose database is slow for one client");
+type Context = ServiceContext & Session;
 
-test.before.each(async (context) => {
-  context.database = await createTestDatabase();
-  context.role = await createTestRole();
-  context.client = new Client({ connectionString: context.database.url });
-  await context.client.connect();
-});
-test.after.each(killServices);
-test.after.each(async ({ database, role, client }) => {
-  await client.end();
-  await database.drop();
-  await role.drop();
+const test = serviceSuite<Session>("a service whose database is slow for one client", {
+  before: async (context) => {
+    context.client = new Client({ connectionString: context.database.url });
+    await context.client.connect();
+  },
+  after: ({ client }) => client.end(),
 });
 
 /** The connections of the service by default. */
 const CONNECTIONS_MAX = 14;
 
-const settingsOf = ({ database, role }: Context) => ({
-  DATABASE_URL: role.on(database),
-  MIGRATION_DATABASE_URL: database.url,
+const settingsOf = ({ settings }: Context) => ({
+  ...settings,
   // Or whoever asks before the first key is known would count by address, all clients of a test as one.
   AUTH: "required",
   // Nothing here ends by itself.
@@ -125,7 +110,7 @@ const attacked = async (context: Context, reads: number) => {
   return { url, victim, attacker, leaver, asked, leave, service };
 };
 
-test("twelve endless reads of one client keep nobody from reading, posting, readiness and a revoked key from being refused", async (context) => {
+test("twelve endless reads of one client affect neither reads, posts and readiness nor the refusal of a revoked key", async (context) => {
   const { url, victim, leaver, leave } = await attacked(context, 12);
   const leaving = asker(url, leaver.text);
   assert.is(await leaving.status("/accounts/a/summary"), 200);
@@ -154,14 +139,14 @@ test("twelve endless reads of one client keep nobody from reading, posting, read
   await leave();
 });
 
-test("reads of a client that has left end on the server, those that waited too", async (context) => {
+test("running and waiting reads of a client that disconnects end on the server", async (context) => {
   const { victim, leave } = await attacked(context, 12);
   await leave();
   await until(async () => (await slowReads(context)) === 0, "they go on");
   assert.is(await victim.status("/accounts/unread/summary"), 200);
 });
 
-test("who asks for more reads than may wait is told to ask for less", async (context) => {
+test("a client with too many waiting reads gets 429", async (context) => {
   const { asked, leave } = await attacked(context, 100);
   const refused = await Promise.race(asked);
   assert.is(refused?.status, 429);
@@ -171,7 +156,7 @@ test("who asks for more reads than may wait is told to ask for less", async (con
   await leave();
 });
 
-test("a commit that hangs takes no more connections than there are for it, reads go on, and it recovers by itself", async (context) => {
+test("hanging commits take no more connections than their pool has, reads continue, and the service recovers", async (context) => {
   const { client, database, role } = context;
   // A commit that waits for a disk or a standby does not notice either that its client has left.
   await client.query(`alter role ${role.name} set client_connection_check_interval = 0`);
@@ -213,7 +198,7 @@ test("a commit that hangs takes no more connections than there are for it, reads
   assert.is(await service.stop(), 0);
 });
 
-test("a role that may have fewer connections than the service asks for costs no answer", async (context) => {
+test("a role whose connection limit becomes too low costs no request", async (context) => {
   const { client, database, role } = context;
   const service = startService(settingsOf(context));
   const url = await service.url();
@@ -232,17 +217,17 @@ test("a role that may have fewer connections than the service asks for costs no 
   assert.is(await service.stop(), 0);
 });
 
-test("a role that may have too few connections is named at start", async (context) => {
+test("a role with too low a connection limit is reported at start", async (context) => {
   await context.client.query(`alter role ${context.role.name} connection limit 5`);
   const service = startService(settingsOf(context));
   assert.is(await service.ended, 1);
   assert.match(
     service.output(),
-    "The connection limit of the role in DATABASE_URL is 5; Tidemark needs at least 6",
+    "The connection limit of the role in DATABASE_URL is 5. Tidemark needs at least 6",
   );
 });
 
-test("a service makes do with fewer connections than it may open, and says so", async (context) => {
+test("a service works with fewer connections than configured, and says so", async (context) => {
   const { client, database, role } = context;
   await client.query(`alter role ${role.name} connection limit 7`);
   const service = startService(settingsOf(context));

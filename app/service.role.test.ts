@@ -1,51 +1,15 @@
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { withClient } from "../db/client.ts";
-import {
-  createTestDatabase,
-  createTestRole,
-  type TestDatabase,
-  type TestRole,
-} from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { anEvent } from "./api_client.fixture.ts";
 import { command } from "./command.fixture.ts";
-import { killServices, startService } from "./service_process.fixture.ts";
+import { startService } from "./service_process.fixture.ts";
+import { type ServiceContext, serviceSuite } from "./service_suite.fixture.ts";
 
-interface Context {
-  database: TestDatabase;
-  /** Who migrates. */
-  owner: TestRole;
-  /** Who serves. */
-  role: TestRole;
-}
-
-const test = suite<Context>("a service whose role may not change the schema");
-
-test.before.each(async (context) => {
-  context.database = await createTestDatabase();
-  context.owner = await createTestRole();
-  context.role = await createTestRole();
-  const name = new URL(context.database.url).pathname.slice(1);
-  await withClient(context.database.url, (client) =>
-    client.query(`alter database ${name} owner to ${context.owner.name}`),
-  );
-});
-test.after.each(killServices);
-test.after.each(async ({ database, owner, role }) => {
-  await database.drop();
-  await role.drop();
-  await owner.drop();
-});
-
-const settingsOf = ({ database, owner, role }: Context) => ({
-  DATABASE_URL: role.on(database),
-  MIGRATION_DATABASE_URL: owner.on(database),
-});
+const test = serviceSuite("a service whose role may not change the schema");
 
 /** Sends events with a key that whoever migrates has made, and waits until they are counted. */
-const useIt = async (url: string, settings: ReturnType<typeof settingsOf>): Promise<void> => {
+const useIt = async (url: string, settings: ServiceContext["settings"]): Promise<void> => {
   const key = await command("scripts/keys/main.ts", settings, "create", "--scope", "admin");
   assert.is(key.code, 0, key.err);
   const headers = { Authorization: `Bearer ${key.out.trim()}`, "Content-Type": "application/json" };
@@ -76,33 +40,31 @@ const useIt = async (url: string, settings: ReturnType<typeof settingsOf>): Prom
   assert.is(letters.code, 0, letters.err);
 };
 
-test("it migrates as the other role, and does all of its work as its own", async (context) => {
-  const settings = settingsOf(context);
+test("it migrates as the owner, and does all other work as its own role", async ({ settings }) => {
   const service = startService(settings);
   const url = await service.url();
   await useIt(url, settings);
   assert.is(await service.stop(), 0);
-  assert.not.match(service.output(), /permission denied|supervision failed|may do more/);
+  assert.not.match(service.output(), /permission denied|supervision failed|has rights that/);
   // The next one finds nothing to do.
   const next = startService(settings);
   await next.url();
   assert.is(await next.stop(), 0);
 });
 
-test("npm run migrate prepares all for it", async (context) => {
-  const settings = settingsOf(context);
+test("npm run migrate prepares everything", async ({ settings, role }) => {
   const migrated = await command("db/main.ts", { ...settings, SHARDS: "3" });
   assert.is(migrated.code, 0, migrated.err);
   assert.match(migrated.out, /^The log has 3 shards\.$/m);
-  assert.match(migrated.out, `The role ${context.role.name} has the rights to run a service.`);
+  assert.match(migrated.out, `The role ${role.name} has the rights to run a service.`);
   const { DATABASE_URL } = settings;
   const service = startService({ DATABASE_URL, MIGRATE_ON_START: "false", SHARDS: "3" });
   await useIt(await service.url(), settings);
   assert.is(await service.stop(), 0);
 });
 
-test("without what it needs it says what to do, and after that it starts", async (context) => {
-  const { DATABASE_URL, MIGRATION_DATABASE_URL } = settingsOf(context);
+test("without its rights it says what to do, and once they are granted it starts", async (context) => {
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = context.settings;
   for (const MIGRATE_ON_START of ["true", "false"]) {
     const migrated = await command("db/main.ts", { DATABASE_URL: MIGRATION_DATABASE_URL });
     assert.is(migrated.code, 0, migrated.err);
@@ -124,8 +86,8 @@ test("without what it needs it says what to do, and after that it starts", async
   assert.is(await service.stop(), 0);
 });
 
-test("its role only reads keys, unless it is let administer them", async (context) => {
-  const { DATABASE_URL, MIGRATION_DATABASE_URL } = settingsOf(context);
+test("its role can only read keys unless it may administer them", async (context) => {
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = context.settings;
   const migrated = await command("db/main.ts", { DATABASE_URL, MIGRATION_DATABASE_URL });
   assert.is(migrated.code, 0, migrated.err);
   const create = () =>
@@ -156,8 +118,8 @@ test("its role only reads keys, unless it is let administer them", async (contex
   );
 });
 
-test("a wrong MIGRATION_DATABASE_URL is named", async (context) => {
-  const { DATABASE_URL, MIGRATION_DATABASE_URL } = settingsOf(context);
+test("a wrong MIGRATION_DATABASE_URL is reported by name", async (context) => {
+  const { DATABASE_URL, MIGRATION_DATABASE_URL } = context.settings;
   const url = new URL(MIGRATION_DATABASE_URL);
   url.password = "wrong-secret";
   const refused = startService({ DATABASE_URL, MIGRATION_DATABASE_URL: url.href });

@@ -88,7 +88,7 @@ const startClient = (url: string, number: number) => {
   };
 };
 
-test("40 clients with kept connections see no reset and no refusal while one of two processes behind a proxy is restarted", async ({
+test("40 keep-alive clients see no reset and no refusal while one of two processes behind a proxy restarts", async ({
   database,
 }) => {
   const ports = [await freePort(), await freePort()];
@@ -140,7 +140,7 @@ test("40 clients with kept connections see no reset and no refusal while one of 
   assert.is(await other.stop(), 0);
 });
 
-test("from the moment of stopping an answer that was asked for before closes its connection, too", async ({
+test("once a service stops, responses to earlier requests close their connections as well", async ({
   database,
 }) => {
   const service = startService({ DATABASE_URL: database.url, SHUTDOWN_DELAY_MS });

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { makeApiKeyAdmin } from "../adapters/postgres/api_key_admin.ts";
@@ -8,41 +7,19 @@ import { databaseOf } from "../adapters/postgres/pool.ts";
 import { hashSecret } from "../adapters/postgres/secret_hash.ts";
 import { formatApiKey, newApiKey } from "../core/access/api_key.ts";
 import { withClient } from "../db/client.ts";
-import {
-  createTestDatabase,
-  createTestRole,
-  type TestDatabase,
-  type TestRole,
-} from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { redisMissing, type RedisServer, startRedisServer } from "../scripts/test/redis_server.ts";
 import { skipSuite } from "../scripts/test/skip.ts";
 import { anEvent } from "./api_client.fixture.ts";
-import { killServices, startService } from "./service_process.fixture.ts";
+import { startService } from "./service_process.fixture.ts";
+import { serviceSuite } from "./service_suite.fixture.ts";
 import { makeTcpGate } from "./tcp_gate.fixture.ts";
 
-interface Context {
-  database: TestDatabase;
-  role: TestRole;
-  redis: RedisServer;
-}
-
-const test = suite<Context>("secrets");
-
-test.before.each(async (context) => {
-  context.database = await createTestDatabase();
-  context.role = await createTestRole();
-  const name = new URL(context.database.url).pathname.slice(1);
-  await withClient(context.database.url, (client) =>
-    client.query(`alter database ${name} owner to ${context.role.name}`),
-  );
-  context.redis = await startRedisServer();
-});
-test.after.each(killServices);
-test.after.each(async ({ database, role, redis }) => {
-  await redis.close();
-  await database.drop();
-  await role.drop();
+const test = serviceSuite<{ redis: RedisServer }>("secrets", {
+  before: async (context) => {
+    context.redis = await startRedisServer();
+  },
+  after: ({ redis }) => redis.close(),
 });
 
 const aKey = () => newApiKey(crypto.getRandomValues(new Uint8Array(55)));
@@ -55,9 +32,9 @@ const formsOf = (secret: string): ReadonlyArray<string> => [
 ];
 
 for (const LOG_FORMAT of ["json", "pretty"]) {
-  test(`none is in any log or answer, whatever happens (${LOG_FORMAT})`, async (context) => {
-    const { database, role, redis } = context;
-    const roleUrl = new URL(role.on(database));
+  test(`no log line and no response contains one, whatever happens (${LOG_FORMAT})`, async (context) => {
+    const { database, owner, redis } = context;
+    const roleUrl = new URL(owner.on(database));
     const redisPassword = `redis secret ${randomUUID()}`;
     const redisUrl = new URL(redis.url);
     redisUrl.password = redisPassword;
@@ -120,14 +97,14 @@ for (const LOG_FORMAT of ["json", "pretty"]) {
     await redis.kill();
     await redis.start("--requirepass", "another");
     await withClient(database.url, (client) =>
-      client.query(`alter role ${role.name} password 'another'`),
+      client.query(`alter role ${owner.name} password 'another'`),
     );
     await gate.hangUp();
     await gate.open();
     await round();
     await gate.close();
     await round();
-    await service.prints(/Redis is away/);
+    await service.prints(/Redis unavailable/);
     await service.stop();
 
     const told = `${service.output()}\n${answers.join("\n")}`;

@@ -1,20 +1,15 @@
-import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { databaseOf } from "../adapters/postgres/pool.ts";
 import { SESSION } from "../adapters/postgres/session.ts";
 import { turnedSettings } from "../adapters/postgres/turned_settings.fixture.ts";
 import { withClient } from "../db/client.ts";
-import {
-  createTestDatabase,
-  createTestRole,
-  type TestDatabase,
-  type TestRole,
-} from "../scripts/test/database.ts";
+import type { TestDatabase, TestRole } from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { anEvent } from "./api_client.fixture.ts";
 import { command } from "./command.fixture.ts";
-import { killServices, startService } from "./service_process.fixture.ts";
+import { startService } from "./service_process.fixture.ts";
+import { serviceSuite } from "./service_suite.fixture.ts";
 
 /** What `turnedSettings` leaves out, or does not turn far enough. */
 const TURNED: Readonly<Record<string, string>> = {
@@ -53,43 +48,28 @@ const TURNED: Readonly<Record<string, string>> = {
 /** There is no other one to turn it to. */
 const NOT_TURNED = ["default_table_access_method"];
 
-interface Context {
-  database: TestDatabase;
-  owner: TestRole;
-  role: TestRole;
-  /** What both roles are set to. */
-  settings: Readonly<Record<string, string>>;
+/** What both roles are set to. */
+interface Turned {
+  turnedTo: Readonly<Record<string, string>>;
 }
 
-const test = suite<Context>("the session is the service's own");
-
-test.before.each(async (context) => {
-  const database = (context.database = await createTestDatabase());
-  const owner = (context.owner = await createTestRole());
-  const role = (context.role = await createTestRole());
-  const name = new URL(database.url).pathname.slice(1);
-  await withClient(database.url, async (client) => {
-    await client.query(`
-      alter database ${name} owner to ${owner.name};
-      create schema evil;
-      grant usage on schema evil to public;
-      create function evil.now() returns timestamptz language sql as $$ select '-infinity'::timestamptz $$;
-      create function evil.statement_timestamp() returns timestamptz language sql as $$ select null::timestamptz $$;
-      create function evil.clock_timestamp() returns timestamptz language sql as $$ select null::timestamptz $$`);
-    context.settings = { ...(await turnedSettings(databaseOf(client))), ...TURNED };
-    for (const [setting, value] of Object.entries(context.settings)) {
-      const list = value.includes(",") ? value : `'${value}'`;
-      for (const who of [owner, role]) {
-        await client.query(`alter role ${who.name} set ${setting} = ${list}`);
+const test = serviceSuite<Turned>("the session is the service's own", {
+  before: (context) =>
+    withClient(context.database.url, async (client) => {
+      await client.query(`
+        create schema evil;
+        grant usage on schema evil to public;
+        create function evil.now() returns timestamptz language sql as $$ select '-infinity'::timestamptz $$;
+        create function evil.statement_timestamp() returns timestamptz language sql as $$ select null::timestamptz $$;
+        create function evil.clock_timestamp() returns timestamptz language sql as $$ select null::timestamptz $$`);
+      context.turnedTo = { ...(await turnedSettings(databaseOf(client))), ...TURNED };
+      for (const [setting, value] of Object.entries(context.turnedTo)) {
+        const list = value.includes(",") ? value : `'${value}'`;
+        for (const { name } of [context.owner, context.role]) {
+          await client.query(`alter role ${name} set ${setting} = ${list}`);
+        }
       }
-    }
-  });
-});
-test.after.each(killServices);
-test.after.each(async ({ database, owner, role }) => {
-  await database.drop();
-  await role.drop();
-  await owner.drop();
+    }),
 });
 
 /** The database as a role, with a URL that turns some settings as well. */
@@ -101,14 +81,14 @@ const turned = (role: TestRole, database: TestDatabase): string => {
   return url.href;
 };
 
-test("every setting of ours is turned by this test", ({ settings }) => {
+test("this test changes every setting that the session sets", ({ turnedTo }) => {
   const forgotten = Object.entries(SESSION).filter(
-    ([name, value]) => (settings[name] ?? value) === value && !NOT_TURNED.includes(name),
+    ([name, value]) => (turnedTo[name] ?? value) === value && !NOT_TURNED.includes(name),
   );
   assert.equal(forgotten, []);
 });
 
-test("under roles with every setting turned, migrations, service, keys and a rebuild do what they always do", async ({
+test("roles with every setting changed affect neither migrations, service, keys nor a rebuild", async ({
   database,
   owner,
   role,

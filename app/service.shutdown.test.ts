@@ -35,7 +35,7 @@ const beginRequest = async (
   return { connection, rest: body.slice(10) };
 };
 
-test("SIGTERM and SIGINT answer the requests under way, end well, and lose nothing", async ({
+test("on SIGTERM and SIGINT, requests in flight are answered, the exit code is 0, and nothing is lost", async ({
   database,
 }) => {
   const settings = { DATABASE_URL: database.url };
@@ -59,7 +59,7 @@ test("SIGTERM and SIGINT answer the requests under way, end well, and lose nothi
   assert.is(await next.stop(), 0);
 });
 
-test("while stopping it is not ready, and says so to who is still connected", async (context) => {
+test("a stopping service tells clients that are still connected that it is not ready", async (context) => {
   const service = startService({ DATABASE_URL: context.database.url });
   const url = await service.url();
   const { connection: holding } = await beginRequest(url);
@@ -78,7 +78,7 @@ test("while stopping it is not ready, and says so to who is still connected", as
   assert.is(await service.ended, 0);
 });
 
-test("who never sends the rest of a request is cut off in time for a good end", async (context) => {
+test("a client that never completes its request is cut off in time for a clean end", async (context) => {
   const SHUTDOWN_TIMEOUT_MS = "2000";
   const service = startService({ DATABASE_URL: context.database.url, SHUTDOWN_TIMEOUT_MS });
   const { connection } = await beginRequest(await service.url());
@@ -86,32 +86,32 @@ test("who never sends the rest of a request is cut off in time for a good end", 
   await connection.closed();
 });
 
-test("a second signal does not wait for anything", async (context) => {
+test("a second signal ends the process immediately", async (context) => {
   const SHUTDOWN_TIMEOUT_MS = "600000";
   const service = startService({ DATABASE_URL: context.database.url, SHUTDOWN_TIMEOUT_MS });
   const { connection } = await beginRequest(await service.url());
   service.kill("SIGTERM");
-  await service.prints(/SIGTERM: stopping\. Send it again to stop at once\./);
+  await service.prints(/SIGTERM: stopping\. Send it again to stop immediately\./);
   service.kill("SIGINT");
   assert.is(await service.ended, 1);
   connection.reset();
 });
 
-test("it ends when all of it has ended, whatever a library has left open", async (context) => {
+test("the process ends with the service, whatever a library left open", async (context) => {
   const NODE_OPTIONS = "--import=data:text/javascript,setInterval(()=>{},1e6)";
   const service = startService({ DATABASE_URL: context.database.url, NODE_OPTIONS });
   await service.url();
   assert.is(await service.stop(), 0, service.output());
 });
 
-test("past its time it gives up, and says what is open", async (context) => {
+test("after its time limit it gives up, and says what is still open", async (context) => {
   const SHUTDOWN_TIMEOUT_MS = "1";
   const service = startService({ DATABASE_URL: context.database.url, SHUTDOWN_TIMEOUT_MS });
   // It waits for the rest of this request for half of that time, which is no less than a timer can be.
   const { connection } = await beginRequest(await service.url());
   assert.is(await service.stop(), 1, service.output());
   connection.reset();
-  assert.match(service.output(), /Still not stopped after 1 ms: giving up\. Open: \S+/);
+  assert.match(service.output(), /Not stopped within 1 ms: giving up\. Still open: \S+/);
 });
 
 test.run();

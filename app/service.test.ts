@@ -26,7 +26,7 @@ test.after.each(async ({ database }) => {
   await database.drop();
 });
 
-test("processes with a role each do together what one with all roles does", async ({
+test("processes with one role each do together what a process with all roles does", async ({
   database,
 }) => {
   const settings = { DATABASE_URL: database.url };
@@ -53,7 +53,7 @@ test("processes with a role each do together what one with all roles does", asyn
   assert.equal(await Promise.all([api.stop(), loops.stop()]), [0, 0]);
 });
 
-test("a database that goes away while it runs costs 503s but for what is kept, and the service recovers by itself", async ({
+test("while the database is unavailable, only cached answers are served, and the service recovers by itself", async ({
   database,
 }) => {
   const gate = await makeTcpGate(database.url);
@@ -86,7 +86,7 @@ test("a database that goes away while it runs costs 503s but for what is kept, a
   await gate.close();
 });
 
-test("settings reach what they are for", async ({ database }) => {
+test("settings take effect", async ({ database }) => {
   const service = startService({
     DATABASE_URL: database.url,
     EVENT_TYPES: "order.placed, order.shipped",

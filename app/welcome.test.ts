@@ -29,20 +29,20 @@ const said = async (environment: Readonly<Record<string, string>>, needsKey = fa
   return { printed, logged };
 };
 
-test("a person reads where it listens, what it does and where its data is", async () => {
+test("it says where it listens, its roles, and where its data is", async () => {
   const { printed, logged } = await said({ ROLES: "worker", DATA_DIR: "/somewhere" });
   const where = `Tidemark listens on ${URL_OF_SERVICE}`;
   assert.is(printed.trim(), `${where} (roles: worker; database: embedded, in /somewhere)`);
   assert.equal(logged, []);
 });
 
-test("a database of one's own is named by its variable, not by its URL", async () => {
+test("a configured database is named by its variable, not by its URL", async () => {
   const { printed } = await said({ DATABASE_URL: "postgres://me:secret@db/x" });
   assert.match(printed, "database: DATABASE_URL)");
   assert.not.match(printed, "secret");
 });
 
-test("the example is of a type that is accepted, and quoted for any shell", async () => {
+test("the example has an accepted type, and is quoted for any shell", async () => {
   for (const [EVENT_TYPES, type] of [
     ["login,custom", "login"],
     ["*", "login"],
@@ -56,7 +56,7 @@ test("the example is of a type that is accepted, and quoted for any shell", asyn
   }
 });
 
-test("where a key is needed the commands begin with one, and otherwise have none", async () => {
+test("the commands create a key only if one is needed", async () => {
   const { printed } = await said({}, true);
   const [create = "", ...asking] = printed.match(/^ {2}(?:KEY|curl).*$/gm) ?? [];
   assert.match(create, "KEY=$(npm run -s keys -- create --scope write,read)");
@@ -65,7 +65,7 @@ test("where a key is needed the commands begin with one, and otherwise have none
   assert.not.match((await said({})).printed, "KEY");
 });
 
-test("where JSON alone was asked for, it is a line of the log", async () => {
+test("in the JSON format it is a log entry", async () => {
   const { printed, logged } = await said({ LOG_FORMAT: "json" });
   assert.is(printed, "");
   assert.equal(logged.flat(), [`Tidemark listens on ${URL_OF_SERVICE}`]);

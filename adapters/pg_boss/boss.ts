@@ -1,5 +1,9 @@
+import { Context, Effect, FiberSet } from "effect";
 import { type Db, PgBoss } from "pg-boss";
 
+import { RECOVERED_AFTER_MS } from "../../core/poll.ts";
+import { makeFaultReport } from "../../core/report_faults.ts";
+import type { Diagnose } from "../../core/store_failure.ts";
 import { QUEUE_SCHEMA } from "./queue_settings.ts";
 
 /** How often the supervisor looks for jobs whose worker is gone, in seconds. */
@@ -18,6 +22,66 @@ export type ExecuteSql = (
   name?: string,
   signal?: AbortSignal,
 ) => Promise<{ rows: unknown[] }>;
+
+/** How the ports of this folder reach the database that holds the queue: a pool for each purpose. */
+export class QueueDatabase extends Context.Service<
+  QueueDatabase,
+  {
+    /** Runs the statements of pg-boss, and our own on its tables. */
+    readonly execute: ExecuteSql;
+    /** Runs reads that clients request. */
+    readonly executeRead: ExecuteSql;
+    /** Runs cheap polls. Nothing that a client can make slow runs here. */
+    readonly executeControl: ExecuteSql;
+    /**
+     * Which history of the database this process is in. The number changes when another server takes the place of this
+     * one, which may lack what was committed last.
+     */
+    readonly history: () => number;
+    /** Runs statements for as long as that is the history. */
+    readonly executeIn: (history: number) => ExecuteSql;
+    /** Says why a statement failed. */
+    readonly diagnose: Diagnose;
+  }
+>()("tidemark/pg_boss/QueueDatabase") {}
+
+/** pg-boss itself, once it runs. */
+export class Boss extends Context.Service<Boss, PgBoss>()("tidemark/pg_boss/Boss") {}
+
+/**
+ * Starts pg-boss, and stops it when the scope closes.
+ *
+ * @param supervise whether this process redelivers the jobs of dead workers, and deletes old ones
+ */
+export const openBoss = Effect.fnUntraced(function* (supervise: boolean) {
+  const { execute } = yield* QueueDatabase;
+  const onError = yield* reportSupervision;
+  return yield* Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () => startBoss({ execute, supervise, onError }),
+      catch: (error) => error,
+    }),
+    (boss) => Effect.promise(() => boss.stop({ graceful: false })),
+  );
+});
+
+/**
+ * Makes a callback for failures of pg-boss's supervisor, which runs by itself and reports nothing else: it works again when
+ * it has not failed for `RECOVERED_AFTER_MS`, in which it runs several times.
+ */
+export const reportSupervision = Effect.gen(function* () {
+  const run = yield* FiberSet.makeRuntime();
+  const report = yield* makeFaultReport({
+    task: "supervision",
+    failing: "The queue is not supervised: jobs of dead workers wait, and ended jobs stay",
+    working: "The queue is supervised again",
+    recoveredAfterMs: RECOVERED_AFTER_MS,
+  });
+  const recover = Effect.delay(report.worked, RECOVERED_AFTER_MS);
+  return (error: Error): void => {
+    run(Effect.andThen(report.failed(error), recover));
+  };
+});
 
 export interface BossOptions {
   readonly execute: ExecuteSql;

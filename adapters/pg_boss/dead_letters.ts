@@ -1,10 +1,14 @@
-import { Effect, Option } from "effect";
+import { Effect, Layer, Option } from "effect";
 import type { PgBoss } from "pg-boss";
 
-import type { DeadLetter, DeadLetterContent, DeadLetters } from "../../core/queue/dead_letters.ts";
+import {
+  type DeadLetter,
+  type DeadLetterContent,
+  DeadLetters,
+} from "../../core/queue/dead_letters.ts";
 import { type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
 import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
-import type { ExecuteSql } from "./boss.ts";
+import { Boss, type ExecuteSql, QueueDatabase } from "./boss.ts";
 import { isRowOrJobId, partId, rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
@@ -122,3 +126,10 @@ export const makeDeadLetters = (
       }),
   };
 };
+
+export const deadLettersLayer: Layer.Layer<DeadLetters, never, Boss | QueueDatabase> = Layer.effect(
+  DeadLetters,
+  Effect.zipWith(Boss, QueueDatabase, (boss, { execute, diagnose, executeRead }) =>
+    makeDeadLetters(boss, execute, diagnose, executeRead),
+  ),
+);

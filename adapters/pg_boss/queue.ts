@@ -1,5 +1,4 @@
-import { Effect } from "effect";
-import type { PgBoss } from "pg-boss";
+import { Effect, Layer } from "effect";
 
 import { Client } from "../../core/access/principal.ts";
 import { type Batch, bytesIn, eventsIn } from "../../core/event/batch.ts";
@@ -7,15 +6,15 @@ import {
   type Job,
   type JobId,
   type Priority,
-  type Queue,
+  Queue,
   QueueUnavailable,
 } from "../../core/queue/queue.ts";
-import type { Signal } from "../../core/signal.ts";
-import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
+import { type Signal, Signals } from "../../core/signal.ts";
+import { makeAskStore } from "../../core/store_failure.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { acknowledgeRows } from "./acknowledge.ts";
 import { readBacklog } from "./backlog.ts";
-import { type ExecuteSql, preparing } from "./boss.ts";
+import { Boss, type ExecuteSql, preparing, QueueDatabase } from "./boss.ts";
 import { claimsOf, jobsOf } from "./claims.ts";
 import { fetchRows } from "./fetch.ts";
 import { findJob } from "./find.ts";
@@ -25,25 +24,12 @@ import { carried, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 import { ROW_BYTES_MAX, ROW_EVENTS_MAX } from "./row_size.ts";
 
-export interface PgBossQueueOptions {
-  readonly boss: PgBoss;
-  /** Runs reads that clients ask for. */
-  readonly executeRead: ExecuteSql;
-  /** Runs the cheap polls that the service depends on, whatever clients read. */
-  readonly executeControl: ExecuteSql;
-  /** Tells why a statement failed. */
-  readonly diagnose: Diagnose;
+type QueueConnections = QueueDatabase["Service"];
+
+export interface PgBossQueueOptions extends QueueConnections {
+  readonly boss: Boss["Service"];
   /** Raised when jobs were committed. */
   readonly queued: Signal;
-  /** Runs the statements of pg-boss's tables that are our own. */
-  readonly execute: ExecuteSql;
-  /**
-   * Which history of the database this process is in: another number after another server took its place, which may lack
-   * what was committed last.
-   */
-  readonly history: () => number;
-  /** Runs statements as long as that is the history. */
-  readonly executeIn: (history: number) => ExecuteSql;
   /** The most bytes of events that may wait in this process for their commit. */
   readonly bufferBytesMax: number;
 }
@@ -151,6 +137,19 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     backlog: unavailable(() => readBacklog(options.executeControl)),
   };
 };
+
+/** @param bufferBytesMax the most bytes of events that may wait in this process for their commit */
+export const queueLayer = (
+  bufferBytesMax: number,
+): Layer.Layer<Queue, never, Boss | QueueDatabase | Signals> =>
+  Layer.effect(
+    Queue,
+    Effect.gen(function* () {
+      const database = yield* QueueDatabase;
+      const { queued } = yield* Signals;
+      return makePgBossQueue({ ...database, boss: yield* Boss, queued, bufferBytesMax });
+    }),
+  );
 
 interface Enqueued {
   readonly batch: Batch;

@@ -1,9 +1,15 @@
+import { Effect, Layer } from "effect";
+
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
-import type { AccountEvents, AccountEventsPage, EventKey } from "../../core/log/account_events.ts";
+import {
+  AccountEvents,
+  type AccountEventsPage,
+  type EventKey,
+} from "../../core/log/account_events.ts";
 import { LogUnavailable } from "../../core/log/event_log.ts";
 import { asking } from "./ask.ts";
-import type { Database } from "./pool.ts";
+import { type Database, Databases } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
 const unavailable = asking(LogUnavailable);
@@ -32,6 +38,12 @@ export const makeAccountEvents = (
       return pageIn(await database.query<Row>(ACCOUNT_EVENTS, values, signal));
     }),
 });
+
+export const accountEventsLayer = (shards: number): Layer.Layer<AccountEvents, never, Databases> =>
+  Layer.effect(
+    AccountEvents,
+    Effect.map(Databases, ({ read }) => makeAccountEvents(read, shards)),
+  );
 
 /** What every row tells of the page. */
 interface PageRow {

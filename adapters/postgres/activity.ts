@@ -1,10 +1,12 @@
+import { Effect, Layer } from "effect";
+
 import { shardOf } from "../../core/event/shard.ts";
-import type { Activity } from "../../core/summary/activity.ts";
+import { Activity } from "../../core/summary/activity.ts";
 import { cutAtHours, type Interval } from "../../core/summary/range.ts";
 import { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import type { BucketCount } from "../../core/summary/timeseries.ts";
 import { asking } from "./ask.ts";
-import type { Database } from "./pool.ts";
+import { type Database, Databases } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
 const unavailable = asking(SummariesUnavailable);
@@ -36,6 +38,12 @@ export const makeActivity = (database: Database, shards: number): Activity["Serv
       };
     }),
 });
+
+export const activityLayer = (shards: number): Layer.Layer<Activity, never, Databases> =>
+  Layer.effect(
+    Activity,
+    Effect.map(Databases, ({ read }) => makeActivity(read, shards)),
+  );
 
 /** A count; or the one row that tells the instant, in `events`. */
 type Row = BucketCount | { readonly start: null; readonly type: null; readonly events: number };

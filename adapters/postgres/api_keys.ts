@@ -1,8 +1,10 @@
-import { type ApiKeys, ApiKeysUnavailable } from "../../core/access/access.ts";
+import { Effect, Layer } from "effect";
+
+import { ApiKeys, ApiKeysUnavailable } from "../../core/access/access.ts";
 import type { StoredApiKey } from "../../core/access/api_key.ts";
 import type { AccountBinding, Scope } from "../../core/access/principal.ts";
 import { asking } from "./ask.ts";
-import type { Database, Statement } from "./pool.ts";
+import { type Database, Databases, type Statement } from "./pool.ts";
 
 const unavailable = asking(ApiKeysUnavailable);
 
@@ -32,7 +34,7 @@ interface Row {
 }
 
 /** The keys in Postgres. */
-export const makeApiKeys = (database: Database): ApiKeys["Service"] => ({
+const makeApiKeys = (database: Database): ApiKeys["Service"] => ({
   find: (id) =>
     unavailable(async (signal) => {
       const [row] = await database.query<Row>(FIND, [id], signal);
@@ -43,6 +45,11 @@ export const makeApiKeys = (database: Database): ApiKeys["Service"] => ({
     return row?.exist ?? false;
   }),
 });
+
+export const apiKeysLayer: Layer.Layer<ApiKeys, never, Databases> = Layer.effect(
+  ApiKeys,
+  Effect.map(Databases, ({ control }) => makeApiKeys(control)),
+);
 
 const storedOf = (keyId: string, row: Row): StoredApiKey => ({
   secretHash: row.secretHash,

@@ -1,15 +1,17 @@
+import { Effect, Layer } from "effect";
+
 import type { Event, RecordedEvent } from "../../core/event/event.ts";
-import type { EventLog } from "../../core/log/event_log.ts";
 import {
   type Appended,
   AppendRefused,
+  EventLog,
   LogUnavailable,
   ShardBusy,
 } from "../../core/log/event_log.ts";
 import { asking } from "./ask.ts";
 import { bigintArray, float8Array, textArray } from "./binary_array.ts";
 import { isDataFault, isLockTimeout } from "./errors.ts";
-import type { Database, Statement } from "./pool.ts";
+import { type Database, Databases, type Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
 const unavailable = asking(LogUnavailable);
@@ -55,6 +57,12 @@ export const makeEventLog = (
   read: (shard, after, limit) =>
     unavailable(() => database.query<RecordedEvent>(READ, [shard, after, limit])),
 });
+
+export const eventLogLayer = (shards: number): Layer.Layer<EventLog, never, Databases> =>
+  Layer.effect(
+    EventLog,
+    Effect.map(Databases, ({ log, control }) => makeEventLog(log, shards, control)),
+  );
 
 interface AppendRow {
   readonly duplicates: number[] | null;

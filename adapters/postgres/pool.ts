@@ -1,3 +1,4 @@
+import { Context } from "effect";
 import pg from "pg";
 
 import { type Ask, askAlone, makeBackends } from "./backends.ts";
@@ -18,6 +19,21 @@ export interface Database {
     signal?: AbortSignal,
   ) => Promise<ReadonlyArray<Row>>;
 }
+
+/** The databases that the ports of this folder use: a pool for each purpose, so that slow statements of one do not delay another. */
+export class Databases extends Context.Service<
+  Databases,
+  {
+    /** For cheap polls, keys and quotas. Nothing that a client can make slow runs here. */
+    readonly control: Database;
+    /** For appends to the log, and for steps of the projection. */
+    readonly log: Database;
+    /** For reads that clients request. */
+    readonly read: Database;
+    /** For building the windows of large accounts, which takes minutes. */
+    readonly build: Database;
+  }
+>()("tidemark/postgres/Databases") {}
 
 /** A statement under a name, so that a connection parses it once. */
 export interface Statement {

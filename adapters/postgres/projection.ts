@@ -1,8 +1,10 @@
-import type { Projection } from "../../core/projection/projection.ts";
+import { Effect, Layer } from "effect";
+
 import {
   type Checkpoint,
   type Lag,
   NOTHING_PROJECTED,
+  Projection,
   ProjectionRefused,
   ProjectionUnavailable,
   type Step,
@@ -11,7 +13,7 @@ import { READ_MODELS } from "../../core/projection/read_models.ts";
 import { asking } from "./ask.ts";
 import { compileStep } from "./compile_step.ts";
 import { isDataFault } from "./errors.ts";
-import type { Database, Statement } from "./pool.ts";
+import { type Database, Databases, type Statement } from "./pool.ts";
 import { sqlFile } from "./sql_file.ts";
 
 const unavailable = asking(ProjectionUnavailable);
@@ -94,6 +96,13 @@ export const makeProjection = (
 
   lag: unavailable((signal) => control.query<Lag>(LAG, [], signal)),
 });
+
+export const projectionLayer: Layer.Layer<Projection, never, Databases> = Layer.effect(
+  Projection,
+  Effect.map(Databases, ({ log, build, control }) =>
+    makeProjection(log, { patient: build, control }),
+  ),
+);
 
 interface Advanced {
   readonly advanced: boolean;

@@ -1,11 +1,13 @@
+import { Effect, Layer } from "effect";
+
 import { shardOf } from "../../core/event/shard.ts";
 import type { Range } from "../../core/summary/range.ts";
-import { type Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
+import { Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
 import { HOUR_MS } from "../../core/time.ts";
 import { asking } from "./ask.ts";
 import { isStatementTimeout } from "./errors.ts";
-import type { Database } from "./pool.ts";
+import { type Database, Databases } from "./pool.ts";
 import { requestWindows, WINDOW_HOURS } from "./request_windows.ts";
 import { sqlFile } from "./sql_file.ts";
 
@@ -64,6 +66,12 @@ export const makeSummaries = (
       return rows.slice(0, limit).map((row) => row.account_id);
     }),
 });
+
+export const summariesLayer = (shards: number): Layer.Layer<Summaries, never, Databases> =>
+  Layer.effect(
+    Summaries,
+    Effect.map(Databases, ({ read }) => makeSummaries(read, shards)),
+  );
 
 const windowHours = ({ from, to }: Range): number | null => {
   const hours = (to - from) / HOUR_MS;

@@ -5,11 +5,11 @@ import { makeMeters } from "./meters.ts";
 
 const test = suite("meters");
 
-const TAKES = { name: "takes_seconds", help: "How long it takes", bounds: [0.1, 1] };
+const TAKES = ["takes_seconds", "How long it takes", [0.1, 1]] as const;
 
-test("a counter is there with 0 before anything was counted, and adds up", () => {
+test("a counter starts at 0 and adds up", () => {
   const meters = makeMeters();
-  const count = meters.counter({ name: "things_total", help: "Things" }, { kind: "a" });
+  const count = meters.counter("things_total", "Things")({ kind: "a" });
   assert.match(meters.text(), /^things_total\{kind="a"\} 0$/m);
   count();
   count(41);
@@ -19,7 +19,7 @@ test("a counter is there with 0 before anything was counted, and adds up", () =>
 
 test("a histogram counts a value into every bucket whose bound is not below it", () => {
   const meters = makeMeters();
-  const observe = meters.histogram(TAKES);
+  const observe = meters.histogram(...TAKES)();
   for (const seconds of [0.05, 0.1, 0.5, 7]) observe(seconds);
   const lines = meters.text().trimEnd().split("\n");
   assert.equal(lines, [
@@ -33,30 +33,29 @@ test("a histogram counts a value into every bucket whose bound is not below it",
   ]);
 });
 
-test("a value can stand for many, and counts do not end with 32 bits", () => {
+test("a value can be added many times, and counts exceed 32 bits", () => {
   const meters = makeMeters();
-  const observe = meters.histogram(TAKES);
+  const observe = meters.histogram(...TAKES)();
   observe(0.5, 2 ** 32);
   observe(0.5, 3);
   assert.match(meters.text(), /^takes_seconds_bucket\{le="1"\} 4294967299$/m);
   assert.match(meters.text(), /^takes_seconds_sum 2147483649.5$/m);
 });
 
-test("a series that is made again is the same one, and others with its name stand beside it", () => {
+test("a series that is made again is the same one, beside the others of its metric", () => {
   const meters = makeMeters();
-  const family = { name: "things_total", help: "Things" };
-  meters.counter(family, { kind: "a" })(1);
-  meters.counter(family, { kind: "a" })(1);
-  meters.counter(family, { kind: "b" })(5);
+  meters.counter("things_total", "Things")({ kind: "a" })(1);
+  meters.counter("things_total", "Things")({ kind: "a" })(1);
+  meters.counter("things_total", "Things")({ kind: "b" })(5);
   const text = meters.text();
   assert.match(text, /^things_total\{kind="a"\} 2$/m);
   assert.match(text, /^things_total\{kind="b"\} 5$/m);
   assert.is(text.match(/^# TYPE/gm)?.length, 1);
 });
 
-test("a gauge tells what it was set to last", () => {
+test("a gauge has its last value", () => {
   const meters = makeMeters();
-  const set = meters.gauge({ name: "level", help: "A level" });
+  const set = meters.gauge("level", "A level")();
   set(3);
   set(-1.5);
   assert.match(meters.text(), /^level -1.5$/m);

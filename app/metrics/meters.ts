@@ -1,86 +1,89 @@
-import { Context, Metric } from "effect";
+import { Context, Layer, Metric } from "effect";
 import { PrometheusMetrics } from "effect/observability";
 
-/** What is measured, under one name; a value of each label makes a series of it. */
-export interface Family {
-  /** With its unit last, and `_total` behind it if it only grows. */
-  readonly name: string;
-  readonly help: string;
-}
-
-/** Something whose distribution is told, by how many values were at most each bound. */
-export interface Distribution extends Family {
-  /** In ascending order; one without an end is added. */
-  readonly bounds: ReadonlyArray<number>;
-}
-
-export type Labels = Readonly<Record<string, string>>;
-
-/** Adds to a counter: 1 unless told. */
+/** Adds to a counter, 1 by default. */
 export type Count = (by?: number) => void;
-/** Takes a value into a distribution, as if it had been seen `times` times: once unless told. */
+
+/** Adds a value to a distribution, once by default. */
 export type Observe = (value: number, times?: number) => void;
-export type Set = (value: number) => void;
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Makes the series of a metric that has these labels. Labels that were used before give the same series. */
+type Series<A> = (labels?: Labels) => A;
 
 /**
- * Where a process keeps what it counts. A series is made once and then is a function that adds to plain
- * numbers, so that the hottest code of the service can afford it; text is made when somebody asks for it.
- * A series is there, with zeros, as soon as it was made: asking for it again gives the same one.
+ * The metrics of a process. A series is made once and from then on is a function that adds to plain numbers: the hot path
+ * cannot afford a library's look-ups and allocations for each value. Text is made when metrics are scraped. A series exists,
+ * with zeros, from when it is made.
  */
-export interface Meters {
-  readonly counter: (family: Family, labels?: Labels) => Count;
-  readonly histogram: (family: Distribution, labels?: Labels) => Observe;
-  readonly gauge: (family: Family, labels?: Labels) => Set;
-  /** All series in the text format of Prometheus. */
-  readonly text: () => string;
+export class Meters extends Context.Service<
+  Meters,
+  {
+    /** @param name ends with its unit and `_total` */
+    readonly counter: (name: string, help: string) => Series<Count>;
+    /** @param bounds of the buckets, ascending; a last bucket without a bound is added */
+    readonly histogram: (
+      name: string,
+      help: string,
+      bounds?: ReadonlyArray<number>,
+    ) => Series<Observe>;
+    readonly gauge: (name: string, help: string) => Series<(value: number) => void>;
+    /** All series in the text format of Prometheus. */
+    readonly text: () => string;
+  }
+>()("tidemark/Meters") {
+  static readonly layer: Layer.Layer<Meters> = Layer.sync(Meters, () => makeMeters());
 }
 
-export const makeMeters = (): Meters => {
+/** From a millisecond to ten seconds: shorter is fast, longer has failed. */
+const SECONDS_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export const makeMeters = (): Meters["Service"] => {
   const context = Context.make(Metric.MetricRegistry, new Map());
   const made = new Map<string, unknown>();
-  const once = <A>({ name }: Family, labels: Labels, make: () => A): A => {
-    const key = `${name} ${JSON.stringify(labels)}`;
-    const known = made.get(key) as A | undefined;
-    if (known !== undefined) return known;
-    const series = make();
-    made.set(key, series);
-    return series;
-  };
 
-  // Effect's own histograms take one value at a time, and count in 32 bits: a busy bucket overflows within days.
-  // So the numbers are kept here, and Effect tells them.
+  // Effect's own histograms take one value at a time and count in 32 bits, which a busy bucket overflows within days.
+  // So the numbers are kept here, and Effect prints them.
   const register = <Input, State>(metric: Metric.Metric<Input, State>, get: () => State): void => {
     const never = (): void => {};
     Metric.registerUnsafe(metric, context, { get, update: never, modify: never });
   };
 
+  const seriesOf =
+    <A>(
+      name: string,
+      help: string,
+      make: (settings: { readonly description: string; readonly attributes: Labels }) => A,
+    ): Series<A> =>
+    (labels = {}) => {
+      const key = `${name} ${JSON.stringify(labels)}`;
+      const known = made.get(key) as A | undefined;
+      if (known !== undefined) return known;
+      const series = make({ description: help, attributes: labels });
+      made.set(key, series);
+      return series;
+    };
+
   return {
-    counter: (family, labels = {}) =>
-      once(family, labels, () => {
+    counter: (name, help) =>
+      seriesOf(name, help, (settings) => {
         let count = 0;
-        register(Metric.counter(family.name, settings(family, labels)), () => ({
-          count,
-          incremental: true,
-        }));
+        register(Metric.counter(name, settings), () => ({ count, incremental: true }));
         return (by = 1) => void (count += by);
       }),
 
-    histogram: (family, labels = {}) =>
-      once(family, labels, () => {
-        const { bounds } = family;
-        const tally = makeTally(bounds);
-        const metric = Metric.histogram(family.name, {
-          ...settings(family, labels),
-          boundaries: bounds,
-        });
-        register(metric, tally.state);
-        return tally.observe;
+    histogram: (name, help, bounds = SECONDS_BOUNDS) =>
+      seriesOf(name, help, (settings) => {
+        const { observe, state } = makeTally(bounds);
+        register(Metric.histogram(name, { ...settings, boundaries: bounds }), state);
+        return observe;
       }),
 
-    gauge: (family, labels = {}) =>
-      once(family, labels, () => {
+    gauge: (name, help) =>
+      seriesOf(name, help, (settings) => {
         let value = 0;
-        register(Metric.gauge(family.name, settings(family, labels)), () => ({ value }));
+        register(Metric.gauge(name, settings), () => ({ value }));
         return (next) => void (value = next);
       }),
 
@@ -88,10 +91,8 @@ export const makeMeters = (): Meters => {
   };
 };
 
-const settings = ({ help }: Family, labels: Labels) => ({ description: help, attributes: labels });
-
 const makeTally = (bounds: ReadonlyArray<number>) => {
-  /** By the first bound that is not below the value; the last is for those past every bound. */
+  /** By the first bound that is not below the value; the last element counts values above every bound. */
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
   let count = 0;

@@ -13,7 +13,7 @@ const valueOf = (text: string, name: string): number => {
   return Number(line.split(" ")[1]);
 };
 
-test("an event loop that is held up shows, and is forgotten once it was told", async () => {
+test("a blocked event loop shows in one scrape, and not in the next", async () => {
   const [held, rested] = await Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
@@ -41,7 +41,7 @@ test("an event loop that is held up shows, and is forgotten once it was told", a
   assert.ok(valueOf(held, "nodejs_eventloop_lag_p50_seconds") < longest);
 });
 
-test("memory, processor time and the build are told", async () => {
+test("memory, CPU time and the build are reported", async () => {
   const text = await Effect.runPromise(
     Effect.scoped(
       Effect.map(watchProcess(makeMeters()), (tell) => {

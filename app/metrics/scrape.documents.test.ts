@@ -78,7 +78,7 @@ test.before(async () => {
 });
 
 for (const path of [ALERTS, ALERT_TESTS, DASHBOARD]) {
-  test(`${path} names only metrics and labels that there are`, () => {
+  test(`${path} names only existing metrics and labels`, () => {
     const series = seriesOf(metrics);
     const text = path.endsWith(".json") ? expressionsIn(path) : read(path);
     const names = new Set(text.match(METRIC));
@@ -103,7 +103,7 @@ for (const path of [ALERTS, ALERT_TESTS, DASHBOARD]) {
   });
 }
 
-test("operations.md lists every metric, and none that there is not", () => {
+test("operations.md lists exactly the existing metrics", () => {
   const families = new Set(
     Array.from(metrics.matchAll(/^# TYPE (\S+) /gm), ([, name = ""]) => name),
   );
@@ -113,7 +113,7 @@ test("operations.md lists every metric, and none that there is not", () => {
   assert.equal([...listed].toSorted(), [...families].toSorted());
 });
 
-test("the dashboard shows whatever counts failures", () => {
+test("the dashboard shows every counter of failures", () => {
   const shown = expressionsIn(DASHBOARD);
   const counters = new Set(metrics.match(/\btidemark_\w+_(?:failures|changes|retries)_total\b/g));
   assert.ok(counters.size > 5);
@@ -130,12 +130,12 @@ test("operations.md says what to do about each alert", () => {
   assert.equal(headings, alerts);
 });
 
-test("every alert is tried in alerts.test.yml", () => {
+test("every alert is tested in alerts.test.yml", () => {
   const tried = read(ALERT_TESTS);
   for (const [, name = ""] of read(ALERTS).matchAll(/alert: (\w+)/g)) assert.match(tried, name);
 });
 
-test("the dashboard and the alerts name only rules that are recorded", () => {
+test("the dashboard and the alerts use only rules that are recorded", () => {
   const rules = read(ALERTS);
   const recorded = new Set(Array.from(rules.matchAll(/record: (\S+)/g), ([, name = ""]) => name));
   for (const text of [rules, read(ALERT_TESTS), expressionsIn(DASHBOARD)]) {

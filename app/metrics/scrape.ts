@@ -5,161 +5,144 @@ import type { StatementPool } from "../../adapters/postgres/statement_pool.ts";
 import type { Lag, Projection } from "../../core/projection/projection.ts";
 import type { SummaryCache } from "../../core/query/summary_cache.ts";
 import type { Backlog, Queue } from "../../core/queue/queue.ts";
-import { type Family, makeMeters, type Meters } from "./meters.ts";
+import { makeMeters, type Meters } from "./meters.ts";
 
-/** What the metrics are looked up from, as far as there is such a thing already. */
+/** What every process has from its start. */
 export interface MetricSources {
   /** What was counted so far. */
-  readonly meters: Meters;
-  /** Tells how the process is. */
-  readonly process: (now: Meters) => void;
+  readonly meters: Meters["Service"];
+  /** Adds the figures of the process itself. */
+  readonly process: (now: Meters["Service"]) => void;
   readonly roles: ReadonlySet<string>;
   /** How many clients are connected. */
   readonly connections: () => number;
-  /** How many bytes of memory request bodies hold. */
+  /** The memory that request bodies take, in bytes. */
   readonly bodiesHeld: () => number;
-  /** Absent in a process without the api role. */
+  /** Undefined while the service starts. */
+  readonly stations: StationSources | undefined;
+}
+
+/** What a process has once it runs. */
+export interface StationSources {
+  /** Undefined in a process without the api role. */
   readonly cache?: Pick<SummaryCache["Service"], "counts"> | undefined;
-  /** "ok" or what is wrong; absent in a service without Redis. */
+  /** "ok" or what is wrong; undefined in a service without Redis. */
   readonly redis?: (() => string) | undefined;
-  /** How many reads wait for a connection; absent in a process without the api role. */
+  /** How many reads wait for a connection; undefined in a process without the api role. */
   readonly readsWaiting?: (() => number) | undefined;
-  /** By what they are for. */
-  readonly pools?: Readonly<Record<string, Pool>>;
-  readonly projection?: Pick<Projection["Service"], "lag">;
-  readonly queue?: Pick<Queue["Service"], "backlog">;
+  /** By purpose. */
+  readonly pools: Readonly<Record<string, Pool>>;
+  readonly projection: Pick<Projection["Service"], "lag">;
+  readonly queue: Pick<Queue["Service"], "backlog">;
 }
 
 type Pool = Pick<StatementPool, "totalCount" | "idleCount" | "waitingCount" | "givenUpCount"> & {
   readonly options: Pick<pg.Pool["options"], "max">;
 };
 
-/** How long the database may take to be asked; then the rest is told without it. */
-const DATABASE_PATIENCE = "2 seconds";
+/** How long a scrape waits for the database; then it goes without. */
+const DATABASE_TIMEOUT = "2 seconds";
 
 /**
- * Makes the effect that tells the metrics as Prometheus text: what was counted, and what is looked up now. Of
- * what cannot be looked up nothing is told, rather than how it was some time ago.
+ * The metrics as Prometheus text: what was counted, and what is looked up now. What cannot be looked up is left out, rather
+ * than shown as it was some time ago.
  */
 export const makeMetrics = (sources: MetricSources): Effect.Effect<string> =>
   Effect.gen(function* () {
-    const { projection, queue } = sources;
-    const [lags, backlog] = yield* Effect.all([lookUp(projection?.lag), lookUp(queue?.backlog)], {
-      concurrency: 2,
-    });
+    const { stations } = sources;
+    const [lags, backlog] = yield* Effect.all(
+      [lookUp(stations?.projection.lag), lookUp(stations?.queue.backlog)],
+      { concurrency: 2 },
+    );
     const now = makeMeters();
     sources.process(now);
-    tellParts(now, sources);
-    if (lags !== undefined) tellLags(now, lags);
-    if (backlog !== undefined) tellBacklog(now, backlog);
-    now.gauge(DATABASE_UP)(lags !== undefined && backlog !== undefined ? 1 : 0);
+    const role = now.gauge("tidemark_role", "Always 1, for each role of this process.");
+    for (const name of sources.roles) role({ role: name })(1);
+    now.gauge("tidemark_http_connections", "Open client connections.")()(sources.connections());
+    now.gauge(
+      "tidemark_http_bodies_bytes",
+      "Memory of request bodies, from the first byte until they are decoded.",
+    )()(sources.bodiesHeld());
+    if (stations !== undefined) addStations(now, stations);
+    if (lags !== undefined) addLags(now, lags);
+    if (backlog !== undefined) addBacklog(now, backlog);
+    const isUp = lags !== undefined && backlog !== undefined;
+    now.gauge("tidemark_database_up", "Whether the database answered this scrape: 1 or 0.")()(
+      isUp ? 1 : 0,
+    );
     return sources.meters.text() + now.text();
   });
 
 const lookUp = <A>(effect: Effect.Effect<A, unknown> | undefined): Effect.Effect<A | undefined> =>
   effect === undefined
     ? Effect.undefined
-    : Effect.timeout(effect, DATABASE_PATIENCE).pipe(Effect.catch(() => Effect.undefined));
+    : Effect.timeout(effect, DATABASE_TIMEOUT).pipe(Effect.catch(() => Effect.undefined));
 
-const DATABASE_UP: Family = {
-  name: "tidemark_database_up",
-  help: "1 if the database answered when these metrics were asked for",
-};
-const ROLE: Family = { name: "tidemark_role", help: "1 for each role of this process" };
-const HTTP_CONNECTIONS: Family = {
-  name: "tidemark_http_connections",
-  help: "Connections that clients have open",
-};
-const HTTP_BODIES: Family = {
-  name: "tidemark_http_bodies_bytes",
-  help: "Memory of request bodies, from their first byte until they are decoded",
-};
-const CACHE_ANSWERS: Family = {
-  name: "tidemark_cache_answers_total",
-  help: "Summaries answered, by the tier that had them (miss: read from the database)",
-};
-const REDIS_UP: Family = {
-  name: "tidemark_redis_up",
-  help: "1 while Redis is used, 0 while it is done without",
-};
-const READS_WAITING: Family = {
-  name: "tidemark_query_waiting",
-  help: "Reads that wait for their client's turn on a connection",
-};
-const POOL_CONNECTIONS: Family = {
-  name: "tidemark_database_connections",
-  help: "Connections to the database, by pool and state; given_up: the server still runs what nobody waits for",
-};
-const POOL_MAX: Family = {
-  name: "tidemark_database_connections_max",
-  help: "The most connections of a pool",
-};
-const POOL_WAITING: Family = {
-  name: "tidemark_database_connections_waiting",
-  help: "Statements that wait for a connection of a pool",
-};
-
-/** What this process knows without asking anybody. */
-const tellParts = (
-  now: Meters,
-  { roles, connections, bodiesHeld, cache, redis, readsWaiting, pools = {} }: MetricSources,
+/** What this process knows without the database. */
+const addStations = (
+  { counter, gauge }: Meters["Service"],
+  { cache, redis, readsWaiting, pools }: StationSources,
 ): void => {
-  for (const role of roles) now.gauge(ROLE, { role })(1);
-  now.gauge(HTTP_CONNECTIONS)(connections());
-  now.gauge(HTTP_BODIES)(bodiesHeld());
-  for (const [tier, count] of Object.entries(cache?.counts ?? {})) {
-    now.counter(CACHE_ANSWERS, { tier })(count);
-  }
-  if (redis !== undefined) now.gauge(REDIS_UP)(redis() === "ok" ? 1 : 0);
-  if (readsWaiting !== undefined) now.gauge(READS_WAITING)(readsWaiting());
-  for (const [name, pool] of Object.entries(pools)) {
-    const { totalCount, idleCount, waitingCount, givenUpCount, options } = pool;
-    const active = totalCount - idleCount - givenUpCount;
-    now.gauge(POOL_CONNECTIONS, { pool: name, state: "active" })(active);
-    now.gauge(POOL_CONNECTIONS, { pool: name, state: "given_up" })(givenUpCount);
-    now.gauge(POOL_CONNECTIONS, { pool: name, state: "idle" })(idleCount);
-    now.gauge(POOL_MAX, { pool: name })(options.max);
-    now.gauge(POOL_WAITING, { pool: name })(waitingCount);
+  const answers = counter(
+    "tidemark_cache_answers_total",
+    "Summaries answered, by tier. Tier miss: read from the database.",
+  );
+  for (const [tier, count] of Object.entries(cache?.counts ?? {})) answers({ tier })(count);
+  if (redis !== undefined)
+    gauge("tidemark_redis_up", "Whether Redis is available: 1 or 0.")()(redis() === "ok" ? 1 : 0);
+  if (readsWaiting !== undefined)
+    gauge("tidemark_query_waiting", "Reads waiting for their client's turn on a connection.")()(
+      readsWaiting(),
+    );
+  const connections = gauge(
+    "tidemark_database_connections",
+    "Connections to the database, by pool and state. State given_up: the server still runs a statement that was given up.",
+  );
+  const connectionsMax = gauge(
+    "tidemark_database_connections_max",
+    "Maximum connections of a pool.",
+  );
+  const waiting = gauge(
+    "tidemark_database_connections_waiting",
+    "Statements waiting for a connection of a pool.",
+  );
+  for (const [
+    pool,
+    { totalCount, idleCount, waitingCount, givenUpCount, options },
+  ] of Object.entries(pools)) {
+    connections({ pool, state: "active" })(totalCount - idleCount - givenUpCount);
+    connections({ pool, state: "given_up" })(givenUpCount);
+    connections({ pool, state: "idle" })(idleCount);
+    connectionsMax({ pool })(options.max);
+    waiting({ pool })(waitingCount);
   }
 };
 
-const LOG_HEAD: Family = {
-  name: "tidemark_log_head",
-  help: "Position of the last event of the log, by shard: how many it holds",
-};
-const LAG_EVENTS: Family = {
-  name: "tidemark_projection_lag_events",
-  help: "Events in the log that are not folded yet, by shard",
-};
-const LAG_SECONDS: Family = {
-  name: "tidemark_projection_lag_seconds",
-  help: "Age of the oldest event that is not folded yet, by shard",
-};
-
-const tellLags = (now: Meters, lags: ReadonlyArray<Lag>): void => {
+const addLags = ({ gauge }: Meters["Service"], lags: ReadonlyArray<Lag>): void => {
+  const logHead = gauge(
+    "tidemark_log_head",
+    "Position of the last event in the log, by shard; equals the number of events.",
+  );
+  const lagEvents = gauge(
+    "tidemark_projection_lag_events",
+    "Events in the log that are not folded yet, by shard.",
+  );
+  const lagSeconds = gauge(
+    "tidemark_projection_lag_seconds",
+    "Age of the oldest event that is not folded yet, by shard.",
+  );
   for (const { shard, head, checkpoint, seconds } of lags) {
     const labels = { shard: String(shard) };
-    now.gauge(LOG_HEAD, labels)(head);
-    now.gauge(LAG_EVENTS, labels)(head - checkpoint);
-    now.gauge(LAG_SECONDS, labels)(seconds);
+    logHead(labels)(head);
+    lagEvents(labels)(head - checkpoint);
+    lagSeconds(labels)(seconds);
   }
 };
 
-const QUEUE_DEPTH: Family = {
-  name: "tidemark_queue_depth_events",
-  help: "Accepted events that wait to be appended",
-};
-const QUEUE_AGE: Family = {
-  name: "tidemark_queue_age_seconds",
-  help: "Age of the oldest job that waits",
-};
-const DEAD_LETTERS: Family = {
-  name: "tidemark_dead_letters",
-  help: "Jobs whose every attempt failed; see npm run deadletters",
-};
-
-const tellBacklog = (now: Meters, { events, seconds, deadLetters }: Backlog): void => {
-  now.gauge(QUEUE_DEPTH)(events);
-  now.gauge(QUEUE_AGE)(seconds);
-  now.gauge(DEAD_LETTERS)(deadLetters);
+const addBacklog = ({ gauge }: Meters["Service"], backlog: Backlog): void => {
+  gauge("tidemark_queue_depth_events", "Accepted events waiting to be appended.")()(backlog.events);
+  gauge("tidemark_queue_age_seconds", "Age of the oldest waiting job.")()(backlog.seconds);
+  gauge("tidemark_dead_letters", "Jobs whose every attempt failed; see npm run deadletters.")()(
+    backlog.deadLetters,
+  );
 };

@@ -9,55 +9,54 @@ import {
 /** How long the collector may take to answer. */
 const ANSWER_TIMEOUT = "5 seconds";
 
-/** How long after a failure an export is tried once more. */
-const AGAIN = Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }));
+/** A failed export is retried once. */
+const RETRY = Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }));
 
-/** The most exports under way at once, of a thousand spans each: this bounds what a slow collector costs. */
+/** The most exports in flight, of a thousand spans each: this bounds what a slow collector costs. */
 const EXPORTS_MAX = 8;
 
-/** The type says that it may fail, as the exporter expects; here it does not. */
+/** The exporter expects a client that can fail. This one does not. */
 type Sent = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>;
 
 /**
- * The client that spans are sent with. Whatever the collector does, the service must not feel it: an export
- * that fails twice, or finds too many others under way, ends as a defect. Effect's exporter then throws away what
- * it has, makes nothing of spans for a minute, and begins anew.
+ * The client that sends spans. The collector must not affect the service: an export that fails twice, or starts while too many
+ * are in flight, ends as a defect. Effect's exporter then drops its spans, ignores new ones for a minute, and starts again.
  */
 export const collectorClient: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   HttpClient.HttpClient,
   Effect.gen(function* () {
     const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient);
-    let underWay = 0;
-    let away = false;
+    let inFlight = 0;
+    let isFailing = false;
 
-    const tellAway = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-      if (away) return Effect.void;
-      away = true;
+    const reportFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+      if (isFailing) return Effect.void;
+      isFailing = true;
       return Effect.annotateLogs(
-        Effect.logWarning("Traces cannot be exported: for a while there are none"),
+        Effect.logWarning("Traces cannot be exported; dropping them for a minute"),
         { reason: String(Cause.squash(cause)) },
       );
     };
-    const tellBack = Effect.suspend(() => {
-      if (!away) return Effect.void;
-      away = false;
+    const reportWorking = Effect.suspend(() => {
+      if (!isFailing) return Effect.void;
+      isFailing = false;
       return Effect.logInfo("Traces are exported again");
     });
 
     return HttpClient.transformResponse(client, (send): Sent =>
       Effect.suspend(() => {
-        if (underWay >= EXPORTS_MAX) return Effect.die(new Error("too many exports are under way"));
-        underWay++;
+        if (inFlight >= EXPORTS_MAX) return Effect.die(new Error("too many exports are in flight"));
+        inFlight++;
         const once = Effect.timeoutOrElse(send, {
           duration: ANSWER_TIMEOUT,
           orElse: () => Effect.die(new Error(`no answer within ${ANSWER_TIMEOUT}`)),
         });
-        return Effect.retry(once, AGAIN).pipe(
-          Effect.tap(() => tellBack),
+        return Effect.retry(once, RETRY).pipe(
+          Effect.tap(() => reportWorking),
           Effect.orDie,
-          Effect.ensuring(Effect.sync(() => underWay--)),
+          Effect.ensuring(Effect.sync(() => inFlight--)),
         );
-      }).pipe(Effect.tapCause(tellAway)),
+      }).pipe(Effect.tapCause(reportFailed)),
     );
   }),
 ).pipe(Layer.provide(FetchHttpClient.layer));
