@@ -141,7 +141,7 @@ const refusalOf = (
   return header === undefined ? undefined : { _tag: "ProxyForbidden", header };
 };
 
-/** The gate of a service that is starting: nothing behind it needs protection. */
+/** The gate of a service that is starting: it has nothing to protect yet. */
 export const openGate: Middleware = (ctx, next) => {
   setPrincipal(ctx, ANYONE);
   return next();

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Result } from "effect";
 
 import type { FairSemaphore } from "../../../core/fair/fair_semaphore.ts";
+import { present } from "../../../core/invariant.ts";
 import { BODY_BYTES_MAX } from "../limits.ts";
 import type { Bodies, BodyFault, Charge, Intake } from "./bodies.ts";
 import { type HeldBytes, makeGrowingBuffer } from "./growing_buffer.ts";
@@ -32,8 +33,10 @@ export const readBody = async (
   request: IncomingMessage,
   client: string,
 ): Promise<ReadBody> => {
-  const intake = bodies.intakeOf(request);
-  if (intake === undefined) throw new Error("Bodies.receive was not called for this request");
+  const intake = present(
+    bodies.intakeOf(request),
+    "the server must call Bodies.receive for every request",
+  );
   const contentType = request.headers["content-type"] ?? "";
   if (!isJsonType(contentType)) intake.drop({ _tag: "ContentTypeUnsupported", contentType });
   const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();

@@ -6,6 +6,7 @@ import { ISSUES_MAX } from "../../../core/command/decode_batch.ts";
 import type { Issue } from "../../../core/event/decode.ts";
 import { EVENT_TYPE_PATTERN } from "../../../core/event/rules.ts";
 import { parseTimestamp } from "../../../core/event/timestamp.ts";
+import { present } from "../../../core/invariant.ts";
 import type { RequestFault } from "../response/problem.ts";
 
 export const positiveInteger = z
@@ -57,9 +58,8 @@ export const invalidParameter = (path: string, message: string): RequestFault =>
 
 /** A parameter of the route's path, decoded. */
 export const pathParameter = (ctx: Context, name: string): string => {
-  const value = (ctx["params"] as Readonly<Record<string, string | undefined>>)[name];
-  if (value === undefined) throw new Error(`The route of ${ctx.path} has no parameter ${name}`);
-  return value;
+  const parameters = ctx["params"] as Readonly<Record<string, string | undefined>>;
+  return present(parameters[name], `the route of ${ctx.path} must have the parameter {${name}}`);
 };
 
 /** Parses a query string. Koa's own parser takes time quadratic in the number of parameters. */

@@ -96,50 +96,50 @@ export type Failure =
 
 /** The status and the name of the problem for each failure, and its title unless that is the name in words. */
 const PROBLEMS: Readonly<Record<Failure["_tag"], readonly [number, string, title?: string]>> = {
-  HttpMalformed: [400, "http-malformed", "HTTP malformed"],
+  HttpMalformed: [400, "http-malformed", "Malformed request"],
   HeadersTooLarge: [431, "headers-too-large"],
-  RequestTooSlow: [408, "request-too-slow"],
+  RequestTooSlow: [408, "request-too-slow", "Request timed out"],
   RequestTruncated: [400, "request-truncated"],
   BodyTooLarge: [413, "body-too-large"],
-  BodyFragmented: [400, "body-fragmented"],
-  BodyShareExceeded: [429, "body-share-exceeded"],
-  BodyNotInflatable: [400, "body-not-inflatable"],
-  JsonMalformed: [400, "json-malformed", "JSON malformed"],
+  BodyFragmented: [400, "body-fragmented", "Body has too many pieces"],
+  BodyShareExceeded: [429, "body-share-exceeded", "Too many bytes in flight"],
+  BodyNotInflatable: [400, "body-not-inflatable", "Body does not match its Content-Encoding"],
+  JsonMalformed: [400, "json-malformed", "Malformed JSON"],
   ContentTypeUnsupported: [415, "content-type-unsupported"],
   ContentEncodingUnsupported: [415, "content-encoding-unsupported"],
   ParametersInvalid: [400, "parameters-invalid"],
   PathMalformed: [400, "path-malformed"],
   RouteUnknown: [404, "route-unknown", "Not found"],
   MethodNotAllowed: [405, "method-not-allowed"],
-  JobUnknown: [404, "job-unknown"],
-  DeadLetterUnknown: [404, "dead-letter-unknown"],
-  Unauthenticated: [401, "unauthenticated"],
+  JobUnknown: [404, "job-unknown", "Job not found"],
+  DeadLetterUnknown: [404, "dead-letter-unknown", "Dead letter not found"],
+  Unauthenticated: [401, "unauthenticated", "API key required"],
   ScopeMissing: [403, "scope-missing"],
   AccountForbidden: [403, "account-forbidden"],
   AccountsForbidden: [403, "account-forbidden"],
   AllAccountsRequired: [403, "account-forbidden"],
   HostForbidden: [403, "host-forbidden"],
   ProxyForbidden: [403, "proxy-forbidden"],
-  RateLimited: [429, "rate-limited"],
-  QuotaExceeded: [429, "quota-exceeded"],
+  RateLimited: [429, "rate-limited", "Too many requests"],
+  QuotaExceeded: [429, "quota-exceeded", "Event quota exceeded"],
   TooManyReads: [429, "too-many-reads"],
-  ReadsFull: [503, "reads-full"],
-  Starting: [503, "starting"],
+  ReadsFull: [503, "reads-full", "Service overloaded"],
+  Starting: [503, "starting", "Service starting"],
   BatchMalformed: [400, "batch-malformed"],
   BatchEmpty: [400, "batch-empty"],
   BatchTooLarge: [400, "batch-too-large"],
   BatchBytesExceeded: [400, "batch-too-large"],
   BatchTooComplex: [400, "batch-too-complex"],
   EventInvalid: [400, "event-invalid"],
-  TurnRefused: [503, "turn-refused"],
-  QueueFull: [503, "queue-full"],
-  TimeseriesTooLarge: [400, "timeseries-too-large"],
-  DeadlineExceeded: [503, "deadline-exceeded"],
-  ApiKeysUnavailable: [503, "unavailable"],
-  QueueUnavailable: [503, "unavailable"],
-  LogUnavailable: [503, "unavailable"],
-  SummariesUnavailable: [503, "unavailable"],
-  DatabaseFault: [500, "database-fault"],
+  TurnRefused: [503, "turn-refused", "Service overloaded"],
+  QueueFull: [503, "queue-full", "Service overloaded"],
+  TimeseriesTooLarge: [400, "timeseries-too-large", "Time series too large"],
+  DeadlineExceeded: [503, "deadline-exceeded", "Response timed out"],
+  ApiKeysUnavailable: [503, "unavailable", "Database unavailable"],
+  QueueUnavailable: [503, "unavailable", "Database unavailable"],
+  LogUnavailable: [503, "unavailable", "Database unavailable"],
+  SummariesUnavailable: [503, "unavailable", "Database unavailable"],
+  DatabaseFault: [500, "database-fault", "Database refuses the service"],
 };
 
 /** For failures that do not say how long to wait. */
@@ -235,7 +235,7 @@ const explain = (failure: Failure): string | ReadonlyArray<Issue> => {
         `Set AUTH=required and TRUST_PROXY. ${CREATE_KEY}`
       );
     case "RateLimited":
-      return "Too many requests.";
+      return "The client has sent as many requests as it may in this minute.";
     case "QuotaExceeded":
       return "The quota of events is used up, and nothing of this request was accepted.";
     case "TooManyReads":

@@ -28,7 +28,7 @@ const PARAMETERS = z.strictObject({
 
 const ListedDeadLetter = z.object({
   id: uuid.meta({
-    description: "The ID of its job, or an ID of its own if several jobs died together.",
+    description: "The ID of its job, or a separate ID if several jobs died together.",
   }),
   events: count.nullable().meta({
     description: "Number of events in it; null if it cannot be determined.",
