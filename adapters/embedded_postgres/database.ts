@@ -14,8 +14,8 @@ export const databaseUrl = (port: number, password: string, database = DATABASE_
   `postgres://${DATABASE_USER}:${password}@127.0.0.1:${port}/${database}`;
 
 /**
- * Creates the service's database in a new cluster. It is checked at each start, so a crash after initdb does no harm. Only
- * the owner calls this, so no other process creates the database at the same time.
+ * Creates the service's database in a new cluster. It is checked at each start, so a crash after
+ * initdb does no harm. Only the owner calls this, so no other process does at the same time.
  */
 export const ensureDatabase = (port: number, password: string): Promise<void> =>
   withClient(databaseUrl(port, password, "postgres"), async (client) => {
@@ -30,8 +30,8 @@ export interface Running {
 }
 
 /**
- * Finds the server that another process runs on the data folder. Returns `undefined` while none answers: it may be starting,
- * stopping, or about to create the service's database.
+ * Finds the server that another process runs on the data folder. Returns `undefined` while none
+ * answers: it may be starting, stopping, or about to create the service's database.
  */
 export const findRunning = async (dataDir: string): Promise<Running | undefined> => {
   const clusterDir = await realpath(join(dataDir, "postgres")).catch(() => undefined);

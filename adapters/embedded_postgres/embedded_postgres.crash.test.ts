@@ -85,7 +85,7 @@ test("a stale postmaster.pid whose pid now belongs to another process is ignored
   const pidPath = join(dataDir, "postgres/postmaster.pid");
   const lines = (await readFile(pidPath, "utf8")).split("\n");
   await postgres.stop();
-  // It runs as the server's own user, because Postgres ignores the processes of other users by itself.
+  // It runs as the server's own user, because Postgres ignores the processes of other users.
   const user = await chooseServerUser(dataDir);
   const stranger = spawn("sleep", ["60"], {
     cwd: "/",

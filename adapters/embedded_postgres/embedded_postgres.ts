@@ -16,15 +16,13 @@ import type { Settings } from "./settings.ts";
 export { DataDirInUse, EmbeddedPostgresFailed } from "./errors.ts";
 
 export interface EmbeddedPostgresOptions {
-  /**
-   * The folder of the database, its log and its lock, created if necessary. Relative to the working directory.
-   */
+  /** The folder of the database, its log and its lock, created if necessary. */
   readonly dataDir: string;
   /** Receives a sentence for people when something unusual happens. Nothing is ever printed. */
   readonly onNotice?: (sentence: string) => void;
-  /** Server settings that override the defaults in `settings.ts`. Those that make commits durable cannot change. */
+  /** Override the defaults in `settings.ts`, except those that make commits durable. */
   readonly settings?: Settings;
-  /** Whether to refuse a folder without a database, and leave it as it is, instead of creating one. */
+  /** Whether to refuse a folder without a database, and not touch it, instead of creating one. */
   readonly mustExist?: boolean;
   /** For root only: where to keep what the unprivileged server cannot reach in its own place. */
   readonly storeDir?: string;
@@ -35,25 +33,25 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** The pid of the server. */
   readonly pid: number;
-  /** False if another process owns the server. Then `stop` does nothing and `exited` never settles. */
+  /** If false, another process owns the server, `stop` does nothing and `exited` never settles. */
   readonly owned: boolean;
   /** Ends all sessions and shuts the server down cleanly. Every call returns the same promise. */
   readonly stop: () => Promise<void>;
-  /** Settles when the server has ended, by `stop` (`expected`) or by itself. It can then be started again. */
+  /** Settles when the server has ended, by `stop` (`expected`) or by itself. */
   readonly exited: Promise<Exit & { readonly expected: boolean }>;
 }
 
 /**
  * Starts a Postgres server on the data folder and owns it until `stop` or the death of either.
  *
- * Invariant: only the process that holds the owner lock (`owner_lock.ts`) creates, starts, signals or stops the database of a
- * folder, from its first check until the server has ended. The kernel gives the lock to one process at a time and releases it
- * when that process dies. Therefore
+ * Invariant: only the process that holds the owner lock (`owner_lock.ts`) creates, starts, signals
+ * or stops the database of a folder, from its first check until the server has ended. The kernel
+ * gives the lock to one process at a time and releases it when that process dies. Therefore
  * - if two processes start at the same time, one wins, and the other has changed nothing;
  * - a winner that finds a server running knows that its owner is dead;
  * - no decision depends on whether a pid is alive, except which process to signal.
- * Postgres's own guards (postmaster.pid, shared memory keyed by the inode of the folder) still protect the database from a
- * server that is started by hand.
+ * Postgres's own guards (postmaster.pid, shared memory keyed by the inode of the folder) still
+ * protect the database from a server that is started by hand.
  *
  * @throws DataDirInUse if another living process owns the folder
  * @throws EmbeddedPostgresFailed for any other failure, with the end of the server's log
@@ -159,8 +157,8 @@ const ATTACH_PAUSE_MS = 50;
 const ATTACH_MS_MAX = 60_000;
 
 /**
- * For command line tools: uses the server that runs on the data folder, else starts and owns one. A server whose owner was
- * killed is restarted. When the owner stops its server, attached tools lose it.
+ * For command line tools: uses the server that runs on the data folder, else starts and owns one. A
+ * server whose owner was killed is restarted. Tools lose the server when its owner stops it.
  *
  * @throws EmbeddedPostgresFailed also if the owner's server does not answer within a minute
  */

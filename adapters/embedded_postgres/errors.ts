@@ -19,12 +19,12 @@ export class DataDirInUse extends Error {
   }
 }
 
-/** The embedded Postgres could not be prepared, started or reached. The message says why and what to do about it. */
+/** The embedded Postgres could not be started or reached. The message says why and what to do. */
 export class EmbeddedPostgresFailed extends Error {
   readonly _tag = "EmbeddedPostgresFailed";
   override readonly name = "EmbeddedPostgresFailed";
 
-  /** @param options.logTail the last lines that Postgres printed; they are appended to the message */
+  /** @param options.logTail the last lines that Postgres printed, to append to the message */
   constructor(reason: string, { logTail = "", cause }: { logTail?: string; cause?: unknown } = {}) {
     const tail = logTail.trim();
     super(tail === "" ? reason : `${reason}\n${tail}`, cause === undefined ? undefined : { cause });

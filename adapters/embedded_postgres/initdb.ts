@@ -21,9 +21,9 @@ export interface InitdbOptions {
 /**
  * Creates a new database cluster and its password file in `clusterDir`.
  *
- * initdb also syncs everything to disk, which takes a quarter of a second of the first start. Skipping that is not safe: the
- * rename that publishes the folder could reach the disk before the files do, and a power cut would leave a database that
- * looks complete and is not.
+ * initdb also syncs everything to disk, which takes a quarter of a second of the first start.
+ * Skipping that is not safe: the rename that publishes the folder could reach the disk before the
+ * files do, and a power cut would leave a database that looks complete and is not.
  *
  * @throws EmbeddedPostgresFailed with the output of initdb
  */
@@ -39,11 +39,11 @@ export const initdb = async ({ binariesDir, clusterDir, user }: InitdbOptions): 
       `--pwfile=${passwordPath}`,
       "--auth=scram-sha-256",
       "--no-instructions",
-      // In a young cluster, each new segment is filled with zeros and synced while every commit waits: the smaller, the
-      // shorter. The default is 16 MB.
+      // In a young cluster, each new segment is filled with zeros and synced while every commit
+      // waits: the smaller, the shorter. The default is 16 MB.
       "--wal-segsize=1",
-      // Text sorts by code point, which in UTF-8 is byte order: the order of user ids that the API promises, the cheapest
-      // comparison, and indexes that no upgrade of the operating system can invalidate.
+      // Text sorts by code point, which in UTF-8 is byte order: the order of user ids that the API
+      // promises, the cheapest comparison, and indexes that survive upgrades of the system.
       "--encoding=UTF8",
       "--locale=C",
       "--locale-provider=builtin",

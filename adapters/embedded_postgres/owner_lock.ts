@@ -14,12 +14,13 @@ const SQLITE_BUSY = 5;
 /**
  * Acquires the ownership of a data folder, or returns `undefined` if another living process has it.
  *
- * Ownership must end with the process, even after kill -9, and must not depend on pids, which the kernel recycles. Only a
- * kernel file lock has both properties, and Node offers one in a single place: SQLite holds its RESERVED lock (fcntl; one
- * holder, non-blocking) as long as a write transaction is open. Nothing is ever written, so the file stays empty.
+ * Ownership must end with the process, even after kill -9, and must not depend on pids, which the
+ * kernel recycles. Only a kernel file lock has both properties, and Node offers one in a single
+ * place: SQLite holds its RESERVED lock (fcntl; one holder, non-blocking) as long as a write
+ * transaction is open. Nothing is ever written, so the file stays empty.
  *
- * Do not open `owner.lock` in any other way: POSIX drops a process's locks on a file as soon as the process closes *any*
- * descriptor of it.
+ * Do not open `owner.lock` in any other way: POSIX drops a process's locks on a file as soon as the
+ * process closes *any* descriptor of it.
  */
 export const acquireOwnerLock = (dataDir: string): OwnerLock | undefined => {
   const lockPath = join(dataDir, "owner.lock");
@@ -33,8 +34,8 @@ export const acquireOwnerLock = (dataDir: string): OwnerLock | undefined => {
     database = new DatabaseSync(lockPath, { timeout: 0 });
     // There is nothing to roll back, so no journal file is needed beside the lock.
     database.exec("PRAGMA journal_mode = MEMORY");
-    // IMMEDIATE, not EXCLUSIVE: if two processes try EXCLUSIVE at the same time, both may fail, because each sees the other's
-    // shared lock. RESERVED is granted to exactly one of them.
+    // IMMEDIATE, not EXCLUSIVE: if two processes try EXCLUSIVE at the same time, both may fail,
+    // because each sees the other's shared lock. RESERVED is granted to exactly one of them.
     database.exec("BEGIN IMMEDIATE");
   } catch (error) {
     database?.close();

@@ -1,6 +1,7 @@
 /**
- * A process for tests to kill. It starts the embedded Postgres on the data folder given as the first argument, prints one line
- * of JSON, and stops when its standard input ends. The other arguments are root's store, and the uid to switch to first.
+ * A process for tests to kill. It starts the embedded Postgres on the data folder given as the
+ * first argument, prints one line of JSON, and stops when its standard input ends. The other
+ * arguments are root's store, and the uid to switch to first.
  */
 import { once } from "node:events";
 

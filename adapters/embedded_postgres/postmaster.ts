@@ -1,4 +1,4 @@
-/** A Postgres server seen from outside: what its `postmaster.pid` says, and how to stop it, whoever started it. */
+/** What `postmaster.pid` says about a Postgres server, and how to stop one, even an orphan. */
 import { execFile } from "node:child_process";
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,8 +19,8 @@ export interface PostmasterPid {
 }
 
 /**
- * Reads `postmaster.pid`: the record, `"garbled"` for a file without a pid (the machine crashed, or a server has just created
- * the file), or `undefined` if there is none.
+ * Reads `postmaster.pid`: the record, `"garbled"` for a file without a pid (the machine crashed, or
+ * a server has just created the file), or `undefined` if there is none.
  *
  * @see https://doxygen.postgresql.org/pidfile_8h_source.html for the meaning of the lines
  */
@@ -57,9 +57,9 @@ export const isAlive = (pid: number): boolean => {
 };
 
 /**
- * Whether the process in the record really is the server of `clusterDir`, rather than another process that was given the pid
- * of a dead server, or the server of the folder that this one is a copy of. When in doubt, the answer is no: then Postgres
- * decides, by its shared memory segment.
+ * Whether the process in the record really is the server of `clusterDir`, rather than another
+ * process that was given the pid of a dead server, or the server of the folder that this one is a
+ * copy of. When in doubt, the answer is no: then Postgres decides, by its shared memory segment.
  */
 export const isServerOf = async (record: PostmasterPid, clusterDir: string): Promise<boolean> => {
   if (!isAlive(record.pid)) return false;
@@ -82,7 +82,7 @@ const commandLine = async (pid: number): Promise<string> => {
   }
 };
 
-/** True also if the folder that the server names is gone: it was moved here while the server ran. */
+/** True also if the folder that the server names is gone: it was moved while the server ran. */
 const isSameFolder = async (named: string, ours: string): Promise<boolean> => {
   const [a, b] = await Promise.all([stat(named).catch(() => undefined), stat(ours)]);
   return a === undefined || (a.dev === b.dev && a.ino === b.ino);
@@ -100,8 +100,9 @@ const DEFAULT_BOUNDS: StopBounds = { fastMs: 30_000, immediateMs: 5_000 };
 const STOP_POLL_MS = 5;
 
 /**
- * Stops a server with SIGINT (fast shutdown: ends sessions, rolls back, writes a checkpoint), then SIGQUIT (immediate
- * shutdown), then SIGKILL. The last two lose nothing that was committed: the next start replays the log, which takes longer.
+ * Stops a server with SIGINT (fast shutdown: ends sessions, rolls back, writes a checkpoint), then
+ * SIGQUIT (immediate shutdown), then SIGKILL. The last two lose nothing that was committed: the
+ * next start replays the log, which takes longer.
  *
  * @param signal sends a signal to the server; has no effect if it has already ended
  * @param isGone whether the server has ended
@@ -133,11 +134,12 @@ const ORPHAN_POLL_MS = 10;
 const GARBLED_MS_MAX = 1_000;
 
 /**
- * Makes way for a new server: stops one that outlived its killed owner, and ignores a `postmaster.pid` that a dead one left
- * behind. Only the holder of the owner lock calls this, so a running server has no owner.
+ * Makes way for a new server: stops one that outlived its killed owner, and ignores a
+ * `postmaster.pid` that a dead one left behind. Only the holder of the owner lock calls this, so a
+ * running server has no owner.
  *
- * The server is stopped rather than adopted, so that the new owner has a child process to watch, the settings of this
- * version, and no sessions of the dead owner that still hold locks.
+ * The server is stopped rather than adopted, so that the new owner has a child process to watch,
+ * the settings of this version, and no sessions of the dead owner that still hold locks.
  *
  * @returns a pid that `postmaster.pid` names but that now belongs to another living process
  */

@@ -37,8 +37,8 @@ const RETRY_PAUSE_MS = 50;
 const RETRY_MS_MAX = 15_000;
 
 /**
- * Starts a server and waits until it accepts connections. Retries a failure that may pass: another process took the port, or
- * children of a dead server still run.
+ * Starts a server and waits until it accepts connections. Retries a failure that may pass: another
+ * process took the port, or children of a dead server still run.
  *
  * @throws EmbeddedPostgresFailed with the end of its log
  */
@@ -60,9 +60,10 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
 };
 
 /**
- * Failures that may pass, in Postgres's own words, which are in English because it runs with LC_ALL=C. If they ever change, a
- * start that could have been retried fails with the log in its message, and nothing worse. Children of a killed server end a
- * moment after it; until then they hold its shared memory.
+ * Failures that may pass, in Postgres's own words, which are in English because it runs with
+ * LC_ALL=C. If they ever change, a start that could have been retried fails with the log in its
+ * message, and nothing worse. Children of a killed server end a moment after it; until then they
+ * hold its shared memory.
  */
 const MAY_PASS =
   /Address already in use|shared memory block .*still in use|lock file "postmaster\.pid" already exists/;
@@ -76,9 +77,9 @@ const launch = async (options: ServerOptions): Promise<Server> => {
   const flags = ["-D", clusterDir, ...settingFlags(settings, port)];
   const { child, exited } = await runBinary(join(binariesDir, "bin/postgres"), flags, {
     user,
-    // Postgres would take a process that now has a dead server's pid for that server. This variable, made for wrapper scripts
-    // that pass their own pid, tells it not to. Deleting postmaster.pid instead could hit the file of a server that has just
-    // started.
+    // Postgres would take a process that now has a dead server's pid for that server. This
+    // variable, made for wrapper scripts that pass their own pid, tells it not to. Deleting
+    // postmaster.pid instead could hit the file of a server that has just started.
     env: takenPid === undefined ? {} : { PG_GRANDPARENT_PID: String(takenPid) },
     stdio: ["ignore", log.fd, log.fd],
   });
@@ -103,13 +104,13 @@ const freePort = async (): Promise<number> => {
 };
 
 const READY_POLL_MS = 10;
-/** Generous: redo after a crash reads up to max_wal_size, and after giving up it would only begin again. */
+/** Long, because redo after a crash reads up to max_wal_size, and giving up would restart it. */
 const READY_MS_MAX = 10 * 60_000;
 const RECOVERY_NOTICE_MS = 10_000;
 
 /**
- * Waits until the server accepts connections; returns how it ended if it did so first. Reads the server's own lock file,
- * because trying to connect would fill its log with refusals.
+ * Waits until the server accepts connections; returns how it ended if it did so first. Reads the
+ * server's own lock file, because trying to connect would fill its log with refusals.
  */
 const whenReady = async (
   server: Server,
@@ -159,17 +160,18 @@ export interface LogFile {
 }
 
 /**
- * Opens `<dataDir>/postgres.log`. A file of more than 10 MiB is first renamed to `postgres.log.1`, which replaces the
- * previous one.
+ * Opens `<dataDir>/postgres.log`. A file of more than 10 MiB is first renamed to `postgres.log.1`,
+ * which replaces the previous one.
  *
- * The server writes to the file itself. A pipe through this process would break when we die, and the server must then stay
- * healthy so that the next owner can stop it cleanly.
+ * The server writes to the file itself. A pipe through this process would break when we die, and
+ * the server must then stay healthy so that the next owner can stop it cleanly.
  */
 export const openLogFile = async (dataDir: string): Promise<LogFile> => {
   const path = join(dataDir, "postgres.log");
   const before = await stat(path).catch(() => undefined);
   if (before !== undefined && before.size > LOG_BYTES_MAX) await rename(path, `${path}.1`);
-  // NOFOLLOW, because root may be working in another user's folder. 0600, because the log quotes statements that failed.
+  // NOFOLLOW, because root may be working in another user's folder. 0600, because the log quotes
+  // statements that failed.
   const flags = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW;
   const file = await open(path, flags, 0o600);
   if (process.getuid?.() === 0) {

@@ -5,18 +5,18 @@ export type Settings = Readonly<Record<string, string>>;
 
 /** The defaults of the embedded server, which the option `settings` overrides. */
 const DEFAULTS: Settings = {
-  // The pools of all roles in one process, the queue's own, and a tool or two; a slot costs a few KB.
+  // The pools of all roles in one process, the queue's own, and a tool or two; each costs a few KB.
   max_connections: "100",
   // Fits the hot end of the log and of the rollups; small enough for a laptop or a CI runner.
   shared_buffers: "256MB",
-  // Heavy writes produce WAL fast, and after each checkpoint every page is logged in full again. The price is disk, and redo
-  // after a crash, which reads at most this much WAL.
+  // Heavy writes produce WAL fast, and after each checkpoint every page is logged in full again.
+  // The price is disk, and redo after a crash, which reads at most this much WAL.
   max_wal_size: "4GB",
   // Recycled segments are cheaper than new ones, so keep some through quiet times.
   min_wal_size: "512MB",
   // Under load, max_wal_size decides when to checkpoint, not the clock.
   checkpoint_timeout: "15min",
-  // Queue tables turn over completely within seconds, so check for dead rows more often than each minute.
+  // Queue tables turn over completely within seconds, so vacuum more often than each minute.
   autovacuum_naptime: "10s",
   // The default limit makes vacuum slower than a busy queue makes dead rows.
   autovacuum_vacuum_cost_limit: "2000",
@@ -34,8 +34,8 @@ const FIXED: Settings = {
   fsync: "on",
   full_page_writes: "on",
   synchronous_commit: "on",
-  // Only this machine can connect, and only over TCP: the path of a socket in a deep data folder would exceed the 107 bytes
-  // of a Unix socket address.
+  // Only this machine can connect, and only over TCP: the path of a socket in a deep data folder
+  // would exceed the 107 bytes of a Unix socket address.
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   // `server.ts` recognises some start failures by their text, which must not be translated.
@@ -49,7 +49,7 @@ const FIXED: Settings = {
 };
 
 /**
- * Returns the command line flags of the server: the defaults, then `overrides`, then the fixed settings.
+ * Returns the command line flags of the server: defaults, `overrides`, then fixed settings.
  *
  * @throws EmbeddedPostgresFailed if an override contradicts a fixed setting, such as `fsync=off`
  */

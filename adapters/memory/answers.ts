@@ -3,7 +3,7 @@ import { LRUCache } from "lru-cache";
 
 import type { Answer, AnswerMemory, AnswerStore } from "../../core/query/answer.ts";
 
-/** The memory of an answer beside its texts, in bytes: the objects and the entry of the cache. It also bounds their number. */
+/** The bytes of an answer beside its text, for its objects; they also bound how many there are. */
 const ENTRY_BYTES = 400;
 
 /** V8 uses two bytes for every character of a string as soon as one of them needs it. */

@@ -44,7 +44,7 @@ export interface MemoryJob {
 
 const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 
-/** The queue in memory. It delivers at least once like the durable one, but does not outlive its process. */
+/** The queue in memory. It delivers at least once, but does not outlive its process. */
 export const makeMemoryQueue = (
   options: MemoryQueueOptions,
   entries: MemoryJobs = new Map(),

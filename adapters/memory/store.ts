@@ -52,7 +52,7 @@ export const shardIn = (store: MemoryStore, shard: number): MemoryShard =>
 export const rowsIn = ({ rows }: Pick<ReadModelState, "rows">, { name }: ReadModel): Rows =>
   present(rows.get(name), `no rows of the read model ${name}`);
 
-/** Folds the events of a log after the checkpoint, at most `limit`, into the read models, and returns them. */
+/** Folds at most `limit` events after the checkpoint into the read models, and returns them. */
 export const foldNext = (
   state: ReadModelState,
   { events }: MemoryShard,

@@ -24,7 +24,7 @@ export const makeMemorySummaries = (store: MemoryStore): Summaries["Service"] =>
     }),
 });
 
-/** The activity of accounts over time in memory, straight from its definition, up to the checkpoint. */
+/** The activity of accounts in memory, straight from its definition, up to the checkpoint. */
 export const makeMemoryActivity = (store: MemoryStore): Activity["Service"] => ({
   counts: (accountId, { range, interval, type, countsMax }) =>
     Effect.map(Clock.currentTimeMillis, (now) => {

@@ -9,7 +9,7 @@ import {
   tokensIn,
 } from "../../core/access/token_bucket.ts";
 
-/** The most buckets that are kept; the least recently used are evicted. An evicted bucket is full again. */
+/** Of more buckets, the least recently used are evicted. An evicted bucket is full again. */
 const BUCKETS_MAX = 100_000;
 
 /** Quotas that this process counts alone. */

@@ -4,14 +4,15 @@ import type { Answer, AnswerStore } from "../../core/query/answer.ts";
 import type { Connection } from "./connection.ts";
 
 /**
- * The most bytes that are stored for an answer, or read from Redis. A client that can write to Redis cannot fill a process's
- * memory with a larger one.
+ * The most bytes that are stored for an answer, or read from Redis. A client that can write to
+ * Redis cannot fill a process's memory with a larger one.
  */
 export const ANSWER_BYTES_MAX = 1_048_576;
 
 /**
- * Answers in Redis. Nothing is ever deleted: the reader judges each answer, and an answer expires when it may no longer be
- * given. Each is signed together with its key, so that only an answer that a process of this log stored under that key counts.
+ * Answers in Redis. Nothing is ever deleted: the reader judges each answer, and an answer expires
+ * when it may no longer be given. Each is signed together with its key, so that only an answer that
+ * a process of this log stored under that key counts.
  */
 export const makeRedisAnswerStore = ({
   redis,

@@ -1,29 +1,31 @@
 /** How long a breaker that has opened waits before it probes. */
 export const BACKOFF_MIN_MS = 500;
 
-/** The backoff doubles up to this each time the breaker opens again without having recovered in between. */
+/** The backoff doubles up to this each time the breaker reopens without having recovered. */
 const BACKOFF_MAX_MS = 8_000;
 
-/** How often a closed breaker probes, so that a process that makes no calls notices a failure, too. */
+/** How often a closed breaker probes, so that an idle process notices a failure, too. */
 const PROBE_INTERVAL_MS = 5_000;
 
 /** "ok", or why calls are skipped. */
 export type BreakerState = "ok" | `unavailable: ${string}`;
 
 /**
- * What a call does. Redis can refuse one kind and serve another (depending on its user's rights to commands, scripts and
- * channels), so only a call of the kind that failed shows that it works again.
+ * What a call does. Redis can refuse one kind and serve another (depending on its user's rights to
+ * commands, scripts and channels), so only a call of the kind that failed shows that it works.
  */
 export type CallKind = "read" | "write" | "publish" | "count" | "charge";
 
 /**
- * A circuit breaker. While it is closed, calls pass until one of them or a probe fails. While it is open, calls are skipped
- * without waiting. After a backoff, a probe runs in the background. If a probe was the last to fail and the next one
- * succeeds, the breaker closes. If a call was, the breaker becomes half-open: the next call of that kind is made, alone, as a
- * trial, and its outcome decides. If no such call comes within another backoff, the breaker closes anyway, but reports that
- * only after one has succeeded.
+ * A circuit breaker. While it is closed, calls pass until one of them or a probe fails. While it is
+ * open, calls are skipped without waiting. After a backoff, a probe runs in the background. If a
+ * probe was the last to fail and the next one succeeds, the breaker closes. If a call was, the
+ * breaker becomes half-open: the next call of that kind is made, alone, as a trial, and its outcome
+ * decides. If no such call comes within another backoff, the breaker closes anyway, but reports
+ * that only after one has succeeded.
  *
- * Effect's CircuitBreaker has no probe in the background: at each half-open a client's call would wait for a Redis that hangs.
+ * Effect's CircuitBreaker has no probe in the background: at each half-open a client's call would
+ * wait for a Redis that hangs.
  */
 export interface Breaker {
   /** Returns the result of the call, or undefined if it failed or was skipped. */
@@ -40,7 +42,7 @@ export interface BreakerOptions {
   readonly probe: () => Promise<unknown>;
   /** Describes an error to people, without secrets. */
   readonly reasonOf: (error: unknown) => string;
-  /** Called when the state changes to "ok" or to unavailable, but not when only the reason changes. */
+  /** Called when the state changes to "ok" or unavailable, not when only the reason changes. */
   readonly onChange: (state: BreakerState) => void;
   /** Shorter in tests. */
   readonly backoffMinMs?: number;
@@ -48,7 +50,7 @@ export interface BreakerOptions {
   readonly probeIntervalMs?: number;
 }
 
-/** Each change is a new object, so that the outcome of a call tells whether the phase it began in still lasts. */
+/** A new object for each change, so that a call can tell whether its phase has ended. */
 type Phase =
   | { readonly _tag: "Closed" }
   /** `failed` is the kind of call that opened it, undefined if a probe did. */

@@ -5,7 +5,7 @@ import { makeSignature, type Signature } from "./signature.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
-  /** Processes on the same database have the same namespace and share everything; others share nothing. */
+  /** Processes on the same database share a namespace, and so everything in it. */
   readonly namespace: string;
   /** The secret that the processes of this log sign with. */
   readonly secret: Uint8Array;
@@ -30,7 +30,7 @@ export interface Connection {
   readonly close: () => void;
 }
 
-/** The format of the values, part of every key and channel. Increment it when one changes: older values are not found then. */
+/** Increment it when the format of a value changes. Older values are then not found. */
 const FORMAT = 3;
 
 /** What every key and channel of a namespace begins with. */
@@ -111,8 +111,8 @@ const connectClient = (url: string, onReady: (redis: Redis) => void): Client => 
     retryStrategy: (times) => Math.min(RECONNECT_MIN_MS * times, RECONNECT_MAX_MS),
   });
   let connectionError: Error | undefined;
-  // Without a listener, an error would end the process. Only its message is used: an error may carry the command that failed,
-  // and with it the password.
+  // Without a listener, an error would end the process. Only its message is used: an error may
+  // carry the command that failed, and with it the password.
   redis.on("error", (error: Error) => (connectionError = error));
   redis.on("ready", () => {
     connectionError = undefined;
@@ -126,7 +126,7 @@ const connectClient = (url: string, onReady: (redis: Redis) => void): Client => 
 };
 
 const messageOf = (error: unknown): string => {
-  // The error for a host with several addresses has no message, but contains an error for each address.
+  // The error for a host with several addresses has no message, but an error for each address.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
   return error instanceof Error ? error.message : String(error);
 };

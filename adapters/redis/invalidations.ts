@@ -7,15 +7,15 @@ import type { Redis } from "ioredis";
 import type { Invalidation, Invalidations } from "../../core/projection/invalidations.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long to wait before subscribing again after Redis refused it: the user may have been given the right since. */
+/** How long to wait before subscribing again if Redis refused it for want of a right. */
 const RESUBSCRIBE_MS = 5_000;
 
-/** Longer messages are ignored. A step touches some thousands of accounts, and an id has at most 255 characters. */
+/** Longer messages are ignored: a step touches at most some thousands of accounts. */
 const MESSAGE_CHARACTERS_MAX = 4_194_304;
 
 /**
- * Invalidations between processes, over a channel of Redis. They are signed, so that only a process of this log can
- * invalidate what others keep. An invalidation that is received again changes nothing.
+ * Invalidations between processes, over a channel of Redis. They are signed, so that only a process
+ * of this log can invalidate what others keep. Receiving one again changes nothing.
  */
 export const makeRedisInvalidations = ({
   redis,

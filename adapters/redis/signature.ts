@@ -1,11 +1,12 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 
-/** Signs what the processes of one log leave in Redis for each other, so that nobody else can forge it. */
+/** Signs what the processes of one log store in Redis, so that nobody else can forge it. */
 export interface Signature {
   /**
    * Returns the text with its signature.
    *
-   * @param place the key or channel that the text is for; the signature is not valid in any other place
+   * @param place the key or channel that the text is for; the signature is not valid in any other
+   *   place
    */
   readonly sign: (place: string, text: string) => string;
   /** Returns the text if it was signed for this place, and undefined otherwise. */

@@ -7,8 +7,8 @@ import type { Connection } from "./connection.ts";
 /** A bucket that has not been used for this long is full and need not be stored. */
 const KEPT_MS = 120_000;
 
-// The same as `tokensIn` and `bucketWith` for each key. Takes from all buckets or from none, and then returns how many
-// tokens each one has, which tells how long to wait.
+// The same as `tokensIn` and `bucketWith` for each key. Takes from all buckets or from none, and
+// then returns how many tokens each one has, which tells how long to wait.
 const TAKE = `
 local now = tonumber(ARGV[1])
 local held = {}
