@@ -12,7 +12,7 @@ const STREAM = Buffer.from(
     "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n",
 );
 
-test("every answer of a connection is seen once, however its bytes are cut", () => {
+test("every answer of a connection is seen once, however its bytes are split", () => {
   for (let size = 1; size <= STREAM.length; size++) {
     const seen: number[] = [];
     const answers = makeAnswers((status) => seen.push(status));
@@ -21,7 +21,7 @@ test("every answer of a connection is seen once, however its bytes are cut", () 
   }
 });
 
-test("an answer whose body has not arrived is not seen yet", () => {
+test("an answer is seen when its body is complete", () => {
   const seen: number[] = [];
   const answers = makeAnswers((status) => seen.push(status));
   answers.push(Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"));

@@ -1,4 +1,4 @@
-/** Reads the statuses of the answers on a connection, and skips their bodies. */
+/** Parses the statuses of the answers on a connection, and skips their bodies. */
 export interface Answers {
   readonly push: (bytes: Buffer) => void;
 }
@@ -7,8 +7,8 @@ const HEAD_END = Buffer.from("\r\n\r\n");
 const CHUNKS_END = Buffer.from("0\r\n\r\n");
 
 /**
- * It knows no more of HTTP than the service's answers need: `Content-Length`, or chunks. Anything that an attack costs
- * its own process would be taken from the service.
+ * Supports only what the answers of the service use, `Content-Length` and chunks: whatever the process of an attack costs
+ * is taken from the service.
  */
 export const makeAnswers = (onAnswer: (status: number) => void): Answers => {
   let head: Buffer = Buffer.alloc(0);
@@ -17,7 +17,7 @@ export const makeAnswers = (onAnswer: (status: number) => void): Answers => {
   let chunked = false;
   let tail: Buffer = Buffer.alloc(0);
 
-  /** Takes what belongs to the body of the answer that has begun; returns what is left. */
+  /** Skips the body of the current answer, and returns the bytes after it. */
   const skipBody = (bytes: Buffer): Buffer => {
     if (!chunked) {
       const skipped = Math.min(bodyLeft, bytes.length);

@@ -2,19 +2,18 @@ import { constants, setPriority } from "node:os";
 
 import type { Target } from "./attack.ts";
 import { ATTACKS } from "./attacks/all.ts";
-import { emptyTally } from "./tally.ts";
-import { makeWires } from "./wire.ts";
+import { emptyTally, makeWires } from "./wire.ts";
 
 /**
- * An attack in a process of its own, so that the judge measures the service and not this. Takes the name of the attack,
- * the most seconds that it may go on, and the target as JSON in `ATTACK_TARGET`; ends on SIGTERM, and prints what it
- * did as JSON.
+ * Runs an attack in its own process, so that its work does not count for the service. Arguments: the name of the attack
+ * and the most seconds that it runs. `ATTACK_TARGET` holds the target as JSON. Ends on SIGTERM, and prints its tally as
+ * JSON.
  */
 const [name = "", seconds = "0"] = process.argv.slice(2);
 const target = JSON.parse(process.env["ATTACK_TARGET"] ?? "") as Target;
 const attack = ATTACKS.find((each) => each.name === name);
-if (attack === undefined) throw new Error(`There is no attack ${name}`);
-// Whoever is on the same machine as the service could keep it from its processors; that is no attack by a client.
+if (attack === undefined) throw new Error(`Unknown attack ${name}`);
+// A real attacker does not compete for the processors of the service.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 const tally = emptyTally();
@@ -29,7 +28,7 @@ const leave = (): void => {
   over.resolve();
 };
 process.once("SIGTERM", leave);
-// The one who asked for it may be gone.
+// Its parent may be gone.
 setTimeout(leave, Number(seconds) * 1_000);
 
 const pause = (ms: number): Promise<void> =>

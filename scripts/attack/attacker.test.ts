@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { until } from "../chaos/until.ts";
+import { until } from "../testbed/until.ts";
 import { startAttacker } from "./attacker.ts";
 import { ATTACKS, MIX } from "./attacks/all.ts";
 import { startStub } from "./stub.fixture.ts";
@@ -12,7 +12,7 @@ const test = suite("attacks");
 const ARRIVES_WITHIN_MS = 20_000;
 
 for (const { name } of ATTACKS) {
-  test(`${name} arrives from the attacker's own address, and leaves when it is told`, async () => {
+  test(`${name} comes from the attacker's address, and ends when it is stopped`, async () => {
     const stub = await startStub(() => ({ status: 202, body: '{"jobId":"1"}' }));
     const target = {
       host: "127.0.0.1",
@@ -40,7 +40,7 @@ for (const { name } of ATTACKS) {
   });
 }
 
-test("an attacker whose time is over leaves by itself", async () => {
+test("an attacker ends by itself when its time is over", async () => {
   const stub = await startStub(() => ({ status: 200 }));
   const target = {
     host: "127.0.0.1",
@@ -58,7 +58,7 @@ test("an attacker whose time is over leaves by itself", async () => {
   assert.ok((statuses["200"] ?? 0) > 0);
 });
 
-test("a mix is made of attacks that there are, each name once", () => {
+test("a mix consists of known attacks, and names are unique", () => {
   const names = ATTACKS.map(({ name }) => name);
   assert.is(new Set([...names, MIX.name]).size, names.length + 1);
   for (const part of MIX.parts) assert.ok(names.includes(part), part);

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 
-/** What an event holds beside its account. */
 interface Event {
   readonly account: string;
   readonly id: string;
@@ -9,16 +8,16 @@ interface Event {
   readonly metadata?: string;
 }
 
-/** The most that the service takes of a body, before and after decompression. */
+/** The largest body that the service accepts, before and after decompression. */
 export const BODY_BYTES_MAX = 1_048_576;
 
-/** The most that the service takes of an event, with a margin for all but its metadata. */
+/** The largest metadata that the service accepts, with a margin for the rest of the event. */
 const METADATA_BYTES_MAX = 32_000;
 
 let made = 0;
 const run = randomUUID();
 
-/** An id that no event has had. */
+/** A new event id. */
 export const newId = (): string => `${run}-${made++}`;
 
 const eventText = ({ account, id, user = "user-0", metadata }: Event): string =>
@@ -31,7 +30,7 @@ const eventText = ({ account, id, user = "user-0", metadata }: Event): string =>
 export const bodyOf = (events: ReadonlyArray<Event>): string =>
   `{"events":[${events.map(eventText).join(",")}]}`;
 
-/** A body of so many small new events. */
+/** A body with this many small new events. */
 export const smallEvents = (count: number, account: () => string): string =>
   bodyOf(
     Array.from({ length: count }, (_, i) => ({
@@ -41,20 +40,20 @@ export const smallEvents = (count: number, account: () => string): string =>
     })),
   );
 
-/** How many events with the longest metadata a body has room for. */
+/** How many events with the largest metadata fit into a body. */
 const LARGE_EVENTS = Math.floor(BODY_BYTES_MAX / (METADATA_BYTES_MAX + 300));
 
-/** A body of just under a mebibyte of valid events whose metadata are as long as they may be. */
+/** A body of nearly one mebibyte: valid events with large metadata. */
 export const largeEvents = (account: string, metadata: string): string =>
   bodyOf(Array.from({ length: LARGE_EVENTS }, () => ({ account, id: newId(), metadata })));
 
-/** Metadata as long as they may be: one text. */
+/** The largest metadata: one string. */
 export const longText = (): string => `{"text":"${"x".repeat(METADATA_BYTES_MAX - 20)}"}`;
 
-/** Metadata as long as they may be: an array of as many numbers as fit. */
+/** The largest metadata: an array of as many numbers as fit. */
 export const wideArray = (): string => `{"wide":[${"0,".repeat(METADATA_BYTES_MAX / 2 - 20)}0]}`;
 
-/** Metadata as long as they may be: as many short keys as fit, in the reverse of the order that canonical JSON has. */
+/** The largest metadata: as many short keys as fit, in reverse order, so that canonical JSON must sort them. */
 export const unsortedKeys = (): string => {
   const keys = Array.from({ length: METADATA_BYTES_MAX / 8 - 10 }, (_, i) =>
     i.toString(36).padStart(3, "0"),
@@ -65,10 +64,10 @@ export const unsortedKeys = (): string => {
     .join(",")}}`;
 };
 
-/** A mebibyte of numbers with an exponent where events should be: refused, but not before it has been looked at. */
+/** A mebibyte of numbers with exponents instead of events: refused, but only after parsing. */
 export const exponents = (): string => `{"events":[${"1e1,".repeat(BODY_BYTES_MAX / 4 - 8)}1e1]}`;
 
-/** A mebibyte, nearly all of it space around one valid event. */
+/** A mebibyte of spaces after one valid event. */
 export const spaces = (account: string): string => {
   const text = bodyOf([{ account, id: newId() }]);
   return text + " ".repeat(BODY_BYTES_MAX - text.length);

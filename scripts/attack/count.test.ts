@@ -7,7 +7,7 @@ import { startStub } from "./stub.fixture.ts";
 
 const test = suite("miscounted");
 
-/** Holds a service that counts so many against what was sent. */
+/** Checks a service whose summary has these counts one after another. */
 const holdAgainst = async (counts: ReadonlyArray<number>, sent: Omit<SentCount, "key">) => {
   let asked = 0;
   const stub = await startStub(() => {
@@ -19,20 +19,20 @@ const holdAgainst = async (counts: ReadonlyArray<number>, sent: Omit<SentCount, 
   return problems;
 };
 
-test("an account that counts what was accepted is in order, however late", async () => {
+test("an account that counts what was accepted passes, however late", async () => {
   assert.equal(await holdAgainst([3, 4, 5], { accepted: 5, unknown: 0 }), []);
 });
 
-test("an accepted event that is never counted is told", async () => {
+test("an accepted event that is never counted is reported", async () => {
   const [problem = ""] = await holdAgainst([4], { accepted: 5, unknown: 0 });
-  assert.match(problem, "acme counts 4; 5 were accepted");
+  assert.match(problem, "acme counts 4 events; 5 were accepted");
 });
 
-test("an event that is counted twice is told", async () => {
+test("an event that is counted twice is reported", async () => {
   assert.is((await holdAgainst([6], { accepted: 5, unknown: 0 })).length, 1);
 });
 
-test("an event of which nobody knows may be counted or not", async () => {
+test("an event without a clear answer may be counted or not", async () => {
   assert.equal(await holdAgainst([5], { accepted: 5, unknown: 1 }), []);
   assert.equal(await holdAgainst([6], { accepted: 5, unknown: 1 }), []);
   assert.is((await holdAgainst([7], { accepted: 5, unknown: 1 })).length, 1);

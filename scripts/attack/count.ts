@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { type HttpClient, makeHttpClient } from "../chaos/http_client.ts";
+import { HOUR_MS } from "../../core/time.ts";
+import { type HttpClient, makeHttpClient, rangeQuery } from "../testbed/http_client.ts";
 import type { SentCount } from "./honest.ts";
 
 const TIMEOUT_MS = 15_000;
 const POLL_MS = 250;
-const HOUR_MS = 3_600_000;
 
 /**
- * Asks for the summaries of all accounts that honest tenants posted to until they count exactly what was accepted, and
- * nothing that was not sent. Returns a sentence for each that does not within this time.
+ * Waits until the summaries of all accounts that honest tenants posted to count exactly what was accepted. Returns a
+ * sentence for each account that does not in time.
  */
 export const miscounted = async (
   url: string,
@@ -37,13 +37,13 @@ const untilCounted = async (
 ): Promise<string | undefined> => {
   for (;;) {
     const now = Date.now();
-    const range = `from=${new Date(now - HOUR_MS).toISOString()}&to=${new Date(now + HOUR_MS).toISOString()}`;
+    const range = rangeQuery(now - HOUR_MS, now + HOUR_MS);
     const outcome = await client.get(`${url}/accounts/${account}/summary?${range}`);
     const seen = outcome._tag === "Answered" && outcome.status === 200 ? total(outcome.body) : -1;
     if (accepted <= seen && seen <= accepted + unknown) return undefined;
     if (performance.now() > deadline || seen > accepted + unknown) {
-      const counted = seen < 0 ? "was not answered" : `counts ${seen}`;
-      return `${account} ${counted}; ${accepted} were accepted, of ${unknown} more nobody knows`;
+      const counted = seen < 0 ? "did not answer" : `counts ${seen} events`;
+      return `${account} ${counted}; ${accepted} were accepted, and ${unknown} more had no clear answer`;
     }
     await delay(POLL_MS);
   }

@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 
-import { type HttpClient, makeHttpClient, type Outcome } from "../chaos/http_client.ts";
+import { DAY_MS } from "../../core/time.ts";
+import { inTurn } from "../testbed/choose.ts";
+import { makeHttpClient, type Outcome, rangeQuery } from "../testbed/http_client.ts";
 import type { Sample } from "./samples.ts";
 
-/** Somebody who uses the service as it is meant to be used, with a key of their own. */
+/** A tenant that uses the service as intended, with its own key. */
 export interface Tenant {
   readonly name: string;
   readonly key: string;
   /** Accounts with events of the last 30 days. */
   readonly readAccounts: ReadonlyArray<string>;
-  /** What the accounts begin with that the key is for. */
+  /** The key is for accounts with this prefix. */
   readonly accountPrefix: string;
 }
 
@@ -18,10 +20,10 @@ export interface HonestLoad {
   readonly readsPerSecond: number;
 }
 
-/** How many accounts of a tenant new events go to. */
+/** The number of accounts of a tenant that get new events. */
 const POST_ACCOUNTS = 25;
 
-/** How many events an account was sent: those that were accepted, and those of which nobody knows. */
+/** The events that were sent for an account: those accepted, and those without a clear answer. */
 export interface SentCount {
   /** A key that may read the account. */
   readonly key: string;
@@ -29,47 +31,36 @@ export interface SentCount {
   unknown: number;
 }
 
-/** Honest clients that send at a steady rate, however long the answers take, as users do. */
+/** Honest clients. They send at a steady rate, however long answers take, as users do. */
 export interface Honest {
   readonly posts: ReadonlyArray<Sample>;
   readonly reads: ReadonlyArray<Sample>;
   readonly sent: ReadonlyMap<string, SentCount>;
-  /** Sends no more, and returns when all that was sent is answered. */
+  /** Stops sending, and returns when everything is answered. */
   readonly stop: () => Promise<void>;
 }
 
-/** Longer than the service gives itself. */
+/** Longer than `REQUEST_TIMEOUT_MS` of the service. */
 const TIMEOUT_MS = 15_000;
-
-const DAY_MS = 86_400_000;
 
 export const startHonest = (
   url: string,
   tenants: ReadonlyArray<Tenant>,
   { postsPerSecond, readsPerSecond }: HonestLoad,
 ): Honest => {
-  const clients = new Map<Tenant, HttpClient>(
-    tenants.map((tenant) => {
-      const headers = { Authorization: `Bearer ${tenant.key}` };
-      return [tenant, makeHttpClient(TIMEOUT_MS, { headers })];
-    }),
-  );
+  const users = tenants.map((tenant) => {
+    const headers = { Authorization: `Bearer ${tenant.key}` };
+    return { ...tenant, client: makeHttpClient(TIMEOUT_MS, { headers }) };
+  });
   const posts: Sample[] = [];
   const reads: Sample[] = [];
   const sent = new Map<string, SentCount>();
   const run = randomUUID();
   const startedAt = Date.now();
 
-  const turnOf = (n: number): readonly [Tenant, HttpClient] => {
-    const tenant = tenants[n % tenants.length];
-    const client = tenant === undefined ? undefined : clients.get(tenant);
-    if (tenant === undefined || client === undefined) throw new Error("there are no tenants");
-    return [tenant, client];
-  };
-
   const postOne = async (n: number, dueAt: number): Promise<void> => {
-    const [{ key, accountPrefix }, client] = turnOf(n);
-    // Of this run alone, so that everything in it can be counted.
+    const { key, accountPrefix, client } = inTurn(users, n);
+    // New in each run, so that its events can be counted.
     const account = `${accountPrefix}${run}-${Math.floor(n / tenants.length) % POST_ACCOUNTS}`;
     const event = {
       event_id: `${run}-${n}`,
@@ -83,18 +74,17 @@ export const startHonest = (
     let count = sent.get(account);
     if (count === undefined) sent.set(account, (count = { key, accepted: 0, unknown: 0 }));
     if (answer === 202) count.accepted++;
-    // What was answered with an error may have been committed all the same.
+    // Despite an error the event may have been committed.
     else if (outcome._tag !== "Refused") count.unknown++;
     posts.push({ dueAt, tookMs: performance.now() - dueAt, answer: describe(outcome) });
   };
 
   const readOne = async (n: number, dueAt: number): Promise<void> => {
-    const [{ readAccounts }, client] = turnOf(n);
+    const { readAccounts, client } = inTurn(users, n);
     const account = inTurn(readAccounts, Math.floor(n / tenants.length));
-    // A range that nobody has asked for: no cache has its answer.
+    // A new range each time, so that no answer is cached.
     const to = startedAt - n;
-    const from = to - 7 * DAY_MS;
-    const range = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
+    const range = rangeQuery(to - 7 * DAY_MS, to);
     const outcome = await client.get(`${url}/accounts/${account}/summary?${range}`);
     reads.push({ dueAt, tookMs: performance.now() - dueAt, answer: describe(outcome) });
   };
@@ -106,22 +96,16 @@ export const startHonest = (
     sent,
     stop: async () => {
       await Promise.all(loads.map((load) => load.stop()));
-      for (const client of clients.values()) client.close();
+      for (const { client } of users) client.close();
     },
   };
-};
-
-const inTurn = <A>(items: ReadonlyArray<A>, n: number): A => {
-  const item = items[n % items.length];
-  if (item === undefined) throw new Error("there is nothing to take turns in");
-  return item;
 };
 
 /** The status of an answer, or why there was none. */
 export const answerOf = (outcome: Outcome): number | string =>
   outcome._tag === "Answered" ? outcome.status : outcome.reason;
 
-/** The same, with the problem that a refusal names: it says what ran out. */
+/** The answer with its problem type, which says which limit was exceeded. */
 const describe = (outcome: Outcome): number | string => {
   const answer = answerOf(outcome);
   if (outcome._tag !== "Answered" || outcome.status < 400) return answer;
@@ -129,7 +113,7 @@ const describe = (outcome: Outcome): number | string => {
   return problem === undefined ? answer : `${answer} ${problem}`;
 };
 
-/** Does something at a steady rate, however long it takes. */
+/** Calls something at a steady rate, however long each call takes. */
 export const openLoop = (
   perSecond: number,
   send: (n: number, dueAt: number) => Promise<void>,

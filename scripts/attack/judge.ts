@@ -1,16 +1,16 @@
 import type { SampleFigures } from "./samples.ts";
 import type { ProcessFigures } from "./service.ts";
 
-/** What every other client of the service may count on, whatever one of them does. */
+/** What every other client can rely on, whatever one client does. */
 export interface Promises {
-  /** The 95th percentile of one-event posts, and of summaries that no cache has. */
+  /** The 95th percentile of posts with one event, and of uncached summaries. */
   readonly postP95MaxMs: number;
   readonly readP95MaxMs: number;
   /** The slowest answer of `/healthz`. */
   readonly healthzMaxMs: number;
-  /** From the revocation of a key until it is refused. */
+  /** The time from the revocation of a key until it is refused. */
   readonly revokedWithinMs: number;
-  /** How much slower than before the attack the 95th percentiles may be from a second after it. */
+  /** How much slower the 95th percentiles may be one second after the attack than before it. */
   readonly afterFactorMax: number;
   readonly afterMoreMaxMs: number;
 }
@@ -24,7 +24,7 @@ export const PROMISES: Promises = {
   afterMoreMaxMs: 100,
 };
 
-/** The promises of a machine that is so many times slower: only times give way, never what is answered. */
+/** The promises on a slower machine: only times are relaxed, never answers or memory. */
 export const slower = (promises: Promises, factor: number): Promises => ({
   postP95MaxMs: promises.postP95MaxMs * factor,
   readP95MaxMs: promises.readP95MaxMs * factor,
@@ -34,7 +34,7 @@ export const slower = (promises: Promises, factor: number): Promises => ({
   afterMoreMaxMs: promises.afterMoreMaxMs * factor,
 });
 
-/** What a kind of request met before an attack, while it went on, and from a second after it. */
+/** The figures of one kind of request before an attack, during it, and from one second after it. */
 export interface Phases {
   readonly before: SampleFigures;
   readonly during: SampleFigures;
@@ -47,16 +47,16 @@ export interface AttackFigures {
   readonly reads: Phases;
   readonly readyz: Phases;
   readonly healthz: Phases;
-  /** From the revocation of a key until it was refused; undefined if it never was. */
+  /** The time from the revocation of a key until it was refused; undefined if it never was. */
   readonly revokedAfterMs: number | undefined;
   readonly processes: ReadonlyArray<ProcessFigures>;
-  /** Accounts that do not count exactly what was accepted. */
+  /** Accounts that do not count exactly what was accepted, each as a sentence. */
   readonly miscounted: ReadonlyArray<string>;
 }
 
 /**
- * Why the times of an attack say nothing: what is slow before anybody attacks is slow for another reason, such as a
- * machine that others use. Empty if they can be judged.
+ * Why the times of an attack cannot be judged: the service was slow before it, for another reason such as a busy machine.
+ * Empty if they can be judged.
  */
 export const tooBusy = ({ posts, reads, healthz }: AttackFigures, promises: Promises): string[] =>
   (
@@ -69,10 +69,10 @@ export const tooBusy = ({ posts, reads, healthz }: AttackFigures, promises: Prom
     took > most * BUSY_SHARE ? [`${what} ${ms(took)} before the attack`] : [],
   );
 
-/** Past this share of what a promise allows there is no room left for an attack to be judged in. */
+/** If more than this share of a promised time is used before an attack, the attack cannot be judged. */
 const BUSY_SHARE = 0.5;
 
-/** Every promise that an attack broke, as sentences; empty if it broke none. */
+/** The promises that an attack broke, as sentences. */
 export const judge = (figures: AttackFigures, promises: Promises): ReadonlyArray<string> => {
   const { posts, reads, readyz, healthz, revokedAfterMs, processes, miscounted } = figures;
   const timesCount = tooBusy(figures, promises).length === 0;
@@ -80,7 +80,7 @@ export const judge = (figures: AttackFigures, promises: Promises): ReadonlyArray
     ...processes.flatMap(({ name, died }) => (died === undefined ? [] : [`${name} ${died}`])),
     ...processes.flatMap(({ name, residentMib = 0, residentMaxMib }) =>
       residentMib > residentMaxMib
-        ? [`${name} had ${Math.round(residentMib)} MiB resident, more than ${residentMaxMib}`]
+        ? [`${name} used ${Math.round(residentMib)} MiB of memory, more than ${residentMaxMib}`]
         : [],
     ),
     ...judgeAnswers("posts", posts),
@@ -108,14 +108,14 @@ const judgeTimes = (
   const { before, during, after } = phases;
   const afterMaxMs = Math.max(before.p95Ms * afterFactorMax, before.p95Ms + afterMoreMaxMs);
   return [
-    // The comparison is the other way round than it reads, so that NaN, of nothing measured, is no success.
+    // Written so that NaN, when nothing was measured, fails.
     ...(during.p95Ms <= p95MaxMs
       ? []
       : [`${what}: p95 ${ms(during.p95Ms)}, more than ${ms(p95MaxMs)}`]),
     ...(after.p95Ms <= afterMaxMs
       ? []
       : [
-          `${what}: a second after the attack p95 ${ms(after.p95Ms)}, before it ${ms(before.p95Ms)}`,
+          `${what}: p95 ${ms(after.p95Ms)} one second after the attack, ${ms(before.p95Ms)} before it`,
         ]),
   ];
 };
@@ -125,7 +125,7 @@ const judgeAnswers = (what: string, phases: Phases): ReadonlyArray<string> =>
     const { sent, ok, others } = phases[phase];
     if (sent > 0 && ok === sent) return [];
     const seen = Object.entries(others).map(([answer, count]) => `${answer} × ${count}`);
-    return [`${what} ${phase}: ${sent - ok} of ${sent} not as promised (${seen.join(", ")})`];
+    return [`${what} ${phase}: ${sent - ok} of ${sent} failed (${seen.join(", ")})`];
   });
 
 const judgeSlowest = (

@@ -2,7 +2,6 @@ import { writeFile } from "node:fs/promises";
 
 import {
   EXIT_FAILED,
-  EXIT_INTERRUPTED,
   option,
   runCommand,
   shown,
@@ -10,9 +9,9 @@ import {
 } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../db/errors.ts";
 import { assertWritable, describeMachine } from "../bench/report.ts";
-import { makeCleanups } from "../chaos/cleanups.ts";
-import { hasRedis } from "../chaos/redis_server.ts";
 import { makeProgress } from "../shared/progress.ts";
+import { redisMissing } from "../test/redis_server.ts";
+import { withCleanups } from "../testbed/cleanups.ts";
 import type { Mix } from "./attack.ts";
 import { ATTACKS, MIX } from "./attacks/all.ts";
 import { PROMISES, slower } from "./judge.ts";
@@ -21,7 +20,7 @@ import { details, tableHead, tableRow } from "./report.ts";
 import type { Service } from "./service.ts";
 import { buildWorld } from "./world.ts";
 
-/** How much slower a machine of CI may be. */
+/** By how much times are relaxed on a CI machine. */
 const CI_FACTOR = 2;
 
 const WHALE_EVENTS = 5_000_000;
@@ -55,29 +54,18 @@ const attacksOf = (named: ReadonlyArray<string>, mix: boolean): ReadonlyArray<Mi
   return [...single, MIX].filter(({ name }) => named.length === 0 || named.includes(name));
 };
 
-/** More than the processes of a service and the attackers of a mix. */
-const PROCESSES_MAX = 64;
-
-const attack = async (options: Options, signal: AbortSignal): Promise<number> => {
-  const cleanups = makeCleanups();
-  const progress = makeProgress(process.stdout);
-  process.setMaxListeners(PROCESSES_MAX);
-  signal.addEventListener("abort", () => {
-    void cleanups.run().finally(() => process.exit(EXIT_INTERRUPTED));
-  });
-  let service: Service | undefined;
-  const results: Result[] = [];
-  try {
+const attack = (options: Options, interrupted: AbortSignal): Promise<number> =>
+  withCleanups(interrupted, async (cleanups) => {
+    const progress = makeProgress(process.stdout);
+    const results: Result[] = [];
     const world = await buildWorld({
       ...options,
       cleanups,
       keepLogs: () => results.some(hasDied),
       say: progress.print,
     });
-    // Undone first: it uses what the world is made of.
-    cleanups.add(async () => {
-      await service?.stop();
-    });
+    let service: Service | undefined;
+    cleanups.add(() => service?.stop());
     progress.print(`\n${describeMachine()}\n\n${tableHead()}`);
     for (const each of options.attacks) {
       const result = await play(each, {
@@ -89,7 +77,8 @@ const attack = async (options: Options, signal: AbortSignal): Promise<number> =>
         },
         show: progress.show,
       });
-      if (signal.aborted) return await new Promise(() => {});
+      // The result is of a service that was being stopped.
+      interrupted.throwIfAborted();
       results.push(result);
       progress.print([tableRow(result), ...details(result)].join("\n"));
       await write(results, options.json);
@@ -98,30 +87,24 @@ const attack = async (options: Options, signal: AbortSignal): Promise<number> =>
       `\n${describeMachine()}\n\n${[tableHead(), ...results.map(tableRow)].join("\n")}\n`,
     );
     progress.print(conclusion(results));
-    return results.every(isWhole) ? 0 : EXIT_FAILED;
-  } catch (error) {
-    // What fails while everything is being stopped is no finding.
-    if (signal.aborted) return await new Promise(() => {});
-    throw error;
-  } finally {
-    if (!signal.aborted) await cleanups.run();
-  }
-};
+    return results.every(hasPassed) ? 0 : EXIT_FAILED;
+  });
 
-/** An attack whose times could not be judged has not shown that they hold. */
-const isWhole = ({ failures, busy }: Result): boolean => failures.length === 0 && busy.length === 0;
+/** An attack passes only if its times were judged. */
+const hasPassed = ({ failures, busy }: Result): boolean =>
+  failures.length === 0 && busy.length === 0;
 
 const hasDied = ({ figures }: Result): boolean =>
   figures.processes.some(({ died }) => died !== undefined);
 
 const conclusion = (results: ReadonlyArray<Result>): string => {
   const failed = results.filter(({ failures }) => failures.length > 0);
-  const unjudged = results.filter((result) => !isWhole(result) && result.failures.length === 0);
+  const unjudged = results.filter((result) => !hasPassed(result) && result.failures.length === 0);
   const names = (of: ReadonlyArray<Result>): string => of.map(({ name }) => name).join(", ");
   return [
-    `${results.length - failed.length - unjudged.length} of ${results.length} attacks left every promise whole`,
-    ...(failed.length > 0 ? [`broken by: ${names(failed)}`] : []),
-    ...(unjudged.length > 0 ? [`this machine was too busy to judge: ${names(unjudged)}`] : []),
+    `${results.length - failed.length - unjudged.length} of ${results.length} attacks passed`,
+    ...(failed.length > 0 ? [`promises broken by: ${names(failed)}`] : []),
+    ...(unjudged.length > 0 ? [`the machine was too busy to judge: ${names(unjudged)}`] : []),
   ].join("; ");
 };
 
@@ -150,16 +133,16 @@ const code = await runCommand({
       max: WHALE_EVENTS_MAX,
       default: WHALE_EVENTS,
     }),
-    mix: option.flag("Play the attacks at the same time, as one"),
+    mix: option.flag("Play the attacks concurrently, as one"),
     rolesApart: option.flag("Run api, worker and projector in separate processes"),
     redis: option.flag("Also start a Redis for the service"),
     ci: option.flag(
-      `For a shared machine: latencies may be ${CI_FACTOR} times as long. Answers and memory are judged as usual`,
+      `Allow ${CI_FACTOR} times the latency, for a shared machine; answers and memory are judged as usual`,
     ),
     json: option.text("FILE", "Where to write the figures as JSON"),
     list: option.flag("List the attacks"),
   },
-  run: async ({ mix, ci, list, ...options }, asked, signal) => {
+  run: async ({ mix, ci, list, ...options }, asked, interrupted) => {
     if (list) {
       for (const { name, about } of [...ATTACKS, MIX]) {
         process.stdout.write(`${name.padEnd(18)} ${about}\n`);
@@ -167,10 +150,11 @@ const code = await runCommand({
       return 0;
     }
     const attacks = attacksOf(asked, mix);
-    if (options.redis && !hasRedis())
-      throw new UsageError("--redis needs redis-server: install it");
+    if (options.redis && redisMissing !== undefined) {
+      throw new UsageError(`--redis cannot be used: ${redisMissing}`);
+    }
     if (options.json !== undefined) await assertWritable(options.json);
-    return attack({ ...options, attacks, factor: ci ? CI_FACTOR : 1 }, signal);
+    return attack({ ...options, attacks, factor: ci ? CI_FACTOR : 1 }, interrupted);
   },
   onInterrupt: "stopping everything.",
   explain: messageOf,

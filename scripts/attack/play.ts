@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+import { drain } from "../testbed/direct_database.ts";
 import type { Mix } from "./attack.ts";
 import { startAttacker } from "./attacker.ts";
 import { miscounted } from "./count.ts";
@@ -7,61 +8,61 @@ import { type SentCount, startHonest } from "./honest.ts";
 import { type AttackFigures, judge, type Phases, type Promises, tooBusy } from "./judge.ts";
 import { figuresOf, type Sample } from "./samples.ts";
 import { type Service, startService } from "./service.ts";
-import { sumTallies, type Tally } from "./tally.ts";
 import { revokeAndUse, startWatch } from "./watch.ts";
-import { forgetBacklog, hasDrained, type World } from "./world.ts";
+import { sumTallies, type Tally } from "./wire.ts";
+import { forgetBacklog, type World } from "./world.ts";
 
-/** How an attack went. */
+/** The result of an attack. */
 export interface Result {
   readonly name: string;
   readonly figures: AttackFigures;
-  /** Every promise that it broke. */
+  /** The promises that it broke. */
   readonly failures: ReadonlyArray<string>;
-  /** Why times were not judged; empty if they were. */
+  /** Why its times were not judged; empty if they were. */
   readonly busy: ReadonlyArray<string>;
   readonly tally: Tally;
-  /** How much of a processor the service used while the attack went on. */
+  /** The share of a processor that the service used during the attack. */
   readonly processorShare: number;
-  /** For how much of that time its main threads could have run and had no processor. */
+  /** The share of that time in which its main threads were ready to run without a processor. */
   readonly waitingShare: number;
-  /** The most sessions of the database that did something at a time. */
+  /** The most concurrent busy sessions of the database. */
   readonly busySessionsMax: number;
 }
 
 export interface PlayOptions {
   readonly world: World;
-  /** How long the attack goes on. */
+  /** The duration of the attack. */
   readonly seconds: number;
-  /** How long honest clients are measured before it, and after it. */
+  /** How long honest clients are measured before and after it. */
   readonly calmSeconds: number;
   readonly rolesApart: boolean;
   readonly promises: Promises;
-  /** Everything that is started is undone by these. */
+  /** Called with the service that runs, so that it can be stopped early. */
   readonly onService: (service: Service | undefined) => void;
   readonly show: (sentence: string) => void;
 }
 
 const HONEST = { postsPerSecond: 20, readsPerSecond: 20 };
 
-/** How long the service and its clients run before anything is measured. */
+/** How long the service and its clients run before they are measured. */
 const WARM_UP_MS = 3_000;
 
-/** By then everything must be as it was before the attack. */
+/** When the service must have recovered from the attack. */
 const RECOVERED_AFTER_MS = 1_000;
 
-/** A service that does not answer for so long after an attack is given up; the promises say so already. */
+/** A service that does not answer for this time after an attack is replaced. Its promises are broken anyway. */
 const ANSWERS_WITHIN_MS = 10_000;
 
-/** How long after its time an attacker leaves that nobody stops, because this process is gone. */
+/** When an attacker ends by itself, should this process have died: this long after the attack. */
 const LEAVES_BY_ITSELF_SECONDS = 30;
 
 const COUNTED_WITHIN_MS = 60_000;
 const DRAINED_WITHIN_MS = 120_000;
 
-/** After this time of an attack a key is revoked, in milliseconds; a short one is not over by then. */
+/** When a key is revoked, in milliseconds after the start of an attack. */
 const revokedAfterMs = (seconds: number): number => (seconds * 1_000) / 3;
 
-/** Plays an attack, or several at once, on a service of its own, and judges what honest clients saw of it. */
+/** Plays one attack or a mix on a new service, and judges what honest clients saw of it. */
 export const play = async (attack: Mix, options: PlayOptions): Promise<Result> => {
   const { world, seconds, calmSeconds, promises, show } = options;
   const { name } = attack;
@@ -91,7 +92,7 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
   show(`${name}: under attack`);
   const sessions = watchSessions(world);
   const target = { host, port, share: attack.share, ...world.attacker };
-  // From here on, and not from when all of them are there: some begin before others.
+  // Measured from here, because some attackers begin before others.
   const duringAt = performance.now();
   const cpuBefore = sumOf(service, "cpuSeconds");
   const waitedBefore = sumOf(service, "waitedSeconds");
@@ -147,7 +148,7 @@ export const play = async (attack: Mix, options: PlayOptions): Promise<Result> =
   };
 };
 
-/** Whether a service answers at all, now that nobody attacks it any more. */
+/** Whether a service answers after the attack. */
 const answers = async ({ url }: Service): Promise<boolean> => {
   const signal = AbortSignal.timeout(ANSWERS_WITHIN_MS);
   return fetch(`${url}/healthz`, { signal }).then(
@@ -157,7 +158,7 @@ const answers = async ({ url }: Service): Promise<boolean> => {
 };
 
 /**
- * Counts what was accepted, on a next service if that one died or hangs, and leaves the database ready for the next
+ * Checks the counts of what was accepted, on a new service if this one died or hangs, and empties the backlog for the next
  * attack.
  */
 const count = async (
@@ -172,12 +173,12 @@ const count = async (
     last = await start("-next");
   }
   const problems = await miscounted(last.url, sent, COUNTED_WITHIN_MS);
-  const drained = await hasDrained(world.database, DRAINED_WITHIN_MS);
+  const left = await drain(world.database, DRAINED_WITHIN_MS);
   await last.stop();
-  if (drained) return problems;
+  if (left === undefined) return problems;
   await forgetBacklog(world.database);
   const seconds = DRAINED_WITHIN_MS / 1_000;
-  return [...problems, `what the attacker left behind was not counted within ${seconds} s`];
+  return [...problems, `${left} of the attacker were not counted within ${seconds} s`];
 };
 
 const SLEEP_CHECK_MS = 50;
@@ -196,22 +197,22 @@ const BUSY = `
   select count(*)::int as busy from pg_stat_activity
   where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`;
 
-/** Looks once a second how many sessions of the database do something. */
+/** Counts the busy sessions of the database once a second. */
 const watchSessions = ({ database }: World) => {
   let busyMax = 0;
-  let asking: Promise<void> = Promise.resolve();
-  const look = async (): Promise<void> => {
-    // A server that cannot be asked is for the promises to tell.
+  let sampling: Promise<void> = Promise.resolve();
+  const sample = async (): Promise<void> => {
+    // If the database does not answer, the promises show it.
     const [row] = await database.query<{ busy: number }>(BUSY).catch(() => []);
     busyMax = Math.max(busyMax, row?.busy ?? 0);
   };
   const timer = setInterval(() => {
-    asking = look();
+    sampling = sample();
   }, 1_000);
   return {
     stop: async (): Promise<number> => {
       clearInterval(timer);
-      await asking;
+      await sampling;
       return busyMax;
     },
   };

@@ -1,7 +1,7 @@
 import { makeTable } from "../shared/format.ts";
 import type { Phases } from "./judge.ts";
 import type { Result } from "./play.ts";
-import { describeTally } from "./tally.ts";
+import { describeTally } from "./wire.ts";
 
 const table = makeTable([
   ["attack", 16],
@@ -16,7 +16,7 @@ const table = makeTable([
   ["", 4],
 ]);
 
-/** The first two lines of the table, which is Markdown: it can be pasted as it is printed. */
+/** The first two lines of the Markdown table. */
 export const tableHead = table.head;
 
 const okOf = ({ during }: Phases): string => `${during.ok}/${during.sent}`;
@@ -44,10 +44,10 @@ export const tableRow = ({ name, figures, failures, busy }: Result): string => {
   ]);
 };
 
-/** Of many broken promises so many are told; the JSON has all. */
+/** The most broken promises that are printed. The JSON has all. */
 const FAILURES_MAX = 12;
 
-/** What goes below a row: which promises were broken, and what the attacker did. */
+/** The lines below a row: broken promises, and what the attacker did. */
 export const details = (result: Result): ReadonlyArray<string> => [
   ...result.failures.slice(0, FAILURES_MAX).map((failure) => `    FAIL ${failure}`),
   ...(result.failures.length > FAILURES_MAX
@@ -55,8 +55,8 @@ export const details = (result: Result): ReadonlyArray<string> => [
     : []),
   `    attacker: ${describeTally(result.tally)}`,
   ...(result.busy.length === 0 ? [] : [`    times were not judged: ${result.busy.join(", ")}`]),
-  `    service: ${percent(result.processorShare)} of a processor, waited for one ${percent(result.waitingShare)} ` +
-    `of the time; at most ${result.busySessionsMax} busy sessions`,
+  `    service: ${percent(result.processorShare)} of a processor, ready without one ${percent(result.waitingShare)} ` +
+    `of the time; at most ${result.busySessionsMax} busy database sessions`,
 ];
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`;

@@ -1,29 +1,29 @@
 import { percentile } from "../bench/statistics.ts";
 
-/** A request of an honest client, and what became of it. */
+/** A request of an honest client, and its outcome. */
 export interface Sample {
-  /** When it was due, in milliseconds of `performance.now()`. */
+  /** When it was due, as `performance.now()`. */
   readonly dueAt: number;
-  /** From when it was due until it was answered in full. */
+  /** The time from when it was due until its answer was complete. */
   readonly tookMs: number;
   /** A status, or why there was none. */
   readonly answer: number | string;
 }
 
-/** The samples of a time. */
+/** The samples of one phase. */
 export interface SampleFigures {
   readonly sent: number;
-  /** How many were answered with the status that they should be. */
+  /** How many got the expected status. */
   readonly ok: number;
-  /** Of all of them, in milliseconds; NaN when there are none. */
+  /** Percentiles of all requests, in milliseconds; NaN without requests. */
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly maxMs: number;
-  /** How often each other answer was seen. */
+  /** The number of each other answer. */
   readonly others: Readonly<Record<string, number>>;
 }
 
-/** What became of the requests that were due from `from` until before `to`. */
+/** The figures of the requests that were due from `from` up to but not including `to`. */
 export const figuresOf = (
   samples: ReadonlyArray<Sample>,
   expected: number,

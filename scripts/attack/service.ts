@@ -1,35 +1,32 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { parse } from "yaml";
 
 import { cpuSecondsOf, waitSecondsOf } from "../bench/cpu_time.ts";
 import { NODE_OPTIONS } from "../bench/with_service.ts";
-import { lastingPort } from "../chaos/lasting_port.ts";
-import { BASE_ENVIRONMENT, MAIN } from "../chaos/prepare.ts";
-import { until } from "../chaos/until.ts";
-import { peakResidentMibOf } from "./memory.ts";
+import { endChild } from "../testbed/child_process.ts";
+import { serviceAddress } from "../testbed/service_process.ts";
 
-/** A process of the service, as it is judged. */
+/** What is measured and judged of a process of the service. */
 export interface ProcessFigures {
   /** Its roles. */
   readonly name: string;
-  /** The most memory that it has had resident, in MiB; undefined where that cannot be known. */
+  /** The peak of its resident memory in MiB; undefined if it is unknown. */
   readonly residentMib: number | undefined;
   readonly residentMaxMib: number;
-  /** The processor time that it has used so far. */
+  /** The processor time that it used so far. */
   readonly cpuSeconds: number;
-  /** How long its main thread could have run and had no processor. */
+  /** How long its main thread was ready to run without a processor. */
   readonly waitedSeconds: number;
-  /** How it ended, if it did so by itself. */
+  /** How it ended, if it ended by itself. */
   readonly died: string | undefined;
 }
 
-/** The service: one process with all roles, or one for each. */
+/** The service: one process with all roles, or one for each role. */
 export interface Service {
-  /** Where its API listens. */
+  /** The address of its API. */
   readonly host: string;
   readonly port: number;
   readonly url: string;
@@ -42,21 +39,19 @@ export interface Service {
 export interface ServiceOptions {
   readonly rolesApart: boolean;
   readonly environment: Readonly<Record<string, string>>;
-  /** Where the logs go. */
+  /** The folder of the logs. */
   readonly folder: string;
-  /** What its log is called. */
+  /** The name of its log. */
   readonly name: string;
 }
 
-/** What a process with all roles may have, in MiB. */
+/** The memory limit of a process with all roles, in MiB. */
 const ALL_ROLES_MAX_MIB = 512;
 
 const ROLES = ["api", "worker", "projector"] as const;
-const HOST = "127.0.0.1";
-const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
 
-/** How often the memory of a process is looked at; a process that died cannot be asked any more. */
+/** How often a process is sampled: one that died cannot be measured any more. */
 const SAMPLE_MS = 100;
 
 /** Starts the service as `npm start` does, and waits until it is ready. */
@@ -81,11 +76,11 @@ export const startService = async (options: ServiceOptions): Promise<Service> =>
     await stop();
     throw error;
   }
-  const [{ port }] = processes as [ServiceProcess];
+  const [{ host, port, url }] = processes as [ServiceProcess];
   return {
-    host: HOST,
+    host,
     port,
-    url: `http://${HOST}:${port}`,
+    url,
     figures: () => processes.map(({ figures }) => figures()),
     isAlive: () => processes.every(({ figures }) => figures().died === undefined),
     stop,
@@ -93,7 +88,9 @@ export const startService = async (options: ServiceOptions): Promise<Service> =>
 };
 
 interface ServiceProcess {
+  readonly host: string;
   readonly port: number;
+  readonly url: string;
   readonly ready: () => Promise<void>;
   readonly figures: () => ProcessFigures;
   readonly stop: () => Promise<void>;
@@ -104,21 +101,9 @@ const startProcess = async (
   roles: string,
   residentMaxMib: number,
 ): Promise<ServiceProcess> => {
-  const port = await lastingPort();
-  const log = openSync(join(folder, `${name}-${roles}.log`), "a");
-  const child = spawn(process.execPath, [...NODE_OPTIONS, MAIN], {
-    env: {
-      ...BASE_ENVIRONMENT,
-      HOST,
-      PORT: String(port),
-      ROLES: roles,
-      AUTH: "required",
-      LOG_FORMAT: "json",
-      ...environment,
-    },
-    stdio: ["ignore", log, log],
-  });
-  closeSync(log);
+  const logPath = join(folder, `${name}-${roles}.log`);
+  const address = await serviceAddress({ name: roles, roles, nodeOptions: NODE_OPTIONS, logPath });
+  const child = address.start({ AUTH: "required", ...environment });
   let stopping = false;
   let died: string | undefined;
   let residentMib: number | undefined;
@@ -130,25 +115,16 @@ const startProcess = async (
     waitedSeconds = Math.max(waitedSeconds, await waitSecondsOf(child.pid ?? 0));
   };
   const sampling = setInterval(() => void sample(), SAMPLE_MS);
-  // Whatever ends this process, its children must not go on without it.
-  const killNow = (): void => void child.kill("SIGKILL");
-  process.on("exit", killNow);
   child.once("exit", (code, signal) => {
     clearInterval(sampling);
     if (!stopping) died = `ended by itself (${code ?? signal ?? "?"})`;
   });
 
   return {
-    port,
-    ready: () =>
-      until(
-        `${roles} is ready`,
-        async () => {
-          if (died !== undefined) throw new Error(died);
-          return (await fetch(`http://${HOST}:${port}/readyz`)).status === 200;
-        },
-        READY_WITHIN_MS,
-      ),
+    host: address.host,
+    port: address.port,
+    url: address.url,
+    ready: () => address.ready(() => died),
     figures: () => ({
       name: roles,
       residentMib,
@@ -157,26 +133,25 @@ const startProcess = async (
       waitedSeconds,
       died,
     }),
-    stop: async () => {
+    stop: () => {
       stopping = true;
-      if (isRunning(child)) {
-        const exited = once(child, "exit");
-        child.kill("SIGTERM");
-        const kill = setTimeout(killNow, STOP_WITHIN_MS);
-        await exited;
-        clearTimeout(kill);
-      }
-      process.off("exit", killNow);
+      return endChild(child, "SIGTERM", STOP_WITHIN_MS);
     },
   };
 };
 
-const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean =>
-  exitCode === null && signalCode === null;
+const KIB_PER_MIB = 1_024;
+
+/** The peak of a process's resident memory in MiB; undefined if it has ended or this is not Linux. */
+const peakResidentMibOf = async (pid: number): Promise<number | undefined> => {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kib === undefined ? undefined : Number(kib) / KIB_PER_MIB;
+};
 
 const COMPOSE = new URL("../../docker-compose.yml", import.meta.url);
 
-/** What docker-compose.yml lets a role have, in MiB. */
+/** The memory limit of a role in docker-compose.yml, in MiB. */
 const composeLimitMibOf = (role: string): number => {
   const { services } = parse(readFileSync(COMPOSE, "utf8"), { merge: true }) as {
     services: Record<string, { mem_limit?: string }>;

@@ -1,18 +1,18 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What a stub answers, and after how long. */
+/** An answer of a stub, and its delay. */
 export interface StubAnswer {
   readonly status: number;
   readonly body?: string;
   readonly afterMs?: number;
 }
 
-/** Something that answers HTTP as a test wants it to. */
+/** An HTTP server that answers as a test says. */
 export interface Stub {
   readonly url: string;
   readonly port: number;
-  /** Where connections came from. */
+  /** The addresses of its clients. */
   readonly addresses: ReadonlySet<string>;
   readonly bytesReceived: () => number;
   readonly close: () => Promise<void>;

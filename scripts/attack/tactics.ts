@@ -1,10 +1,10 @@
 import type { Arms, Target } from "./attack.ts";
 import type { Wire } from "./wire.ts";
 
-/** How long to wait before a connection that is gone is opened again: an attack is bounded, too. */
+/** The pause before a closed connection is replaced, which bounds the load of the attacker itself. */
 const REOPEN_MS = 20;
 
-/** Keeps so many connections at something; one that is done or gone is followed by another. */
+/** Uses this many connections concurrently, and replaces each that is done or closed. */
 export const swarm = async (
   arms: Arms,
   connections: number,
@@ -23,7 +23,7 @@ export const swarm = async (
   await Promise.all(Array.from({ length: arms.some(connections) }, (_, index) => keep(index)));
 };
 
-/** Sends one request after the other on a connection, and waits for the answer to each. */
+/** Sends requests on a connection one after another, and waits for each answer. */
 export const converse = async (
   arms: Arms,
   wire: Wire,
@@ -37,12 +37,12 @@ export const converse = async (
   }
 };
 
-/** The most requests that are sent without waiting for an answer. */
+/** The most requests that are sent without waiting for answers. */
 const BURST_MAX = 50;
 
 /**
- * Sends a request again and again on so many connections, in bursts without waiting for the answers in between. A
- * service that closes connections for that is sent half as many at a time from then on.
+ * Pipelines a request on this many connections in bursts. If the service closes a connection because of that, the
+ * bursts are half as long from then on.
  */
 export const pipeline = (
   arms: Arms,
@@ -56,7 +56,7 @@ export const pipeline = (
       await wire.send(request(index).repeat(size));
       for (let i = 0; i < size; i++) {
         if ((await wire.answer()) !== undefined) continue;
-        // Of many connections that are closed at once one is enough to go by.
+        // Many connections may close at the same time; only the first halves the burst.
         if (burst === size) burst = Math.max(1, Math.floor(size / 2));
         return;
       }
@@ -64,13 +64,13 @@ export const pipeline = (
   });
 };
 
-/** A GET; without a key when `key` is undefined. */
+/** A GET request. */
 export const get = ({ host }: Target, path: string, key?: string): string =>
   `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${
     key === undefined ? "" : `Authorization: Bearer ${key}\r\n`
   }\r\n`;
 
-/** The head of a `POST /events`, up to and with the empty line. */
+/** The head of a `POST /events`, including the empty line. */
 export const postHead = (
   { host, key }: Target,
   framing: string,
@@ -81,7 +81,7 @@ export const postHead = (
     encoding === undefined ? "" : `Content-Encoding: ${encoding}\r\n`
   }${framing}\r\n\r\n`;
 
-/** A whole `POST /events`. */
+/** A complete `POST /events`. */
 export const post = (
   target: Target,
   body: Uint8Array,

@@ -8,7 +8,7 @@ import { revokeAndUse, startWatch } from "./watch.ts";
 
 const watching = suite("startWatch");
 
-watching("each probe comes on a connection of its own", async () => {
+watching("each probe uses a new connection", async () => {
   const stub = await startStub(({ headers }) => ({
     status: headers.connection === "close" ? 200 : 500,
   }));
@@ -30,7 +30,7 @@ watching.run();
 
 const revoking = suite("revokeAndUse");
 
-/** A service that lets a revoked key in for so long. */
+/** Measures a service that accepts a revoked key for this long. */
 const revokeAt = async (goesOnForMs: number, triedForMs: number) => {
   let revokedAt = Number.POSITIVE_INFINITY;
   const stub = await startStub(() => ({
@@ -50,12 +50,12 @@ const revokeAt = async (goesOnForMs: number, triedForMs: number) => {
   return refusedAfterMs;
 };
 
-revoking("it tells how long a revoked key was let in", async () => {
+revoking("it measures how long a revoked key was accepted", async () => {
   const refusedAfterMs = await revokeAt(500, 60_000);
   assert.ok(refusedAfterMs !== undefined && refusedAfterMs >= 400, `${refusedAfterMs}`);
 });
 
-revoking("a key that is never refused has no such time", async () => {
+revoking("the time of a key that is never refused is undefined", async () => {
   assert.is(await revokeAt(Number.POSITIVE_INFINITY, 500), undefined);
 });
 

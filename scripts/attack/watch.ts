@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { makeHttpClient } from "../chaos/http_client.ts";
+import { makeHttpClient } from "../testbed/http_client.ts";
 import { answerOf, openLoop } from "./honest.ts";
 import type { Sample } from "./samples.ts";
 
-/** What those who run the service ask: whether it lives and is ready. */
+/** Probes the service as an orchestrator does. */
 export interface Watch {
   readonly readyz: ReadonlyArray<Sample>;
   readonly healthz: ReadonlyArray<Sample>;
@@ -14,7 +14,7 @@ export interface Watch {
 const PROBES_PER_SECOND = 2;
 const TIMEOUT_MS = 15_000;
 
-/** Asks twice a second, each time on a new connection as orchestrators do. */
+/** Probes twice a second, each time on a new connection. */
 export const startWatch = (url: string): Watch => {
   const client = makeHttpClient(TIMEOUT_MS, { keepAlive: false });
   const samplesOf = (path: string) => {
@@ -39,54 +39,54 @@ export const startWatch = (url: string): Watch => {
 
 const ASK_EVERY_MS = 200;
 
-/** Longer than a service goes on with the keys that it knows while its database is away. */
+/** Longer than the service accepts known keys while its database is unavailable. */
 const TRIED_FOR_MS = 70_000;
 
 export interface RevokedKey {
   readonly url: string;
   readonly key: string;
-  /** What the key may read. */
+  /** A path that the key may read. */
   readonly path: string;
   readonly revoke: () => Promise<void>;
-  /** Broken off when the service is gone. */
+  /** Aborted when the service has ended. */
   readonly signal: AbortSignal;
-  /** How long it is tried, in milliseconds, before nobody waits for its refusal any more. */
+  /** How long to wait for the refusal, in milliseconds. */
   readonly triedForMs?: number;
 }
 
 /**
- * Uses a key, revokes it, and goes on using it until it is refused. Returns the milliseconds from the revocation until
- * the first request was sent that was answered 401 while none that was sent later was let in.
+ * Uses a key, revokes it, and uses it until it is refused. Returns the milliseconds from the revocation until the first
+ * request that was answered 401 and after which none was accepted; undefined if there is none.
  */
 export const revokeAndUse = async (options: RevokedKey): Promise<number | undefined> => {
   const { url, key, path, revoke, signal, triedForMs = TRIED_FOR_MS } = options;
   const client = makeHttpClient(TIMEOUT_MS, { headers: { Authorization: `Bearer ${key}` } });
   try {
-    // So that the service has it in memory.
+    // Puts the key into the cache of the service.
     await client.get(`${url}${path}`);
     await revoke();
     const revokedAt = performance.now();
     const refusedAt: number[] = [];
-    let letInAt = 0;
+    let acceptedAt = 0;
     const pending = new Set<Promise<void>>();
     const askOnce = async (): Promise<void> => {
       const sentAt = performance.now();
       const answer = answerOf(await client.get(`${url}${path}`));
       if (answer === 401) refusedAt.push(sentAt);
-      if (answer === 200) letInAt = Math.max(letInAt, sentAt);
+      if (answer === 200) acceptedAt = Math.max(acceptedAt, sentAt);
     };
-    // Not one after the other: a request that hangs must not hide that another is let in.
+    // Concurrently, because a request that hangs must not hide another one that is accepted.
     while (
       !signal.aborted &&
       performance.now() - revokedAt < triedForMs &&
-      !refusedAt.some((at) => at > letInAt)
+      !refusedAt.some((at) => at > acceptedAt)
     ) {
       const one = askOnce().finally(() => pending.delete(one));
       pending.add(one);
       await delay(ASK_EVERY_MS);
     }
     await Promise.all(pending);
-    const first = refusedAt.filter((at) => at > letInAt);
+    const first = refusedAt.filter((at) => at > acceptedAt);
     return first.length === 0 ? undefined : Math.min(...first) - revokedAt;
   } finally {
     client.close();

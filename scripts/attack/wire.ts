@@ -1,31 +1,30 @@
 import { connect, type Socket } from "node:net";
 
 import { makeAnswers } from "./answers.ts";
-import type { Tally } from "./tally.ts";
 
-/** A raw connection to the service. Nothing of it throws: a connection that is gone takes bytes and gives none. */
+/** A raw connection to the service. It never throws: a closed one drops bytes and has no answers. */
 export interface Wire {
-  /** Sends bytes; returns when there is room for more, or the connection is gone. */
+  /** Sends bytes; returns when there is room for more, or the connection is closed. */
   readonly send: (bytes: Uint8Array | string) => Promise<void>;
-  /** The status of the next answer; undefined when the connection is gone. */
+  /** The status of the next answer; undefined if the connection is closed. */
   readonly answer: () => Promise<number | undefined>;
   readonly isOpen: () => boolean;
-  /** Reads nothing more. */
+  /** Stops reading answers. */
   readonly stopReading: () => void;
-  /** Returns when the connection is gone. */
+  /** Returns when the connection is closed. */
   readonly closed: Promise<void>;
   readonly close: () => void;
 }
 
 /** All connections of an attacker. */
 export interface Wires {
-  /** Opens a connection; undefined when it cannot be. */
+  /** Opens a connection; undefined if that fails. */
   readonly open: () => Promise<Wire | undefined>;
-  /** Breaks all of them off; none can be opened any more. */
+  /** Closes all connections, for good. */
   readonly closeAll: () => void;
 }
 
-/** Where attackers come from, so that a service can tell their address from that of the others. */
+/** The local address of attackers, so that the service can distinguish them from other clients. */
 export const ATTACKER_ADDRESS = "127.0.0.2";
 
 export const makeWires = (host: string, port: number, tally: Tally): Wires => {
@@ -43,7 +42,7 @@ export const makeWires = (host: string, port: number, tally: Tally): Wires => {
       socket.once("close", () => {
         resolve(false);
       });
-      // The close that follows says the same.
+      // `close` follows.
       socket.on("error", () => {});
     });
     if (!connected) {
@@ -108,4 +107,51 @@ export const makeWires = (host: string, port: number, tally: Tally): Wires => {
       for (const socket of sockets) socket.destroy();
     },
   };
+};
+
+/** What an attacker did, and how the service answered. */
+export interface Tally {
+  connections: number;
+  /** Connections that failed to open. */
+  refused: number;
+  /** Connections that the service closed. */
+  cutOff: number;
+  bytesSent: number;
+  /** The number of answers, by status. */
+  readonly statuses: Record<string, number>;
+}
+
+export const emptyTally = (): Tally => ({
+  connections: 0,
+  refused: 0,
+  cutOff: 0,
+  bytesSent: 0,
+  statuses: {},
+});
+
+/** Adds the tallies of several attackers. */
+export const sumTallies = (tallies: ReadonlyArray<Tally>): Tally => {
+  const sum = emptyTally();
+  for (const tally of tallies) {
+    sum.connections += tally.connections;
+    sum.refused += tally.refused;
+    sum.cutOff += tally.cutOff;
+    sum.bytesSent += tally.bytesSent;
+    for (const [status, count] of Object.entries(tally.statuses)) {
+      sum.statuses[status] = (sum.statuses[status] ?? 0) + count;
+    }
+  }
+  return sum;
+};
+
+/** A tally as a sentence: "12 connections, 54.0 MB sent; answered 202 × 3, 503 × 9; 2 closed by the service". */
+export const describeTally = (tally: Tally): string => {
+  const { connections, refused, cutOff, bytesSent, statuses } = tally;
+  const answers = Object.entries(statuses).map(([status, count]) => `${status} × ${count}`);
+  return [
+    `${connections} connections, ${(bytesSent / 1e6).toFixed(1)} MB sent`,
+    answers.length === 0 ? "no answer" : `answered ${answers.join(", ")}`,
+    ...(cutOff > 0 ? [`${cutOff} closed by the service`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ].join("; ");
 };

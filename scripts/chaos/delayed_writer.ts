@@ -1,24 +1,24 @@
 import type { Socket } from "node:net";
 
-/** How a link is. `stalled`: bytes wait. `gone`: bytes vanish, and neither end is told. */
+/** The condition of a link. `stalled`: bytes are held back. `gone`: bytes vanish, and neither end notices. */
 export type LinkCondition = "up" | "stalled" | "gone" | { readonly latencyMs: number };
 
 /** One direction of a proxied connection. */
 export interface DelayedWriter {
   readonly push: (bytes: Buffer) => void;
-  /** Closes the far end, behind all that was pushed. */
+  /** Closes the far end after everything that was pushed. */
   readonly end: () => void;
-  /** Sends what may be sent now; to be called when the condition has changed. */
+  /** Sends what may be sent now. Call it when the condition changes. */
   readonly pump: () => void;
 }
 
 interface Parcel {
-  /** Undefined for the end. */
+  /** Undefined to close the connection. */
   readonly bytes: Buffer | undefined;
   readonly dueAt: number;
 }
 
-/** Makes a lane to a socket. Whatever the condition does, bytes never overtake one another. */
+/** Makes a writer that keeps the order of all bytes, however the condition changes. */
 export const makeDelayedWriter = (to: Socket, condition: () => LinkCondition): DelayedWriter => {
   const parcels: Parcel[] = [];
   let timer: NodeJS.Timeout | undefined;

@@ -18,7 +18,7 @@ interface EchoContext {
   received: () => string;
 }
 
-const echo = suite<EchoContext>("fault_proxy, of bytes");
+const echo = suite<EchoContext>("fault proxy for bytes");
 
 echo.before.each(async (context) => {
   context.server = createServer((socket) => {
@@ -50,12 +50,12 @@ const open = async ({ port }: FaultProxy): Promise<Socket> => {
 /** Long enough for bytes that are on their way to arrive. */
 const QUIET_MS = 100;
 
-echo("what is sent comes back", async ({ client, received }) => {
+echo("bytes are forwarded in both directions", async ({ client, received }) => {
   client.write("hello");
   await until(() => received() === "hello");
 });
 
-echo("latency delays both ways and keeps the order", async ({ client, proxy, received }) => {
+echo("latency delays both directions and keeps the order", async ({ client, proxy, received }) => {
   proxy.become({ latencyMs: 60 });
   const start = performance.now();
   client.write("a");
@@ -67,7 +67,7 @@ echo("latency delays both ways and keeps the order", async ({ client, proxy, rec
 });
 
 echo(
-  "a stalled link delivers everything once it is up again",
+  "a stalled link delivers everything when it is up again",
   async ({ client, proxy, received }) => {
     proxy.become("stalled");
     client.write("one ");
@@ -79,7 +79,7 @@ echo(
   },
 );
 
-echo("a link that is gone swallows, and stays dead for who was there", async (context) => {
+echo("a link that was gone drops bytes, and its connections stay half-open", async (context) => {
   const { client, proxy, received } = context;
   client.write("before");
   await until(() => received() === "before");
@@ -102,7 +102,7 @@ echo("a link that is gone swallows, and stays dead for who was there", async (co
   fresh.destroy();
 });
 
-echo("a reset ends every connection with an error", async ({ client, proxy }) => {
+echo("a reset ends every connection with ECONNRESET", async ({ client, proxy }) => {
   client.write("x");
   await once(client, "data");
   const broken = once(client, "error");
@@ -111,7 +111,7 @@ echo("a reset ends every connection with an error", async ({ client, proxy }) =>
   assert.is(error.code, "ECONNRESET");
 });
 
-echo("when the server is away its clients are hung up on", async ({ proxy, server }) => {
+echo("an unavailable server closes the connections of its clients", async ({ proxy, server }) => {
   const closed = createServer().listen(0, "127.0.0.1");
   await once(closed, "listening");
   const { port } = closed.address() as AddressInfo;
@@ -133,7 +133,7 @@ interface PostgresContext {
   client: pg.Client;
 }
 
-const postgres = suite<PostgresContext>("fault_proxy, of Postgres");
+const postgres = suite<PostgresContext>("fault proxy for Postgres");
 
 postgres.before(async (context) => {
   context.database = await createTestDatabase();
@@ -173,7 +173,7 @@ const noted = async (direct: pg.Client): Promise<ReadonlyArray<string>> =>
 const INSERT = /insert into noted/;
 const WITHIN_MS = 10_000;
 
-postgres("an unsent statement does not reach the server, unless released", async (context) => {
+postgres("an unsent statement reaches the server only if it is released", async (context) => {
   const { proxy, client, direct } = context;
   let catching = proxy.catchAt("unsent", INSERT, WITHIN_MS);
   const first = insert(client, "first");
@@ -186,7 +186,7 @@ postgres("an unsent statement does not reach the server, unless released", async
   assert.equal(await noted(direct), ["first"]);
 });
 
-postgres("an uncommitted statement has run, and is undone when it is cut", async (context) => {
+postgres("an uncommitted statement has run, and is rolled back if it is cut", async (context) => {
   const { proxy, client, direct } = context;
   // The second time the statement is prepared already.
   assert.is(await insert(client, "before"), "done");
@@ -208,7 +208,7 @@ postgres("an uncommitted statement has run, and is undone when it is cut", async
   assert.equal(await noted(direct), ["before", "first"]);
 });
 
-postgres("an unanswered statement is committed, and its client never learns", async (context) => {
+postgres("an unanswered statement is committed, and its client gets no answer", async (context) => {
   const { proxy, client, direct } = context;
   const catching = proxy.catchAt("unanswered", INSERT, WITHIN_MS);
   const first = insert(client, "first");
@@ -219,7 +219,7 @@ postgres("an unanswered statement is committed, and its client never learns", as
   assert.equal(await noted(direct), ["first"]);
 });
 
-postgres("simple queries are caught, too, and commit by themselves", async (context) => {
+postgres("a simple query is caught after its commit", async (context) => {
   const { proxy, client, direct } = context;
   const catching = proxy.catchAt("uncommitted", INSERT, WITHIN_MS);
   const inserted = client.query("insert into noted values ('simple')").catch(() => "cut");
@@ -229,7 +229,7 @@ postgres("simple queries are caught, too, and commit by themselves", async (cont
   assert.is(await inserted, "cut");
 });
 
-postgres("a trap that nothing walks into is gone when its time is up", async (context) => {
+postgres("a trap that catches nothing is removed in time", async (context) => {
   const { proxy, client } = context;
   assert.is(await proxy.catchAt("unsent", /never said/, 10), undefined);
   assert.is(await proxy.catchAt("unsent", INSERT, 10), undefined);

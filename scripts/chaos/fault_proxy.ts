@@ -7,24 +7,24 @@ import { type Caught, makeTrapTap, type Moment, type Trap } from "./trap.ts";
 export interface FaultProxyOptions {
   /** The port of 127.0.0.1 where connections go. */
   readonly targetPort: number;
-  /** `postgres`: statements can be caught. `opaque`: bytes are bytes. */
+  /** `postgres`: statements can be caught. `opaque`: bytes are only forwarded. */
   readonly protocol: "postgres" | "opaque";
 }
 
-/** A TCP link whose network can be broken in the ways that networks break. */
+/** A TCP link that can break as networks do. */
 export interface FaultProxy {
-  /** Where it listens, on 127.0.0.1. */
+  /** It listens on 127.0.0.1. */
   readonly port: number;
-  /** Where new connections go from now on: a server that was started again may have another port. */
+  /** Sends new connections to another port: a restarted server may have one. */
   readonly retarget: (port: number) => void;
   /**
-   * Changes how the link is. A connection that was open while it was `gone` stays dead for the client,
-   * who is not told; its server side is closed when the link is up again, as keep-alive would.
+   * Changes the condition of the link. A connection that was open while the link was `gone` stays half-open for its
+   * client. Its server side is closed when the link is up again, as keep-alive would do.
    */
   readonly become: (condition: LinkCondition) => void;
-  /** Resets all connections, at both ends. */
+  /** Resets all connections at both ends. */
   readonly reset: () => void;
-  /** Holds the first connection where the moment of a matching statement comes; undefined if none does. */
+  /** Holds the first connection at a moment of a matching statement; undefined if none comes in time. */
   readonly catchAt: (
     moment: Moment,
     statement: RegExp,
@@ -89,7 +89,7 @@ export const startFaultProxy = async (options: FaultProxyOptions): Promise<Fault
       isDead: () => dead,
     };
     connections.add(connection);
-    // What is broken at one end is broken at the other, as soon as the link lets it know.
+    // An end that breaks is passed on to the other one, unless the link is gone.
     client.on("error", () => {});
     server.on("error", () => {});
     client.once("close", () => {
@@ -129,7 +129,7 @@ export const startFaultProxy = async (options: FaultProxyOptions): Promise<Fault
           statement,
           spring: (caught) => {
             clearTimeout(timer);
-            // The statement took so long that nobody waits for its moment any more.
+            // The moment came too late.
             if (expired) caught.release();
             else resolve(caught);
           },

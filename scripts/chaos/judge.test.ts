@@ -30,7 +30,7 @@ const sentOf = (events: ReadonlyArray<RecordedEvent>): Map<string, Sent> =>
     ]),
   );
 
-/** Evidence against which nothing can be said, of three events of one shard, with changes. */
+/** Evidence of three events in one shard, with changes. Without changes every promise holds. */
 const evidence = (changes: Partial<Evidence> & { readonly logged?: RecordedEvent[] } = {}) => {
   const events = [event(1), event(2), event(3)];
   const { logged = events, ...others } = changes;
@@ -64,7 +64,7 @@ const findingsOf = async (changes: Parameters<typeof evidence>[0]) =>
 
 const kinds = (findings: ReadonlyArray<Finding>) => findings.map(({ kind }) => kind);
 
-test("nothing is found where there is nothing, and the accounts are counted", async () => {
+test("a log in order has no findings, and its accounts are counted", async () => {
   const { findings, accounts } = await judge(evidence());
   assert.equal(findings, []);
   assert.equal(accounts.get("acme"), { events: 3, types: new Map([["login", 3]]) });
@@ -76,21 +76,21 @@ test("an accepted event that is not in the log is lost", async () => {
   assert.match(findings[0]?.what ?? "", "acme e3 is not in the log");
 });
 
-test("an event that was sent and never accepted may be there or not", async () => {
+test("an event that was never accepted may be in the log or not", async () => {
   const sent = sentOf([event(1), event(2), event(3)]);
   sent.get(identityOf(event(3)))!.accepted = false;
   assert.equal(await findingsOf({ sent }), []);
   assert.equal(await findingsOf({ sent, logged: [event(1), event(2)] }), []);
 });
 
-test("an event that is in the log twice is duplicated", async () => {
+test("an event that is in the log twice is a duplicate", async () => {
   const logged = [event(1), event(2), event(3), event(4, { eventId: "e2" })];
   const findings = await findingsOf({ logged });
   assert.equal(kinds(findings), ["duplicated"]);
-  assert.match(findings[0]?.what ?? "", "acme e2 at 0:4 is in the log again");
+  assert.match(findings[0]?.what ?? "", "acme e2 at 0:4 is in the log a second time");
 });
 
-test("an event that is not what was sent differs", async () => {
+test("an event that changed differs", async () => {
   for (const changed of [
     { userId: "eve" },
     { type: "custom" },
@@ -99,11 +99,11 @@ test("an event that is not what was sent differs", async () => {
   ]) {
     const findings = await findingsOf({ logged: [event(1), event(2, changed), event(3)] });
     assert.equal(kinds(findings), ["differs"]);
-    assert.match(findings[0]?.what ?? "", "acme e2 at 0:2 is not what was sent");
+    assert.match(findings[0]?.what ?? "", "acme e2 at 0:2 differs from what was sent");
   }
 });
 
-test("an event that nobody sent differs, and so does one in a wrong shard", async () => {
+test("an event that was never sent differs, and so does one in the wrong shard", async () => {
   const foreign = await findingsOf({
     logged: [event(1), event(2), event(3), event(4, { eventId: "x" })],
   });
@@ -112,14 +112,14 @@ test("an event that nobody sent differs, and so does one in a wrong shard", asyn
   assert.equal(kinds(findings), ["differs", "differs", "differs"]);
 });
 
-test("a gap in the positions differs, and a head that is not the end", async () => {
+test("a gap in the positions differs, and so does a head that is not the last position", async () => {
   const gap = await findingsOf({ logged: [event(1), event(2), event(4, { eventId: "e3" })] });
-  assert.match(gap[0]?.what ?? "", "after 0:2 comes 0:4");
+  assert.match(gap[0]?.what ?? "", "0:4 follows 0:2");
   const ahead = await findingsOf({ heads: new Map([[0, 4]]) });
-  assert.match(ahead[0]?.what ?? "", "shard 0 ends at 3, its head says 4");
+  assert.match(ahead[0]?.what ?? "", "shard 0 ends at 3, but its head is 4");
 });
 
-test("a read model that counts too much, too little or not at all is found", async () => {
+test("a read model that counts too much, too little or nothing is found", async () => {
   const good = await evidence().rows(READ_MODELS[0]!.name);
   const off = (by: number) => async () => good.map((row) => ({ ...row, events: row.events + by }));
   assert.equal(kinds(await findingsOf({ rows: off(1) })), ["duplicated"]);
@@ -129,7 +129,7 @@ test("a read model that counts too much, too little or not at all is found", asy
   assert.equal(kinds(await findingsOf({ rows: async () => [...good, extra] })), ["duplicated"]);
 });
 
-test("poisoned events are in no row, and are exactly those that were provoked", async () => {
+test("poison events are in no row, and are exactly those that were provoked", async () => {
   const model = READ_MODELS[0]!;
   const rows = async () => [...fold(model, NO_ROWS, [event(1), event(3)]).values()];
   const poisoned = new Set(["0:2"]);
@@ -137,7 +137,7 @@ test("poisoned events are in no row, and are exactly those that were provoked", 
   const provoked = { poisonEvents, deadJobs: new Set<string>() };
   assert.equal(await findingsOf({ poisoned, rows, provoked }), []);
   assert.match((await findingsOf({ poisoned, rows }))[0]?.what ?? "", "unexpected poisoned event");
-  assert.match((await findingsOf({ provoked }))[0]?.what ?? "", "no poisoned event acme e2");
+  assert.match((await findingsOf({ provoked }))[0]?.what ?? "", "missing poisoned event acme e2");
 });
 
 test("dead letters are exactly those that were provoked", async () => {

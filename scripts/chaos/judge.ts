@@ -9,39 +9,39 @@ import {
 } from "../../core/projection/read_models.ts";
 import { contentOf, type Sent } from "./ledger.ts";
 
-/** What the judge looks at: what was said, and what there is. */
+/** What was sent, and what the service made of it. */
 export interface Evidence {
-  /** All that was sent, by identity. */
+  /** Everything that was sent, by identity. */
   readonly sent: ReadonlyMap<string, Sent>;
   readonly shards: number;
-  /** The log of all shards, page by page, each shard in the order of its positions. */
+  /** The log of all shards in pages, each shard in the order of its positions. */
   readonly log: AsyncIterable<ReadonlyArray<RecordedEvent>>;
-  /** The last position of each shard, as the service knows it. */
+  /** The head of each shard. */
   readonly heads: ReadonlyMap<number, number>;
   /** The rows of a live read model. */
   readonly rows: (model: string) => Promise<ReadonlyArray<Row>>;
-  /** Where events were skipped as poison, as `shard:position`. */
+  /** The poison events that were skipped, as `shard:position`. */
   readonly poisoned: ReadonlySet<string>;
   /** The dead letters, by the id of the job. */
   readonly deadLetters: ReadonlyArray<string>;
-  /** What the scenarios have provoked on purpose. */
+  /** What the scenarios provoked on purpose. */
   readonly provoked: Provoked;
 }
 
 export interface Provoked {
   /** Identities of events that cannot be folded. */
   readonly poisonEvents: ReadonlySet<string>;
-  /** Ids of jobs that cannot be done. */
+  /** Ids of jobs that cannot be completed. */
   readonly deadJobs: ReadonlySet<string>;
 }
 
-/** A way in which the promise is broken. */
+/** A broken promise. */
 export interface Finding {
   readonly kind: "lost" | "duplicated" | "differs";
   readonly what: string;
 }
 
-/** What the log holds of an account. */
+/** The events of an account in the log. */
 export interface AccountCounts {
   events: number;
   readonly types: Map<string, number>;
@@ -49,13 +49,13 @@ export interface AccountCounts {
 
 export interface Judgement {
   readonly findings: ReadonlyArray<Finding>;
-  /** The distinct events of the log, by account and type, for holding summaries against it. */
+  /** The distinct events of the log by account and type, to check summaries against. */
   readonly accounts: ReadonlyMap<string, AccountCounts>;
 }
 
 /**
- * Holds the log, the read models and the dead letters against what was sent and accepted. It shares no
- * state with the service but its definitions of identity, shard and fold.
+ * Checks the log, the read models and the dead letters against what was sent and accepted. It shares only the
+ * definitions of identity, shard and fold with the service.
  */
 export const judge = async (evidence: Evidence): Promise<Judgement> => {
   const findings: Finding[] = [];
@@ -66,12 +66,12 @@ export const judge = async (evidence: Evidence): Promise<Judgement> => {
   const poisoned = new Set<string>();
   let folds: ReadonlyArray<Rows> = READ_MODELS.map(() => NO_ROWS);
 
-  const look = (event: RecordedEvent): void => {
+  const check = (event: RecordedEvent): void => {
     const id = identityOf(event);
     const place = `${event.shard}:${event.position}`;
     const name = `${id.replace("\n", " ")} at ${place}`;
     const end = ends.get(event.shard) ?? 0;
-    if (event.position !== end + 1) find("differs", `after ${event.shard}:${end} comes ${place}`);
+    if (event.position !== end + 1) find("differs", `${place} follows ${event.shard}:${end}`);
     ends.set(event.shard, event.position);
     if (evidence.poisoned.has(place)) poisoned.add(id);
     const sent = evidence.sent.get(id);
@@ -80,19 +80,19 @@ export const judge = async (evidence: Evidence): Promise<Judgement> => {
       return;
     }
     if (seen.has(sent)) {
-      find("duplicated", `${name} is in the log again`);
+      find("duplicated", `${name} is in the log a second time`);
       return;
     }
     seen.add(sent);
-    if (sent.content !== contentOf(event)) find("differs", `${name} is not what was sent`);
+    if (sent.content !== contentOf(event)) find("differs", `${name} differs from what was sent`);
     if (shardOf(event.accountId, evidence.shards) !== event.shard) {
-      find("differs", `${name} is in a wrong shard`);
+      find("differs", `${name} is in the wrong shard`);
     }
     count(accounts, event);
   };
 
   for await (const page of evidence.log) {
-    for (const event of page) look(event);
+    for (const event of page) check(event);
     const folded = page.filter(
       (event) => !evidence.poisoned.has(`${event.shard}:${event.position}`),
     );
@@ -104,7 +104,7 @@ export const judge = async (evidence: Evidence): Promise<Judgement> => {
   }
   for (const [shard, head] of evidence.heads) {
     const end = ends.get(shard) ?? 0;
-    if (head !== end) find("differs", `shard ${shard} ends at ${end}, its head says ${head}`);
+    if (head !== end) find("differs", `shard ${shard} ends at ${end}, but its head is ${head}`);
   }
   for (const [i, { name }] of READ_MODELS.entries()) {
     findings.push(...compareRows(name, folds[i] ?? NO_ROWS, await evidence.rows(name)));
@@ -123,7 +123,7 @@ const count = (accounts: Map<string, AccountCounts>, { accountId, type }: Record
   account.types.set(type, (account.types.get(type) ?? 0) + 1);
 };
 
-/** Says in which rows a live read model differs from the log folded from its beginning. */
+/** The rows in which a live read model differs from a fold of the whole log. */
 const compareRows = (
   model: string,
   rebuilt: Rows,
@@ -136,11 +136,14 @@ const compareRows = (
     const expected = left.get(id)?.events ?? 0;
     left.delete(id);
     if (events === expected) continue;
-    const what = `${model} ${id} has ${events} events, the log ${expected}`;
+    const what = `${model} ${id} counts ${events} events, the log has ${expected}`;
     findings.push({ kind: events > expected ? "duplicated" : "lost", what });
   }
   for (const [id, { events }] of left) {
-    findings.push({ kind: "lost", what: `${model} has no row ${id}, the log ${events} events` });
+    findings.push({
+      kind: "lost",
+      what: `${model} has no row ${id}, the log has ${events} events`,
+    });
   }
   return findings;
 };
@@ -154,7 +157,7 @@ const compareSets = (
   return [
     ...[...expected]
       .filter((id) => !found.has(id))
-      .map((id): Finding => ({ kind: "differs", what: `there is no ${what} ${readable(id)}` })),
+      .map((id): Finding => ({ kind: "differs", what: `missing ${what} ${readable(id)}` })),
     ...[...found]
       .filter((id) => !expected.has(id))
       .map((id): Finding => ({ kind: "differs", what: `unexpected ${what} ${readable(id)}` })),

@@ -15,7 +15,7 @@ const ANSWER: SummaryAnswer = {
   to: "2026-01-08T00:00:00.000Z",
 };
 
-/** Evidence against which nothing can be said, unless `changed` for a query that matches. */
+/** Evidence of correct summaries, with `changed` for the queries that match. */
 const evidence = (matches = /never/, changed: Partial<SummaryAnswer> = {}): SummaryEvidence => ({
   accounts: new Map([["acme", { events: 3, types: new Map(Object.entries(ANSWER.totals)) }]]),
   everything: "from=a&to=b",
@@ -30,12 +30,12 @@ const evidence = (matches = /never/, changed: Partial<SummaryAnswer> = {}): Summ
 const kindsOf = async (...change: Parameters<typeof evidence>) =>
   (await judgeSummaries(evidence(...change))).map(({ kind }) => kind);
 
-test("summaries that are right are not objected to, whatever the order of their types", async () => {
+test("correct summaries have no findings, whatever the order of their types", async () => {
   assert.equal(await kindsOf(), []);
   assert.equal(await kindsOf(/window/, { totals: { login: 2, custom: 1 } }), []);
 });
 
-test("a total that is too small, too large or of an unknown type is found", async () => {
+test("a total that is too small, too large or of an unexpected type is found", async () => {
   assert.equal(await kindsOf(/from/, { totals: { custom: 1, login: 1 } }), ["lost"]);
   assert.equal(await kindsOf(/from/, { totals: { custom: 1 } }), ["lost"]);
   assert.equal(await kindsOf(/from/, { totals: { custom: 1, login: 3 } }), ["duplicated"]);
@@ -44,7 +44,7 @@ test("a total that is too small, too large or of an unknown type is found", asyn
   ]);
 });
 
-test("a window whose totals or users are not those of the log is found", async () => {
+test("a window whose totals or users differ from the log is found", async () => {
   assert.equal(await kindsOf(/last_7d/, { totals: { custom: 1, login: 1 } }), ["differs"]);
   assert.equal(await kindsOf(/last_24h/, { top_users: [] }), ["differs"]);
   assert.equal(await kindsOf(/last_7d/, { top_users: ANSWER.top_users.toReversed() }), ["differs"]);

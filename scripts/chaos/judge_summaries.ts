@@ -1,7 +1,7 @@
 import { compareBytes } from "../../core/summary/summary.ts";
 import type { AccountCounts, Finding } from "./judge.ts";
 
-/** The part of a summary that counts. */
+/** The part of a summary that is checked. */
 export interface SummaryAnswer {
   readonly totals: Readonly<Record<string, number>>;
   readonly top_users: ReadonlyArray<{ readonly user_id: string; readonly events: number }>;
@@ -9,7 +9,7 @@ export interface SummaryAnswer {
   readonly to: string;
 }
 
-/** How many events a user has of a type in a range. */
+/** The events of one type and user in a range. */
 export interface UserCount {
   readonly user_id: string;
   readonly type: string;
@@ -17,26 +17,26 @@ export interface UserCount {
 }
 
 export interface SummaryEvidence {
-  /** What the log holds, by account. */
+  /** The events in the log, by account. */
   readonly accounts: ReadonlyMap<string, AccountCounts>;
-  /** Asks the service; `query` is that of the URL. */
+  /** Requests a summary of the service; `query` is the query string. */
   readonly summary: (accountId: string, query: string) => Promise<SummaryAnswer>;
-  /** Counts one by one over the log, from `from` up to but not including `to`. */
+  /** Counts the log without an index, from `from` up to but not including `to`. */
   readonly bruteForce: (
     accountId: string,
     from: string,
     to: string,
   ) => Promise<ReadonlyArray<UserCount>>;
-  /** A query whose range holds everything that was sent. */
+  /** A query string whose range covers everything that was sent. */
   readonly everything: string;
 }
 
-/** The windows of as many of the largest accounts are counted one by one. */
+/** For how many of the largest accounts windows and users are checked, too. */
 const LARGEST = 5;
 
 const TOP = 10;
 
-/** Holds what summaries say against the log: of all accounts by type, of the largest in every respect. */
+/** Checks summaries against the log: by type for all accounts, and windows and users for the largest. */
 export const judgeSummaries = async (
   evidence: SummaryEvidence,
 ): Promise<ReadonlyArray<Finding>> => {
@@ -49,7 +49,7 @@ export const judgeSummaries = async (
       if (said === there) continue;
       findings.push({
         kind: said > there ? "duplicated" : "lost",
-        what: `the summary of ${accountId} says ${said} events of ${type}, the log has ${there}`,
+        what: `the summary of ${accountId} counts ${said} events of ${type}, the log has ${there}`,
       });
     }
   }
@@ -65,7 +65,7 @@ export const judgeSummaries = async (
       if (said === there) continue;
       findings.push({
         kind: "differs",
-        what: `${window} of ${accountId} says ${said}, the log ${there}`,
+        what: `${window} of ${accountId} shows ${said}, the log has ${there}`,
       });
     }
   }

@@ -53,7 +53,7 @@ test("an event counts once, however often it is sent and accepted", async ({ led
   );
 });
 
-test("what is accepted is in the file when that is told", async ({ ledger, path }) => {
+test("an accepted event is on disk before accepted() returns", async ({ ledger, path }) => {
   const batches = Array.from({ length: 50 }, (_, i) => [event(`${i}`)]);
   for (const batch of batches) ledger.sending(batch);
   await Promise.all(

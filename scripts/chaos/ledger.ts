@@ -3,31 +3,31 @@ import { open } from "node:fs/promises";
 import { identityOf } from "../../core/event/event.ts";
 import type { SentEvent } from "../shared/activity.ts";
 
-/** An event that was sent, perhaps many times. */
+/** An event that was sent at least once. */
 export interface Sent {
   readonly accountId: string;
-  /** What the log has to hold of it beside its identity (`contentOf`). */
+  /** What the log must contain beside the identity (`contentOf`). */
   readonly content: string;
-  /** Whether any request that held it was answered with 202. */
+  /** Whether any request with it was answered 202. */
   accepted: boolean;
 }
 
-/** What was sent, and what of it the service has said it accepted. */
+/** What was sent, and which of it the service accepted. */
 export interface Ledger {
-  /** To be told before events are sent for the first time. */
+  /** Records events before they are sent for the first time. */
   readonly sending: (events: ReadonlyArray<SentEvent>) => void;
-  /** To be told of each 202; returns once it is on disk. */
+  /** Records a 202; returns once it is on disk. */
   readonly accepted: (events: ReadonlyArray<SentEvent>) => Promise<void>;
-  /** All that was sent, by identity. */
+  /** Everything that was sent, by identity. */
   readonly sent: ReadonlyMap<string, Sent>;
-  /** How many events were accepted, each counted once. */
+  /** The number of distinct events that were accepted. */
   readonly acceptedCount: () => number;
-  /** How many events an account was sent, each counted once. */
+  /** The number of distinct events that were sent for an account. */
   readonly sentTo: (accountId: string) => number;
   readonly close: () => Promise<void>;
 }
 
-/** What two copies of one event must agree in. */
+/** The fields that all copies of an event must agree on. */
 export const contentOf = (event: {
   readonly userId: string;
   readonly type: string;
@@ -38,7 +38,7 @@ export const contentOf = (event: {
 const idOf = (event: SentEvent): string =>
   identityOf({ accountId: event.account_id, eventId: event.event_id });
 
-/** Opens a ledger in a new file of JSON lines: the identities of one 202 each. */
+/** Opens a ledger in a new file of JSON lines. Each line has the identities of one 202. */
 export const openLedger = async (path: string): Promise<Ledger> => {
   const file = await open(path, "wx");
   const sent = new Map<string, Sent>();
@@ -47,7 +47,7 @@ export const openLedger = async (path: string): Promise<Ledger> => {
   let lines: string[] = [];
   let writing: Promise<void> | undefined;
 
-  /** Answers that come together share a sync. */
+  /** Answers that arrive together share a sync. */
   const write = async (): Promise<void> => {
     while (lines.length > 0) {
       const text = lines.join("");

@@ -1,19 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+import { DAY_MS } from "../../core/time.ts";
 import { generateActivity, sentEvent, type SentEvent, withRepeats } from "../shared/activity.ts";
 import { seededRandom } from "../shared/random.ts";
-import { makeHttpClient, type Outcome } from "./http_client.ts";
+import { inTurn, type Random, shuffle } from "../testbed/choose.ts";
+import { makeHttpClient, type Outcome } from "../testbed/http_client.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Random, shuffle } from "./random.ts";
 
-/** How hard and how nastily the clients send. */
+/** What the clients send, and how fast. */
 export interface LoadProfile {
   readonly clients: number;
-  /** A request holds 1 to this many events. */
+  /** The most events of a request; it has at least one. */
   readonly batchMax: number;
-  /** The longest that a client pauses between two batches, in milliseconds. */
+  /** The longest pause of a client between two batches, in milliseconds. */
   readonly pauseMaxMs: number;
-  /** How large a share of the batches is posted several times at once, from 0 to 1. */
+  /** The share of batches that are posted several times concurrently, from 0 to 1. */
   readonly copiedShare: number;
 }
 
@@ -24,32 +25,32 @@ const NORMAL_LOAD: LoadProfile = {
   copiedShare: 0.05,
 };
 
-/** What the clients have seen. */
+/** What the clients saw. */
 export interface LoadFigures {
-  /** How often each outcome that is no 202 was seen: a status, or why there was none. */
+  /** How often each outcome except 202 was seen: a status, or why there was none. */
   readonly failures: ReadonlyMap<string, number>;
-  /** Requests that were sent and broken off, by how long they had been under way in milliseconds. */
+  /** How long requests had been in flight when their connection broke, in milliseconds. */
   readonly brokenAfterMs: ReadonlyArray<number>;
   /** The longest time without any 202, in milliseconds. */
   readonly longestOutageMs: number;
-  /** The longest time that it took from the first try of a batch until it was accepted, in milliseconds. */
+  /** The longest time from the first try of a batch until it was accepted, in milliseconds. */
   readonly slowestAcceptedMs: number;
-  /** Answers that no fault explains: neither 202 nor "later". */
+  /** Answers that no fault explains: neither 202, 429 nor 503. */
   readonly wrong: ReadonlyArray<string>;
-  /** Batches that were given up, without ever a 202. */
+  /** Batches that were given up without a 202. */
   readonly abandoned: number;
 }
 
-/** Clients that send without end. */
+/** Clients that send until they are stopped. */
 export interface LoadGenerator {
-  /** Changes the APIs that the clients send to, in turn. */
+  /** Sets the APIs that the clients send to in turn. */
   readonly sendTo: (urls: ReadonlyArray<string>) => void;
   readonly start: (profile?: LoadProfile) => void;
-  /** Begins no more batches, and returns when those that were begun are accepted; see `abandoned`. */
+  /** Starts no more batches, and returns when those in flight are accepted or abandoned. */
   readonly stop: () => Promise<void>;
-  /** What was seen since the figures were last taken. */
+  /** Returns and resets the figures. */
   readonly takeFigures: () => LoadFigures;
-  /** Breaks everything off. */
+  /** Aborts everything. */
   readonly close: () => Promise<void>;
 }
 
@@ -57,20 +58,19 @@ export interface LoadOptions {
   readonly ledger: Ledger;
   readonly random: Random;
   readonly events: Iterator<SentEvent, void>;
-  /** The address of this machine that the clients come from; any unless told. */
+  /** The local address of the clients; any by default. */
   readonly localAddress?: string;
 }
 
-/** Few enough accounts that the larger ones come to have windows. */
+/** Few enough for the larger accounts to get windows. */
 const ACCOUNTS = 60;
 const USERS = 40;
-const DAY_MS = 86_400_000;
 
 /**
- * An endless stream of events of the last days, early and late ones mixed, some of them twice; a seed and a
- * moment give the same ones.
+ * An endless stream of events of the last days, out of order and with duplicates. The same seed and time give the same
+ * events.
  *
- * @param accountId what they are all of; unless told, many accounts
+ * @param accountId the account of all events; many accounts by default
  */
 export const endlessActivity = (
   seed: number,
@@ -93,13 +93,13 @@ export const endlessActivity = (
     : events.map((event) => ({ ...event, account_id: accountId }));
 };
 
-/** A client that hears nothing for so long does not know what became of its request. */
+/** After this time without an answer the outcome of a request is unknown. */
 const TIMEOUT_MS = 5_000;
 
-/** After what is not a 202, the same is sent again. Real clients wait longer; this measures outages. */
+/** The pause before a retry. Real clients wait longer, but this measures outages. */
 const RETRY_MS = 100;
 
-/** How long a batch is tried after the load was told to stop. */
+/** How long a batch is retried after `stop`. */
 const LAST_TRIES_MS = 60_000;
 
 const COPIES = 3;
@@ -147,12 +147,12 @@ export const makeLoadGenerator = ({
     lastAcceptedAt = now;
   };
 
-  /** Posts a batch until it is accepted; in another order each time, as a client that collects anew might. */
+  /** Posts a batch until it is accepted, each time in another order, as a client that batches again might. */
   const deliver = async (batch: ReadonlyArray<SentEvent>): Promise<void> => {
     const firstTriedAt = performance.now();
     let order = batch;
     while (performance.now() < giveUpAt) {
-      const url = urls[turn++ % urls.length] ?? "";
+      const url = inTurn(urls, turn++);
       const outcome = await client.post(`${url}/events`, JSON.stringify({ events: order }));
       if (outcome._tag === "Answered" && outcome.status === 202) {
         noteAccepted(firstTriedAt);

@@ -5,20 +5,21 @@ import { Effect } from "effect";
 import { makeEventLog } from "../../adapters/postgres/event_log.ts";
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { SHARDS_DEFAULT } from "../../core/event/shard.ts";
+import { present } from "../../core/invariant.ts";
 import { READ_MODELS, type Row } from "../../core/projection/read_models.ts";
-import type { DirectDatabase } from "./direct_database.ts";
+import { DAY_MS } from "../../core/time.ts";
+import type { DirectDatabase } from "../testbed/direct_database.ts";
+import { rangeQuery } from "../testbed/http_client.ts";
 import { type Finding, judge } from "./judge.ts";
 import { judgeSummaries, type SummaryAnswer, type UserCount } from "./judge_summaries.ts";
 import type { Stage } from "./stage.ts";
 
 const PAGE_EVENTS = 10_000;
 
-const DAY_MS = 86_400_000;
-
-/** By the contract a new event shows within a second of its 202; answers may be kept until then. */
+/** A new event must show within a second of its 202. Until then older cached answers are allowed. */
 const FRESH_WITHIN_MS = 1_000;
 
-/** Looks at a stage that has come to rest, and finds every way in which the promise is broken. */
+/** Collects the evidence of a stage that has come to rest, and judges it. */
 export const examine = async (stage: Stage): Promise<ReadonlyArray<Finding>> => {
   const { database, ledger, provoked, roles } = stage;
   const log = makeEventLog(database.database(), SHARDS_DEFAULT);
@@ -49,10 +50,9 @@ export const examine = async (stage: Stage): Promise<ReadonlyArray<Finding>> => 
   });
   await delay(FRESH_WITHIN_MS);
   const now = Date.now();
-  const at = (days: number): string => new Date(now + days * DAY_MS).toISOString();
   const summaries = await judgeSummaries({
     accounts,
-    everything: `from=${at(-30)}&to=${at(1)}`,
+    everything: rangeQuery(now - 30 * DAY_MS, now + DAY_MS),
     summary: (accountId, query) => readSummary(roles.api.url, accountId, query),
     bruteForce: (accountId, from, to) => countOneByOne(database, accountId, from, to),
   });
@@ -60,7 +60,8 @@ export const examine = async (stage: Stage): Promise<ReadonlyArray<Finding>> => 
 };
 
 const readRows = async (database: DirectDatabase, name: string): Promise<ReadonlyArray<Row>> => {
-  const dimensions = READ_MODELS.find((model) => model.name === name)?.dimensions ?? [];
+  const model = READ_MODELS.find((each) => each.name === name);
+  const { dimensions } = present(model, `There is no read model ${name}`);
   const rows = await database.query(
     `select ${dimensions.join(", ")}, events from read_models.${name}`,
   );
@@ -80,7 +81,7 @@ const readPoisoned = async (database: DirectDatabase): Promise<ReadonlySet<strin
   return new Set(rows.map(({ place }) => place));
 };
 
-/** pg-boss gives a dead letter an id of its own, and keeps that of the job which died. */
+/** The dead letters by the id of their job: pg-boss gives a dead letter a new id. */
 const readDeadLetters = async (database: DirectDatabase): Promise<ReadonlyArray<string>> => {
   const rows = await database.query<{ id: string }>(
     "select coalesce(source_id, id)::text as id from tidemark_queue.job where name = 'events_dead_letter'",
@@ -95,11 +96,11 @@ const readSummary = async (
 ): Promise<SummaryAnswer> => {
   const answer = await fetch(`${url}/accounts/${encodeURIComponent(accountId)}/summary?${query}`);
   const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`a summary was answered ${answer.status}: ${text}`);
+  if (answer.status !== 200) throw new Error(`A summary was answered ${answer.status}: ${text}`);
   return JSON.parse(text) as SummaryAnswer;
 };
 
-/** Past every index, so that none of them is believed. */
+/** Counts without any index, so that a broken one cannot hide a difference. */
 const countOneByOne = (
   database: DirectDatabase,
   accountId: string,

@@ -2,55 +2,58 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { hash53 } from "../../core/event/hash.ts";
 import { seededRandom } from "../shared/random.ts";
-import { drain } from "./drain.ts";
+import { drain } from "../testbed/direct_database.ts";
 import type { Finding } from "./judge.ts";
 import type { LoadFigures } from "./load_generator.ts";
 import { examine } from "./oracle.ts";
-import { makeReader, type ReaderFigures } from "./reader.ts";
+import { type ReaderFigures, startReader } from "./reader.ts";
 import type { Role } from "./role.ts";
 import type { Scenario, Scene } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
-/** How a scenario went. */
+/** The result of a scenario. */
 export interface Result {
   readonly name: string;
   readonly kills: number;
-  /** Faults that killed nothing. */
+  /** Faults other than kills. */
   readonly faults: number;
-  /** Events, each counted once. */
+  /** Distinct events. */
   readonly accepted: number;
-  /** Whether it came as far as the judge; if not, nothing is known of what was lost. */
+  /** Whether the judge ran. Otherwise nothing is known about lost events. */
   readonly judged: boolean;
   readonly lost: number;
   readonly duplicated: number;
   readonly differing: number;
   readonly longestOutageMs: number;
-  /** From the end of the last fault until everything accepted was counted. */
+  /** The time from the last fault until everything accepted was counted. */
   readonly recoveryMs: number;
-  /** Why it failed; empty if it did not. */
+  /** Why it failed; empty if it passed. */
   readonly failures: ReadonlyArray<string>;
   readonly notes: ReadonlyArray<string>;
 }
 
 export interface PlayOptions {
   readonly stage: Stage;
-  /** What the choices of the scenario follow from, whatever the load does meanwhile. */
+  /** Decides the random choices of the scenario, whatever the load does. */
   readonly seed: number;
   readonly budgetMs: number;
   readonly diskFolder?: string | undefined;
-  /** Told about how far it is, now and then. */
+  /** Reports the progress now and then. */
   readonly onProgress: (sentence: string) => void;
 }
 
-/** How long an aimed kill waits for its moment before it strikes anyway. */
+/** How long an aimed kill waits for its moment before it kills anyway. */
 const MOMENT_WITHIN_MS = 15_000;
+
+/** Longer than the longest backoff of a job that lost its worker a few times. */
+const DRAIN_WITHIN_MS = 180_000;
 
 const PROGRESS_MS = 500;
 
-/** Of many failures of a kind, so many are told. */
+/** The most failures of a kind that are printed. */
 const EXAMPLES_MAX = 5;
 
-/** Plays a scenario under load, lets everything come to rest, and judges. */
+/** Plays a scenario under load, waits until everything is counted, and judges the result. */
 export const play = async (scenario: Scenario, options: PlayOptions): Promise<Result> => {
   const { stage, seed, budgetMs } = options;
   const random = seededRandom(hash53(`${seed} ${scenario.name}`));
@@ -72,7 +75,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
       const other = await stage.another(role);
       others.push(other);
       await other.ready();
-      // Nothing was broken meanwhile.
+      // No fault happened meanwhile.
       end += performance.now() - start;
       return other;
     },
@@ -102,10 +105,9 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
     fail: (sentence) => void failures.push(sentence),
   };
 
-  const reader = makeReader(roles.api.url, ledger, seededRandom(seed));
   load.takeFigures();
   load.start(scenario.load);
-  reader.start();
+  const reader = startReader(roles.api.url, ledger, seededRandom(seed));
   const progress = setInterval(() => {
     const left = leftMs() > 0 ? `${Math.ceil(leftMs() / 1_000)} s left` : "coming to rest";
     const accepted = ledger.acceptedCount() - acceptedBefore;
@@ -121,7 +123,10 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
     await scenario.run(scene);
     const faultsEnd = performance.now();
     await load.stop();
-    await drain(stage.database);
+    const left = await drain(stage.database, DRAIN_WITHIN_MS);
+    if (left !== undefined) {
+      throw new Error(`${left} are left ${DRAIN_WITHIN_MS / 1_000} s after the last fault`);
+    }
     recoveryMs = performance.now() - faultsEnd;
     await Promise.all(Object.values(roles).map(({ ready }) => ready()));
     await Promise.all(others.map((other) => other.close()));
@@ -136,7 +141,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
   const seen = load.takeFigures();
   failures.push(
     ...new Set([...Object.values(roles), ...others].flatMap((role) => role.crashes())),
-    ...(tally.aims > 0 && tally.met === 0 ? ["it never met the moment that it aims at"] : []),
+    ...(tally.aims > 0 && tally.met === 0 ? ["it missed every moment that it aimed at"] : []),
     ...failuresOf(scenario, seen, await reader.stop()),
     ...examples(findings),
   );
@@ -163,11 +168,11 @@ const failuresOf = (
   seen: LoadFigures,
   read: ReaderFigures,
 ): ReadonlyArray<string> => [
-  ...(readsNeverFail && read.failures > 0 ? [`${read.failures} reads were not answered`] : []),
+  ...(readsNeverFail && read.failures > 0 ? [`${read.failures} reads failed`] : []),
   ...seen.brokenAfterMs
     .filter((ms) => ms > brokenRequestMaxMs)
     .slice(0, EXAMPLES_MAX)
-    .map((ms) => `a request was broken off after ${Math.round(ms)} ms`),
+    .map((ms) => `the connection of a request broke after ${Math.round(ms)} ms`),
   ...seen.wrong.slice(0, EXAMPLES_MAX).map((answer) => `a batch was answered ${answer}`),
   ...(seen.abandoned > 0 ? [`${seen.abandoned} batches were never accepted`] : []),
   ...read.wrong.slice(0, EXAMPLES_MAX),
@@ -179,9 +184,9 @@ const examples = (findings: ReadonlyArray<Finding>): ReadonlyArray<string> => [
 ];
 
 const notesOf = ({ failures }: LoadFigures): ReadonlyArray<string> => {
-  const told = [...failures].map(([name, count]) => `${name} × ${count}`);
-  return told.length === 0 ? [] : [`sent again after ${told.join(", ")}`];
+  const seen = [...failures].map(([name, count]) => `${name} × ${count}`);
+  return seen.length === 0 ? [] : [`retried after ${seen.join(", ")}`];
 };
 
 const aimNotes = ({ aims, met }: { aims: number; met: number }): ReadonlyArray<string> =>
-  aims === 0 ? [] : [`${met} of ${aims} aimed at a moment met it`];
+  aims === 0 ? [] : [`${met} of ${aims} aims met their moment`];

@@ -35,7 +35,7 @@ test("messages are the same however the network splits them", () => {
   }
 });
 
-test("it is told what a message prepares and what it runs", () => {
+test("a message says what it prepares and what it executes", () => {
   const [, parse, bind, sync, query] = makeMessageReader(true)(Buffer.concat(STREAM));
   assert.equal(preparedBy(parse!), { name: "append", text: "select 1" });
   assert.equal(runsOf(bind!), { _tag: "Prepared", name: "append" });

@@ -1,18 +1,18 @@
 /** One message of the Postgres protocol. */
 export interface Message {
-  /** Its type byte as a character; empty for the first packet of a client, which has none. */
+  /** Its type byte as a character; empty for the first message of a client, which has none. */
   readonly type: string;
-  /** All of it, type and length included. */
+  /** The whole message, type and length included. */
   readonly bytes: Buffer;
 }
 
 const LENGTH_BYTES = 4;
 
 /**
- * Makes a function that cuts a byte stream into the messages of the Postgres protocol, however the
- * network has split them. It gives those that a chunk completes.
+ * Makes a function that parses a byte stream into messages of the Postgres protocol, however the network splits it. It
+ * returns the messages that a chunk completes.
  *
- * @param opening whether the stream begins with a packet without a type, as that of a client does
+ * @param opening whether the first message has no type, as on the side of a client
  * @see https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export const makeMessageReader = (opening: boolean): ((chunk: Buffer) => Message[]) => {
@@ -36,7 +36,7 @@ export const makeMessageReader = (opening: boolean): ((chunk: Buffer) => Message
 
 const BODY_AT = 1 + LENGTH_BYTES;
 
-/** The texts that a message begins with, each ended by a zero byte. */
+/** The zero-terminated strings at the beginning of a message. */
 const textsOf = ({ bytes }: Message, count: number): ReadonlyArray<string> => {
   const texts: string[] = [];
   let at = BODY_AT;
@@ -48,19 +48,19 @@ const textsOf = ({ bytes }: Message, count: number): ReadonlyArray<string> => {
   return texts;
 };
 
-/** What a client's message runs: the text of a simple query, or the name of a prepared statement. */
+/** What a message of a client executes: the text of a simple query, or a prepared statement. */
 export type Runs =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Prepared"; readonly name: string };
 
-/** Says what a client's message runs; undefined for one that runs nothing. */
+/** What a message of a client executes; undefined for nothing. */
 export const runsOf = (message: Message): Runs | undefined => {
   if (message.type === "Q") return { _tag: "Text", text: textsOf(message, 1)[0] ?? "" };
   if (message.type === "B") return { _tag: "Prepared", name: textsOf(message, 2)[1] ?? "" };
   return undefined;
 };
 
-/** The name and the text of the statement that a client's message prepares, if it does. */
+/** The statement that a message of a client prepares; undefined for none. */
 export const preparedBy = (
   message: Message,
 ): { readonly name: string; readonly text: string } | undefined => {
@@ -69,5 +69,5 @@ export const preparedBy = (
   return { name, text };
 };
 
-/** A client's request for the answers so far, without the end of the transaction that Sync brings. */
+/** Requests the answers so far. Unlike Sync it does not end the transaction. */
 export const FLUSH: Buffer = Buffer.from([0x48, 0, 0, 0, LENGTH_BYTES]);

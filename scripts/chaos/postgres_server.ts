@@ -9,16 +9,16 @@ import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
 export interface PostgresServerOptions {
   readonly dataDir: string;
   readonly settings?: Settings;
-  /** Told where the server listens, each time that it was started. */
+  /** Called with the port of the server after each start. */
   readonly onPort: (port: number) => void;
 }
 
-/** The ways of a whole server's sudden end. `SIGINT`: fast shutdown. `SIGQUIT`: immediate. */
+/** Ends the whole server: a fast shutdown, an immediate shutdown, or a crash. */
 export type ServerSignal = "SIGINT" | "SIGQUIT" | "SIGKILL";
 
-/** A real Postgres that is started again whenever it ends. */
+/** A real Postgres that is restarted whenever it ends. */
 export interface PostgresServer {
-  /** Its URL now; the port changes with each start. */
+  /** The current URL. Each start has a new port. */
   readonly url: () => string;
   /** Ends the server, and returns when the next one accepts connections. */
   readonly restart: (signal: ServerSignal) => Promise<void>;
@@ -27,7 +27,7 @@ export interface PostgresServer {
   readonly close: () => Promise<void>;
 }
 
-/** How long to wait before a server that cannot start, say for want of disk, is tried again. */
+/** The pause before the next try if a server cannot start, for example because the disk is full. */
 const RETRY_MS = 500;
 
 export const startPostgresServer = async (

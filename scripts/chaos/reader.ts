@@ -1,65 +1,60 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { type HttpClient, makeHttpClient } from "./http_client.ts";
+import { pick, type Random } from "../testbed/choose.ts";
+import { makeHttpClient } from "../testbed/http_client.ts";
 import type { SummaryAnswer } from "./judge_summaries.ts";
 import type { Ledger } from "./ledger.ts";
-import { pick, type Random } from "./random.ts";
 
 export interface ReaderFigures {
-  readonly answers: number;
-  /** Reads that were not answered with a summary. */
+  /** Reads without a summary as answer. */
   readonly failures: number;
-  /** Summaries that say more than was ever sent, which no lag explains. */
+  /** Summaries that count more than was ever sent, which lag cannot explain. */
   readonly wrong: ReadonlyArray<string>;
 }
 
-/** Reads summaries while things break, so that windows are asked for, kept and moved meanwhile. */
-export interface Reader {
-  readonly start: () => void;
-  readonly stop: () => Promise<ReaderFigures>;
-}
-
-/** The accounts with the lowest numbers are the largest. */
+/** The accounts with the most events are read, which have low numbers. */
 const ACCOUNTS_READ = 8;
 const PAUSE_MS = 100;
 const TIMEOUT_MS = 5_000;
 
-export const makeReader = (url: string, ledger: Ledger, random: Random): Reader => {
+/** Reads summaries until it is stopped, so that windows are built, cached and moved while things break. */
+export const startReader = (
+  url: string,
+  ledger: Ledger,
+  random: Random,
+): { readonly stop: () => Promise<ReaderFigures> } => {
+  const client = makeHttpClient(TIMEOUT_MS);
   const state = { stopping: false };
-  let running: Promise<void> | undefined;
-  let figures = { answers: 0, failures: 0, wrong: [] as string[] };
+  const figures = { failures: 0, wrong: [] as string[] };
 
-  const read = async (get: HttpClient["get"]): Promise<void> => {
+  const read = async (): Promise<void> => {
     const accountId = `account-${Math.floor(random() * ACCOUNTS_READ)}`;
     const window = pick(random, ["last_24h", "last_7d"]);
-    const outcome = await get(`${url}/accounts/${accountId}/summary?window=${window}`);
+    const outcome = await client.get(`${url}/accounts/${accountId}/summary?window=${window}`);
     if (outcome._tag !== "Answered" || outcome.status !== 200) {
       figures.failures++;
       return;
     }
-    figures.answers++;
     const { totals } = JSON.parse(outcome.body) as SummaryAnswer;
-    const said = Object.values(totals).reduce((sum, events) => sum + events, 0);
+    const counted = Object.values(totals).reduce((sum, events) => sum + events, 0);
     const sent = ledger.sentTo(accountId);
-    if (said > sent) figures.wrong.push(`${window} of ${accountId} said ${said} of ${sent} sent`);
+    if (counted > sent) {
+      figures.wrong.push(`${window} of ${accountId} counted ${counted} events of ${sent} sent`);
+    }
   };
+  const readOn = async (): Promise<void> => {
+    while (!state.stopping) {
+      await read();
+      await delay(PAUSE_MS);
+    }
+  };
+  const reading = readOn();
 
   return {
-    start: () => {
-      state.stopping = false;
-      figures = { answers: 0, failures: 0, wrong: [] };
-      const client = makeHttpClient(TIMEOUT_MS);
-      running = (async () => {
-        while (!state.stopping) {
-          await read(client.get);
-          await delay(PAUSE_MS);
-        }
-        client.close();
-      })();
-    },
     stop: async () => {
       state.stopping = true;
-      await running;
+      await reading;
+      client.close();
       return figures;
     },
   };

@@ -14,7 +14,7 @@ const table = makeTable([
   ["", 4],
 ]);
 
-/** The first two lines of the table, which is Markdown: it can be pasted as it is printed. */
+/** The first two lines of the Markdown table. */
 export const tableHead = table.head;
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
@@ -33,7 +33,7 @@ export const tableRow = (result: Result): string =>
     result.failures.length === 0 ? "ok" : "FAIL",
   ]);
 
-/** What goes below a row: why it failed, and what it saw. */
+/** The lines below a row: failures and notes. */
 export const details = ({ failures, notes }: Result): ReadonlyArray<string> => [
   ...failures.map((failure) => `    FAIL ${failure}`),
   ...notes.map((note) => `    ${note}`),

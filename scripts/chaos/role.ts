@@ -1,101 +1,80 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { endChild, type Ending } from "../testbed/child_process.ts";
+import { serviceAddress } from "../testbed/service_process.ts";
 import type { FaultProxy } from "./fault_proxy.ts";
-import { lastingPort } from "./lasting_port.ts";
-import { BASE_ENVIRONMENT, MAIN } from "./prepare.ts";
-import { until } from "./until.ts";
 
 export interface RoleOptions {
-  /** What it does: the value of `ROLES`. */
+  /** The value of `ROLES`. */
   readonly role: "api" | "worker" | "projector";
-  /** Tells it from others of the same role. */
+  /** Distinguishes processes with the same role. */
   readonly name: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Its own way to the database. */
+  /** The link of this process to the database. */
   readonly link: FaultProxy;
-  /** Where its output goes. */
+  /** The file for its output. */
   readonly logPath: string;
 }
 
-/** A process of the service with one role, which is started again whenever it ends, as by systemd. */
+/** A process of the service with one role, restarted whenever it ends, as systemd would. */
 export interface Role {
   readonly name: string;
   readonly url: string;
   readonly link: FaultProxy;
-  /** kill -9, now. The next process is under way when this returns. */
+  /** Sends SIGKILL. The next process is starting when this returns. */
   readonly kill: () => Promise<void>;
-  /** SIGTERM; says how it ended. The next process is under way when this returns. */
-  readonly terminate: () => Promise<number | NodeJS.Signals>;
+  /** Sends SIGTERM, and returns how the process ended. The next one is starting when this returns. */
+  readonly terminate: () => Promise<Ending>;
   readonly signal: (signal: "SIGSTOP" | "SIGCONT") => void;
-  /** Changes variables from the next process on. */
+  /** Changes variables, from the next process on. */
   readonly configure: (environment: Readonly<Record<string, string>>) => void;
-  /** Returns when `/readyz` says yes. */
+  /** Returns when `/readyz` answers 200. */
   readonly ready: () => Promise<void>;
-  /** How processes ended that nobody had asked to end. */
+  /** The ends of processes that no scenario caused. */
   readonly crashes: () => ReadonlyArray<string>;
   readonly close: () => Promise<void>;
 }
 
-const READY_WITHIN_MS = 60_000;
-const READYZ_MS = 2_000;
-
-/** A process that ends by itself is not started again at once, lest it do nothing else. */
+/** Delays the restart of a process that ended by itself, to avoid a busy loop. */
 const CRASHED_DELAY_MS = 200;
 
 export const startRole = async (options: RoleOptions): Promise<Role> => {
-  const port = await lastingPort();
-  const url = `http://127.0.0.1:${port}`;
+  const { role, name, logPath } = options;
+  const address = await serviceAddress({ name, roles: role, logPath });
   const crashes: string[] = [];
   let environment = options.environment;
   let closing = false;
-  /** Whether the end of the process that runs was asked for. */
-  let asked = false;
+  /** Whether a scenario ends the process that runs. */
+  let expected = false;
   let child: ChildProcess;
-  let ended: Promise<number | NodeJS.Signals>;
+  let ended: Promise<Ending>;
 
   const start = (): void => {
-    const log = openSync(options.logPath, "a");
-    child = spawn(process.execPath, [MAIN], {
-      env: {
-        ...BASE_ENVIRONMENT,
-        HOST: "127.0.0.1",
-        PORT: String(port),
-        ROLES: options.role,
-        LOG_FORMAT: "json",
-        ...environment,
-      },
-      stdio: ["ignore", log, log],
-    });
-    closeSync(log);
-    asked = false;
+    child = address.start(environment);
+    expected = false;
     ended = once(child, "exit").then(async ([code, signal]) => {
-      const how = (code ?? signal) as number | NodeJS.Signals;
-      if (closing) return how;
-      if (!asked) {
-        crashes.push(`${options.name} ended by itself (${how}); see ${options.logPath}`);
+      const ending = (code ?? signal) as Ending;
+      if (closing) return ending;
+      if (!expected) {
+        crashes.push(`${name} ended by itself (${ending}); see ${logPath}`);
         await delay(CRASHED_DELAY_MS);
       }
       if (!closing) start();
-      return how;
+      return ending;
     });
   };
-  const end = async (signal: NodeJS.Signals): Promise<number | NodeJS.Signals> => {
-    asked = true;
-    const ending = ended;
+  const end = (signal: NodeJS.Signals): Promise<Ending> => {
+    expected = true;
     child.kill(signal);
-    return ending;
+    return ended;
   };
 
-  // Whatever ends this process, its children must not go on without it.
-  const killNow = (): void => void child.kill("SIGKILL");
-  process.on("exit", killNow);
   start();
   return {
-    name: options.name,
-    url,
+    name,
+    url: address.url,
     link: options.link,
     kill: async () => {
       await end("SIGKILL");
@@ -105,23 +84,11 @@ export const startRole = async (options: RoleOptions): Promise<Role> => {
     configure: (next) => {
       environment = { ...options.environment, ...next };
     },
-    ready: () =>
-      until(
-        `${options.name} is ready`,
-        async () => {
-          const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(READYZ_MS) });
-          return answer.status === 200;
-        },
-        READY_WITHIN_MS,
-      ),
+    ready: () => address.ready(),
     crashes: () => crashes,
-    close: async () => {
+    close: () => {
       closing = true;
-      process.off("exit", killNow);
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
+      return endChild(child, "SIGKILL");
     },
   };
 };

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 
 import type { Progress } from "../shared/progress.ts";
-import { type Cleanups, makeCleanups } from "./cleanups.ts";
+import { redisMissing } from "../test/redis_server.ts";
+import { type Cleanups, makeCleanups } from "../testbed/cleanups.ts";
 import { play, type Result } from "./play.ts";
-import { hasRedis } from "./redis_server.ts";
 import { details, tableRow } from "./report.ts";
 import type { OwnDisk, Scenario } from "./scenario.ts";
 import { mountSmallDisk, smallDiskMissing, unmountSmallDisk } from "./small_disk.ts";
@@ -12,40 +12,37 @@ import { buildStage, type Stage } from "./stage.ts";
 export interface RunOptions {
   readonly scenarios: ReadonlyArray<Scenario>;
   readonly seed: number;
-  /** How long faults go on, in all. */
+  /** How long faults happen, over all scenarios. */
   readonly faultsMs: number;
   readonly progress: Progress;
-  /** Undoes what is up when the run is broken off. */
   readonly cleanups: Cleanups;
-  /** Aborted when the run is broken off; what it then finds is no finding. */
-  readonly signal: AbortSignal;
+  readonly interrupted: AbortSignal;
 }
 
-/** A stage, and where its small disk is if it has one. */
 interface Built {
   readonly stage: Stage;
   readonly diskFolder: string | undefined;
-  /** Takes it down; of a failed one the logs and the ledger stay. */
+  /** Tears the stage down. After a failure the logs and the ledger stay. */
   readonly tearDown: (failed: boolean) => Promise<void>;
 }
 
-/** Plays scenarios one after the other, most of them on one stage, and prints how each went. */
+/** Plays scenarios one after another, most of them on a shared stage, and prints the result of each. */
 export const runScenarios = async (options: RunOptions): Promise<ReadonlyArray<Result>> => {
-  const { scenarios, seed, faultsMs, progress, signal } = options;
+  const { scenarios, seed, faultsMs, progress, interrupted } = options;
   const weights = scenarios.reduce((sum, { weight = 1 }) => sum + weight, 0);
   const results: Result[] = [];
-  let common: Built | undefined;
+  let shared: Built | undefined;
 
   for (const scenario of scenarios) {
     const { name, weight = 1, ownDisk } = scenario;
     const missing = missingFor(scenario);
     if (missing !== undefined) {
-      progress.print(`${name} is left out: ${missing}`);
+      progress.print(`${name} is skipped: ${missing}`);
       continue;
     }
     progress.show(`${name}: starting`);
     const built =
-      ownDisk === undefined ? (common ??= await build(options)) : await build(options, ownDisk);
+      ownDisk === undefined ? (shared ??= await build(options)) : await build(options, ownDisk);
     const result = await play(scenario, {
       stage: built.stage,
       seed,
@@ -55,24 +52,25 @@ export const runScenarios = async (options: RunOptions): Promise<ReadonlyArray<R
         progress.show(`${name}: ${sentence}`);
       },
     });
-    if (signal.aborted) return new Promise(() => {});
+    // The result is of a stage that was being torn down.
+    interrupted.throwIfAborted();
     results.push(result);
     progress.print([tableRow(result), ...details(result)].join("\n"));
     const failed = result.failures.length > 0;
-    // What failed once would fail every judgement to come.
     if (!failed && ownDisk === undefined) continue;
+    // What failed once would fail the judgement of every later scenario.
     if (failed) progress.print(`    --seed ${seed}; logs and ledger: ${built.stage.folder}`);
     await built.tearDown(failed);
-    if (built === common) common = undefined;
+    if (built === shared) shared = undefined;
   }
   progress.show("stopping");
-  await common?.tearDown(false);
+  await shared?.tearDown(false);
   return results;
 };
 
-/** Why a scenario cannot be played on this machine; undefined where it can. */
+/** Why this machine cannot play a scenario; undefined if it can. */
 const missingFor = ({ needs, ownDisk }: Scenario): string | undefined => {
-  if (needs === "redis" && !hasRedis()) return "there is no redis-server on this machine";
+  if (needs === "redis" && redisMissing !== undefined) return redisMissing;
   return ownDisk === undefined ? undefined : smallDiskMissing();
 };
 
@@ -84,18 +82,17 @@ const build = async ({ seed, cleanups }: RunOptions, ownDisk?: OwnDisk): Promise
     await own.run();
   };
   cleanups.add(() => tearDown(failed));
+  const options = { seed, cleanups: own, keep: () => failed };
   if (ownDisk === undefined) {
-    const stage = await buildStage({ seed, cleanups: own, keep: () => failed });
-    return { stage, diskFolder: undefined, tearDown };
+    return { stage: await buildStage(options), diskFolder: undefined, tearDown };
   }
   const diskFolder = await mountSmallDisk(ownDisk.megabytes);
   own.add(() => unmountSmallDisk(diskFolder));
-  const stage = await buildStage({
-    seed,
-    cleanups: own,
-    keep: () => failed,
-    dataDir: join(diskFolder, "data"),
-    postgresSettings: ownDisk.postgresSettings,
-  });
-  return { stage, diskFolder, tearDown };
+  const { postgresSettings } = ownDisk;
+  const dataDir = join(diskFolder, "data");
+  return {
+    stage: await buildStage({ ...options, dataDir, postgresSettings }),
+    diskFolder,
+    tearDown,
+  };
 };

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a process (`node --import`): its clock is off by `CHAOS_SKEW_MS` in every second second,
- * and right in the others, so that it also jumps, forwards and backwards.
+ * Preloaded into a process with `node --import`: its clock is wrong by `CHAOS_SKEW_MS` during every other second, so that
+ * it also jumps in both directions.
  */
 const SKEW_MS = Number(process.env["CHAOS_SKEW_MS"] ?? 0);
 const RealDate = Date;

@@ -6,33 +6,33 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Why this machine gives us no small disk; undefined where it does. */
+/** Why this machine cannot mount a small disk; undefined if it can. */
 export const smallDiskMissing = (): string | undefined =>
   process.platform === "linux" && process.getuid?.() === 0
     ? undefined
-    : "to mount a small disk needs root on Linux";
+    : "mounting a small disk needs root on Linux";
 
-/** Mounts a disk of this size in memory, and returns where. */
+/** Mounts an in-memory disk of this size, and returns its folder. */
 export const mountSmallDisk = async (megabytes: number): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-chaos-disk-"));
   await run("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m,mode=0755`, "tmpfs", folder]);
   return folder;
 };
 
-/** Unmounts it; what was on it is gone. */
+/** Unmounts the disk, which deletes everything on it. */
 export const unmountSmallDisk = async (folder: string): Promise<void> => {
-  // Lazily: whoever is still dying there must not keep it.
+  // Lazily, because a process that is still exiting may use it.
   await run("umount", ["--lazy", folder]);
   await rmdir(folder);
 };
 
 const ballastOf = (folder: string): string => join(folder, "ballast");
 
-/** Takes all but `freeBytes` of the disk. */
+/** Fills the disk until `freeBytes` are left. */
 export const fillDisk = async (folder: string, freeBytes: number): Promise<void> => {
   const { bavail, bsize } = await statfs(folder);
   const pieces = Math.ceil(Math.max(0, bavail * bsize - freeBytes) / PIECE.length);
-  // Written and not only reserved: a disk in memory gives space page by page.
+  // Written, because tmpfs allocates pages only when they are written.
   for (let i = 0; i < pieces; i++) {
     await writeFile(ballastOf(folder), PIECE, { flag: "a" }).catch(() => {});
   }
@@ -40,5 +40,5 @@ export const fillDisk = async (folder: string, freeBytes: number): Promise<void>
 
 const PIECE = Buffer.alloc(100_000, 1);
 
-/** Gives back what `fillDisk` took. */
+/** Frees what `fillDisk` took. */
 export const freeDisk = (folder: string): Promise<void> => rm(ballastOf(folder), { force: true });

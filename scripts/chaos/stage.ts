@@ -4,53 +4,52 @@ import { join } from "node:path";
 
 import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
 import { seededRandom } from "../shared/random.ts";
-import type { Cleanups } from "./cleanups.ts";
-import { type DirectDatabase, openDirectDatabase } from "./direct_database.ts";
+import { redisMissing, type RedisServer, startRedisServer } from "../test/redis_server.ts";
+import type { Cleanups } from "../testbed/cleanups.ts";
+import { type DirectDatabase, openDirectDatabase } from "../testbed/direct_database.ts";
+import { prepareDatabase } from "../testbed/service_process.ts";
 import { type FaultProxy, startFaultProxy } from "./fault_proxy.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { endlessActivity, type LoadGenerator, makeLoadGenerator } from "./load_generator.ts";
 import { type PostgresServer, startPostgresServer } from "./postgres_server.ts";
-import { prepareDatabase } from "./prepare.ts";
-import { hasRedis, type RedisServer, startRedisServer } from "./redis_server.ts";
 import { type Role, type RoleOptions, startRole } from "./role.ts";
 
 type RoleName = RoleOptions["role"];
 
-/** A Redis and the one link that all processes have to it. */
-export interface RedisOnStage {
+/** A Redis, and the one link that all processes use to reach it. */
+interface RedisOnStage {
   readonly server: RedisServer;
   readonly link: FaultProxy;
 }
 
-/** The real thing, to be broken: each process of the service has links of its own, which can break apart. */
+/** A running service to break. Each process has its own link to the database, which can break separately. */
 export interface Stage {
   readonly postgres: PostgresServer;
   readonly database: DirectDatabase;
-  /** Undefined where the machine has none. */
+  /** Undefined if this machine has no Redis. */
   readonly redis: RedisOnStage | undefined;
   readonly roles: Readonly<Record<RoleName, Role>>;
   /** Starts one more process of a role. */
   readonly another: (role: RoleName) => Promise<Role>;
   readonly ledger: Ledger;
   readonly load: LoadGenerator;
-  /** What the scenarios so far have provoked on purpose; the judge expects exactly that. */
+  /** What scenarios provoked so far on purpose: the judge expects exactly that. */
   readonly provoked: { readonly poisonEvents: Set<string>; readonly deadJobs: Set<string> };
-  /** Where logs and the ledger are. */
+  /** The folder of the logs and the ledger. */
   readonly folder: string;
 }
 
 export interface StageOptions {
   readonly seed: number;
-  /** Where the database is; a folder of the stage's own unless told. */
+  /** The folder of the database, unless it is within that of the stage. */
   readonly dataDir?: string;
   readonly postgresSettings?: Settings;
-  /** Everything that is started is undone by these. */
   readonly cleanups: Cleanups;
-  /** Whether a stage that is torn down leaves its logs and its ledger behind. */
+  /** Whether to keep the logs and the ledger when the stage is torn down. */
   readonly keep: () => boolean;
 }
 
-/** Starts a Postgres, a Redis, and a process for each role, on a new database. */
+/** Starts a Postgres with a new database, a Redis, and one process for each role. */
 export const buildStage = async (options: StageOptions): Promise<Stage> => {
   const { seed, cleanups, keep } = options;
   const folder = await mkdtemp(join(tmpdir(), "tidemark-chaos-"));
@@ -72,7 +71,7 @@ export const buildStage = async (options: StageOptions): Promise<Stage> => {
   const database = openDirectDatabase(postgres.url);
   cleanups.add(database.close);
 
-  const redis = hasRedis() ? await startRedis(folder, cleanups) : undefined;
+  const redis = redisMissing === undefined ? await startRedis(cleanups) : undefined;
   const redisVariables: Readonly<Record<string, string>> =
     redis === undefined ? {} : { REDIS_URL: `redis://127.0.0.1:${redis.link.port}/0` };
 
@@ -125,10 +124,11 @@ export const buildStage = async (options: StageOptions): Promise<Stage> => {
   };
 };
 
-const startRedis = async (folder: string, cleanups: Cleanups): Promise<RedisOnStage> => {
-  const server = await startRedisServer(folder);
-  cleanups.add(server.kill);
-  const link = await startFaultProxy({ targetPort: server.port, protocol: "opaque" });
+const startRedis = async (cleanups: Cleanups): Promise<RedisOnStage> => {
+  const server = await startRedisServer();
+  cleanups.add(server.close);
+  const targetPort = Number(new URL(server.url).port);
+  const link = await startFaultProxy({ targetPort, protocol: "opaque" });
   cleanups.add(link.close);
   return { server, link };
 };

@@ -2,21 +2,20 @@ import type { DelayedWriter } from "./delayed_writer.ts";
 import { FLUSH, makeMessageReader, type Message, preparedBy, runsOf } from "./postgres_messages.ts";
 
 /**
- * A moment in the life of a statement, seen from the wire. `unsent`: it is about to reach the server.
- * `uncommitted`: the server has run it, and the Sync that would commit it is held back. `unanswered`:
- * it is committed, and its answer is held back.
+ * A moment of a statement on the wire. `unsent`: it is about to reach the server. `uncommitted`: the server has run it,
+ * and the Sync that would commit it is held back. `unanswered`: it is committed, and its answer is held back.
  */
 export type Moment = "unsent" | "uncommitted" | "unanswered";
 
-/** A connection that is held at the moment that a trap was set for. */
+/** A connection that a trap holds. */
 export interface Caught {
   /** Resets the connection at both ends. */
   readonly cut: () => void;
-  /** Lets it go on as if nothing had been. */
+  /** Lets it continue as if nothing had happened. */
   readonly release: () => void;
 }
 
-/** Waits for a moment of a statement on any connection of a link, once. */
+/** Catches one connection of a link at a moment of a statement. */
 export interface Trap {
   readonly moment: Moment;
   /** Matches the text of the statement. */
@@ -24,33 +23,33 @@ export interface Trap {
   readonly spring: (caught: Caught) => void;
 }
 
-/** A connection that is held, or about to be. */
+/** A connection that is held, or will be at its moment. */
 interface Held {
   readonly moment: Moment;
   readonly spring: Trap["spring"];
-  /** What the client sent and the server does not get. */
+  /** Held back from the server. */
   readonly requests: Buffer[];
-  /** What the server answered and the client does not get. */
+  /** Held back from the client. */
   readonly answers: Buffer[];
-  /** Whether more of what the client sends still goes to the server. */
+  /** Whether more requests still go to the server. */
   open: boolean;
 }
 
 export interface TrapTapOptions {
   readonly toServer: DelayedWriter;
   readonly toClient: DelayedWriter;
-  /** Takes the trap that is set for a statement with this text, if there is one. */
+  /** Removes and returns a trap for a statement with this text, if there is one. */
   readonly takeTrap: (text: string) => Trap | undefined;
   readonly cut: () => void;
 }
 
-/** What stands in both directions of a Postgres connection, and forwards whole messages. */
+/** Forwards the messages of a Postgres connection in both directions, unless a trap holds them. */
 export interface TrapTap {
   readonly fromClient: (chunk: Buffer) => void;
   readonly fromServer: (chunk: Buffer) => void;
 }
 
-/** A simple query commits by itself, so that there is no moment between. */
+/** A simple query commits by itself, so it is never uncommitted. */
 const hold = ({ moment, spring }: Trap, { type }: Message): Held => ({
   moment: type === "Q" && moment === "uncommitted" ? "unanswered" : moment,
   spring,
@@ -98,7 +97,7 @@ export const makeTrapTap = ({ toServer, toClient, takeTrap, cut }: TrapTapOption
     }
     toServer.push(message.bytes);
     if (held.moment === "uncommitted" && message.type === "E") {
-      // Behind Execute comes Sync, and Sync commits. Without it the server would also keep its answer.
+      // After Execute comes Sync, which commits. Without it the server also buffers its answer, so flush that.
       toServer.push(FLUSH);
       held.open = false;
     }
@@ -111,7 +110,7 @@ export const makeTrapTap = ({ toServer, toClient, takeTrap, cut }: TrapTapOption
     }
     held.answers.push(bytes);
     const { moment, spring } = held;
-    // CommandComplete, or the error in its place.
+    // CommandComplete or ErrorResponse.
     const ran = moment === "uncommitted" && (type === "C" || type === "E");
     // ReadyForQuery.
     const ended = moment === "unanswered" && type === "Z";

@@ -8,13 +8,12 @@ import { formatTimestamp } from "../../core/event/timestamp.ts";
 import type { Question } from "../../core/query/answer.ts";
 import { SummaryCache, type Tier } from "../../core/query/summary_cache.ts";
 import { WINDOW_NAMES } from "../../core/summary/range.ts";
+import { MINUTE_MS } from "../../core/time.ts";
 import { UNFOLDABLE, UNSTORABLE } from "./backend.ts";
 import type { Fleet, Process, SentSummary } from "./process.ts";
 import type { Outcome, SentEvent, World } from "./world.ts";
 
 const USERS = ["ada", "bob", "eve", "😀"] as const;
-
-const MINUTE_MS = 60_000;
 
 /** How long a client waits for an answer before it gives the attempt up. */
 const WRITE_TIMEOUT_MS = { min: 20, max: 4_000 };

@@ -1,13 +1,14 @@
 import { gzipSync } from "node:zlib";
 
+import { inTurn } from "../../testbed/choose.ts";
 import type { Arms, Attack } from "../attack.ts";
 import { exponents, largeEvents, longText, unsortedKeys, wideArray } from "../bodies.ts";
 import { converse, post, swarm } from "../tactics.ts";
 
-/** How many bodies are made ahead and sent in turn. */
+/** How many bodies are prepared and sent in turn. */
 const PREPARED = 8;
 
-/** Posts the same few compressed bodies on many connections; `leaveAfterMs` goes without the answer. */
+/** Posts a few compressed bodies on many connections. With `leaveAfterMs` it disconnects before the answer. */
 const postPrepared = async (
   arms: Arms,
   connections: number,
@@ -18,7 +19,7 @@ const postPrepared = async (
     post(arms.target, gzipSync(make(i)), "gzip"),
   );
   let turn = 0;
-  const next = (): Buffer => requests[turn++ % PREPARED] ?? Buffer.alloc(0);
+  const next = (): Buffer => inTurn(requests, turn++);
   await swarm(arms, connections, async (wire) => {
     if (leaveAfterMs === undefined) {
       await converse(arms, wire, next);
@@ -29,23 +30,23 @@ const postPrepared = async (
   });
 };
 
-/** Attacks on the time that parsing and checking take, and on what is kept of it. */
+/** Attacks on the time and memory of parsing and validation. */
 export const parsingAttacks: ReadonlyArray<Attack> = [
   {
     name: "numbers",
     about:
-      "a kilobyte of gzip that is a mebibyte of 1e1 in events, on 60 connections, again and again",
+      "a kilobyte of gzip that inflates to a mebibyte of 1e1 as events, repeated on 60 connections",
     run: (arms) => postPrepared(arms, 60, exponents),
   },
   {
     name: "numbers-left",
-    about: "the same, each left after 50 ms without its answer",
+    about: "the same, disconnecting after 50 ms without an answer",
     run: (arms) => postPrepared(arms, 60, exponents, 50),
   },
   {
     name: "wide",
     about:
-      "valid events with arrays of 16,000 numbers or 4,000 unsorted keys as metadata, on 60 connections",
+      "valid events whose metadata has 16,000 numbers or 4,000 unsorted keys, on 60 connections",
     run: (arms) =>
       postPrepared(arms, 60, (i) =>
         largeEvents(

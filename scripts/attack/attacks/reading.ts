@@ -1,19 +1,18 @@
-import type { Arms, Attack, Target } from "../attack.ts";
+import { DAY_MS } from "../../../core/time.ts";
+import { rangeQuery } from "../../testbed/http_client.ts";
+import { type Arms, type Attack, RARE_TYPE, type Target } from "../attack.ts";
 import { smallEvents } from "../bodies.ts";
-import { RARE_TYPE } from "../event_types.ts";
 import { converse, get, swarm } from "../tactics.ts";
 
-const DAY_MS = 86_400_000;
-
-/** The longest range of a summary that the service takes. */
+/** The longest range of a summary. */
 const DAYS_MAX = 400;
 
-/** No two ranges are the same, so that no answer of one is kept for another. */
+/** Every range is new, so that no answer is cached. */
 const startedAt = Date.now();
 let ranges = 0;
 const longRange = (): string => {
   const to = startedAt - ranges++;
-  return `from=${new Date(to - DAYS_MAX * DAY_MS).toISOString()}&to=${new Date(to).toISOString()}`;
+  return rangeQuery(to - DAYS_MAX * DAY_MS, to);
 };
 
 const summary = (target: Target): string =>
@@ -22,7 +21,7 @@ const summary = (target: Target): string =>
 const timeseries = (target: Target): string =>
   get(target, `/accounts/${target.whale}/timeseries?interval=day&${longRange()}`, target.key);
 
-/** A page of a type that the account has no events of, from anywhere in its past: it looks at as many as it may. */
+/** A page of a type without events, from anywhere in the past: the service searches as many events as it may. */
 const rarePage = (target: Target): string =>
   get(
     target,
@@ -35,30 +34,30 @@ const rarePage = (target: Target): string =>
 const readWhale = (arms: Arms, connections: number, request: (target: Target) => string) =>
   swarm(arms, connections, (wire) => converse(arms, wire, () => request(arms.target)));
 
-/** Attacks with reads: of the database, and of answers that nobody takes. */
+/** Attacks with expensive reads, and with answers that are never received. */
 export const readingAttacks: ReadonlyArray<Attack> = [
   {
     name: "whale-reads-12",
     about:
-      "twelve summaries at once of 400 days of an account with millions of events, each range another",
+      "twelve concurrent summaries of 400 days of an account with millions of events, each of a new range",
     run: (arms) => readWhale(arms, 12, summary),
   },
   {
     name: "whale-reads",
-    about: "sixty such summaries at once",
+    about: "sixty such summaries concurrently",
     run: (arms) => readWhale(arms, 60, summary),
   },
   {
     name: "whale-activity",
     about:
-      "sixty timeseries of 400 days and pages of a type that never occurs at once, of the same account",
+      "thirty timeseries of 400 days and thirty pages of a type without events concurrently, of the same account",
     run: async (arms) => {
       await Promise.all([readWhale(arms, 30, timeseries), readWhale(arms, 30, rarePage)]);
     },
   },
   {
     name: "disconnects",
-    about: "sixty such reads at once, each left after 20 ms without its answer",
+    about: "sixty such reads concurrently, each disconnecting after 20 ms without an answer",
     run: (arms) =>
       swarm(arms, 60, async (wire, index) => {
         await wire.send((index % 2 === 0 ? summary : timeseries)(arms.target));
@@ -67,7 +66,7 @@ export const readingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "slow-readers",
-    about: "asks for pages of 1,000 events, twenty on each of 100 connections, and reads none",
+    about: "requests twenty pages of 1,000 events on each of 100 connections, and reads none",
     run: (arms) =>
       swarm(arms, 100, async (wire) => {
         wire.stopReading();
@@ -82,7 +81,7 @@ export const readingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "jobs",
-    about: "asks on 30 connections what became of jobs of 1,000 events, and for dead letters",
+    about: "requests the status of jobs with 1,000 events, and dead letters, on 30 connections",
     run: async (arms) => {
       const ids: string[] = await postJobs(arms);
       const dead = get(arms.target, "/dead-letters?limit=1000", arms.target.key);
@@ -99,7 +98,7 @@ export const readingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "sample",
-    about: "asks for samples of 100 accounts on 30 connections",
+    about: "requests samples of 100 accounts, on 30 connections",
     run: (arms) => {
       const request = get(arms.target, "/accounts/sample?limit=100", arms.target.key);
       return swarm(arms, 30, (wire) => converse(arms, wire, () => request));
@@ -109,7 +108,7 @@ export const readingAttacks: ReadonlyArray<Attack> = [
 
 const JOBS = 20;
 
-/** Posts a few large batches as any client would; returns the ids of their jobs. */
+/** Posts a few large batches, and returns the ids of their jobs. */
 const postJobs = async ({ target }: Arms): Promise<string[]> => {
   const ids: string[] = [];
   for (let i = 0; i < JOBS; i++) {

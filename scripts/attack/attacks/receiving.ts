@@ -1,25 +1,26 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 
+import { inTurn } from "../../testbed/choose.ts";
 import type { Attack } from "../attack.ts";
 import { BODY_BYTES_MAX, smallEvents, spaces } from "../bodies.ts";
 import { converse, get, post, postHead, swarm } from "../tactics.ts";
 
-/** One-byte chunks of a body, and how many are sent of each: under the bound of a body. */
+/** A chunk with one byte of a body, and the number of chunks: less than the body limit. */
 const CHUNK = "1\r\n \r\n";
 const CHUNKS = 900_000;
 const CHUNKS_A_WRITE = 3_000;
 
-/** As much as a small batch of somebody else would need. */
+/** As much memory as a small batch of another client needs. */
 const LITTLE_BYTES = 500;
 
-/** How long an attacker that has sent all it wants keeps a connection. */
+/** How long an attacker keeps a connection open after it has sent everything. */
 const HOLD_MS = 5_000;
 
-/** Attacks on how requests are received: connections, headers, bodies on their way. */
+/** Attacks on connections, headers and incomplete bodies. */
 export const receivingAttacks: ReadonlyArray<Attack> = [
   {
     name: "chunks",
-    about: "bodies of 900,000 one-byte chunks over ten connections, never ended",
+    about: "bodies of 900,000 one-byte chunks that never end, on ten connections",
     run: (arms) =>
       swarm(arms, 10, async (wire) => {
         await wire.send(postHead(arms.target, "Transfer-Encoding: chunked"));
@@ -33,7 +34,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
   {
     name: "inflate",
     about:
-      "bodies of a kilobyte that become a mebibyte (gzip, brotli, deflate), on 600 connections at once",
+      "bodies of a kilobyte that inflate to a mebibyte (gzip, brotli, deflate), on 600 connections",
     run: (arms) => {
       const text = spaces(`${arms.target.accountPrefix}inflate`);
       const requests = [
@@ -42,13 +43,13 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
         post(arms.target, deflateSync(text), "deflate"),
       ];
       return swarm(arms, 600, async (wire, index) => {
-        await converse(arms, wire, () => requests[index % requests.length] ?? "");
+        await converse(arms, wire, () => inTurn(requests, index));
       });
     },
   },
   {
     name: "pipelined-bodies",
-    about: "1.8 MB of such bodies on one connection, one behind the other, their answers unread",
+    about: "1.8 MB of such bodies pipelined on one connection, without reading the answers",
     run: (arms) => {
       const request = post(
         arms.target,
@@ -68,7 +69,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
   {
     name: "stalled-bodies",
     about:
-      "200 connections that send most of a body, and 200 that fill what room is left with a little of one, and then a byte a second",
+      "200 connections that send most of a body and 200 that send a little of one, then a byte a second",
     run: async (arms) => {
       const stall = (bytes: number) =>
         swarm(arms, 200, async (wire) => {
@@ -84,8 +85,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "connections",
-    about:
-      "opens connections, up to 12,000, says nothing on them, and opens those that are closed again",
+    about: "opens up to 12,000 connections, sends nothing, and replaces those that are closed",
     run: async (arms) => {
       const keep = async (): Promise<void> => {
         while (!arms.isOver()) {
@@ -94,7 +94,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
           await arms.pause(1_000);
         }
       };
-      // A few at a time, so that there is room for them in the queue of the listener.
+      // A few at a time, so that they fit into the backlog of the listening socket.
       const keeping: Array<Promise<void>> = [];
       while (keeping.length < arms.some(12_000) && !arms.isOver()) {
         for (let i = 0; i < 100; i++) keeping.push(keep());
@@ -121,7 +121,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
   {
     name: "headers",
     about:
-      "headers as large as they may be on 50 connections, and a byte a second of headers on 500 others",
+      "the largest headers on 50 connections, and a byte of a header each second on 500 others",
     run: async (arms) => {
       const filler = Array.from({ length: 60 }, (_, i) => `X-${i}: ${"x".repeat(200)}\r\n`).join(
         "",
@@ -144,7 +144,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "leaving-senders",
-    about: "posts of 1,000 events on 50 connections, each left before its answer",
+    about: "posts of 1,000 events on 50 connections, disconnecting before the answer",
     run: (arms) =>
       swarm(arms, 50, async (wire) => {
         const body = smallEvents(1_000, () => `${arms.target.accountPrefix}left`);

@@ -1,3 +1,4 @@
+import { inTurn } from "../../testbed/choose.ts";
 import type { Attack } from "../attack.ts";
 import { bodyOf, newId, smallEvents } from "../bodies.ts";
 import { converse, post, swarm } from "../tactics.ts";
@@ -7,15 +8,14 @@ const ACCOUNTS = 100_000;
 /** The most events of a request. */
 const EVENTS_MAX = 1_000;
 
-/** How many bodies are made ahead where the same is sent again and again. */
+/** How many bodies are prepared where the same are sent repeatedly. */
 const PREPARED = 8;
 
 /** Attacks with valid batches. */
 export const writingAttacks: ReadonlyArray<Attack> = [
   {
     name: "flood",
-    about:
-      "new events of one account, 1,000 a request, on 16 connections, as fast as they are taken",
+    about: "new events of one account, 1,000 a request, as fast as possible on 16 connections",
     run: (arms) =>
       swarm(arms, 16, (wire) =>
         converse(arms, wire, () =>
@@ -28,7 +28,7 @@ export const writingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "many-accounts",
-    about: "the same over 100,000 accounts at random",
+    about: "the same for 100,000 random accounts",
     run: (arms) =>
       swarm(arms, 16, (wire) =>
         converse(arms, wire, () =>
@@ -56,7 +56,7 @@ export const writingAttacks: ReadonlyArray<Attack> = [
   },
   {
     name: "duplicates",
-    about: "the same batches of 1,000 events over and over, on 16 connections",
+    about: "the same batches of 1,000 events repeatedly, on 16 connections",
     run: (arms) => {
       const requests = Array.from({ length: PREPARED }, () =>
         post(
@@ -65,14 +65,12 @@ export const writingAttacks: ReadonlyArray<Attack> = [
         ),
       );
       let turn = 0;
-      return swarm(arms, 16, (wire) =>
-        converse(arms, wire, () => requests[turn++ % PREPARED] ?? ""),
-      );
+      return swarm(arms, 16, (wire) => converse(arms, wire, () => inTurn(requests, turn++)));
     },
   },
   {
     name: "conflicts",
-    about: "the same 1,000 ids over and over, each time of another event, on 16 connections",
+    about: "the same 1,000 ids repeatedly, each time with other events, on 16 connections",
     run: (arms) => {
       const account = `${arms.target.accountPrefix}conflict`;
       const ids = Array.from({ length: EVENTS_MAX }, newId);
@@ -83,14 +81,12 @@ export const writingAttacks: ReadonlyArray<Attack> = [
         ),
       );
       let turn = 0;
-      return swarm(arms, 16, (wire) =>
-        converse(arms, wire, () => requests[turn++ % PREPARED] ?? ""),
-      );
+      return swarm(arms, 16, (wire) => converse(arms, wire, () => inTurn(requests, turn++)));
     },
   },
   {
     name: "refused-batches",
-    about: "batches of 1,000 events of an account whose quota is 100 a minute, on 16 connections",
+    about: "batches of 1,000 events for an account with a quota of 100 a minute, on 16 connections",
     run: (arms) => {
       const body = smallEvents(EVENTS_MAX, () => arms.target.smallQuotaAccount);
       const request = post(arms.target, Buffer.from(body));

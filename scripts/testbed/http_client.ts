@@ -1,11 +1,11 @@
 import { Agent, request } from "node:http";
 
-/** What became of a request. */
+/** The outcome of a request. */
 export type Outcome =
   | { readonly _tag: "Answered"; readonly status: number; readonly body: string }
-  /** Nobody took it: it cannot have had any effect. */
+  /** No connection was established: it had no effect. */
   | { readonly _tag: "Refused"; readonly reason: string }
-  /** It was sent, and the connection broke or the time was up: it may have had its effect. */
+  /** The connection broke or the request timed out: it may have had an effect. */
   | { readonly _tag: "Unknown"; readonly reason: string; readonly afterMs: number };
 
 export interface HttpClient {
@@ -17,13 +17,13 @@ export interface HttpClient {
 export interface HttpClientOptions {
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether connections stay open for the next request; they do unless told. */
+  /** Whether connections are reused; true by default. */
   readonly keepAlive?: boolean;
-  /** The address of this machine that connections come from. */
+  /** The local address of connections; any by default. */
   readonly localAddress?: string;
 }
 
-/** A client that gives up on a request after `timeoutMs`. */
+/** A client whose requests time out after `timeoutMs`. */
 export const makeHttpClient = (timeoutMs: number, options: HttpClientOptions = {}): HttpClient => {
   const { headers: common = {}, keepAlive = true, localAddress } = options;
   const agent = new Agent({
@@ -61,10 +61,10 @@ export const makeHttpClient = (timeoutMs: number, options: HttpClientOptions = {
         });
         incoming.on("error", fail);
         incoming.on("aborted", () => {
-          fail(new Error("cut off"));
+          fail(new Error("aborted"));
         });
       });
-      // Of the whole request: an answer that comes byte by byte is given up, too.
+      // For the whole request, including an answer that trickles in.
       const timer = setTimeout(() => outgoing.destroy(new Error("timeout")), timeoutMs);
       outgoing.once("close", () => {
         clearTimeout(timer);
@@ -89,3 +89,7 @@ export const makeHttpClient = (timeoutMs: number, options: HttpClientOptions = {
     },
   };
 };
+
+/** The query of a range in milliseconds since the Unix epoch, from `from` up to but not including `to`. */
+export const rangeQuery = (from: number, to: number): string =>
+  `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Something did not come about in time. */
+/** A condition did not become true in time. */
 class NeverHappened extends Error {
   override readonly name = "NeverHappened";
 }
@@ -8,9 +8,9 @@ class NeverHappened extends Error {
 const POLL_MS = 50;
 
 /**
- * Asks again and again until the answer is yes; an attempt that throws is a no.
+ * Polls until a condition is true. An error counts as false.
  *
- * @throws NeverHappened with the last error, if there was one, as its cause
+ * @throws NeverHappened with the last error as its cause, if there was one
  */
 export const until = async (
   what: string,
@@ -28,8 +28,8 @@ export const until = async (
     }
     if (performance.now() > deadline) {
       const seconds = Math.round(withinMs / 1_000);
-      const reason = cause instanceof Error ? `: ${cause.message}` : "";
-      throw new NeverHappened(`${what}: not within ${seconds} s${reason}`, { cause });
+      const reason = cause instanceof Error ? ` (${cause.message})` : "";
+      throw new NeverHappened(`Not within ${seconds} s: ${what}${reason}`, { cause });
     }
     await delay(POLL_MS);
   }

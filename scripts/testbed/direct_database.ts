@@ -1,21 +1,23 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import type pg from "pg";
 
 import { createPool, type Database, databaseOf } from "../../adapters/postgres/pool.ts";
 
-/** The database as the judge sees it: past all proxies, and wherever the server listens now. */
+/** A connection to the database that bypasses all proxies and follows the server when its URL changes. */
 export interface DirectDatabase {
-  /** What the adapters of the service take, for the judge to read with. */
+  /** For adapters of the service. */
   readonly database: () => Database;
   readonly query: <Row extends pg.QueryResultRow>(
     text: string,
     values?: ReadonlyArray<unknown>,
   ) => Promise<ReadonlyArray<Row>>;
-  /** Runs with a connection of its own, which is given back at the end. */
+  /** Runs something on a connection of its own. */
   readonly session: <A>(use: (client: pg.PoolClient) => Promise<A>) => Promise<A>;
   readonly close: () => Promise<void>;
 }
 
-/** Reading a whole log one by one is slow on purpose. */
+/** A judge reads whole logs without any index. */
 const STATEMENT_TIMEOUT_MS = 120_000;
 
 export const openDirectDatabase = (url: () => string): DirectDatabase => {
@@ -57,4 +59,39 @@ export const openDirectDatabase = (url: () => string): DirectDatabase => {
       await opened?.pool.end();
     },
   };
+};
+
+const BACKLOG = `
+  select
+    (select count(*)::int from tidemark_queue.job
+     where name = 'events' and state < 'completed') as jobs,
+    (select sum(h.position - c.position)::int
+     from tidemark.log_heads h join read_models.checkpoints c using (shard)) as events`;
+
+const POLL_MS = 100;
+
+/**
+ * Waits until the queue is empty and the whole log is folded. Returns undefined, or what is left when the time is over;
+ * an unavailable database counts as a backlog.
+ */
+export const drain = async (
+  database: DirectDatabase,
+  withinMs: number,
+): Promise<string | undefined> => {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const left = await backlogOf(database);
+    if (left === undefined || performance.now() > deadline) return left;
+    await delay(POLL_MS);
+  }
+};
+
+const backlogOf = async (database: DirectDatabase): Promise<string | undefined> => {
+  try {
+    const [row] = await database.query<{ jobs: number; events: number | null }>(BACKLOG);
+    if (row?.jobs === 0 && row.events === 0) return undefined;
+    return `${row?.jobs} jobs and ${row?.events} events`;
+  } catch (error) {
+    return String(error);
+  }
 };

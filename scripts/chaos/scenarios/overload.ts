@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { makeHttpClient } from "../http_client.ts";
+import { DAY_MS } from "../../../core/time.ts";
+import { makeHttpClient, rangeQuery } from "../../testbed/http_client.ts";
 import {
   endlessActivity,
   type LoadGenerator,
@@ -9,38 +10,69 @@ import {
 } from "../load_generator.ts";
 import type { Scenario, Scene } from "../scenario.ts";
 
-/** Where the one tenant comes from: without keys an address is what tells it from the others. */
+/** More than two cores can process. */
+const OVERLOAD: LoadProfile = { clients: 48, batchMax: 600, pauseMaxMs: 0, copiedShare: 0 };
+
+/** A longer flood would only make judging slower. */
+const OVERLOAD_MAX_MS = 12_000;
+
+/** Limits that a flood exceeds within seconds, so that requests are refused. */
+const BOUNDS = { ENQUEUE_BUFFER_BYTES_MAX: "4194304", QUEUE_DEPTH_MAX: "20000" };
+
+/** What exceeds a limit is refused with 503, and never accepted and lost, even if the database crashes. */
+export const overloadRefuses: Scenario = {
+  name: "overload-refuses",
+  about: "a flood beyond every limit, while the worker is frozen and Postgres crashes",
+  load: OVERLOAD,
+  run: async (scene) => {
+    const { api, worker } = scene.roles;
+    const partMs = Math.min(OVERLOAD_MAX_MS, scene.leftMs()) / 3;
+    api.configure(BOUNDS);
+    await api.kill();
+    scene.killed();
+    await api.ready();
+    worker.signal("SIGSTOP");
+    scene.broke();
+    await delay(partMs);
+    await scene.postgres.restart("SIGQUIT");
+    scene.killed();
+    await delay(partMs);
+    worker.signal("SIGCONT");
+    await delay(partMs);
+    api.configure({});
+    await api.kill();
+    scene.killed();
+  },
+};
+
+/** Without keys the address of a client is its principal. */
 const FLOODER_ADDRESS = "127.0.0.2";
 const FLOODER = "flooder";
 
 const FLOOD: LoadProfile = { clients: 16, batchMax: 1_000, pauseMaxMs: 0, copiedShare: 0 };
 
-/** More would only make the judge's work longer. */
+/** A longer flood would only make judging slower. */
 const FLOOD_MAX_MS = 20_000;
-
-/** Bounds that the flood passes within a second of a worker's silence, so that somebody has to be refused. */
-const BOUNDS = { ENQUEUE_BUFFER_BYTES_MAX: "4194304", QUEUE_DEPTH_MAX: "20000" };
 
 const QUIET = "quiet";
 const QUIET_LOAD: LoadProfile = { clients: 2, batchMax: 10, pauseMaxMs: 100, copiedShare: 0 };
 
-/** How long the worker stands still: who is refused all that time waits longer than a quiet tenant may. */
+/** Longer than a quiet tenant may wait, should it be refused for that time. */
 const FROZEN_MS = 5_000;
 const QUIET_ACCEPTED_WITHIN_MS = 3_000;
 
 const READERS = 12;
 const READ_DAYS = 400;
 const READ_TIMEOUT_MS = 5_000;
-const DAY_MS = 86_400_000;
 
-/** A process that was just killed refuses at once; asking again at once would keep this one busy. */
+/** Avoids a busy loop while a killed process refuses connections. */
 const REFUSED_REST_MS = 50;
 
-/** While one tenant sends and reads all that it can, what the others send is accepted soon. */
+/** While one tenant sends and reads as much as it can, the batches of the others are accepted soon. */
 export const oneTenantCannotStarve: Scenario = {
   name: "one-tenant-cannot-starve",
   about:
-    "one tenant floods posts past every bound and reads 400 days a dozen at a time, while worker and projector are frozen and killed",
+    "one tenant posts beyond every limit and reads 400 days twelve times concurrently, while worker and projector are frozen and killed",
   weight: 3,
   run: async (scene) => {
     const { api, worker, projector } = scene.roles;
@@ -72,7 +104,7 @@ export const oneTenantCannotStarve: Scenario = {
     judgeQuiet(scene, quiet);
     const { abandoned, failures } = flood.takeFigures();
     if (abandoned > 0) scene.fail(`${abandoned} batches of the flood were never accepted`);
-    if (!failures.has("503")) scene.fail("the flood was never refused: nobody was kept waiting");
+    if (!failures.has("503")) scene.fail("the flood was never refused, so it tested nothing");
     api.configure({});
     await api.kill();
     scene.killed();
@@ -108,7 +140,7 @@ const startLoad = (
   return load;
 };
 
-/** Reads ranges that nobody has read before, as many at a time as there are readers. */
+/** Reads a new range with each request, so that no answer is cached. */
 const startReading = (url: string) => {
   const client = makeHttpClient(READ_TIMEOUT_MS, { localAddress: FLOODER_ADDRESS });
   const state = { stopping: false };
@@ -117,8 +149,7 @@ const startReading = (url: string) => {
   const readOn = async (): Promise<void> => {
     while (!state.stopping) {
       const to = startedAt - reads++;
-      const from = to - READ_DAYS * DAY_MS;
-      const range = `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
+      const range = rangeQuery(to - READ_DAYS * DAY_MS, to);
       const { _tag } = await client.get(`${url}/accounts/${FLOODER}/summary?${range}`);
       if (_tag === "Refused") await delay(REFUSED_REST_MS);
     }

@@ -1,28 +1,29 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { DirectDatabase } from "../direct_database.ts";
+import { present } from "../../../core/invariant.ts";
+import type { DirectDatabase } from "../../testbed/direct_database.ts";
+import { until } from "../../testbed/until.ts";
 import type { Role } from "../role.ts";
 import type { Scenario } from "../scenario.ts";
-import { until } from "../until.ts";
 
-/** How long commits hang: many times as long as a statement may take here. */
+/** Many times the statement timeout of this scenario. */
 const HUNG_MS = 12_000;
 
-/** Statements are given up soon, so that it happens often. */
+/** Short timeouts, so that many statements are given up. */
 const IMPATIENT = { DATABASE_STATEMENT_TIMEOUT_MS: "300", DATABASE_CONNECT_TIMEOUT_MS: "300" };
 
-/** What a process may open by default. */
+/** The default of `DATABASE_CONNECTIONS_MAX`. */
 const CONNECTIONS_MAX = 14;
 
-const LOOK_EVERY_MS = 100;
+const SAMPLE_MS = 100;
 const WITHIN_MS = 30_000;
 
 interface Backends {
-  /** All of the service. */
+  /** All connections of the service. */
   readonly all: number;
-  /** Those whose commit waits for the standby. */
+  /** Those with a commit that waits for the standby. */
   readonly hung: number;
-  /** Those of them that accept a batch, which only the API does. */
+  /** Those among them that store a batch, which only the API does. */
   readonly accepting: number;
 }
 
@@ -36,20 +37,20 @@ const BACKENDS = `
 
 const backendsOf = async (database: DirectDatabase): Promise<Backends> => {
   const [backends] = await database.query<Backends & { [name: string]: unknown }>(BACKENDS);
-  return backends ?? { all: 0, hung: 0, accepting: 0 };
+  return present(backends, "An aggregate without groups must return a row");
 };
 
-/** What readiness says, if anything. */
+/** The status of `/readyz`, if it answers. */
 const readinessOf = async ({ url }: Role): Promise<number | undefined> =>
   fetch(`${url}/readyz`).then(
     ({ status }) => status,
     () => undefined,
   );
 
-/** A commit that hangs holds the connection that it has, and nothing but commits waits for it. */
+/** A commit that hangs keeps its own connection, and blocks nothing but commits. */
 export const hungCommitLeaksNothing: Scenario = {
   name: "hung-commit-leaks-nothing",
-  about: "commits wait for a synchronous standby that is away, and are given up many times over",
+  about: "commits wait for an unavailable synchronous standby, and are given up many times over",
   run: async (scene) => {
     const { database, roles } = scene;
     const all = Object.values(roles);
@@ -61,11 +62,11 @@ export const hungCommitLeaksNothing: Scenario = {
       }
       await Promise.all(all.map(({ ready }) => ready()));
     };
-    /** The judge's own sessions are among them. */
+    /** The connections of the judge. */
     const others = 4;
     await restart(IMPATIENT);
     await scene.repeat(async () => {
-      await database.query("alter system set synchronous_standby_names = 'away'");
+      await database.query("alter system set synchronous_standby_names = 'unavailable'");
       await database.query("select pg_reload_conf()");
       scene.broke();
       const end = performance.now() + HUNG_MS;
@@ -80,11 +81,11 @@ export const hungCommitLeaksNothing: Scenario = {
         const readiness = await readinessOf(roles.api);
         if (readiness === undefined) silent++;
         else if (readiness !== 200) unready++;
-        await delay(LOOK_EVERY_MS);
+        await delay(SAMPLE_MS);
       }
       await database.query("alter system reset synchronous_standby_names");
       await database.query("select pg_reload_conf()");
-      scene.note(`${most.hung} of ${most.all} connections hung at once`);
+      scene.note(`up to ${most.hung} of ${most.all} connections hung`);
       if (most.accepting === 0) scene.fail("no commit hung");
       if (most.accepting > CONNECTIONS_MAX) {
         scene.fail(`the API left ${most.accepting} connections hanging`);
@@ -92,10 +93,10 @@ export const hungCommitLeaksNothing: Scenario = {
       if (most.all > all.length * CONNECTIONS_MAX + others) {
         scene.fail(`${all.length} processes had ${most.all} connections`);
       }
-      if (silent > 0) scene.fail(`the API did not answer for its readiness ${silent} times`);
+      if (silent > 0) scene.fail(`/readyz of the API did not answer ${silent} times`);
       if (unready === 0) scene.fail("the API was ready although no commit ended");
       await until(
-        "no commit hangs any more",
+        "all hung commits have ended",
         async () => (await backendsOf(database)).hung === 0,
         WITHIN_MS,
       );
