@@ -143,7 +143,7 @@ export const httpLayer = (
           onResponse,
           onTurn,
           tracing,
-        }).listener;
+        }).callback();
 
       const starting = listenerOf({ services: "starting" });
       const server = yield* Effect.tryPromise({

@@ -105,7 +105,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
     bytesMax: options.bodiesBytesMax ?? 64 * 1024 * 1024,
     proxies: options.proxies ?? 0,
   });
-  const { koa, listener } = makeApplication({
+  const koa = makeApplication({
     services: "services" in options ? options.services : replaced,
     context: Context.empty(),
     access: options.access ?? LETS_ANYBODY_IN,
@@ -125,7 +125,7 @@ export const startApi = async (options: ApiOptions = {}): Promise<Api> => {
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
-    listener,
+    listener: koa.callback(),
     onArrival: bodies.receive,
     isFairByAddress: (options.proxies ?? 0) === 0,
     onRefused: (reason) => refused.push(reason),

@@ -19,7 +19,6 @@ import { makeRespond } from "./response/respond.ts";
 import { makeRouter, PUBLIC_PATHS } from "./routes/all.ts";
 import { answerCached } from "./routes/get_summary.ts";
 import type { ApiParts, ApiServices, ProcessParts } from "./routes/route.ts";
-import type { RequestListener } from "./server/server.ts";
 import { observeRequests, type OnResponse } from "./telemetry/observe.ts";
 import { requestIdOf } from "./telemetry/request_id.ts";
 import { type RequestTracing, spanOfRequest, traceRequests } from "./telemetry/trace_requests.ts";
@@ -66,14 +65,8 @@ export interface FailedRequest {
   readonly trace_id?: string;
 }
 
-export interface Application {
-  readonly koa: Koa;
-  /** Answers requests. */
-  readonly listener: RequestListener;
-}
-
 /** The HTTP interface of the service: every request passes the same middleware. */
-export const makeApplication = (options: ApplicationOptions): Application => {
+export const makeApplication = (options: ApplicationOptions): Koa => {
   const { services, proxies, corsOrigins, tracing, onDefect } = options;
   const api = typeof services === "object" ? apiParts(services, options) : undefined;
   const router = makeRouter(options, api);
@@ -92,7 +85,7 @@ export const makeApplication = (options: ApplicationOptions): Application => {
   koa.on("error", (error: { headerSent?: boolean }, ctx: Context) => {
     if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });
-  return { koa, listener: koa.callback() };
+  return koa;
 };
 
 /** The most bodies that wait to be decoded, of one client and of all. */

@@ -21,7 +21,7 @@ const nameOf = ({ method, path }: Pick<DocumentedOperation, "method" | "path">):
 
 /** The routes of the application's router. */
 const routes = (): ReadonlyArray<string> => {
-  const { koa } = makeApplication({
+  const koa = makeApplication({
     services: makeMemoryServices().services,
     context: Context.empty(),
     access: undefined,

@@ -8,7 +8,7 @@ import { postBytes, requestBytes } from "../api.fixture.ts";
 import { PIPELINED_MAX } from "../limits.ts";
 import { makeBodies } from "../request/bodies.ts";
 import { type Connection, openConnection } from "./connection.fixture.ts";
-import { type Server, startServer } from "./server.ts";
+import { type RequestListener, type Server, startServer } from "./server.ts";
 
 interface Owed {
   readonly path: string;
@@ -18,6 +18,8 @@ interface Owed {
 
 interface Context {
   server: Server;
+  /** Called for each request in its turn; by default leaves it in `owed`. */
+  answer: RequestListener;
   connection: Connection;
   /** Requests that started, in order. */
   owed: Owed[];
@@ -30,10 +32,11 @@ test.before.each(async (context) => {
   const owed: Owed[] = [];
   const refused: Context["refused"] = [];
   Object.assign(context, { owed, refused });
+  context.answer = (request, response) => owed.push({ path: request.url ?? "", request, response });
   context.server = await startServer({
     host: "127.0.0.1",
     port: 0,
-    listener: (request, response) => owed.push({ path: request.url ?? "", request, response }),
+    listener: (request, response) => context.answer(request, response),
     onRefused: (reason) => refused.push(reason),
   });
   context.connection = await openConnection(context.server.url);
@@ -71,15 +74,13 @@ test("each starts when the response before it is sent, and all are answered in o
   }
 });
 
-test("other connections get their turn between two requests of one connection", async ({
-  server,
-  connection,
-}) => {
+test("other connections get their turn between two requests of one connection", async (context) => {
+  const { server, connection } = context;
   const order: string[] = [];
-  server.use(({ url = "" }, response) => {
+  context.answer = ({ url = "" }, response) => {
     order.push(url);
     response.end();
-  });
+  };
   const other = await openConnection(server.url);
   connection.write(gets(PIPELINED_MAX, "/many/"));
   other.write(requestBytes("GET /one"));
@@ -126,7 +127,7 @@ test("requests that wait on a closed connection never start, and their bodies ar
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
-    listener: (request, response) => owed.push({ path: request.url ?? "", request, response }),
+    listener: (request, response) => context.answer(request, response),
     onArrival: bodies.receive,
   });
   const pipelining = await openConnection(server.url);
@@ -140,11 +141,9 @@ test("requests that wait on a closed connection never start, and their bodies ar
   await server.close(0);
 });
 
-test("a client that does not pipeline never waits, however many requests it sends", async ({
-  server,
-  connection,
-}) => {
-  server.use((_, response) => response.end());
+test("a client that does not pipeline never waits, however many requests it sends", async (context) => {
+  const { connection } = context;
+  context.answer = (_, response) => response.end();
   for (let i = 0; i < 3 * PIPELINED_MAX; i++) {
     connection.write(gets(1));
     assert.is((await connection.answer())?.status, 200);

@@ -229,12 +229,6 @@ test("a client that waits for a response may be silent for longer than one that 
   await server.close(0);
 });
 
-test("use() takes effect with the next request", async ({ server, connection }) => {
-  server.use((_, response) => response.writeHead(204).end());
-  connection.write(GET);
-  assert.is((await connection.answer())?.status, 204);
-});
-
 test("a port in use makes the start fail", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");

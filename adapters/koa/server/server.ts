@@ -61,8 +61,6 @@ export interface ServerOptions {
 export interface Server {
   /** Such as `http://127.0.0.1:3000`. */
   readonly url: string;
-  /** Uses another listener for every later request. */
-  readonly use: (listener: RequestListener) => void;
   /** How many connections are open. */
   readonly connections: () => number;
   /**
@@ -97,6 +95,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   const {
     host,
     port,
+    listener,
     headersTimeoutMs = HEADERS_TIMEOUT_MS,
     requestTimeoutMs = RECEIVE_TIMEOUT_MS,
     silenceTimeoutMs = SILENCE_TIMEOUT_MS,
@@ -106,14 +105,13 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     onArrival = () => {},
     onRefused = () => {},
   } = options;
-  let current = options.listener;
   let isDraining = false;
   /** Responses in flight whose headers were sent before the drain: they promised to keep the connection open. */
   let keepingAlive = 0;
   const oneAtATime = makeOneAtATime({
     answer: (request, response) => {
       if (isDraining) closeAfter(request.socket, response);
-      current(request, response);
+      listener(request, response);
     },
     onTooMany: () => {
       onRefused("pipelined");
@@ -213,9 +211,6 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
 
   return {
     url: urlOf(servers[0]?.address() as AddressInfo),
-    use: (next) => {
-      current = next;
-    },
     connections: () => sockets.size,
     drain,
     close: async (withinMs, idleMs = 0) => {
