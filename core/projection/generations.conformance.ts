@@ -198,7 +198,7 @@ export const generationsConformance = (
     assert.equal(
       [told[0], told.at(-1)],
       [
-        { _tag: "Begun", generation: rebuilt.generation, resumed: false },
+        { _tag: "Started", generation: rebuilt.generation, resumed: false },
         { _tag: "Comparing", shards: 2, of: 2 },
       ],
     );

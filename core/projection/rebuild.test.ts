@@ -257,8 +257,8 @@ test("after an interrupt at any stage it releases its lock, and the next run res
         assert.ok(fake.live, stage);
         const folds = fake.done.filter((one) => one.startsWith("fold"));
         assert.equal(folds, ["fold 0 20", "fold 1 20"], "something was folded twice");
-        const begun = told.findLast((one) => one._tag === "Begun");
-        assert.is(begun?._tag === "Begun" && begun.resumed, before.length > 0, stage);
+        const started = told.findLast((one) => one._tag === "Started");
+        assert.is(started?._tag === "Started" && started.resumed, before.length > 0, stage);
       }
     }),
   ));

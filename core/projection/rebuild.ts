@@ -41,7 +41,7 @@ export class ReadModelsDiffer extends Data.TaggedError("ReadModelsDiffer")<{
 
 /** The progress of a rebuild. */
 export type RebuildProgress =
-  | { readonly _tag: "Begun"; readonly generation: number; readonly resumed: boolean }
+  | { readonly _tag: "Started"; readonly generation: number; readonly resumed: boolean }
   /** `folded` of the `events` that the log contained at the last poll. */
   | { readonly _tag: "Folding"; readonly folded: number; readonly events: number }
   | { readonly _tag: "Preparing"; readonly pieces: number }
@@ -79,7 +79,7 @@ export const rebuild = Effect.fnUntraced(function* (options: RebuildOptions) {
   }
   const lags = yield* building.lag;
   const resumed = lags.some(({ checkpoint }) => checkpoint > 0);
-  options.report({ _tag: "Begun", generation: number, resumed });
+  options.report({ _tag: "Started", generation: number, resumed });
 
   while ((yield* foldToHeads(building, FOLD_EVENTS_MAX, options)) > BULK_DONE_EVENTS);
   for (let pieces = 1; yield* building.prepare; pieces++) {

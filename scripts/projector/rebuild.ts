@@ -86,7 +86,7 @@ const makeReport = (progress: Progress): ((stage: RebuildProgress) => void) => {
   let folding: { readonly sinceMs: number; readonly doneBefore: number } | undefined;
   return (stage) => {
     switch (stage._tag) {
-      case "Begun":
+      case "Started":
         progress.print(
           stage.resumed
             ? `Continuing to build generation ${stage.generation}`
