@@ -4,9 +4,8 @@ import { Data, Effect, Layer, Schedule } from "effect";
 
 import { isLoopback } from "../adapters/koa/access/client_address.ts";
 import { makeMemoryTokenBuckets } from "../adapters/memory/token_buckets.ts";
-import { readAccountQuotas } from "../adapters/postgres/account_quotas.ts";
+import { isSecretOf, readAccountQuotas } from "../adapters/postgres/api_keys.ts";
 import { Databases } from "../adapters/postgres/pool.ts";
-import { isSecretOf } from "../adapters/postgres/secret_hash.ts";
 import { Access, ApiKeys, makeAccess } from "../core/access/access.ts";
 import { makeQuotas } from "../core/access/quotas.ts";
 import { makeFaultReport } from "../core/report_faults.ts";

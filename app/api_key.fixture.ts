@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 
 import { type ApiKeyAdmin, makeApiKeyAdmin } from "../adapters/postgres/api_key_admin.ts";
+import { hashSecret } from "../adapters/postgres/api_keys.ts";
 import { databaseOf } from "../adapters/postgres/pool.ts";
-import { hashSecret } from "../adapters/postgres/secret_hash.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../core/access/api_key.ts";
 import type { Scope } from "../core/access/principal.ts";
 import { withClient } from "../db/client.ts";

@@ -4,8 +4,8 @@ import type { Readiness } from "../adapters/koa/routes/route.ts";
 import { DatabaseReadOnly, DatabaseReplaced, diagnose } from "../adapters/postgres/errors.ts";
 import type { Database, Statement } from "../adapters/postgres/pool.ts";
 import type { StatementPool } from "../adapters/postgres/statement_pool.ts";
+import { messageOf } from "../core/printable.ts";
 import type { Diagnosis } from "../core/store_failure.ts";
-import { messageOf } from "../db/errors.ts";
 import type { Health, Phase } from "./phase.ts";
 
 /** Whether the service can do its work, and why not. */

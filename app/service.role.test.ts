@@ -55,7 +55,7 @@ test("it migrates as the owner, and does all other work as its own role", async 
 test("npm run migrate prepares everything", async ({ settings, role }) => {
   const migrated = await command("db/main.ts", { ...settings, SHARDS: "3" });
   assert.is(migrated.code, 0, migrated.err);
-  assert.match(migrated.out, /^The log has 3 shards\.$/m);
+  assert.match(migrated.out, /^Created 3 shards\.$/m);
   assert.match(migrated.out, `The role ${role.name} has the rights to run a service.`);
   const { DATABASE_URL } = settings;
   const service = startService({ DATABASE_URL, MIGRATE_ON_START: "false", SHARDS: "3" });

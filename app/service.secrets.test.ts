@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import * as assert from "uvu/assert";
 
 import { makeApiKeyAdmin } from "../adapters/postgres/api_key_admin.ts";
+import { hashSecret } from "../adapters/postgres/api_keys.ts";
 import { databaseOf } from "../adapters/postgres/pool.ts";
-import { hashSecret } from "../adapters/postgres/secret_hash.ts";
 import { formatApiKey, newApiKey } from "../core/access/api_key.ts";
 import { withClient } from "../db/client.ts";
 import { until } from "../scripts/test/patience.ts";

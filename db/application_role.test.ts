@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 
 import { startBoss } from "../adapters/pg_boss/boss.ts";
 import { EVENTS_QUEUE, installQueues } from "../adapters/pg_boss/queue_settings.ts";
-import { createPool, executorOf } from "../adapters/postgres/pool.ts";
+import { ensureShards } from "../adapters/postgres/event_log.ts";
+import { createPool, databaseOf, executorOf } from "../adapters/postgres/pool.ts";
 import {
   createTestDatabase,
   createTestRole,
@@ -13,16 +14,15 @@ import {
 } from "../scripts/test/database.ts";
 import { applicationRoleOf, grantApplicationRole } from "./application_role.ts";
 import { withClient } from "./client.ts";
-import { createShards } from "./create_shards.ts";
 import { ApplicationRoleMissing, DatabasesDiffer } from "./errors.ts";
 import { migrate } from "./migrate.ts";
 import { installQueueSchema } from "./queue_schema.ts";
 
 interface Context {
   database: TestDatabase;
-  /** Who migrates: owns the database, and is no superuser. */
+  /** Migrates: owns the database, and is not a superuser. */
   owner: TestRole;
-  /** Who serves. */
+  /** Serves. */
   role: TestRole;
 }
 
@@ -36,10 +36,8 @@ test.before(async (context) => {
   const { pathname } = new URL(database.url);
   await run(database.url, `alter database ${pathname.slice(1)} owner to ${owner.name}`);
   const url = owner.on(database);
-  await migrate(url);
-  await installQueueSchema(url, { installQueues });
-  assert.is(await createShards(url), 8);
-  // Once more changes nothing.
+  await prepare(url);
+  // The second time changes nothing.
   for (let time = 0; time < 2; time++) {
     assert.equal(await grantApplicationRole(url, role.name), []);
   }
@@ -50,9 +48,16 @@ test.after(async ({ database, owner, role }) => {
   await owner.drop();
 });
 
+/** Migrates a database as a role. */
+const prepare = async (url: string): Promise<void> => {
+  await migrate(url);
+  await installQueueSchema(url, { installQueues });
+  await withClient(url, (client) => ensureShards(databaseOf(client), 8));
+};
+
 const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql));
 
-/** The SQLSTATE that a statement fails with; undefined when it does not. What it did is rolled back. */
+/** The SQLSTATE that a statement fails with; undefined if it succeeds. It is rolled back. */
 const failureOf = async (url: string, sql: string): Promise<string | undefined> => {
   const client = new Client({ connectionString: url });
   await client.connect();
@@ -91,7 +96,7 @@ for (const sql of [
   "update tidemark.events_0 set user_id = 'x'",
   "delete from tidemark.events_0",
   "insert into tidemark.events_0 select * from tidemark.events_0",
-  // Nor is there a way into it but tidemark.append: not at a position of one's own, nor in the past.
+  // tidemark.append is the only way to write to it: no position of one's choice, no time in the past.
   "insert into tidemark.events select * from tidemark.events",
   `insert into tidemark.events (position, occurred_at, recorded_at, fingerprint, shard, account_id, event_id, user_id, type)
    values (0, now(), '2020-01-01', 1, 0, 'a', 'e', 'u', 'login')`,
@@ -103,7 +108,7 @@ for (const sql of [
   "create temporary table mine (a int)",
   "insert into tidemark.key_administrators values (current_user)",
   "update tidemark.log_identity set secret = ''",
-  // Who may ask is not the service's to say.
+  // Access rights.
   `insert into tidemark.api_keys (id, secret_hash, scopes)
    values ('mine', sha256('secret'), '{admin}')`,
   "update tidemark.api_keys set revoked_at = null",
@@ -125,7 +130,8 @@ for (const sql of [
   "select * from tidemark.schema_migrations, tidemark.log_identity",
   "insert into read_models.activity_by_type values (now(), 1, 0, 'a', 'login')",
   "delete from read_models.window_requests",
-  "select read_models.advance_window(0::smallint, 10)",
+  "select tidemark.advance_window(0::smallint, 10)",
+  "select tidemark.build_window(0::smallint)",
   "select * from tidemark.api_keys, tidemark.account_quotas",
   "delete from tidemark_queue.job",
 ]) {
@@ -153,7 +159,7 @@ test("it may do what the queue's supervisor does in the background", async ({ da
   assert.equal(errors, []);
 });
 
-test("what the owner creates later it may use, too: the next generation of read models, and its tables", async ({
+test("it may use what the owner creates later, such as the next generation of read models and its tables", async ({
   database,
   owner,
   role,
@@ -179,7 +185,7 @@ test("what the owner creates later it may use, too: the next generation of read 
   }
   assert.is(await failureOf(url, "delete from tidemark.later"), FORBIDDEN);
   assert.is(await failureOf(url, "drop table read_models_2.activity_by_type"), FORBIDDEN);
-  // And a flip takes nothing away, nor does it from what is created behind it.
+  // A flip revokes nothing, also on tables that are created after it.
   await run(
     by,
     "drop table read_models.later; drop table read_models_2.later; drop table tidemark_queue.later; drop table tidemark.later",
@@ -188,7 +194,7 @@ test("what the owner creates later it may use, too: the next generation of read 
   await run(by, "create table read_models.later (a int)");
   for (const sql of [
     "delete from read_models.activity_by_type",
-    "select read_models.advance_window(0::smallint, 10)",
+    "select tidemark.advance_window(0::smallint, 10)",
     "delete from read_models.later",
     "select * from read_models_1.activity_by_type",
   ]) {
@@ -196,7 +202,7 @@ test("what the owner creates later it may use, too: the next generation of read 
   }
 });
 
-test("rights that an earlier version gave are taken away", async ({ database, owner, role }) => {
+test("rights that an earlier version granted are revoked", async ({ database, owner, role }) => {
   const by = owner.on(database);
   await run(
     by,
@@ -216,7 +222,7 @@ test("rights that an earlier version gave are taken away", async ({ database, ow
   await run(by, "drop table tidemark.later");
 });
 
-test("a role that administers keys may write them and nothing else, until that is taken back", async ({
+test("a role that administers keys may write them and nothing else, until that is revoked", async ({
   database,
   owner,
   role,
@@ -225,7 +231,7 @@ test("a role that administers keys may write them and nothing else, until that i
   const mayWriteKeys = async () =>
     (await failureOf(role.on(database), "delete from tidemark.api_keys")) === undefined;
   assert.equal(await grantApplicationRole(by, role.name, { administersKeys: true }), []);
-  // Migrations grant again without a word of it.
+  // Migrations grant again without that option.
   assert.equal(await grantApplicationRole(by, role.name), []);
   assert.ok(await mayWriteKeys());
   for (const sql of ["delete from tidemark.log_heads", "delete from tidemark.key_administrators"]) {
@@ -251,7 +257,7 @@ const appendOf = (changed: Readonly<Record<string, string>> = {}): string => {
   return `select tidemark.append(${Object.values(parameters).join(", ")})`;
 };
 
-test("an append takes no shard that is none, no arrays of different lengths and no time that cannot be read", async ({
+test("an append refuses unknown shards, arrays of different lengths and times out of range", async ({
   database,
   role,
 }) => {
@@ -275,12 +281,12 @@ test("an append takes no shard that is none, no arrays of different lengths and 
   }
 });
 
-test("its caller's objects and settings do not change what an append does", async ({
+test("the objects and settings of its caller do not change what an append does", async ({
   database,
   owner,
   role,
 }) => {
-  // A function of its own that would be found before Postgres's, where a schema is searched for it.
+  // Functions that an unqualified name would find before Postgres's own.
   const by = owner.on(database);
   await run(
     by,
@@ -301,7 +307,7 @@ test("its caller's objects and settings do not change what an append does", asyn
   await run(by, "drop schema trap cascade");
 });
 
-test("nobody may append but who was let", async ({ database }) => {
+test("a role without the right may not append", async ({ database }) => {
   const stranger = await createTestRole();
   assert.is(await failureOf(stranger.on(database), appendOf()), FORBIDDEN);
   await run(database.url, `grant usage on schema tidemark to ${stranger.name}`);
@@ -310,7 +316,7 @@ test("nobody may append but who was let", async ({ database }) => {
   await stranger.drop();
 });
 
-test("a role that may do more is told how", async ({ database, owner, role }) => {
+test("excess rights of a role are listed", async ({ database, owner, role }) => {
   const superuser = new URL(database.url).username;
   const by = owner.on(database);
   assert.equal(await grantApplicationRole(database.url, superuser), ["it is a superuser"]);
@@ -319,7 +325,7 @@ test("a role that may do more is told how", async ({ database, owner, role }) =>
   await run(database.url, `grant create on database ${pathname.slice(1)} to ${role.name}`);
   await run(database.url, `grant create on schema public to ${role.name}`);
   await run(database.url, `alter role ${role.name} createrole`);
-  // What a role has as a member of others no grant to itself takes away.
+  // Rights by membership in another role cannot be revoked from the role itself.
   await run(database.url, `grant pg_write_all_data to ${role.name}`);
   const excess = await grantApplicationRole(by, role.name);
   assert.equal(
@@ -328,7 +334,7 @@ test("a role that may do more is told how", async ({ database, owner, role }) =>
       "it may create schemas",
       "it may create tables in the schema public",
       "it may write to the log without tidemark.append",
-      "it may write API keys or quotas, and was not given that with --administer-keys",
+      "it may write API keys or quotas, which --administer-keys has not granted",
       "it may create roles",
     ],
   );
@@ -338,15 +344,13 @@ test("a role that may do more is told how", async ({ database, owner, role }) =>
   await run(database.url, `revoke create on schema public from ${role.name}`);
 });
 
-test("a role that migrates and does not own the database grants what it can, and says what is left to its owner", async () => {
+test("a migrating role that does not own the database grants what it can and reports the rest", async () => {
   const database = await createTestDatabase();
   const owner = await createTestRole();
   const role = await createTestRole();
   const name = new URL(database.url).pathname.slice(1);
   await run(database.url, `grant create on database ${name} to ${owner.name}`);
-  await migrate(owner.on(database));
-  await installQueueSchema(owner.on(database), { installQueues });
-  await createShards(owner.on(database));
+  await prepare(owner.on(database));
   assert.equal(await grantApplicationRole(owner.on(database), role.name), [
     "it may create temporary tables: revoke temporary on database, from public too",
   ]);
@@ -357,17 +361,17 @@ test("a role that migrates and does not own the database grants what it can, and
   await owner.drop();
 });
 
-test("a role that is none is told, with how to create it", async ({ database, owner }) => {
+test("an unknown role is refused with the way to create it", async ({ database, owner }) => {
   try {
     await grantApplicationRole(owner.on(database), 'no"body');
     assert.unreachable();
   } catch (error) {
     assert.instance(error, ApplicationRoleMissing);
-    assert.match((error as Error).message, /There is no role no"body. .*create role/);
+    assert.match((error as Error).message, /The role no"body does not exist. .*create role/);
   }
 });
 
-test("who serves is told from who migrates, and two databases are no such pair", async ({
+test("the serving role is distinguished from the migrating one, and two databases are refused", async ({
   database,
   owner,
   role,

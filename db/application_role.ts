@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { ClientBase } from "pg";
 
+import { present } from "../core/invariant.ts";
 import { withClient } from "./client.ts";
 import { ApplicationRoleMissing, DatabasesDiffer, DatabaseUnreachable } from "./errors.ts";
 import { withMigrationLock } from "./lock.ts";
@@ -10,97 +11,96 @@ import { withMigrationLock } from "./lock.ts";
 const GRANT_SQL = join(import.meta.dirname, "application_role.sql");
 const EXCESS_SQL = join(import.meta.dirname, "excess_rights.sql");
 
-/** How long to wait for somebody who migrates. */
+/** How long to wait for another process that migrates. */
 const LOCK_WAIT_MS = 60_000;
 
 interface ApplicationRoleOptions {
-  /** Whether the role may write API keys and quotas; undefined leaves that as it was said before, which at first is no. */
+  /** Whether the role may write API keys and quotas; undefined leaves that as it is. At first it may not. */
   readonly administersKeys?: boolean | undefined;
 }
 
 /**
- * Gives a role all that a service needs of a migrated database, of what is there and of what the same migrating role
- * creates in the same schemas later, and takes every other right on it away. May be repeated. Returns what the role
- * may do all the same, a clause each; nothing for a role as it should be.
+ * Grants a role everything that a service needs of a migrated database, including what the same migrating role creates
+ * in the same schemas later, and revokes every other right. Can be repeated.
  *
  * @param database a connection string of the role that migrates
- * @throws {ApplicationRoleMissing} when there is no such role
+ * @returns the rights that the role still has beyond that, a clause each; empty for a role as it should be
+ * @throws {ApplicationRoleMissing} if there is no such role
  * @throws {DatabaseUnreachable | MigrationsLocked}
  */
-export async function grantApplicationRole(
+export const grantApplicationRole = async (
   database: string,
   role: string,
   { administersKeys }: ApplicationRoleOptions = {},
-): Promise<string[]> {
-  return withClient(database, (client) =>
+): Promise<ReadonlyArray<string>> =>
+  withClient(database, (client) =>
     withMigrationLock(client, LOCK_WAIT_MS, async () => {
-      const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = $1", [role]);
+      const { rowCount } = await client.query("select from pg_roles where rolname = $1", [role]);
       if (rowCount === 0) throw new ApplicationRoleMissing(role);
       await grant(client, role, administersKeys);
-      const { rows } = await client.query<{ what: string }>(await readFile(EXCESS_SQL, "utf8"), [
-        role,
-      ]);
+      const excess = await readFile(EXCESS_SQL, "utf8");
+      const { rows } = await client.query<{ what: string }>(excess, [role]);
       return rows.map(({ what }) => what);
     }),
   );
-}
 
 const ADMINISTERS_KEYS =
-  "INSERT INTO tidemark.key_administrators (role_name) VALUES ($1) ON CONFLICT DO NOTHING";
-const ONLY_READS_KEYS = "DELETE FROM tidemark.key_administrators WHERE role_name = $1";
+  "insert into tidemark.key_administrators (role_name) values ($1) on conflict do nothing";
+const ONLY_READS_KEYS = "delete from tidemark.key_administrators where role_name = $1";
 
-async function grant(
+const grant = async (
   client: ClientBase,
   role: string,
   administersKeys: boolean | undefined,
-): Promise<void> {
-  await client.query("BEGIN");
+): Promise<void> => {
+  await client.query("begin");
   try {
     if (administersKeys !== undefined) {
       await client.query(administersKeys ? ADMINISTERS_KEYS : ONLY_READS_KEYS, [role]);
     }
-    await client.query("SELECT set_config('tidemark.application_role', $1, true)", [role]);
+    await client.query("select set_config('tidemark.application_role', $1, true)", [role]);
     await client.query(await readFile(GRANT_SQL, "utf8"));
-    await client.query("COMMIT");
+    await client.query("commit");
   } catch (error) {
-    await client.query("ROLLBACK").catch(() => {});
+    await client.query("rollback").catch(() => {});
     throw error;
   }
-}
+};
 
 interface Session {
   readonly role: string;
-  /** Which database it is on, of all that there are. */
+  /** Identifies the database among all databases of all servers. */
   readonly database: string;
 }
 
 /**
- * The role that a service has on its database, if it is another one than the role that migrates.
+ * The role of the service, if another role migrates.
  *
- * @throws {DatabasesDiffer} when the two URLs are not of one database
+ * @throws {DatabasesDiffer} if the two URLs name different databases
  */
-export async function applicationRoleOf(
+export const applicationRoleOf = async (
   url: string,
   migrationUrl: string,
-): Promise<string | undefined> {
-  const service = await session(url, "DATABASE_URL");
-  const migration = await session(migrationUrl, "MIGRATION_DATABASE_URL");
+): Promise<string | undefined> => {
+  const service = await sessionOf(url, "DATABASE_URL");
+  const migration = await sessionOf(migrationUrl, "MIGRATION_DATABASE_URL");
   if (service.database !== migration.database) throw new DatabasesDiffer();
   return service.role === migration.role ? undefined : service.role;
-}
+};
 
-async function session(url: string, setting: string): Promise<Session> {
+const sessionOf = async (url: string, setting: string): Promise<Session> => {
   try {
     return await withClient(url, async (client) => {
       const { rows } = await client.query<Session>(
-        `SELECT current_user AS role, format('%s of %s', oid, extract(epoch FROM pg_postmaster_start_time())) AS database
-           FROM pg_database WHERE datname = current_database()`,
+        `select current_user as role,
+           format('%s of %s', oid, extract(epoch from pg_postmaster_start_time())) as database
+         from pg_database where datname = current_database()`,
       );
-      return rows[0] ?? { role: "", database: "" };
+      return present(rows[0], "a session has a database");
     });
   } catch (error) {
     throw error instanceof DatabaseUnreachable
       ? new DatabaseUnreachable(error.cause, setting)
       : error;
   }
-}
+};

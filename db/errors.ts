@@ -1,10 +1,9 @@
 import { DatabaseError } from "pg";
 
+import { remedyOf } from "../adapters/postgres/errors.ts";
 import { messageOf } from "../core/printable.ts";
 
-export { messageOf } from "../core/printable.ts";
-
-/** No connection: the server is away, refuses us, or the connection string is no good. */
+/** No connection: the server is down or refuses us, or the connection string is wrong. */
 export class DatabaseUnreachable extends Error {
   override readonly name = "DatabaseUnreachable";
   /** The variable with the connection string. */
@@ -16,58 +15,73 @@ export class DatabaseUnreachable extends Error {
   }
 }
 
-/** The database's encoding cannot hold every text that JSON can. */
+/** The database's encoding cannot store every text that JSON can contain. */
 export class DatabaseEncodingUnfit extends Error {
   override readonly name = "DatabaseEncodingUnfit";
 
   constructor(encoding: string | undefined) {
     super(
-      `The database has the encoding ${encoding}, which cannot hold every event that is accepted. Use one with UTF8: ` +
+      `The database has the encoding ${encoding}, which cannot store every event that is accepted. Use UTF8: ` +
         "create database tidemark encoding 'UTF8' template template0",
     );
   }
 }
 
-/** The migrations folder itself is wrong: a bad name, a gap, a duplicate number, an unreadable file. */
+/** The folder itself is wrong: a bad name, a gap, a duplicate number, an unreadable file. */
 export class MigrationFolderInvalid extends Error {
   override readonly name = "MigrationFolderInvalid";
   readonly directory: string;
 
   constructor(directory: string, reason: string, cause?: unknown) {
-    super(`The migrations in ${directory} are invalid: ${reason}`, { cause });
+    super(`The SQL files in ${directory} are invalid: ${reason}`, { cause });
     this.directory = directory;
   }
 }
 
-/** A file that the database has already applied has different bytes now. */
+/** A migration changed after it was applied. */
 export class MigrationEdited extends Error {
   override readonly name = "MigrationEdited";
   readonly file: string;
 
   constructor(file: string) {
     super(
-      `${file} was edited after it was applied: the database does not have what it says now. ` +
-        "Restore the file as it was and write the change as a new migration.",
+      `${file} was edited after it was applied to this database. ` +
+        "Restore the file and write the change as a new migration.",
     );
     this.file = file;
   }
 }
 
-/** The database has applied a migration that this build has no file for. */
+/** The database has a migration or function that this build has no file for. */
 export class MigrationMissing extends Error {
   override readonly name = "MigrationMissing";
   readonly file: string;
 
   constructor(file: string) {
     super(
-      `The database has applied ${file}, which this build does not have: ` +
-        "the build is older than the database. Run a build that contains the file.",
+      `The database has ${file}, which this build does not have: the build is older than the database. ` +
+        "Run a build that contains the file.",
     );
     this.file = file;
   }
 }
 
-/** A file is pending although a later one is applied, so the order of the files was not kept. */
+/** A newer build has replaced a function of this build. */
+export class BuildOutdated extends Error {
+  override readonly name = "BuildOutdated";
+  readonly file: string;
+
+  constructor(file: string, replacedAt: Date) {
+    super(
+      `The database has a newer version of ${file}, applied ${replacedAt.toISOString()}: ` +
+        "the build is older than the database. Run the newer build. " +
+        "To return to an earlier version of a function on purpose, change its file, if only a comment.",
+    );
+    this.file = file;
+  }
+}
+
+/** A migration is pending although a later one is applied. */
 export class MigrationOutOfOrder extends Error {
   override readonly name = "MigrationOutOfOrder";
   readonly file: string;
@@ -75,7 +89,7 @@ export class MigrationOutOfOrder extends Error {
 
   constructor(file: string, appliedFile: string) {
     super(
-      `${file} is not applied but the later ${appliedFile} is: migrations run in order only. ` +
+      `${file} is pending, but the later ${appliedFile} is applied: migrations run in order only. ` +
         "Give the new file the next free number.",
     );
     this.file = file;
@@ -83,22 +97,22 @@ export class MigrationOutOfOrder extends Error {
   }
 }
 
-/** A file failed and was rolled back. `line` counts from 1 and is absent where Postgres gave no position. */
+/** A file failed and was rolled back. `line` counts from 1; undefined if Postgres gave no position. */
 export class MigrationFailed extends Error {
   override readonly name = "MigrationFailed";
   readonly file: string;
   readonly line: number | undefined;
-  /** SQLSTATE, absent when the failure did not come from the server. */
+  /** SQLSTATE; undefined if the failure did not come from the server. */
   readonly code: string | undefined;
 
   constructor(file: string, line: number | undefined, cause: unknown) {
     const code = cause instanceof DatabaseError ? cause.code : undefined;
-    // A failure at run time (in a DO block, say) has no position in the file, but says where in the block.
+    // A failure at run time, in a DO block for example, has no position in the file but one in the block.
     const where = cause instanceof DatabaseError ? cause.where?.split("\n")[0] : undefined;
     super(
       `${file} failed${line === undefined ? "" : ` at line ${line}`}: ${messageOf(cause)}` +
         `${code === undefined ? "" : ` (SQLSTATE ${code})`}${where === undefined ? "" : `, in ${where}`}. ` +
-        "It was not recorded; the files before it stay applied.",
+        "It was rolled back; the files before it stay applied.",
       { cause },
     );
     this.file = file;
@@ -107,59 +121,92 @@ export class MigrationFailed extends Error {
   }
 }
 
-/** Another process held the migration lock for longer than we were willing to wait. */
+/** Another process held the migration lock for longer than we wait. */
 export class MigrationsLocked extends Error {
   override readonly name = "MigrationsLocked";
   readonly waitedMs: number;
-  /** Who held the lock when we gave up, one phrase a session. */
-  readonly holders: readonly string[];
+  /** The sessions that held the lock when we gave up, one phrase each. */
+  readonly holders: ReadonlyArray<string>;
 
-  constructor(waitedMs: number, holders: readonly string[]) {
-    super(
-      `Another process is migrating this database; waited ${waitedMs} ms for it. The lock is held by ` +
-        `${holders.length === 0 ? "nobody any more, so try again" : holders.join(" and ")}.`,
-    );
+  constructor(waitedMs: number, holders: ReadonlyArray<string>) {
+    const held =
+      holders.length === 0
+        ? "The lock is free now; try again."
+        : `The lock is held by ${holders.join(" and ")}.`;
+    super(`Another process is migrating this database; gave up after ${waitedMs} ms. ${held}`);
     this.waitedMs = waitedMs;
     this.holders = holders;
   }
 }
 
-/** pg-boss could not bring its schema to the version that this build wants. */
+/** pg-boss could not bring its schema to the version that this build needs. */
 export class QueueSchemaFailed extends Error {
   override readonly name = "QueueSchemaFailed";
-  readonly schema: string;
 
-  constructor(schema: string, reason: string, cause?: unknown) {
-    super(`The queue schema ${schema} could not be installed: ${reason}`, { cause });
-    this.schema = schema;
+  constructor(schema: string, cause: unknown) {
+    super(`The queue schema ${schema} could not be installed: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** The role that is to be given rights is none. */
+/** The role that should get rights does not exist. */
 export class ApplicationRoleMissing extends Error {
   override readonly name = "ApplicationRoleMissing";
 
   constructor(role: string) {
     super(
-      `There is no role ${role}. Create it first, such as with: create role ${role} login password '…'`,
+      `The role ${role} does not exist. Create it first, for example: create role ${role} login password '…'`,
     );
   }
 }
 
-/** DATABASE_URL and MIGRATION_DATABASE_URL are of two databases. */
+/** DATABASE_URL and MIGRATION_DATABASE_URL name different databases. */
 export class DatabasesDiffer extends Error {
   override readonly name = "DatabasesDiffer";
 
   constructor() {
     super(
-      "MIGRATION_DATABASE_URL is of another database than DATABASE_URL: the two may differ in the role alone.",
+      "MIGRATION_DATABASE_URL and DATABASE_URL name different databases. They may differ in the role only.",
     );
   }
 }
 
-/** `messageOf` as a sentence: Postgres starts its messages in lower case. */
-export function sentenceOf(error: unknown): string {
+/** The message of an error as a sentence: a server begins its messages in lower case. */
+export const sentenceOf = (error: unknown): string => {
   const message = messageOf(error);
   if (!(error instanceof DatabaseError)) return message;
   return message.slice(0, 1).toUpperCase() + message.slice(1);
-}
+};
+
+/** Printed if the schema is older than this build, or does not exist. */
+export const NOT_MIGRATED =
+  "The database does not have the tables of this version yet: run npm run migrate, or npm start, which does so first";
+
+/** Says in one sentence what went wrong on a database, and how to mend it if that is known. */
+export const explainDatabaseError = (error: unknown): string => {
+  const cause = rootOf(error);
+  if (isNotMigrated(cause)) return NOT_MIGRATED;
+  if (isUnreachable(cause)) return new DatabaseUnreachable(cause).message;
+  const hint = cause instanceof DatabaseError ? cause.hint : undefined;
+  return hint === undefined ? sentenceOf(cause) : `${sentenceOf(cause)}. ${hint}`;
+};
+
+/** The cause of a port's error, which has a name and no message; else the error itself. */
+const rootOf = (error: unknown): unknown =>
+  error instanceof Error && "_tag" in error && error.cause !== undefined ? error.cause : error;
+
+/** An unknown table, schema or function, or pg-boss without its schema. */
+export const isNotMigrated = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false;
+  return "code" in error
+    ? ["42P01", "3F000", "42883"].includes(String(error.code))
+    : error.message === "pg-boss is not installed";
+};
+
+/** No connection: refused, an unknown host or database, or a wrong password. */
+const isUnreachable = (error: unknown): boolean => {
+  if (!(error instanceof Error) || error instanceof DatabaseUnreachable) return false;
+  if (error instanceof AggregateError) return error.errors.some(isUnreachable);
+  return error instanceof DatabaseError
+    ? /^(?:08|28|3D|57P0)/.test(error.code ?? "")
+    : remedyOf(error) !== "mend";
+};

@@ -1,5 +1,4 @@
--- What a role may do beside what a service needs: a sentence each, none for one that has only what db/application_role.sql
--- gives. $1 role
+-- The rights of a role beyond those that db/application_role.sql grants, a clause each. $1 role
 select what from (values
   (1, (select rolsuper from pg_roles where rolname = $1), 'it is a superuser'),
   (2, (
@@ -26,10 +25,10 @@ select what from (values
     has_table_privilege($1, 'tidemark.api_keys', 'insert, update, delete, truncate')
     or has_table_privilege($1, 'tidemark.account_quotas', 'insert, update, delete, truncate')
   ) and not exists (select from tidemark.key_administrators where role_name = $1),
-    'it may write API keys or quotas, and was not given that with --administer-keys'),
+    'it may write API keys or quotas, which --administer-keys has not granted'),
   (9, (select rolcreaterole from pg_roles where rolname = $1), 'it may create roles: alter role … nocreaterole')
 ) as rights (ordinal, has, what)
 where has
--- The first one implies the others.
+-- A superuser has all the others.
 order by ordinal
 limit case when (select rolsuper from pg_roles where rolname = $1) then 1 end

@@ -4,37 +4,66 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { MigrationFolderInvalid } from "./errors.ts";
-import { fixtureFolder } from "./fixture_folder.ts";
-import { readFolder } from "./folder.ts";
+import { fixtureFolder } from "./folder.fixture.ts";
+import { lineAt, readFolder } from "./folder.ts";
 
 const test = suite("readFolder");
 
-async function read(files: Record<string, string | Uint8Array>): Promise<unknown> {
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+/** What a folder with these files contains, or the error. */
+const read = async (files: Files): Promise<unknown> => {
   const folder = await fixtureFolder(files);
   try {
     return await readFolder(folder.directory).catch((error: unknown) => error);
   } finally {
     await folder.drop();
   }
-}
+};
 
-async function refuses(files: Record<string, string | Uint8Array>, reason: RegExp): Promise<void> {
+const refuses = async (files: Files, reason: RegExp): Promise<void> => {
   const error = await read(files);
   assert.instance(error, MigrationFolderInvalid);
   assert.match((error as Error).message, reason);
-}
+};
 
-test("files come in the order of their numbers with the checksum of their bytes", async () => {
-  const checksum = (text: string): string => createHash("sha256").update(text).digest("hex");
-  assert.equal(await read({ "0002_b.sql": "SELECT 2", "0001_a.sql": "SELECT 1" }), [
-    { version: 1, name: "a", file: "0001_a.sql", sql: "SELECT 1", checksum: checksum("SELECT 1") },
-    { version: 2, name: "b", file: "0002_b.sql", sql: "SELECT 2", checksum: checksum("SELECT 2") },
-  ]);
+const checksum = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+test("migrations are read in the order of their numbers, with the checksums of their bytes", async () => {
+  assert.equal(await read({ "0002_b.sql": "select 2", "0001_a.sql": "select 1" }), {
+    migrations: [
+      {
+        version: 1,
+        name: "a",
+        file: "0001_a.sql",
+        sql: "select 1",
+        checksum: checksum("select 1"),
+      },
+      {
+        version: 2,
+        name: "b",
+        file: "0002_b.sql",
+        sql: "select 2",
+        checksum: checksum("select 2"),
+      },
+    ],
+    functions: [],
+  });
 });
 
-test("an empty folder has no migrations, and files that are not SQL are none", async () => {
-  assert.equal(await read({}), []);
-  assert.equal(await read({ "README.md": "", ".gitkeep": "" }), []);
+test("functions are read with the checksums of their bytes", async () => {
+  assert.equal(await read({ "functions/f.sql": "select 1" }), {
+    migrations: [],
+    functions: [
+      { name: "f", file: "functions/f.sql", sql: "select 1", checksum: checksum("select 1") },
+    ],
+  });
+});
+
+test("an empty folder is valid, and files that are not SQL are ignored", async () => {
+  const empty = { migrations: [], functions: [] };
+  assert.equal(await read({}), empty);
+  assert.equal(await read({ "README.md": "", ".gitkeep": "", "functions/README.md": "" }), empty);
 });
 
 test("a gap is refused, naming the file after it and the number it should have", async () => {
@@ -52,7 +81,13 @@ test("two files with one number are refused, naming both", async () => {
   );
 });
 
-test("a file whose name is not NNNN_name.sql is refused", async () => {
+test("a function whose name is not lower_case.sql is refused", async () => {
+  for (const name of ["A.sql", "a-b.sql", "a.SQL", ".sql"]) {
+    await refuses({ [`functions/${name}`]: "" }, /is not named like lower_case\.sql/);
+  }
+});
+
+test("a migration whose name is not NNNN_name.sql is refused", async () => {
   for (const name of ["1_a.sql", "0001-a.sql", "0001_A.sql", "0001_a.SQL", "0001_.sql", "a.sql"]) {
     await refuses({ [name]: "" }, /is not named like/);
   }
@@ -66,6 +101,14 @@ test("a folder that does not exist is refused", async () => {
   const error = await readFolder("/nonexistent/migrations").catch((cause: unknown) => cause);
   assert.instance(error, MigrationFolderInvalid);
   assert.match((error as Error).message, /ENOENT/);
+});
+
+test("a character's line is counted by line breaks before it, and by code points as Postgres does", () => {
+  assert.is(lineAt("select 1", 1), 1);
+  assert.is(lineAt("a\nb\nc", 3), 2);
+  assert.is(lineAt("a\nb\nc", 5), 3);
+  assert.is(lineAt("a\nb", 2), 1);
+  assert.is(lineAt("😀\nb", 3), 2);
 });
 
 test.run();

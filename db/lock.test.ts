@@ -5,14 +5,14 @@ import * as assert from "uvu/assert";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { MigrationsLocked } from "./errors.ts";
-import { type FixtureFolder, fixtureFolder } from "./fixture_folder.ts";
+import { type FixtureFolder, fixtureFolder } from "./folder.fixture.ts";
 import { MIGRATION_LOCK_KEY } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 
 interface Context {
   database: TestDatabase;
   folder: FixtureFolder;
-  /** Another session, which holds the migration lock when a test begins. */
+  /** Another session, which holds the migration lock when a test starts. */
   other: Client;
 }
 
@@ -21,15 +21,17 @@ const test = suite<Context>("the migration lock");
 test.before.each(async (context) => {
   context.database = await createTestDatabase();
   context.folder = await fixtureFolder({
-    "0001_a.sql": "CREATE TABLE a ();",
-    "0002_b.sql": "CREATE TABLE b ();",
+    "0001_a.sql": "create table a ();",
+    "0002_b.sql": "create table b ();",
+    "functions/f.sql":
+      "create or replace function tidemark.f() returns int language sql as 'select 1'",
   });
   context.other = new Client({
     connectionString: context.database.url,
     application_name: "other deploy",
   });
   await context.other.connect();
-  await context.other.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK_KEY]);
+  await context.other.query("select pg_advisory_lock($1)", [MIGRATION_LOCK_KEY]);
 });
 
 test.after.each(async ({ other, database, folder }) => {
@@ -41,42 +43,42 @@ test.after.each(async ({ other, database, folder }) => {
 const untilWaiting = (client: Client, sessions: number): Promise<void> =>
   until(async () => {
     const { rowCount } = await client.query(
-      `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      `select from pg_locks where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database())`,
     );
     return rowCount === sessions;
   }, `${sessions} sessions never waited for the lock`);
 
-test("two runners that start at once both succeed and apply each file once", async ({
+test("two runners that start at the same time both succeed and apply each file once", async ({
   database,
   folder,
   other,
 }) => {
-  // Settled, so that a runner which fails before it ever waits is an outcome and no stray rejection.
+  // allSettled, so that a runner that fails before it waits is an outcome and not an unhandled rejection.
   const runners = Promise.allSettled(
     [1, 2].map(() => migrate(database.url, { directory: folder.directory })),
   );
   await untilWaiting(other, 2);
-  await other.query("SELECT pg_advisory_unlock($1)", [MIGRATION_LOCK_KEY]);
+  await other.query("select pg_advisory_unlock($1)", [MIGRATION_LOCK_KEY]);
   const applied = (await runners).map((run) =>
-    run.status === "fulfilled" ? run.value.map(({ version }) => version) : [String(run.reason)],
+    run.status === "fulfilled" ? run.value.map(({ file }) => file) : [String(run.reason)],
   );
   assert.equal(
     applied.toSorted((a, b) => a.length - b.length),
-    [[], [1, 2]],
+    [[], ["0001_a.sql", "0002_b.sql", "functions/f.sql"]],
   );
   const { rows } = await other.query(
-    "SELECT version FROM tidemark.schema_migrations ORDER BY version",
+    "select version from tidemark.schema_migrations order by version",
   );
   assert.equal(rows, [{ version: 1 }, { version: 2 }]);
 });
 
-test("the wait is bounded, and the error says who holds the lock", async ({
+test("the wait is bounded, and the error names the session that holds the lock", async ({
   database,
   folder,
   other,
 }) => {
-  const { rows } = await other.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  const { rows } = await other.query<{ pid: number }>("select pg_backend_pid() as pid");
   const error = await migrate(database.url, { directory: folder.directory, lockWaitMs: 50 }).catch(
     (e: unknown) => e,
   );
@@ -88,24 +90,24 @@ test("the wait is bounded, and the error says who holds the lock", async ({
   );
 });
 
-test("the lock is given back after a run and after a failing one, on a client that stays open", async (context) => {
+test("the lock is released after a run and after a failing one, on a client that stays open", async (context) => {
   const { database, folder, other } = context;
   const options = { directory: folder.directory };
   await folder.write("0002_b.sql", "nonsense");
   await migrate(other, options).catch(() => {});
-  await other.query("SELECT pg_advisory_unlock_all()");
+  await other.query("select pg_advisory_unlock_all()");
   await migrate(other, options).catch(() => {});
-  await folder.write("0002_b.sql", "CREATE TABLE b ();");
+  await folder.write("0002_b.sql", "create table b ();");
   assert.equal(
-    (await migrate(database.url, { ...options, lockWaitMs: 50 })).map(({ version }) => version),
-    [2],
+    (await migrate(database.url, { ...options, lockWaitMs: 50 })).map(({ file }) => file),
+    ["0002_b.sql", "functions/f.sql"],
   );
 });
 
 test("the caller's client keeps its own lock_timeout", async ({ folder, other }) => {
-  await other.query("SET lock_timeout = '7s'");
+  await other.query("set lock_timeout = '7s'");
   await migrate(other, { directory: folder.directory });
-  assert.equal((await other.query("SHOW lock_timeout")).rows, [{ lock_timeout: "7s" }]);
+  assert.equal((await other.query("show lock_timeout")).rows, [{ lock_timeout: "7s" }]);
 });
 
 test.run();

@@ -7,8 +7,7 @@ import { QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
 import { createTestDatabase, type TestDatabase } from "../scripts/test/database.ts";
 import { until } from "../scripts/test/patience.ts";
 import { QueueSchemaFailed } from "./errors.ts";
-import { installQueueSchema } from "./queue_schema.ts";
-import { queueSchemaStatus } from "./queue_schema_status.ts";
+import { installQueueSchema, queueSchemaStatus } from "./queue_schema.ts";
 
 interface Context {
   database: TestDatabase;
@@ -28,15 +27,14 @@ test.after.each(async ({ client, database }) => {
   await database.drop();
 });
 
-function appBoss(url: string): PgBoss {
-  return new PgBoss({
+const appBoss = (url: string): PgBoss =>
+  new PgBoss({
     connectionString: url,
     schema: QUEUE_SCHEMA,
     migrate: false,
     supervise: false,
     schedule: false,
   });
-}
 
 test("it installs the version that this build wants, once", async ({ database }) => {
   const { installed, wanted } = await queueSchemaStatus(database.url);
@@ -44,10 +42,10 @@ test("it installs the version that this build wants, once", async ({ database })
   assert.equal(await installQueueSchema(database.url), { from: null, to: wanted });
   assert.equal(await installQueueSchema(database.url), { from: wanted, to: wanted });
   const after = await queueSchemaStatus(database.url);
-  assert.equal(after, { schema: QUEUE_SCHEMA, installed: wanted, wanted, unfinishedBuilds: 0 });
+  assert.equal(after, { installed: wanted, wanted, unfinishedBuilds: 0 });
 });
 
-test("the table of the jobs is seldom read whole, in a schema that was installed before, too", async ({
+test("the job table is tuned, also in a schema that was installed before", async ({
   database,
   client,
 }) => {
@@ -60,44 +58,44 @@ test("the table of the jobs is seldom read whole, in a schema that was installed
     );
     return rows[0];
   };
-  const seldom = {
+  const tuned = {
     options: ["autovacuum_analyze_threshold=50000"],
     isIndexed: true,
     isUncounted: true,
   };
   await installQueueSchema(database.url);
-  assert.equal(await found(), seldom);
+  assert.equal(await found(), tuned);
   await client.query(`
     alter table ${QUEUE_SCHEMA}.job_common reset (autovacuum_analyze_threshold);
     drop index ${QUEUE_SCHEMA}.job_common_active;
     update ${QUEUE_SCHEMA}.version set monitor_backoff_on = null`);
   assert.equal(await found(), { options: [], isIndexed: false, isUncounted: null });
   await installQueueSchema(database.url);
-  assert.equal(await found(), seldom);
+  assert.equal(await found(), tuned);
 });
 
-test("pg-boss looks for the jobs of dead workers by the index, and counts none", async ({
+test("pg-boss searches for jobs of dead workers with the index, and does not count jobs", async ({
   database,
   client,
 }) => {
   await installQueueSchema(database.url, { installQueues: (boss) => boss.createQueue("append") });
-  // An empty table is sooner read whole, whatever its indexes are for.
+  // The planner prefers a sequential scan of an empty table.
   await client.query(
     `do $$ begin execute format('alter database %I set enable_seqscan = off', current_database()); end $$`,
   );
   const boss = appBoss(database.url);
   await boss.start();
   await boss.supervise();
-  // Its connections tell what they read when they close.
+  // Its connections report their statistics when they close.
   await boss.stop({ graceful: false });
-  const looks = async (): Promise<number> => {
+  const scans = async (): Promise<number> => {
     const { rows } = await client.query(
-      `select idx_scan::int as looks from pg_stat_user_indexes where indexrelname = 'job_common_active'`,
+      `select idx_scan::int as scans from pg_stat_user_indexes where indexrelname = 'job_common_active'`,
     );
-    return rows[0].looks;
+    return rows[0].scans;
   };
-  await until(async () => (await looks()) >= 2, "the index is not used");
-  assert.is(await looks(), 2);
+  await until(async () => (await scans()) >= 2, "the index is not used");
+  assert.is(await scans(), 2);
   const { rows } = await client.query(
     `select monitor_claim_on is not null as "isLookedAt", monitor_on is not null as "isCounted"
      from ${QUEUE_SCHEMA}.queue where name = 'append'`,
@@ -105,7 +103,7 @@ test("pg-boss looks for the jobs of dead workers by the index, and counts none",
   assert.equal(rows, [{ isLookedAt: true, isCounted: false }]);
 });
 
-test("two installs at once both succeed", async ({ database }) => {
+test("two simultaneous installations both succeed", async ({ database }) => {
   const results = await Promise.all([
     installQueueSchema(database.url),
     installQueueSchema(database.url),
@@ -117,7 +115,7 @@ test("two installs at once both succeed", async ({ database }) => {
   );
 });
 
-test("several at once all succeed on a schema that was installed before", async ({
+test("several simultaneous installations succeed on a schema that was installed before", async ({
   database,
   client,
 }) => {
@@ -131,9 +129,7 @@ test("several at once all succeed on a schema that was installed before", async 
   }
 });
 
-test("queues are created by the callback, and an app without DDL then finds them", async ({
-  database,
-}) => {
+test("the callback creates queues that a service without DDL then finds", async ({ database }) => {
   await installQueueSchema(database.url, { installQueues: (boss) => boss.createQueue("append") });
   const boss = appBoss(database.url);
   await boss.start();
@@ -144,37 +140,37 @@ test("queues are created by the callback, and an app without DDL then finds them
   }
 });
 
-test("an upgrade ends only when the index builds that pg-boss leaves to the background are done", async (context) => {
+test("an upgrade ends only when pg-boss has finished its index builds in the background", async (context) => {
   const { client, database } = context;
   await installQueueSchema(database.url);
   const { wanted } = await queueSchemaStatus(database.url);
   await client.query(getRollbackPlans(QUEUE_SCHEMA, wanted));
   assert.is((await queueSchemaStatus(database.url)).installed, wanted - 1);
 
-  // pg-boss builds nothing within 10 s of its last build, so that the builds of this upgrade are still to do.
-  await client.query(`UPDATE ${QUEUE_SCHEMA}.version SET bam_on = now()`);
+  // pg-boss starts no build within 10 s of the last one, so the builds of this upgrade are still pending.
+  await client.query(`update ${QUEUE_SCHEMA}.version set bam_on = now()`);
   const error = await installQueueSchema(database.url, { buildWaitMs: 0 }).catch(
     (cause: unknown) => cause,
   );
-  assert.match((error as Error).message, /its index builds are not finished/);
+  assert.match((error as Error).message, /its index builds did not finish/);
   assert.ok((await queueSchemaStatus(database.url)).unfinishedBuilds > 0);
 
-  await client.query(`UPDATE ${QUEUE_SCHEMA}.version SET bam_on = NULL`);
+  await client.query(`update ${QUEUE_SCHEMA}.version set bam_on = null`);
   assert.equal(await installQueueSchema(database.url), { from: wanted, to: wanted });
   assert.is((await queueSchemaStatus(database.url)).unfinishedBuilds, 0);
 });
 
 test("a schema newer than this build is refused", async ({ client, database }) => {
   await installQueueSchema(database.url);
-  await client.query(`UPDATE ${QUEUE_SCHEMA}.version SET version = version + 1`);
+  await client.query(`update ${QUEUE_SCHEMA}.version set version = version + 1`);
   const error = await installQueueSchema(database.url).catch((cause: unknown) => cause);
   assert.instance(error, QueueSchemaFailed);
-  assert.match((error as Error).message, /it is at version \d+ and this build wants \d+/);
+  assert.match((error as Error).message, /it has version \d+, and this build needs \d+/);
 });
 
-test("a schema that holds something else is refused, where pg-boss itself would start without a word", async (context) => {
+test("a schema with foreign objects is refused, on which pg-boss itself would start silently", async (context) => {
   await context.client.query(
-    `CREATE SCHEMA ${QUEUE_SCHEMA}; CREATE TYPE ${QUEUE_SCHEMA}.job_state AS ENUM ('mine')`,
+    `create schema ${QUEUE_SCHEMA}; create type ${QUEUE_SCHEMA}.job_state as enum ('mine')`,
   );
   const error = await installQueueSchema(context.database.url).catch((cause: unknown) => cause);
   assert.instance(error, QueueSchemaFailed);

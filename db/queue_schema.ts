@@ -1,57 +1,55 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { type Db, PgBoss } from "pg-boss";
+import bossPackage from "pg-boss/package.json" with { type: "json" };
 
+import { TUNE_JOB_TABLE } from "../adapters/pg_boss/private_tables.ts";
 import { QUEUE_SCHEMA } from "../adapters/pg_boss/queue_settings.ts";
-import { openBuilderPool } from "../adapters/postgres/builder_pool.ts";
-import { executorOf } from "../adapters/postgres/pool.ts";
-import { messageOf, QueueSchemaFailed } from "./errors.ts";
-import { queueSchemaStatus } from "./queue_schema_status.ts";
+import { executorOf, openBuilderPool } from "../adapters/postgres/pool.ts";
+import { withClient } from "./client.ts";
+import { QueueSchemaFailed } from "./errors.ts";
 
-/** pg-boss runs at most one index build an interval, and 10 s is the shortest that it allows. */
+/** pg-boss runs at most one index build per interval, and 10 s is the shortest that it allows. */
 const BUILD_INTERVAL_SECONDS = 10;
 const BUILD_POLL_MS = 250;
 const BUILD_WAIT_MS_DEFAULT = 30 * 60_000;
 
 export interface InstallQueueSchemaOptions {
-  /** Default `tidemark_queue`. */
-  readonly schema?: string;
-  /** Creates the queues, while pg-boss is started and may run DDL. */
+  /** Creates the queues while pg-boss is started and may run DDL. */
   readonly installQueues?: (boss: PgBoss) => Promise<void>;
   /** How long to wait for index builds after an upgrade of pg-boss, in milliseconds; default 30 minutes. */
   readonly buildWaitMs?: number;
 }
 
+/** The version of pg-boss's schema before (null: not installed) and after an installation. */
+export interface QueueSchemaInstalled {
+  readonly from: number | null;
+  readonly to: number;
+}
+
 /**
- * Installs or upgrades pg-boss's own schema with pg-boss itself, so that the app can run with `migrate: false`
- * and without the right to run DDL. Returns the schema version before (null: not installed) and after.
- * Two processes may call it at once: pg-boss takes an advisory lock of its own and the loser does nothing.
+ * Lets pg-boss install or upgrade its own schema, so that the service can run with `migrate: false` and without the
+ * right to run DDL. Several processes can call it at the same time: pg-boss takes an advisory lock, and the others find
+ * nothing to do.
  *
- * An upgrade only *enqueues* its `CREATE INDEX CONCURRENTLY` (pg-boss: "bam"), for an instance with `migrate: true`
- * to build in the background. The app is none, so this waits until the last of them is built.
+ * An upgrade only *enqueues* its `CREATE INDEX CONCURRENTLY` statements (pg-boss: "bam") for an instance with
+ * `migrate: true` to run in the background. The service is not such an instance, so this waits until the last index is
+ * built.
  *
- * @param database a connection string, or an adapter over a pool (a failed install leaves its transaction open,
- *   and only a pool throws such a connection away)
- * @throws {QueueSchemaFailed} with the reason; running it again continues where it stopped
+ * @throws {QueueSchemaFailed} with the reason; calling it again continues where it stopped
  */
-export async function installQueueSchema(
-  database: string | Db,
-  options: InstallQueueSchemaOptions = {},
-): Promise<{ readonly from: number | null; readonly to: number }> {
-  if (typeof database === "string") {
-    // On a pool of ours, so that its sessions are as ours are.
-    const pool = openBuilderPool(database, 1);
-    try {
-      return await installQueueSchema({ executeSql: executorOf(pool) }, options);
-    } finally {
-      await pool.close();
-    }
-  }
-  const schema = options.schema ?? QUEUE_SCHEMA;
+export const installQueueSchema = async (
+  url: string,
+  { installQueues, buildWaitMs = BUILD_WAIT_MS_DEFAULT }: InstallQueueSchemaOptions = {},
+): Promise<QueueSchemaInstalled> => {
+  // On a pool, because a failed installation leaves its transaction open, and a pool discards such a connection. On one
+  // of ours, so that its sessions have our settings.
+  const pool = openBuilderPool(url, 1);
+  const db: Db = { executeSql: executorOf(pool) };
   const errors: unknown[] = [];
   const boss = new PgBoss({
-    db: database,
-    schema,
+    db,
+    schema: QUEUE_SCHEMA,
     createSchema: true,
     migrate: true,
     supervise: false,
@@ -60,84 +58,76 @@ export async function installQueueSchema(
   });
   boss.on("error", (error) => errors.push(error));
   try {
-    const { installed: from } = await queueSchemaStatus(database, { schema });
+    const { installed: from } = await statusOn(db);
     await boss.start();
-    const to = await confirmVersion(database, schema);
-    await boss.getDb().executeSql(readLessOften(schema));
-    await finishIndexBuilds(boss, errors, options.buildWaitMs ?? BUILD_WAIT_MS_DEFAULT);
-    await options.installQueues?.(boss);
+    const to = await confirmVersion(db);
+    await db.executeSql(TUNE_JOB_TABLE);
+    await finishIndexBuilds(boss, errors, buildWaitMs);
+    await installQueues?.(boss);
     return { from, to };
   } catch (cause) {
-    throw new QueueSchemaFailed(schema, messageOf(cause), cause);
+    throw new QueueSchemaFailed(QUEUE_SCHEMA, cause);
   } finally {
     await boss.stop({ graceful: false });
+    await pool.close();
   }
-}
+};
 
 /**
- * `start()` alone proves nothing: it takes any "already exists" for a lost race, also when the schema holds
- * something else of that name, and it starts without a word on a schema newer than it knows.
+ * `start()` alone proves nothing: it takes any "already exists" for a lost race, even if the schema contains something
+ * else of that name, and it starts silently on a schema that is newer than it knows.
  */
-async function confirmVersion(database: string | Db, schema: string): Promise<number> {
-  const { installed, wanted } = await queueSchemaStatus(database, { schema });
-  if (installed === wanted) {
-    return installed;
-  }
+const confirmVersion = async (db: Db): Promise<number> => {
+  const { installed, wanted } = await statusOn(db);
+  if (installed === wanted) return installed;
   throw new Error(
     installed === null
-      ? "pg-boss did not install: the schema holds objects that are not pg-boss's"
-      : `it is at version ${installed} and this build wants ${wanted}`,
+      ? "pg-boss did not install itself: the schema contains objects that are not pg-boss's"
+      : `it has version ${installed}, and this build needs ${wanted}`,
   );
-}
+};
 
-/**
- * Keeps pg-boss, and Postgres on its behalf, from reading the table of the jobs again and again, which holds all that
- * ended within 15 minutes, while requests wait for a processor:
- *
- * - It is analyzed once 50,000 rows were written or changed. By Postgres's own settings a busy queue is analyzed every
- *   time autovacuum looks, for 300 ms of a processor; and its plans ask for no more than what stays true of it.
- * - An index holds the jobs that are worked on, and there are few. Every two seconds pg-boss looks twice among them for
- *   those of dead workers, and has no index that could tell it.
- * - pg-boss counts all jobs by state each time, for statistics that nobody asks for here, unless that is put off: it
- *   does so itself where it takes too long.
- */
-const readLessOften = (schema: string): string => `
-  do $$
-  declare
-    v_jobs constant regclass := '${schema}.job_common';
-    v_option constant text := 'autovacuum_analyze_threshold=50000';
-  begin
-    -- One process after the other: two would both find the index missing, and one fail to make it.
-    perform from ${schema}.version for update;
-    -- Only once: the option waits for whoever vacuums, and the index for whoever writes.
-    if not exists (select from pg_class where oid = v_jobs and v_option = any (reloptions)) then
-      execute format('alter table %s set (%s)', v_jobs, v_option);
-    end if;
-    if to_regclass('${schema}.job_common_active') is null then
-      execute format('create index job_common_active on %s (name) where state = ''active''', v_jobs);
-    end if;
-    update ${schema}.version set monitor_backoff_on = 'infinity'
-    where monitor_backoff_on is distinct from 'infinity';
-  end
-  $$`;
-
-async function finishIndexBuilds(
+const finishIndexBuilds = async (
   boss: PgBoss,
-  errors: readonly unknown[],
+  errors: ReadonlyArray<unknown>,
   waitMs: number,
-): Promise<void> {
+): Promise<void> => {
   const deadline = performance.now() + waitMs;
   for (;;) {
     const unfinished = (await boss.getBamStatus()).filter(({ status }) => status !== "completed");
-    if (unfinished.length === 0) {
-      return;
-    }
-    if (errors.length > 0) {
-      throw errors[0];
-    }
+    if (unfinished.length === 0) return;
+    if (errors.length > 0) throw errors[0];
     if (performance.now() > deadline) {
-      throw new Error(`its index builds are not finished after ${waitMs} ms`);
+      throw new Error(`its index builds did not finish within ${waitMs} ms`);
     }
     await delay(BUILD_POLL_MS);
   }
+};
+
+/** How pg-boss's schema in the database compares with the pg-boss of this build. */
+export interface QueueSchemaStatus {
+  /** The version in the database; null if pg-boss is not installed there. */
+  readonly installed: number | null;
+  /** The only version that this build's pg-boss starts on with `migrate: false`. */
+  readonly wanted: number;
+  /** Index builds that an upgrade has not finished. */
+  readonly unfinishedBuilds: number;
 }
+
+/** Reads which version of pg-boss's schema is installed. Writes nothing. */
+export const queueSchemaStatus = (url: string): Promise<QueueSchemaStatus> =>
+  withClient(url, (client) =>
+    statusOn({ executeSql: (text, values) => client.query(text, values) }),
+  );
+
+const statusOn = async (db: Db): Promise<QueueSchemaStatus> => {
+  // Never started: these calls need only the connection.
+  const boss = new PgBoss({ db, schema: QUEUE_SCHEMA });
+  const wanted = bossPackage.pgboss.schema;
+  if (!(await boss.isInstalled())) return { installed: null, wanted, unfinishedBuilds: 0 };
+  const builds = await boss.getBamStatus();
+  const unfinishedBuilds = builds
+    .filter(({ status }) => status !== "completed")
+    .reduce((sum, { count }) => sum + count, 0);
+  return { installed: await boss.schemaVersion(), wanted, unfinishedBuilds };
+};

@@ -11,7 +11,7 @@ import { withClient } from "./client.ts";
 
 interface Context {
   database: TestDatabase;
-  /** What this test calls the roles: those of a server are shared by all of its databases. */
+  /** The names of the roles in this test: all databases of a server share its roles. */
   owner: string;
   service: string;
 }
@@ -31,7 +31,7 @@ test.after.each(async ({ database, owner, service }) => {
   await withClient(server, (client) => client.query(`drop role ${owner}, ${service}`));
 });
 
-/** What psql makes of the file: it reads variables, and quotes what it puts in for them. */
+/** The file as psql sends it, which replaces variables with quoted values. */
 const rolesSql = async ({ database, owner, service }: Context): Promise<string> => {
   const text = await readFile(new URL("roles.sql", import.meta.url), "utf8");
   return text
@@ -45,7 +45,7 @@ const rolesSql = async ({ database, owner, service }: Context): Promise<string> 
     .replace("database tidemark ", `database ${new URL(database.url).pathname.slice(1)} `);
 };
 
-test("a new database migrates as the one, and the other may do what a service does and no more", async (context) => {
+test("the owner migrates a new database, and the service gets the rights of a service and no others", async (context) => {
   const { database, owner, service } = context;
   const sql = await rolesSql(context);
   await withClient(database.url, (client) => client.query(sql));
@@ -53,7 +53,7 @@ test("a new database migrates as the one, and the other may do what a service do
     Object.assign(new URL(database.url), { username, password: encodeURIComponent(password) }).href;
   const DATABASE_URL = as(service, PASSWORDS.service_password);
   const MIGRATION_DATABASE_URL = as(owner, PASSWORDS.owner_password);
-  // It exits with 1 when the role may do more than it should.
+  // It exits with 1 if the role has other rights as well.
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
     [new URL("main.ts", import.meta.url).pathname],

@@ -6,16 +6,16 @@ import { type Claim, claimOf } from "./claims.ts";
 import { carried, rowWith } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 
-/** What a completed row keeps of its parts, where that is not simply "everything was appended". */
+/** The output of a completed row, unless every event of it was appended. */
 export interface Output {
-  /** By part; null for a part that failed and went on in a row of its own. */
+  /** By part; null for a part that failed and got a row of its own. */
   readonly counts: ReadonlyArray<Counts | null>;
 }
 
 /**
- * Ends the attempts at rows, given how each of their parts ended. Those of an earlier history of the database are left
- * alone: after a failover to a standby that had not received their appends yet, to complete them would lose their events.
- * Nobody keeps them any more, so they are handed out again.
+ * Completes or fails rows, given how each of their parts ended. Skips claims from an earlier history of the database:
+ * after a failover to a standby that had not received their appends, completing them would lose events. They get no
+ * more heartbeats, so pg-boss redelivers them.
  *
  * @param db runs statements only in this history
  */
@@ -43,7 +43,7 @@ export const acknowledgeRows = async (
     };
     await boss.complete(EVENTS_QUEUE, [claim], output, { db });
   }
-  // Nearly every row is plain: one statement ends them all.
+  // Nearly every row is plain: one statement completes them all.
   if (plain.length > 0) await boss.complete(EVENTS_QUEUE, plain, null, { db });
 };
 
@@ -63,8 +63,8 @@ const allAppended = (acknowledgement: Acknowledgement): boolean =>
   acknowledgement.counts.appended === queuedIn(acknowledgement.job.batch);
 
 /**
- * Gives each failed part a row of its own, so that its retries and its end do not concern its
- * neighbours. The part's id is the row's id: after a crash in between, doing it again changes nothing.
+ * Gives each failed part a row of its own, so that its retries do not affect its neighbours. The row gets the part's
+ * id: repeating this after a crash changes nothing.
  */
 const isolateFailed = async (
   boss: PgBoss,

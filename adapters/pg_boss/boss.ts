@@ -6,15 +6,15 @@ import { makeFaultReport } from "../../core/report_faults.ts";
 import type { Diagnose } from "../../core/store_failure.ts";
 import { QUEUE_SCHEMA } from "./queue_settings.ts";
 
-/** How often the supervisor looks for jobs whose worker is gone, in seconds. */
+/** How often the supervisor searches for jobs whose worker died, in seconds. */
 const MONITOR_SECONDS = 2;
 
-/** How often it deletes ended jobs that were kept long enough, in seconds. */
+/** How often it deletes jobs that ended long enough ago, in seconds. */
 const MAINTENANCE_SECONDS = 60;
 
 /**
- * Runs a statement on the service's own pool. `values` is absent where the text holds several. The signal is for what
- * only reads: it is cancelled when nobody waits any more.
+ * Runs a statement on the service's own pool. Without `values` the text may contain several statements. The signal
+ * cancels the statement, so it is only for reads.
  */
 export type ExecuteSql = (
   text: string,
@@ -85,12 +85,12 @@ export const reportSupervision = Effect.gen(function* () {
 
 export interface BossOptions {
   readonly execute: ExecuteSql;
-  /** Whether this process hands the jobs of dead workers to others, and deletes old ones. */
+  /** Whether this process redelivers the jobs of dead workers and deletes old jobs. */
   readonly supervise: boolean;
   readonly onError: (error: Error) => void;
 }
 
-/** Starts pg-boss on a schema that the migrations have installed; it creates nothing itself. */
+/** Starts pg-boss on the schema that `npm run migrate` installed; it creates nothing itself. */
 export const startBoss = async ({ execute, supervise, onError }: BossOptions): Promise<PgBoss> => {
   const boss = new PgBoss({
     db: preparing(execute),
@@ -109,13 +109,13 @@ export const startBoss = async ({ execute, supervise, onError }: BossOptions): P
   return boss;
 };
 
-/** The most statements that are kept prepared; beyond it they run unprepared. */
+/** The most prepared statements; further ones run unprepared. */
 const PREPARED_MAX = 64;
 
-/** pg-boss sends a handful of texts, large and always the same: parsing them once is a third of the work. */
+/** pg-boss sends a handful of large texts, always the same. Preparing them saves two thirds of the work. */
 export const preparing = (execute: ExecuteSql): Db => ({
   executeSql: (text, values) => {
-    // Without values a text may hold several statements, which cannot be prepared.
+    // Without values a text may contain several statements, which cannot be prepared.
     if (values === undefined || values.length === 0) return execute(text);
     let name = names.get(text);
     if (name === undefined && names.size < PREPARED_MAX) {
@@ -126,5 +126,5 @@ export const preparing = (execute: ExecuteSql): Db => ({
   },
 });
 
-/** One name for a text on every connection, whoever sends it. */
+/** The name of each text, the same on every connection. */
 const names = new Map<string, string>();

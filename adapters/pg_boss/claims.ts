@@ -1,9 +1,10 @@
+import { present } from "../../core/invariant.ts";
 import type { Job } from "../../core/queue/queue.ts";
-import type { FetchedRow } from "./fetch.ts";
 import { madeAt, partId, rowOf } from "./job_id.ts";
 import { decodePayload } from "./payload.ts";
+import type { FetchedRow } from "./private_tables.ts";
 
-/** One attempt at one row. pg-boss settles a claim only while it is the row's latest attempt. */
+/** One attempt at one row. pg-boss completes or fails a row only for its latest attempt. */
 export interface Claim {
   readonly id: string;
   readonly retryCount: number;
@@ -12,18 +13,18 @@ export interface Claim {
 }
 
 /**
- * Which attempt at which row a job was handed out with. Settling names the attempt, so that a worker
- * whose claim has lapsed cannot end the attempt of the one that has the row now.
+ * The claim that each job was fetched with. Acknowledging names the attempt, so that a worker whose claim has lapsed
+ * cannot end the attempt of the worker that has the row now.
  */
 const claims = new WeakMap<Job, Claim>();
 
-/** The jobs in a row that was fetched, in the order of its parts; undefined when it cannot be read. */
+/** The jobs of a fetched row, in the order of its parts; undefined if the row cannot be read. */
 export const jobsOf = async (
   row: FetchedRow,
   history: number,
 ): Promise<ReadonlyArray<Job> | undefined> => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount, history };
-  // A row whose own id numbers a part holds that part alone (`isolate` in acknowledge.ts).
+  // A row whose own id has a part number contains that part alone (`isolateFailed` in acknowledge.ts).
   const isolated = rowOf(row.id).part !== 0;
   const queuedAt = madeAt(row.id);
   const batches = await decodePayload(row.data);
@@ -35,13 +36,10 @@ export const jobsOf = async (
   });
 };
 
-/** The attempt that a job was handed out with. */
-export const claimOf = (job: Job): Claim => {
-  const claim = claims.get(job);
-  if (claim === undefined) throw new Error(`job ${job.id} was not taken from this queue`);
-  return claim;
-};
+/** The claim that a job was fetched with. */
+export const claimOf = (job: Job): Claim =>
+  present(claims.get(job), `job ${job.id} was fetched from this queue`);
 
-/** The attempts that jobs were handed out with, each once. */
+/** The claims that jobs were fetched with, each once. */
 export const claimsOf = (jobs: ReadonlyArray<Job>): ReadonlySet<Claim> =>
   new Set(jobs.map(claimOf));

@@ -2,45 +2,20 @@ import { Effect, Option } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { anEvent } from "../../core/event/event.fixture.ts";
 import { deadLettersConformance } from "../../core/queue/dead_letters.conformance.ts";
-import { makeSignal } from "../../core/signal.ts";
-import { createMigratedDatabase } from "../../scripts/test/migrated_database.ts";
-import { startBoss } from "./boss.ts";
 import { makeDeadLetters } from "./dead_letters.ts";
 import { newRowId, partId } from "./job_id.ts";
-import { makePgBossQueue } from "./queue.ts";
+import { openQueue } from "./queue.fixture.ts";
 import { EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
 
 /** A queue where a job dies on its first failure. */
 const open = async () => {
-  const { execute, close } = await createMigratedDatabase();
-  const boss = await startBoss({ execute, supervise: false, onError: () => {} });
+  const opened = await openQueue();
+  const { boss, execute, fetch, makeRetriesDue, queue } = opened;
   await boss.updateQueue(EVENTS_QUEUE, { retryLimit: 0 });
-  const queue = makePgBossQueue({
-    diagnose: () => "away",
-    boss,
-    execute,
-    executeRead: execute,
-    executeControl: execute,
-    history: () => 0,
-    executeIn: () => execute,
-    queued: makeSignal(),
-    bufferBytesMax: 33_554_432,
-  });
-  const enqueue = (eventId: string) =>
-    Effect.runPromise(
-      queue.enqueue({ events: [anEvent({ eventId })], duplicates: 0, conflicts: 0 }),
-    );
-  const take = () => Effect.runPromise(queue.fetch(1_000));
-  const makeRetriesDue = async () => {
-    await execute(
-      `update ${QUEUE_SCHEMA}.job set start_after = now() where state in ('retry', 'created')`,
-    );
-  };
   const failAll = async () => {
     for (;;) {
-      const jobs = await take();
+      const jobs = await fetch();
       if (jobs.length === 0) return;
       const failed = jobs.map((job) => ({ _tag: "Failed", job, reason: "no good" }) as const);
       await Effect.runPromise(queue.acknowledge(failed));
@@ -50,22 +25,10 @@ const open = async () => {
   const stateOf = async (id: string) =>
     Option.map(await Effect.runPromise(queue.find(id)), ({ state, failure }) => [state, failure]);
   /** As pg-boss does some time after the end of a job. */
-  const forgetEnded = () =>
+  const deleteEnded = () =>
     execute(`delete from ${QUEUE_SCHEMA}.job where name = '${EVENTS_QUEUE}' and state > 'active'`);
-  return {
-    letters: makeDeadLetters(boss, execute, () => "away"),
-    queue,
-    boss,
-    enqueue,
-    makeRetriesDue,
-    failAll,
-    stateOf,
-    forgetEnded,
-    close: async () => {
-      await boss.stop({ graceful: false });
-      await close();
-    },
-  };
+  const letters = makeDeadLetters(boss, execute, () => "away");
+  return { ...opened, letters, failAll, stateOf, deleteEnded };
 };
 
 deadLettersConformance("pg-boss", async () => {
@@ -82,26 +45,26 @@ test.after.each(({ opened }) => opened.close());
 
 const run = Effect.runPromise;
 
-test("a dead job is told as dead for as long as its dead letter is kept", async ({ opened }) => {
-  const id = await opened.enqueue("1");
+test("a dead job is reported as dead for as long as its dead letter exists", async ({ opened }) => {
+  const id = await opened.enqueue();
   await opened.failAll();
   assert.equal(await opened.stateOf(id), Option.some(["dead", "no good"]));
-  await opened.forgetEnded();
+  await opened.deleteEnded();
   assert.equal(await opened.stateOf(id), Option.some(["dead", "no good"]));
   await run(opened.letters.drop(id));
   assert.equal(await opened.stateOf(id), Option.none());
 });
 
-test("a job is redriven under its id also when its row is gone", async ({ opened }) => {
-  const id = await opened.enqueue("1");
+test("a job is redriven under its id even if its row was deleted", async ({ opened }) => {
+  const id = await opened.enqueue();
   await opened.failAll();
-  await opened.forgetEnded();
+  await opened.deleteEnded();
   assert.is(await run(opened.letters.redrive(id)), true);
   assert.equal(Option.getOrThrow(await opened.stateOf(id))[0], "queued");
   assert.is((await run(opened.queue.backlog)).events, 1);
 });
 
-test("a letter that this build cannot read is there all the same, with what it carries", async ({
+test("a letter that this build cannot read is listed and found with its payload, and can be dropped", async ({
   opened,
 }) => {
   const id = newRowId(Date.now());

@@ -1,64 +1,38 @@
 import { Effect, Layer, Option } from "effect";
 import type { PgBoss } from "pg-boss";
 
-import {
-  type DeadLetter,
-  type DeadLetterContent,
-  DeadLetters,
-} from "../../core/queue/dead_letters.ts";
+import { type DeadLetterContent, DeadLetters } from "../../core/queue/dead_letters.ts";
 import { type JobId, QueueUnavailable } from "../../core/queue/queue.ts";
 import { type Diagnose, makeAskStore } from "../../core/store_failure.ts";
 import { Boss, type ExecuteSql, QueueDatabase } from "./boss.ts";
 import { isRowOrJobId, partId, rowOf } from "./job_id.ts";
-import { decodePayload, type Payload } from "./payload.ts";
-import { DEAD_LETTER_QUEUE, EVENTS_QUEUE, QUEUE_SCHEMA } from "./queue_settings.ts";
-import { EVENTS_OF_ROW } from "./row_size.ts";
+import { decodePayload } from "./payload.ts";
+import {
+  type DeadLetterRow,
+  deleteFailedRow,
+  findLetterRows,
+  listLetterRows,
+} from "./private_tables.ts";
+import { DEAD_LETTER_QUEUE, EVENTS_QUEUE } from "./queue_settings.ts";
 
-const COLUMNS = `
-  source_id as id,
-  ${EVENTS_OF_ROW} as events,
-  coalesce(source_retry_count, 0)::int as retries,
-  source_output ->> 'message' as failure,
-  (extract(epoch from source_created_on) * 1000)::float8 as "queuedAt",
-  (extract(epoch from created_on) * 1000)::float8 as "diedAt"`;
-
-const FROM_DEAD = `from ${QUEUE_SCHEMA}.job where name = '${DEAD_LETTER_QUEUE}'`;
-
-const LIST = `select ${COLUMNS} ${FROM_DEAD} order by created_on, id limit $1`;
-
-const FIND = `select ${COLUMNS}, id as "rowId", singleton_key as "sizeKey", data ${FROM_DEAD} and source_id = any($1::uuid[])`;
-
-// pg-boss keeps the failed original for a while, under the id that is wanted again.
-const DELETE_ORIGINAL = `
-delete from ${QUEUE_SCHEMA}.job where name = '${EVENTS_QUEUE}' and id = $1 and state = 'failed'`;
-
-interface Row extends DeadLetter {
-  /** The row's own id in the dead letter queue. */
-  readonly rowId: string;
-  readonly data: Payload;
-  /** `sizeKey` of the row, or null if no build of ours has written it. */
-  readonly sizeKey: string | null;
-}
-
-interface Found extends Row {
+interface Found extends DeadLetterRow {
   readonly jobs: DeadLetterContent["jobs"];
 }
 
-/** Finds the dead letter that has this id, or holds the job of this id. */
+/** Finds the dead letter with this id, or the one that contains the job with this id. */
 export const findDeadLetter = async (
   execute: ExecuteSql,
   id: JobId,
 ): Promise<Found | undefined> => {
-  const { rows } = await execute(FIND, [[id, rowOf(id).rowId]]);
-  for (const row of rows as ReadonlyArray<Row>) {
+  for (const row of await findLetterRows(execute, [id, rowOf(id).rowId])) {
     const jobs = await jobsIn(row);
     if (row.id === id || jobs?.some((job) => job.id === id)) return { ...row, jobs };
   }
   return undefined;
 };
 
-/** The jobs of a row: it has the id of its only one, or one of its own and several. */
-const jobsIn = async ({ id, data }: Row): Promise<DeadLetterContent["jobs"]> => {
+/** The jobs of a row: a single job has the row's id, several have ids of their own. */
+const jobsIn = async ({ id, data }: DeadLetterRow): Promise<DeadLetterContent["jobs"]> => {
   const batches = await decodePayload(data);
   return batches?.map((batch, i) => ({
     id: rowOf(id).part === 0 ? partId(id, i + 1) : id,
@@ -67,10 +41,10 @@ const jobsIn = async ({ id, data }: Row): Promise<DeadLetterContent["jobs"]> => 
 };
 
 /**
- * The dead letters in Postgres. A row is one letter, with the jobs that share it.
+ * The dead letters in Postgres. A row is one letter, with all jobs that share it.
  *
- * @param diagnose tells why what `execute` runs failed
- * @param executeRead runs reads that clients ask for
+ * @param diagnose tells why a statement of `execute` failed
+ * @param executeRead runs the reads of clients
  */
 export const makeDeadLetters = (
   boss: PgBoss,
@@ -78,12 +52,12 @@ export const makeDeadLetters = (
   diagnose: Diagnose,
   executeRead: ExecuteSql = execute,
 ): DeadLetters["Service"] => {
-  const unavailable = makeAskStore(diagnose)(QueueUnavailable);
+  const orUnavailable = makeAskStore(diagnose)(QueueUnavailable);
 
-  /** Does something about a letter; false if there is none. */
-  const deal = (id: string, act: (found: Found) => Promise<void>) =>
+  /** Runs `act` on a letter; false if there is none. */
+  const onLetter = (id: string, act: (found: Found) => Promise<void>) =>
     isRowOrJobId(id)
-      ? unavailable(async () => {
+      ? orUnavailable(async () => {
           const found = await findDeadLetter(execute, id.toLowerCase());
           if (found !== undefined) await act(found);
           return found !== undefined;
@@ -91,15 +65,11 @@ export const makeDeadLetters = (
       : Effect.succeed(false);
 
   return {
-    list: (limit) =>
-      unavailable(async (signal) => {
-        const { rows } = await executeRead(LIST, [limit], undefined, signal);
-        return rows as ReadonlyArray<DeadLetter>;
-      }),
+    list: (limit) => orUnavailable((signal) => listLetterRows(executeRead, limit, signal)),
 
     find: (id) =>
       isRowOrJobId(id)
-        ? unavailable(async (signal) => {
+        ? orUnavailable(async (signal) => {
             const read: ExecuteSql = (text, values, name) =>
               executeRead(text, values, name, signal);
             const found = await findDeadLetter(read, id.toLowerCase());
@@ -110,10 +80,10 @@ export const makeDeadLetters = (
         : Effect.succeedNone,
 
     redrive: (id) =>
-      deal(id, async (found) => {
-        // In this order a crash in between loses nothing, and to do it all again changes nothing: the
-        // dead letter goes last, and the log knows events that it gets twice.
-        await execute(DELETE_ORIGINAL, [found.id]);
+      onLetter(id, async (found) => {
+        // The dead letter goes last: a crash in between loses nothing, and repeating all steps changes nothing, since
+        // the log recognizes duplicates.
+        await deleteFailedRow(execute, found.id);
         const { sizeKey, data } = found;
         const key = sizeKey === null ? {} : { singletonKey: sizeKey };
         await boss.insert(EVENTS_QUEUE, [{ id: found.id, data, ...key }]);
@@ -121,7 +91,7 @@ export const makeDeadLetters = (
       }),
 
     drop: (id) =>
-      deal(id, async ({ rowId }) => {
+      onLetter(id, async ({ rowId }) => {
         await boss.deleteJob(DEAD_LETTER_QUEUE, rowId);
       }),
   };

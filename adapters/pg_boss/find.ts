@@ -10,7 +10,7 @@ import { rowOf } from "./job_id.ts";
 import { decodePayload, type Payload } from "./payload.ts";
 import { EVENTS_QUEUE } from "./queue_settings.ts";
 
-/** Reads the status of a job off its row, or off the row of its own that it went on in. */
+/** Finds the status of a job in its row, or in the row of its own that a failed part got. */
 export const findJob = async (
   boss: PgBoss,
   executeRead: ExecuteSql,
@@ -29,7 +29,7 @@ export const findJob = async (
     : Option.some(statusOf(id, own, 1, ownBatch));
 };
 
-/** A dead job is known for as long as its dead letter is, which is longer than its row. */
+/** A dead job can be found for as long as its dead letter exists, which outlives its row. */
 const findDead = async (executeRead: ExecuteSql, id: JobId): Promise<Option.Option<JobStatus>> => {
   const letter = await findDeadLetter(executeRead, id);
   const batch = letter?.jobs?.find((job) => job.id === id)?.batch;
@@ -54,7 +54,7 @@ const findRow = async (
   executeRead: ExecuteSql,
   id: string,
 ): Promise<Row | undefined> => {
-  // Not on the connections that accept: any number of jobs may be asked for.
+  // Not on the connections that accept events: clients can look up any number of jobs.
   const db: Db = { executeSql: (text, values) => executeRead(text, values, "find_job") };
   const [row] = await boss.findJobs<Payload>(EVENTS_QUEUE, { id, db });
   return row;
@@ -83,7 +83,7 @@ const statusOf = (jobId: JobId, row: Row, part: number, batch: Batch): JobStatus
 
 const NO_COUNTS: Counts = { appended: 0, duplicates: 0, conflicts: 0 };
 
-/** The counts of a part; null when it went on in a row of its own. */
+/** The counts of a part; null if it got a row of its own. */
 const countsOf = (row: Row, part: number, batch: Batch): Counts | null => {
   if (row.state !== "completed") return NO_COUNTS;
   const output = row.output as Output | null;

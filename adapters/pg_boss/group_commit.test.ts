@@ -10,7 +10,7 @@ const test = suite("group commit");
 
 type Changed = Omit<GroupCommitOptions<number, string>, "commit" | "bytesOf" | "bytesMax">;
 
-/** A commit that ends when the test says so. */
+/** A commit that ends when the test ends it. */
 const controlled = (bytesMax = 1_000, changed: Partial<Changed> = {}) => {
   const groups: Array<{
     readonly items: ReadonlyArray<number>;
@@ -45,7 +45,7 @@ const controlled = (bytesMax = 1_000, changed: Partial<Changed> = {}) => {
 const outcome = <A, E>(fiber: Fiber.Fiber<A, E>) => Effect.runPromise(Fiber.await(fiber));
 const soon = () => new Promise((resolve) => setImmediate(resolve));
 
-test("an item that comes alone is committed at once, and has its receipt after the commit", async () => {
+test("an item that arrives alone is committed immediately and gets its receipt after the commit", async () => {
   const { groups, start } = controlled();
   const fiber = start(1);
   assert.equal(groups[0]?.items, [1]);
@@ -54,7 +54,7 @@ test("an item that comes alone is committed at once, and has its receipt after t
   assert.equal(await outcome(fiber), Exit.succeed("receipt 1"));
 });
 
-test("items that come during a commit go together in the next one, each with its own receipt", async () => {
+test("items that arrive during a commit share the next one, each with its own receipt", async () => {
   const { groups, start } = controlled();
   const first = start(1);
   const others = [2, 3, 4].map(start);
@@ -70,7 +70,7 @@ test("items that come during a commit go together in the next one, each with its
   );
 });
 
-test("a second commit begins at a pace, and what comes in until then goes together", async () => {
+test("a second commit starts after a pause, and items that arrive until then share it", async () => {
   const { groups, start } = controlled(1_000, { commitsMax: 2, paceMsMax: 30 });
   const since = performance.now();
   const fibers = [1, 2, 3].map(start);
@@ -83,7 +83,7 @@ test("a second commit begins at a pace, and what comes in until then goes togeth
   for (const fiber of fibers) assert.ok(Exit.isSuccess(await outcome(fiber)));
 });
 
-test("after a slow commit of several the next begins at the pace too, and after one of a single item at once", async () => {
+test("after a slow commit of several items the next one starts after the longest pause, and after one of a single item immediately", async () => {
   const { groups, start } = controlled(1_000, { commitsMax: 1, paceMsMax: 300 });
   const ending = async (fiber: ReturnType<typeof start>) => {
     groups.at(-1)?.end();
@@ -107,7 +107,7 @@ test("after a slow commit of several the next begins at the pace too, and after 
   assert.equal(groups[3]?.items, [5]);
 });
 
-test("after a quick commit of several the next begins sooner: twice as long after it as it took", async () => {
+test("after a quick commit of several items the next one starts after twice its duration", async () => {
   const { groups, start } = controlled(1_000, { commitsMax: 1, paceMsMax: 60_000 });
   const first = start(1);
   const [second] = [2, 3].map(start);
@@ -125,7 +125,7 @@ test("after a quick commit of several the next begins sooner: twice as long afte
   assert.ok(performance.now() - since >= 2 * tookMs - 5);
 });
 
-test("when no commit is under way any more, what waits is not kept waiting", async () => {
+test("when no commit is running any more, a single waiting item is committed", async () => {
   const { groups, start } = controlled(1_000, { commitsMax: 2, paceMsMax: 60_000 });
   const first = start(1);
   start(2);
@@ -135,7 +135,7 @@ test("when no commit is under way any more, what waits is not kept waiting", asy
   assert.equal(groups[1]?.items, [2]);
 });
 
-test("what fills a row waits for no pace", async () => {
+test("items that fill a row do not wait", async () => {
   const { groups, start } = controlled(1_000, {
     commitsMax: 2,
     paceMsMax: 60_000,
@@ -149,7 +149,7 @@ test("what fills a row waits for no pace", async () => {
   assert.equal(groups[1]?.items, [4, 6]);
 });
 
-test("a commit that fails fails its own items only, and the next goes on", async () => {
+test("a failed commit fails only its own items, and the next one starts", async () => {
   const { groups, start } = controlled();
   const first = start(1);
   const second = start(2);
@@ -161,7 +161,7 @@ test("a commit that fails fails its own items only, and the next goes on", async
   assert.ok(Exit.isSuccess(await outcome(second)));
 });
 
-test("an item beyond the bound is refused at once, and accepted again when there is room", async () => {
+test("an item beyond the bound is refused immediately, and accepted when there is room", async () => {
   const { groups, start } = controlled(10);
   const first = start(6);
   const refused = await outcome(start(5));
@@ -181,14 +181,14 @@ test("an item larger than the bound is accepted when nothing waits", () => {
   assert.equal(groups[0]?.items, [11]);
 });
 
-test("one client has a share of the bound, and others are accepted when it is used up", async () => {
-  // The items of a client are odd, those of the other even.
+test("a client has a share of the bound, and others are accepted when it is used up", async () => {
+  // One client has the odd items, the other one the even ones.
   const clientOf = (item: number): string => (item % 2 === 1 ? "odd" : "even");
   const { groups, start } = controlled(20, { clientOf, clientBytesMax: 10 });
   const first = start(7);
   assert.match(JSON.stringify(await outcome(start(5))), /QueueFull/);
   const others = [start(3), start(8)];
-  // Both are at their share, or would be past it.
+  // Both have used their share, or would exceed it.
   assert.match(JSON.stringify(await outcome(start(1))), /QueueFull/);
   assert.match(JSON.stringify(await outcome(start(4))), /QueueFull/);
   groups[0]?.end();
@@ -196,14 +196,14 @@ test("one client has a share of the bound, and others are accepted when it is us
   await soon();
   groups[1]?.end();
   for (const fiber of others) assert.ok(Exit.isSuccess(await outcome(fiber)));
-  // All of it is free again.
+  // Everything is free again.
   await soon();
   const again = start(9);
   groups[2]?.end();
   assert.ok(Exit.isSuccess(await outcome(again)));
 });
 
-test("a commit holds no more than its bound, or one item; the others go in the next ones, in their order", async () => {
+test("a commit has at most its bound of bytes, or one item; the others follow in the next ones, in order", async () => {
   const { groups, start } = controlled(1_000, { commitBytesMax: 10 });
   const fibers = [1, 4, 6, 1, 25, 9].map(start);
   for (let i = 0; i < 5; i++) {

@@ -1,39 +1,41 @@
 import { Effect } from "effect";
 
+import { invariant, present } from "../../core/invariant.ts";
 import { QueueFull, QueueUnavailable } from "../../core/queue/queue.ts";
 import { type Diagnose, failed } from "../../core/store_failure.ts";
 
 export interface GroupCommitOptions<Item, Receipt> {
-  /** Commits items together; the receipts line up with the items. */
+  /** Commits items together; returns a receipt for each, in the same order. */
   readonly commit: (items: ReadonlyArray<Item>) => Promise<ReadonlyArray<Receipt>>;
   /** Tells why a commit failed. */
   readonly diagnose: Diagnose;
   /** How many bytes of memory an item takes. */
   readonly bytesOf: (item: Item) => number;
-  /** The most bytes that may wait in memory or be under way; past it a new item is refused. */
+  /** The most bytes that may wait or be committing; beyond it new items are refused. */
   readonly bytesMax: number;
-  /** Whom an item is of. */
+  /** The client that sent an item. */
   readonly clientOf: (item: Item) => string;
-  /** The most bytes of `bytesMax` that one client may have; past it a new item of theirs is refused. */
+  /** The most bytes of `bytesMax` that one client may use; beyond it its new items are refused. */
   readonly clientBytesMax: number;
-  /** The most bytes of one commit: the next items wait for the next one. */
+  /** The most bytes of one commit; further items wait for the next one. */
   readonly commitBytesMax: number;
-  /** How many commits may be under way at once. */
+  /** The most commits at the same time. */
   readonly commitsMax: number;
   /**
-   * How far apart commits begin at most, in milliseconds, while items come in company: while a commit is under way,
-   * or after one that had several. They begin twice as far apart as the last one took, if that is less: the busier
-   * whoever commits, the larger the groups. What comes alone, or fills a row together, waits for no pace.
+   * The longest pause between the starts of two commits, in milliseconds, while items arrive concurrently: during a
+   * commit, or after one that had several items. The pause is twice the duration of the last commit if that is
+   * shorter: the busier the database, the larger the groups. An item that arrives alone, and items that fill a row, do
+   * not wait.
    */
   readonly paceMsMax: number;
-  /** Which share of a row an item fills. */
+  /** The share of a row that an item fills. */
   readonly fills: (item: Item) => number;
 }
 
 /**
- * Lets concurrent writers share a commit. What arrives within a pace waits and then goes together: the busier the
- * service, the larger the groups, and an item that comes alone is committed at once. Returns the effect that
- * submits an item and succeeds after its commit.
+ * Group commit: items that arrive within a short pause share a commit. The busier the service, the larger the groups;
+ * an item that arrives alone is committed immediately. Returns the effect that submits an item and succeeds after its
+ * commit.
  */
 export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item, Receipt>) => {
   type Resume = (result: Effect.Effect<Receipt, QueueFull | QueueUnavailable>) => void;
@@ -44,14 +46,14 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
     readonly resume: Resume;
   }
   let waiting: Waiting[] = [];
-  /** Which share of a row those fill that wait. */
+  /** The rows that the waiting items fill. */
   let filled = 0;
   let bytesHeld = 0;
-  /** The bytes held of each client that has any. */
+  /** The bytes of each client that has any. */
   const bytesByClient = new Map<string, number>();
   let commits = 0;
-  let lastBegun = Number.NEGATIVE_INFINITY;
-  let lastTookMs = Number.POSITIVE_INFINITY;
+  let lastStart = Number.NEGATIVE_INFINITY;
+  let lastDurationMs = Number.POSITIVE_INFINITY;
   let lastSize = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -62,11 +64,11 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
     else bytesByClient.delete(client);
   };
 
-  /** Begins a commit as soon as one may. */
+  /** Starts commits as far as the bounds and the pause allow. */
   const commitSoon = (): void => {
     if (waiting.length === 0 || commits >= options.commitsMax) return;
-    const paceMs = Math.min(2 * lastTookMs, options.paceMsMax);
-    const restMs = lastBegun + paceMs - performance.now();
+    const paceMs = Math.min(2 * lastDurationMs, options.paceMsMax);
+    const restMs = lastStart + paceMs - performance.now();
     const isAlone = commits === 0 && lastSize < 2;
     if (isAlone || restMs <= 0 || filled >= 1) {
       clearTimeout(timer);
@@ -81,8 +83,8 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
     }
   };
 
-  /** Takes those from the front of what waits that go into one commit: one, or several within its bound. */
-  const takeGroup = (): ReadonlyArray<Waiting> => {
+  /** Removes the items of the next commit from the front: one, or several within the bound. */
+  const nextGroup = (): ReadonlyArray<Waiting> => {
     let bytes = 0;
     const end = waiting.findIndex(
       (next, i) => (bytes += next.bytes) > options.commitBytesMax && i > 0,
@@ -99,20 +101,21 @@ export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item,
   };
 
   const commitNext = async (): Promise<void> => {
-    const group = takeGroup();
+    const group = nextGroup();
     commits++;
-    const begun = (lastBegun = performance.now());
+    const startedAt = (lastStart = performance.now());
     lastSize = group.length;
     try {
       const receipts = await options.commit(group.map(({ item }) => item));
+      invariant(receipts.length === group.length, "a commit returns a receipt for each item");
       group.forEach(({ resume }, i) => {
-        resume(Effect.succeed(receipts[i] as Receipt));
+        resume(Effect.succeed(present(receipts[i], "a receipt is not empty")));
       });
     } catch (cause) {
       for (const { resume } of group) resume(failed(QueueUnavailable, options.diagnose, cause));
     }
     commits--;
-    lastTookMs = performance.now() - begun;
+    lastDurationMs = performance.now() - startedAt;
     for (const { client, bytes } of group) hold(client, -bytes);
     commitSoon();
   };

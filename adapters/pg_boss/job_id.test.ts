@@ -5,7 +5,7 @@ import { isJobId, isRowOrJobId, newRowId, partId, PARTS_MAX, rowOf } from "./job
 
 const test = suite("job ids");
 
-test("a row id is a UUID of version 7 that holds its time and ends in three zeros", () => {
+test("a row id is a UUID of version 7 that contains its time and ends in three zeros", () => {
   const now = Date.UTC(2026, 10, 22);
   const id = newRowId(now);
   assert.ok(isRowOrJobId(id));
@@ -14,13 +14,13 @@ test("a row id is a UUID of version 7 that holds its time and ends in three zero
   assert.is(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16), now);
 });
 
-test("row ids are never the same, and sort by their time", () => {
+test("row ids are unique and sort by their time", () => {
   const ids = Array.from({ length: 10_000 }, () => newRowId(1_000));
   assert.is(new Set(ids).size, ids.length);
   assert.ok(newRowId(1_000) < newRowId(1_001));
 });
 
-test("every part has an id of its own that leads back to its row", () => {
+test("every part has its own id, which leads back to its row", () => {
   const row = newRowId(Date.now());
   const ids = Array.from({ length: PARTS_MAX }, (_, i) => partId(row, i + 1));
   assert.is(new Set([row, ...ids]).size, PARTS_MAX + 1);
@@ -31,7 +31,7 @@ test("every part has an id of its own that leads back to its row", () => {
   assert.equal(rowOf(row), { rowId: row, part: 0 });
 });
 
-test("what is no UUID is no job id", () => {
+test("a text that is not a UUID is not a job id", () => {
   for (const text of [
     "",
     "1",

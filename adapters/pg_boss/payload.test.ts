@@ -17,10 +17,10 @@ const batch = fc.record(
   { noNullPrototype: true },
 );
 
-/** As the database gives it back. */
+/** As the database returns it. */
 const through = (data: unknown): Payload => JSON.parse(JSON.stringify(data)) as Payload;
 
-test("batches come out of a row as they went in, those without events or metadata, too", async () => {
+test("batches survive the round trip through a row, also without events or metadata", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(batch, { maxLength: 5 }), async (batches) => {
       const row = await rowWith("id", batches);
@@ -31,7 +31,7 @@ test("batches come out of a row as they went in, those without events or metadat
   );
 });
 
-test("a row whose events are cut off, damaged, or not as many as its parts say is not read", async () => {
+test("a row is unreadable if its events are truncated, damaged, or differ in number from its parts", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(batch, { minLength: 1, maxLength: 3 }).filter(hasEvents),

@@ -1,42 +1,43 @@
-import { type Batch, BATCH_BYTES_MAX } from "../../core/event/batch.ts";
+import { type Batch, BATCH_BYTES_MAX, bytesIn } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
+import { present } from "../../core/invariant.ts";
 import type { Priority } from "../../core/queue/queue.ts";
 import type { TraceContext } from "../../core/trace.ts";
-import { sizeKey, sizeOf } from "./row_size.ts";
+import { sizeKey } from "./private_tables.ts";
 import { compress, decompress } from "./zstandard.ts";
 
-/** The version of the payload below; a worker leaves one that it does not know to a newer worker. */
+/** The version of the payload below. A worker leaves rows of an unknown version to newer workers. */
 const PAYLOAD_VERSION = 2;
 
 /**
- * What a row of the queue carries as JSON: its parts, and the events of all of them as one text, column by
- * column, compressed. As JSON the database would make a value of every field of every event, and then
- * compress them itself: four times the work, to three times as many bytes.
+ * The JSON of a row: its parts, and the events of all parts as one compressed text, column by column. If the events
+ * were JSON, the database would parse every field of every event and then compress them itself, with four times the
+ * work and a result three times as large.
  */
 export interface Payload {
   readonly version: typeof PAYLOAD_VERSION;
   readonly parts: ReadonlyArray<Part>;
-  /** All values of one column, then all of the next: Zstandard, in base64. */
+  /** All values of one column, then all of the next, compressed with Zstandard, in base64. */
   readonly events: string;
 }
 
-/** One batch: how many of the events are its own, and how many were left out of it. */
+/** One batch: how many of the events are its own, and how many were left out as duplicates and conflicts. */
 interface Part {
   readonly events: number;
   readonly duplicates: number;
   readonly conflicts: number;
-  /** Absent unless the request is traced, which few are. */
+  /** Only for traced requests, which are few. */
   readonly trace?: TraceTuple;
 }
 
 type TraceTuple = readonly [traceId: string, spanId: string];
 
-/** A batch, and the trace that goes on with it. */
+/** A batch, with the trace that continues in the worker. */
 export interface Carried extends Batch {
   readonly trace?: TraceContext;
 }
 
-/** Between two values: identifiers hold no control characters, and JSON text escapes them. */
+/** Separates values: identifiers contain no control characters, and JSON text escapes them. */
 const SEPARATOR = "\n";
 
 const encodePayload = async (batches: ReadonlyArray<Carried>): Promise<Payload> => ({
@@ -57,7 +58,7 @@ const encodeEvents = (events: ReadonlyArray<Event>): Promise<string> => {
     events.map((event) => event.userId),
     events.map((event) => event.type),
     events.map((event) => event.occurredAt),
-    // Null joins as nothing, which is no JSON text.
+    // Null joins as an empty text, which no JSON value is.
     events.map((event) => event.metadata),
     events.map((event) => event.fingerprint),
   ];
@@ -65,14 +66,13 @@ const encodeEvents = (events: ReadonlyArray<Event>): Promise<string> => {
   return compress(text, (frame) => frame.toString("base64"));
 };
 
-/** A batch that goes on with its trace, if it has one. */
 export const carried = (batch: Batch, trace: TraceContext | undefined): Carried =>
   trace === undefined ? batch : { ...batch, trace };
 
-/** pg-boss hands out the highest first. */
+/** pg-boss fetches the highest first. */
 const NUMBERS: Readonly<Record<Priority, number>> = { normal: 0, low: -1, lowest: -2 };
 
-/** A row to insert. Its key says how much it holds. */
+/** Makes a row to insert. */
 export const rowWith = async (
   id: string,
   batches: ReadonlyArray<Carried>,
@@ -81,10 +81,13 @@ export const rowWith = async (
   id,
   data: await encodePayload(batches),
   priority: NUMBERS[priority],
-  singletonKey: sizeKey(sizeOf(batches)),
+  singletonKey: sizeKey({
+    events: batches.reduce((sum, { events }) => sum + events.length, 0),
+    bytes: batches.reduce((sum, { events }) => sum + bytesIn(events), 0),
+  }),
 });
 
-/** The batches of a row; undefined when this build cannot read it, being older or the row broken. */
+/** The batches of a row; undefined if this build cannot read it, because the row is newer or damaged. */
 export const decodePayload = async (
   payload: Payload,
 ): Promise<ReadonlyArray<Carried> | undefined> => {
@@ -118,7 +121,8 @@ const eventsOf = ({ parts, events }: Payload): Promise<ReadonlyArray<Event>> => 
 const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
   const values = text.split(SEPARATOR);
   if (values.length !== count * COLUMNS) throw new RangeError(`${values.length} values`);
-  const value = (column: number, i: number): string => values[column * count + i] ?? "";
+  const value = (column: number, i: number): string =>
+    present(values[column * count + i], "a payload has a value for each column of each event");
   return Array.from({ length: count }, (_, i) => ({
     accountId: value(0, i),
     eventId: value(1, i),
@@ -133,7 +137,7 @@ const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
 const COLUMNS = 7;
 
 /**
- * The most bytes that the text of a row has: three in UTF-8 for each that `bytesIn` counts. A row that says otherwise
- * is damaged, or somebody made it.
+ * The most bytes in the text of a row: three in UTF-8 for each that `bytesIn` counts. A row with more is damaged or
+ * forged.
  */
 const TEXT_BYTES_MAX = 3 * BATCH_BYTES_MAX;

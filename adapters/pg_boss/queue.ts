@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect";
 
 import { Client } from "../../core/access/principal.ts";
 import { type Batch, bytesIn, eventsIn } from "../../core/event/batch.ts";
+import { present } from "../../core/invariant.ts";
 import {
   type Job,
   type JobId,
@@ -13,16 +14,14 @@ import { type Signal, Signals } from "../../core/signal.ts";
 import { makeAskStore } from "../../core/store_failure.ts";
 import { currentTrace, type TraceContext } from "../../core/trace.ts";
 import { acknowledgeRows } from "./acknowledge.ts";
-import { readBacklog } from "./backlog.ts";
 import { Boss, type ExecuteSql, preparing, QueueDatabase } from "./boss.ts";
 import { claimsOf, jobsOf } from "./claims.ts";
-import { fetchRows } from "./fetch.ts";
 import { findJob } from "./find.ts";
 import { makeGroupCommit } from "./group_commit.ts";
 import { isJobId, newRowId, partId, PARTS_MAX } from "./job_id.ts";
 import { carried, rowWith } from "./payload.ts";
-import { EVENTS_QUEUE } from "./queue_settings.ts";
-import { ROW_BYTES_MAX, ROW_EVENTS_MAX } from "./row_size.ts";
+import { fetchRows, readBacklog } from "./private_tables.ts";
+import { EVENTS_QUEUE, ROW_BYTES_MAX, ROW_EVENTS_MAX } from "./queue_settings.ts";
 
 type QueueConnections = QueueDatabase["Service"];
 
@@ -30,31 +29,31 @@ export interface PgBossQueueOptions extends QueueConnections {
   readonly boss: Boss["Service"];
   /** Raised when jobs were committed. */
   readonly queued: Signal;
-  /** The most bytes of events that may wait in this process for their commit. */
+  /** The most bytes of events that may wait for their commit in this process. */
   readonly bufferBytesMax: number;
 }
 
-/** Which share of the bytes that may wait for their commit one client may have. */
+/** The share of `bufferBytesMax` that one client may use. */
 const CLIENT_SHARE = 0.5;
 
-/** The most bytes of one commit: more rows than that are no cheaper each, and all of them are in memory as text. */
+/** The most bytes of one commit. More rows would be no cheaper each, and all of them are in memory as text. */
 const COMMIT_BYTES_MAX = 4 * ROW_BYTES_MAX;
 
-/** One commit waits for its disk while the next group gathers; a second one overlaps the two. */
+/** Two, so that one commit can wait for the disk while another one is prepared. */
 const COMMITS_MAX = 2;
 
-/** How far apart commits begin at most: what comes in meanwhile shares a row, and a row costs as much as many events. */
+/** The longest pause between the starts of two commits. Requests that arrive meanwhile share rows, which saves work. */
 const COMMIT_PACE_MS_MAX = 8;
 
-/** The most rows of one take; what they hold is bounded besides. */
+/** The most rows of one fetch; their content is bounded as well. */
 const ROWS_MAX = 256;
 
 const UNREADABLE = { message: "the payload cannot be read by this build" };
 
-/** The durable queue in Postgres, by pg-boss. Batches that are accepted together share a row. */
+/** The durable queue in Postgres, on pg-boss. Batches that are accepted together share a row. */
 export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] => {
   const { boss, diagnose } = options;
-  const unavailable = makeAskStore(diagnose)(QueueUnavailable);
+  const orUnavailable = makeAskStore(diagnose)(QueueUnavailable);
 
   const insert = async (items: ReadonlyArray<Enqueued>): Promise<ReadonlyArray<JobId>> => {
     const rows = packRows(items).map((packed) => ({ ...packed, id: newRowId(Date.now()) }));
@@ -67,7 +66,7 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     for (const { id, parts } of rows) {
       for (const [i, part] of parts.entries()) ids.set(part, partId(id, i + 1));
     }
-    return items.map((item) => ids.get(item) ?? "");
+    return items.map((item) => present(ids.get(item), "every item was packed into a row"));
   };
 
   const submit = makeGroupCommit<Enqueued, JobId>({
@@ -84,19 +83,19 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
       Math.max(batch.events.length / ROW_EVENTS_MAX, bytes / ROW_BYTES_MAX),
   });
 
-  // How many events a row held lately: those that are looked at and not taken are locked for other workers meanwhile.
+  // The average number of events in recent rows. Rows that a fetch examines and leaves are locked for other workers.
   let rowEvents = ROW_EVENTS_MAX;
 
   const fetchJobs = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
     const history = options.history();
-    // One more, so that a guess which is too low does not leave room unused.
+    // One more, so that an estimate that is too low leaves no room unused.
     const rowsMax = Math.min(Math.ceil(eventsMax / rowEvents) + 1, ROWS_MAX);
     const rows = await fetchRows(options.execute, rowsMax, eventsMax);
     const jobs: Job[] = [];
     for (const row of rows) {
-      // One by one: to read one takes milliseconds, and requests have a turn in between.
+      // One by one: decoding a row takes milliseconds, and requests get a turn in between.
       const held = await jobsOf(row, history);
-      // Its neighbours must not wait for it. It comes again, and is dead after its last retry.
+      // It must not block its neighbours. It is redelivered, and becomes a dead letter after its last retry.
       if (held === undefined) await boss.fail(EVENTS_QUEUE, [row], UNREADABLE);
       else jobs.push(...held);
     }
@@ -114,10 +113,10 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
         Effect.flatMap(submit),
         Effect.tap(() => options.queued.raise),
       ),
-    fetch: (eventsMax) => unavailable(() => fetchJobs(eventsMax)),
-    heartbeat: (jobs) => unavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
+    fetch: (eventsMax) => orUnavailable(() => fetchJobs(eventsMax)),
+    heartbeat: (jobs) => orUnavailable(() => boss.touch(EVENTS_QUEUE, [...claimsOf(jobs)])),
     acknowledge: (acknowledgements) =>
-      unavailable(() => {
+      orUnavailable(() => {
         const history = options.history();
         return acknowledgeRows(
           boss,
@@ -128,13 +127,13 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
       }),
     find: (id) =>
       isJobId(id)
-        ? unavailable((signal) => {
+        ? orUnavailable((signal) => {
             const execute: ExecuteSql = (text, values, name) =>
               options.executeRead(text, values, name, signal);
             return findJob(boss, execute, id.toLowerCase());
           })
         : Effect.succeedNone,
-    backlog: unavailable(() => readBacklog(options.executeControl)),
+    backlog: orUnavailable(() => readBacklog(options.executeControl)),
   };
 };
 
@@ -166,7 +165,7 @@ interface Packed {
   bytes: number;
 }
 
-/** Packs batches into rows in their order, those of each priority for themselves. */
+/** Packs batches into rows in their order, separately for each priority. */
 const packRows = (items: ReadonlyArray<Enqueued>): ReadonlyArray<Packed> => {
   const rows: Packed[] = [];
   const open = new Map<Priority, Packed>();

@@ -1,19 +1,25 @@
 import type { PgBoss, QueueOptions } from "pg-boss";
 
-/** The schema that pg-boss keeps its tables in. */
+/** The schema of pg-boss's tables. */
 export const QUEUE_SCHEMA = "tidemark_queue";
 
 /** The queue of accepted batches. */
 export const EVENTS_QUEUE = "events";
 
-/** Where jobs go whose every attempt failed. They stay until somebody deals with them. */
+/** The queue of dead letters: jobs whose every attempt failed. They stay until an operator redrives or drops them. */
 export const DEAD_LETTER_QUEUE = "events_dead_letter";
 
-/** How long a job that ended can be asked about. Its row, payload included, takes space until then. */
+/** The most events in one row: rows of this size are cheap to insert, and to hold while their events are appended. */
+export const ROW_EVENTS_MAX = 1_000;
+
+/** The most bytes, as `bytesIn` counts them, that batches share a row with: as many as a request may have. */
+export const ROW_BYTES_MAX = 1024 * 1024;
+
+/** How long clients can look up a job that ended. Its row, payload included, takes space until then. */
 const JOB_KEPT_SECONDS = 15 * 60;
 
-// pg-boss's defaults (2 retries, a dead worker noticed after 15 minutes) do not keep a durability
-// promise. These notice one after HEARTBEAT_SECONDS and go on trying for about two hours.
+// pg-boss's defaults (2 retries, a dead worker noticed after 15 minutes) cannot guarantee that every accepted event is
+// counted. With these a dead worker is noticed after HEARTBEAT_SECONDS, and retries continue for about two hours.
 const HEARTBEAT_SECONDS = 10;
 
 const EVENTS_OPTIONS = {
@@ -23,7 +29,7 @@ const EVENTS_OPTIONS = {
   retryDelayMax: 300,
   heartbeatSeconds: HEARTBEAT_SECONDS,
   expireInSeconds: 120,
-  // What was accepted is never dropped for waiting too long.
+  // Accepted events are never dropped for waiting too long.
   retentionSeconds: 365 * 86_400,
   deleteAfterSeconds: JOB_KEPT_SECONDS,
 } satisfies QueueOptions;
@@ -34,9 +40,9 @@ const DEAD_LETTER_OPTIONS = {
   deleteAfterSeconds: 0,
 } satisfies QueueOptions;
 
-/** Creates the queues, or brings them to these settings. Needs no more than rights on the tables. */
+/** Creates the queues or updates their settings. Needs only rights on the tables. */
 export const installQueues = async (boss: PgBoss): Promise<void> => {
-  // The dead letter queue first: the other one refers to it.
+  // The dead letter queue first: the events queue refers to it.
   await boss.createQueue(DEAD_LETTER_QUEUE, DEAD_LETTER_OPTIONS);
   await boss.createQueue(EVENTS_QUEUE, { ...EVENTS_OPTIONS, deadLetter: DEAD_LETTER_QUEUE });
   await boss.updateQueue(DEAD_LETTER_QUEUE, DEAD_LETTER_OPTIONS);

@@ -8,7 +8,7 @@ const test = suite("Zstandard");
 
 const texts = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 300 }),
-  // More than the buffers of a stream hold.
+  // More than fits into the buffers of a stream.
   fc
     .integer({ min: 1, max: 400_000 })
     .map((length) => `${length} `.repeat(length).slice(0, length)),
@@ -22,16 +22,16 @@ const DAMAGES: ReadonlyArray<(frame: Buffer) => Buffer> = [
   () => Buffer.alloc(0),
 ];
 
-/** Nothing of an empty text is missing when its frame is cut off, so that nobody could tell. */
+/** A truncated frame of an empty text lacks nothing, so it cannot be recognized. */
 const isNotEmpty = (text: string): boolean => text !== "";
 
-/** More than any text here has. */
+/** More than the size of any text here. */
 const BYTES_MAX = 10_000_000;
 
 const compressed = (text: string): Promise<Buffer> => compress(text, (frame) => frame);
 const textIn = (frame: Uint8Array): Promise<string> => decompress(frame, BYTES_MAX, String);
 
-test("texts come out as they went in, however many are on their way", async () => {
+test("texts survive the round trip, however many are processed concurrently", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(texts, { minLength: 1, maxLength: 8 }), async (all) => {
       const out = await Promise.all(all.map(async (text) => textIn(await compressed(text))));
@@ -41,7 +41,7 @@ test("texts come out as they went in, however many are on their way", async () =
   );
 });
 
-test("a damaged frame does no harm to those behind it", async () => {
+test("a damaged frame does not affect the following ones", async () => {
   await fc.assert(
     fc.asyncProperty(
       texts.filter(isNotEmpty),
@@ -59,7 +59,7 @@ test("a damaged frame does no harm to those behind it", async () => {
   );
 });
 
-test("what nobody can read is rejected with the error of who tried", async () => {
+test("output that cannot be read is rejected with the error of the reader", async () => {
   const error = await compress("text", () => {
     throw new RangeError("no good");
   }).catch((thrown: unknown) => thrown);
@@ -67,7 +67,7 @@ test("what nobody can read is rejected with the error of who tried", async () =>
   assert.is(await textIn(await compressed("text")), "text");
 });
 
-test("a frame that inflates without end is given up at the bound, and does no harm to those behind it", async () => {
+test("a decompression bomb is stopped at the bound and does not affect the following frames", async () => {
   const bomb = await compressed("0".repeat(200_000_000));
   assert.ok(bomb.length < 100_000, `${bomb.length}`);
   let read = 0;
@@ -83,7 +83,7 @@ test("a frame that inflates without end is given up at the bound, and does no ha
   assert.instance(outcome, RangeError);
   assert.is(read, 0);
   assert.is(text, "behind");
-  // One byte more than may be is too much, and as many as may be are not.
+  // One byte more than the bound is too much, and the bound itself is not.
   const frame = await compressed("x".repeat(1_000));
   assert.is(await decompress(frame, 1_000, String), "x".repeat(1_000));
   assert.instance(

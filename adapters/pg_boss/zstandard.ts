@@ -6,28 +6,28 @@ import {
   type ZstdDecompress,
 } from "node:zlib";
 
-/** The quickest level: the others take longer and save next to nothing. */
+/** The fastest level: the others take longer and save next to nothing. */
 const LEVEL = 1;
 
 /**
- * How many bytes of its output an engine hands over at once: each time is a turn of the event loop, which is slow to
- * come round when many requests have to be refused. Most rows come out at once.
+ * The size of the output chunks of an engine. Each chunk takes a round of the event loop, which is slow while many
+ * requests are refused. Most rows fit into one chunk.
  */
 const CHUNK_BYTES = 256 * 1_024;
 
 /**
- * Makes the function that puts one input after the other through one engine, on a thread beside this one, and
- * succeeds with what `read` makes of all that came out.
+ * Makes a function that runs one input after the other through one engine, on another thread, and resolves with the
+ * result of `read` on the output.
  *
- * One engine, because V8 frees those that `zstdCompressSync` makes, and the buffers around them, no sooner than
- * it collects the old generation, which is the more often due the more of them there are. An engine that failed,
- * or gave what cannot be read, makes way for a new one: it may hold the rest of an input that was cut off.
+ * One engine for all inputs, because V8 frees the engines of `zstdCompressSync` and their buffers only when it collects
+ * the old generation, which it must do the more often the more of them there are. An engine is replaced after it failed
+ * or its output could not be read: it may contain the rest of a truncated input.
  */
-const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
+const makeSerial = (open: () => ZstdCompress | ZstdDecompress) => {
   let kept: ReturnType<typeof open> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
-  const putAway = (engine: typeof kept): void => {
+  const discard = (engine: typeof kept): void => {
     engine?.destroy();
     if (kept === engine) kept = undefined;
   };
@@ -35,7 +35,7 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
   const openOne = (): ReturnType<typeof open> => {
     const engine = open();
     return engine.on("error", () => {
-      putAway(engine);
+      discard(engine);
     });
   };
 
@@ -45,24 +45,24 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       const end = (): void => {
-        engine.off("data", take);
+        engine.off("data", collect);
         engine.off("error", fail);
       };
       const fail = (error: Error): void => {
         end();
-        putAway(engine);
+        discard(engine);
         reject(error);
       };
-      const take = (chunk: Buffer): void => {
+      const collect = (chunk: Buffer): void => {
         bytes += chunk.length;
-        if (bytes > bytesMax) fail(new RangeError(`more than ${bytesMax} bytes come out`));
+        if (bytes > bytesMax) fail(new RangeError(`the output has more than ${bytesMax} bytes`));
         else chunks.push(chunk);
       };
-      engine.on("data", take);
+      engine.on("data", collect);
       engine.on("error", fail);
       engine.write(input, (error) => {
         if (error) fail(error);
-        // One that was put away calls this without an error.
+        // A destroyed engine calls this without an error.
         if (engine.destroyed) return;
         end();
         resolve(Buffer.concat(chunks));
@@ -78,22 +78,22 @@ const inTurns = (open: () => ZstdCompress | ZstdDecompress) => {
       try {
         return read(await run(input, bytesMax));
       } catch (error) {
-        putAway(kept);
+        discard(kept);
         throw error;
       }
     };
-    // Once more, because the engine may have failed for what was before this input.
+    // A second attempt, because the engine may have failed because of an earlier input.
     const result = turn.then(attempt).catch(attempt);
     turn = result.catch(() => {});
     return result;
   };
 };
 
-/** Compresses a text, as UTF-8, into a frame of Zstandard, and succeeds with what `read` makes of it. */
+/** Compresses a text, as UTF-8, into a Zstandard frame, and resolves with the result of `read` on it. */
 export const compress = <A>(text: string, read: (frame: Buffer) => A): Promise<A> =>
-  compressInTurns(text, Number.POSITIVE_INFINITY, read);
+  compressSerially(text, Number.POSITIVE_INFINITY, read);
 
-const compressInTurns = inTurns(() =>
+const compressSerially = makeSerial(() =>
   createZstdCompress({
     // Each text is a frame of its own.
     flush: constants.ZSTD_e_end,
@@ -103,13 +103,13 @@ const compressInTurns = inTurns(() =>
 );
 
 /**
- * Decompresses a frame, and succeeds with what `read` makes of it. Rejects what is damaged.
+ * Decompresses a frame, and resolves with the result of `read` on it. Rejects damaged frames.
  *
- * @param bytesMax the most that may come out; the engine is stopped when it is more
- * @param read throws at a text that is not whole: what is left of a frame that was cut off is no error by itself
+ * @param bytesMax the most bytes of output; the engine is stopped beyond it
+ * @param read throws on an incomplete text: a truncated frame is not an error of the engine
  */
 export const decompress: <A>(
   frame: Uint8Array,
   bytesMax: number,
   read: (text: Buffer) => A,
-) => Promise<A> = inTurns(() => createZstdDecompress({ chunkSize: CHUNK_BYTES }));
+) => Promise<A> = makeSerial(() => createZstdDecompress({ chunkSize: CHUNK_BYTES }));

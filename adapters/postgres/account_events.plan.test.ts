@@ -14,7 +14,7 @@ import { makeEventLog } from "./event_log.ts";
 import { openExplainingSession } from "./plans.fixture.ts";
 import { makeProjection } from "./projection.ts";
 
-// What every read must not do is tested in summaries.plan.test.ts.
+// summaries.plan.test.ts tests the plans of all reads.
 const test = suite<{ migrated: MigratedDatabase }>("the plan of a page of events");
 
 test.before(async (context) => {
@@ -24,7 +24,7 @@ test.after(({ migrated }) => migrated.close());
 
 const NOW = Date.UTC(2026, 0, 31, 9, 30);
 
-test("a page costs the same wherever in the list it begins, among events of one instant too", async ({
+test("a page costs the same wherever in the list it begins, also among events of one instant", async ({
   migrated,
 }) => {
   const { database, url } = migrated;
@@ -61,7 +61,7 @@ test("a page costs the same wherever in the list it begins, among events of one 
     );
     assert.is(page.events.length, 100);
     const plans = session.plans();
-    // The index is entered at the page's place and read as far as the page goes, without a sort.
+    // The scan of the index begins where the page begins and ends where it ends, without a sort.
     const found = /Index Only Scan Backward using events_\d_account.*rows=([\d.]+) loops=1\)/.exec(
       plans,
     );

@@ -1,22 +1,13 @@
--- A page of the events of one account, newest first, up to the checkpoint; `pageOf` in
--- core/log/account_events.ts is its definition. The time index finds the page, wherever in the list it
--- begins, and only the rows of the page are fetched.
--- $1 shard, $2 account, $3 from, $4 and $5 instant and position that the page lies before, $6 type or
--- null, $7 last position or null, $8 how many events, $9 how many bytes, $10 how many to look at
+-- A page of the events of one account, newest first, up to the checkpoint; `pageOf` in core/log/account_events.ts is its
+-- definition. The time index finds the page wherever in the list it begins, and only the rows of the page are fetched.
+-- $1 shard, $2 account, $3 from, $4 and $5 instant and position that the page comes before, $6 type or null,
+-- $7 last position or null, $8 most events, $9 most bytes, $10 most events to scan
 --
--- Every row tells the page beside its event; a page without events is one row without an event.
+-- Every row repeats the columns of the page beside its event; a page without events is one row without an event.
 with bounds as materialized (
-  select
-    least(c.position, $7::bigint) as up_to,
-    -- All that was in the log until then is folded: now, or when the first event came that is not.
-    floor(extract(epoch from coalesce(
-      (select e.recorded_at from tidemark.events e
-       where h.position > c.position and e.shard = $1 and e.position = c.position + 1),
-      statement_timestamp())) * 1000)::bigint as as_of
-  from read_models.checkpoints c join tidemark.log_heads h using (shard)
-  where c.shard = $1
+-- include read_bounds.sql
 ),
--- One more than asked for, to know whether there is one.
+-- One more than requested, to know whether there is a next page.
 listed as materialized (
   select occurred_at, position
   from (
@@ -28,7 +19,8 @@ listed as materialized (
     order by e.occurred_at desc, e.position desc
     limit $10
   ) scanned
-  where position <= (select up_to from bounds) and ($6::text is null or type = $6)
+  where position <= (select least(checkpoint, $7::bigint) from bounds)
+    and ($6::text is null or type = $6)
   order by occurred_at desc, position desc
   limit $8::bigint + 1
 ),
@@ -45,13 +37,12 @@ page as materialized (
       metadata::text as metadata
     from tidemark.events
     where shard = $1 and position = l.position
-    -- Keeps it a look-up for each: a join could be planned as a scan of the log.
+    -- Keeps this a look-up for each row (docs/design.md, Query plans).
     offset 0
   ) e
   window newest as (order by e.occurred_at desc, e.position desc)
 ),
--- Where the look for events ended, if it found less than a page. A second one: the first is the rare
--- one that goes so far.
+-- Where the scan ended, if it found less than a page. A second scan, because few pages need it.
 ended as materialized (
   select case when (select count(*) from listed) <= $8::bigint then (
     select array[(extract(epoch from e.occurred_at) * 1000)::bigint, e.position]
@@ -64,7 +55,7 @@ ended as materialized (
   ) end as at
 )
 select
-  b.up_to as "upTo",
+  least(b.checkpoint, $7::bigint) as "upTo",
   b.as_of as "asOf",
   (select count(*) from listed) as listed,
   ended.at[1] as "endedAt",

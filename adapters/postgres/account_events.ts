@@ -2,27 +2,25 @@ import { Effect, Layer } from "effect";
 
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
+import { present } from "../../core/invariant.ts";
 import {
   AccountEvents,
   type AccountEventsPage,
   type EventKey,
 } from "../../core/log/account_events.ts";
-import { LogUnavailable } from "../../core/log/event_log.ts";
-import { asking } from "./ask.ts";
+import { queryLog } from "./event_log.ts";
 import { type Database, Databases } from "./pool.ts";
-import { sqlFile } from "./sql_file.ts";
-
-const unavailable = asking(LogUnavailable);
+import { sqlFile } from "./statement.ts";
 
 const ACCOUNT_EVENTS = sqlFile(new URL("account_events.sql", import.meta.url));
 
-/** The events of accounts from the log in Postgres, page by page. */
+/** The events of accounts in Postgres, page by page. */
 export const makeAccountEvents = (
   database: Database,
   shards: number,
 ): AccountEvents["Service"] => ({
   page: (accountId, { before, from, type, upTo, eventsMax, bytesMax, scannedMax }) =>
-    unavailable(async (signal) => {
+    queryLog(async (signal) => {
       const values = [
         shardOf(accountId, shards),
         accountId,
@@ -45,13 +43,13 @@ export const accountEventsLayer = (shards: number): Layer.Layer<AccountEvents, n
     Effect.map(Databases, ({ read }) => makeAccountEvents(read, shards)),
   );
 
-/** What every row tells of the page. */
+/** The columns of the page, which every row repeats. */
 interface PageRow {
   readonly upTo: number;
   readonly asOf: number;
-  /** How many events were found for the page, with one more than asked for if there is one. */
+  /** How many events were found for the page: one more than requested if there is a next page. */
   readonly listed: number;
-  /** The last event that was looked at, if there were too many to look at all. */
+  /** The last event that was scanned, if there were too many to scan all. */
   readonly endedAt: number | null;
   readonly endedPosition: number | null;
 }
@@ -59,8 +57,7 @@ interface PageRow {
 type Row = PageRow & (RecordedEvent | Readonly<Record<keyof RecordedEvent, null>>);
 
 const pageIn = (rows: ReadonlyArray<Row>): AccountEventsPage => {
-  const [first] = rows;
-  if (first === undefined) throw new Error("the shard has no checkpoint");
+  const first = present(rows[0], "every shard has a checkpoint");
   const events = rows.flatMap((row) => (row.position === null ? [] : [eventIn(row)]));
   return { events, next: nextOf(first, events), upTo: first.upTo, asOf: first.asOf };
 };

@@ -1,11 +1,9 @@
--- The counts of one account by bucket and type, in one statement and so of one moment: whole hours from
--- the read model, the parts of hours at both ends from the log's time index up to the checkpoint.
--- $1 shard, $2 account, $3 begin of the range, $4 and $5 its whole hours, $6 its end, $7 length of a
--- bucket, $8 type or null, $9 how many counts at most
+-- The counts of one account by bucket and type, in one statement and so as of one moment: whole hours from the read
+-- model, and the partial hours at both ends from the log's time index up to the checkpoint.
+-- $1 shard, $2 account, $3 start of the range, $4 and $5 its whole hours, $6 its end, $7 length of a bucket,
+-- $8 type or null, $9 most counts
 with bounds as materialized (
-  select c.position as checkpoint, h.position as head
-  from read_models.checkpoints c join tidemark.log_heads h using (shard)
-  where shard = $1
+-- include read_bounds.sql
 ),
 edges (lo, hi) as materialized (
   values ($3::timestamptz, $4::timestamptz), ($5::timestamptz, $6::timestamptz)
@@ -20,6 +18,7 @@ parts as (
   join tidemark.events e
     on e.shard = $1 and e.account_id = $2 and e.schema_version > 0
     and e.occurred_at >= lo and e.occurred_at < hi
+  -- `+ 0` keeps the index on positions out of the plan (docs/design.md, Query plans).
   where e.position + 0 <= (select checkpoint from bounds)
 ),
 counts as (
@@ -31,9 +30,4 @@ counts as (
 )
 select (extract(epoch from start) * 1000)::bigint as start, type, events from counts
 union all
--- All that was in the log until then is counted: now, or when the first uncounted event came.
-select null, null, floor(extract(epoch from coalesce(
-  (select e.recorded_at from tidemark.events e
-   where b.head > b.checkpoint and e.shard = $1 and e.position = b.checkpoint + 1),
-  statement_timestamp())) * 1000)::bigint
-from bounds b
+select null, null, as_of from bounds

@@ -1,15 +1,13 @@
 import { Effect, Layer } from "effect";
 
 import { shardOf } from "../../core/event/shard.ts";
+import { present } from "../../core/invariant.ts";
 import { Activity } from "../../core/summary/activity.ts";
 import { cutAtHours, type Interval } from "../../core/summary/range.ts";
-import { SummariesUnavailable } from "../../core/summary/summaries.ts";
 import type { BucketCount } from "../../core/summary/timeseries.ts";
-import { asking } from "./ask.ts";
 import { type Database, Databases } from "./pool.ts";
-import { sqlFile } from "./sql_file.ts";
-
-const unavailable = asking(SummariesUnavailable);
+import { sqlFile } from "./statement.ts";
+import { querySummaries } from "./summaries.ts";
 
 const ACTIVITY = sqlFile(new URL("activity.sql", import.meta.url));
 
@@ -18,7 +16,7 @@ const INTERVAL_SQL: Readonly<Record<Interval, string>> = { hour: "1 hour", day: 
 /** The activity of accounts from the hourly read model and the log in Postgres. */
 export const makeActivity = (database: Database, shards: number): Activity["Service"] => ({
   counts: (accountId, { range, interval, type, countsMax }) =>
-    unavailable(async (signal) => {
+    querySummaries(async (signal) => {
       const { head, hours, tail } = cutAtHours(range);
       const instants = [head.from, hours.from, hours.to, tail.to].map((ms) =>
         new Date(ms).toISOString(),
@@ -32,9 +30,10 @@ export const makeActivity = (database: Database, shards: number): Activity["Serv
         countsMax,
       ];
       const rows = await database.query<Row>(ACTIVITY, values, signal);
+      const instant = rows.find((row) => row.start === null);
       return {
         counts: rows.filter(isCount),
-        asOf: rows.find((row) => row.start === null)?.events ?? 0,
+        asOf: present(instant, "every shard has a checkpoint").events,
       };
     }),
 });
@@ -45,7 +44,7 @@ export const activityLayer = (shards: number): Layer.Layer<Activity, never, Data
     Effect.map(Databases, ({ read }) => makeActivity(read, shards)),
   );
 
-/** A count; or the one row that tells the instant, in `events`. */
+/** A count, or the one row that has the instant in `events`. */
 type Row = BucketCount | { readonly start: null; readonly type: null; readonly events: number };
 
 const isCount = (row: Row): row is BucketCount => row.start !== null;

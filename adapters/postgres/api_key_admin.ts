@@ -1,7 +1,7 @@
 import type { Scope } from "../../core/access/principal.ts";
 import type { Database, Statement } from "./pool.ts";
 
-/** What a key is for. */
+/** The rights and limits of a key. */
 export interface ApiKeyGrant {
   readonly name: string;
   readonly scopes: ReadonlyArray<Scope>;
@@ -12,23 +12,23 @@ export interface ApiKeyGrant {
   readonly eventsPerMinute: number | null;
 }
 
-/** A key as it is listed: all but its secret. */
+/** A key without its secret. */
 export interface ListedApiKey extends ApiKeyGrant {
   readonly id: string;
   readonly createdAt: Date;
-  /** From when on it is refused, which may lie ahead. */
+  /** From when on it is refused; can be in the future. */
   readonly revokedAt: Date | null;
 }
 
-/** Creates, lists and revokes keys. */
+/** Creates, lists and revokes keys, and sets quotas. */
 export interface ApiKeyAdmin {
   readonly create: (id: string, secretHash: Uint8Array, grant: ApiKeyGrant) => Promise<void>;
-  /** The newest first. */
+  /** Newest first. */
   readonly list: () => Promise<ReadonlyArray<ListedApiKey>>;
   readonly find: (id: string) => Promise<ListedApiKey | undefined>;
-  /** Refuses a key from so many minutes on, or from earlier if it was revoked before; false if there is none. */
+  /** Revokes a key in `inMinutes`, or when an earlier call said so if that is sooner; false if there is no such key. */
   readonly revoke: (id: string, inMinutes: number) => Promise<boolean>;
-  /** Sets how many events a minute an account may send; null for no quota of its own. */
+  /** Sets how many events per minute an account may send; null removes its quota. */
   readonly setQuota: (accountId: string, eventsPerMinute: number | null) => Promise<void>;
 }
 

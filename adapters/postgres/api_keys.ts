@@ -1,12 +1,23 @@
-import { Effect, Layer } from "effect";
+import { hash, timingSafeEqual } from "node:crypto";
+
+import { Data, Effect, Layer } from "effect";
 
 import { ApiKeys, ApiKeysUnavailable } from "../../core/access/access.ts";
 import type { StoredApiKey } from "../../core/access/api_key.ts";
 import type { AccountBinding, Scope } from "../../core/access/principal.ts";
-import { asking } from "./ask.ts";
+import { present } from "../../core/invariant.ts";
+import type { StoreFailure } from "../../core/store_failure.ts";
+import { failingAs } from "./errors.ts";
 import { type Database, Databases, type Statement } from "./pool.ts";
 
-const unavailable = asking(ApiKeysUnavailable);
+/** What is stored of a key's secret: its SHA-256. */
+export const hashSecret = (secret: string): Buffer => hash("sha256", secret, "buffer");
+
+/** Whether a hash is that of this secret. The time that it takes does not depend on where they differ. */
+export const isSecretOf = (secret: string, stored: Uint8Array): boolean => {
+  const own = hashSecret(secret);
+  return own.length === stored.length && timingSafeEqual(own, stored);
+};
 
 const FIND: Statement = {
   name: "find_api_key",
@@ -33,16 +44,18 @@ interface Row {
   readonly eventsPerMinute: number | null;
 }
 
-/** The keys in Postgres. */
+const queryKeys = failingAs(ApiKeysUnavailable);
+
+/** The API keys in Postgres. */
 const makeApiKeys = (database: Database): ApiKeys["Service"] => ({
   find: (id) =>
-    unavailable(async (signal) => {
+    queryKeys(async (signal) => {
       const [row] = await database.query<Row>(FIND, [id], signal);
       return row === undefined ? undefined : storedOf(id, row);
     }),
-  exist: unavailable(async (signal) => {
+  exist: queryKeys(async (signal) => {
     const [row] = await database.query<{ exist: boolean }>(EXIST, [], signal);
-    return row?.exist ?? false;
+    return present(row, "exists returns a row").exist;
   }),
 });
 
@@ -68,3 +81,27 @@ const bindingOf = ({ accountId, accountPrefix }: Row): AccountBinding => {
   if (accountPrefix !== null) return { _tag: "Prefix", prefix: accountPrefix };
   return { _tag: "All" };
 };
+
+const QUOTAS: Statement = {
+  name: "account_quotas",
+  text: `
+    select account_id as "accountId", events_per_minute as "eventsPerMinute"
+    from tidemark.account_quotas`,
+};
+
+export class QuotasUnavailable extends Data.TaggedError("QuotasUnavailable")<StoreFailure> {}
+
+const queryQuotas = failingAs(QuotasUnavailable);
+
+/** Reads the accounts that have a quota of their own, which are few, in events per minute. */
+export const readAccountQuotas = (
+  database: Database,
+): Effect.Effect<ReadonlyMap<string, number>, QuotasUnavailable> =>
+  queryQuotas(async (signal) => {
+    const rows = await database.query<{ accountId: string; eventsPerMinute: number }>(
+      QUOTAS,
+      [],
+      signal,
+    );
+    return new Map(rows.map(({ accountId, eventsPerMinute }) => [accountId, eventsPerMinute]));
+  });

@@ -1,16 +1,13 @@
 import pg from "pg";
 
-/**
- * What a backend (a server process, which serves one connection) is doing: `busy` with a statement or its commit,
- * `idle`, or `gone`.
- */
+/** The state of a backend, the server process of one connection: `busy` with a statement or its commit, `idle`, or `gone`. */
 export type BackendState = "busy" | "idle" | "gone";
 
-/** Asks the server about the backends of this service. Nothing here fails: what cannot be asked is not known. */
+/** Asks the server about the backends of this service. Nothing here fails: an unknown state is undefined. */
 export interface Backends {
-  /** Asks the server to break off the statement that a backend runs; returns when that was asked. */
+  /** Asks the server to cancel the statement of a backend; resolves when the request was sent. */
   readonly cancel: (pid: number) => Promise<void>;
-  /** Undefined while it cannot be found out. */
+  /** Undefined if the server does not answer. */
   readonly stateOf: (pid: number) => Promise<BackendState | undefined>;
   /** Ends a backend. */
   readonly terminate: (pid: number) => Promise<void>;
@@ -22,15 +19,15 @@ export type Ask = (
   values: unknown[],
 ) => Promise<ReadonlyArray<Record<string, unknown>>>;
 
-// Sessions of others that got the same pid later are none of ours: who asks is connected as the one it asks about. Citus
-// has another pg_cancel_backend, so that the type has to be named.
+// The role and the application name exclude a session of somebody else that got the same pid later. The cast selects
+// Postgres's pg_cancel_backend, as Citus has another one.
 const OURS =
   "pid = $1::int and usename = current_user and application_name = current_setting('application_name')";
 const CANCEL = `select pg_cancel_backend(pid) from pg_stat_activity where ${OURS}`;
 const TERMINATE = `select pg_terminate_backend(pid) from pg_stat_activity where ${OURS}`;
 const STATE = `select state from pg_stat_activity where ${OURS}`;
 
-/** @param asks ways to ask, each of them tried when the one before it failed */
+/** @param asks ways to ask, each of which is tried if the one before it fails */
 export const makeBackends = (asks: ReadonlyArray<Ask>): Backends => {
   const ask = async (
     text: string,
@@ -40,7 +37,7 @@ export const makeBackends = (asks: ReadonlyArray<Ask>): Backends => {
       try {
         return await each(text, [pid]);
       } catch {
-        // By the next way.
+        // Try the next way.
       }
     }
     return undefined;
@@ -53,25 +50,26 @@ export const makeBackends = (asks: ReadonlyArray<Ask>): Backends => {
       if (rows === undefined) return undefined;
       const [row] = rows;
       if (row === undefined) return "gone";
-      // Anything but idle, also where the server does not follow what its sessions do.
+      // A server that does not track its sessions (track_activities) shows no state: that counts as busy.
       return String(row["state"]).startsWith("idle") ? "idle" : "busy";
     },
   };
 };
 
-/** How long a question on a connection of its own may take. */
+/** The time limit of a query on a connection of its own. */
 const ASK_TIMEOUT_MS = 2_000;
 
-/** How long nobody asks on a new connection after that failed: one that hangs must not be followed by many. */
+/** How long to open no further connection after one failed: a connection that hangs must not be followed by many. */
 const ASK_AGAIN_MS = 5_000;
 
-/** Asks on a connection of its own: one question at a time, and none for a while after one that failed. */
+/** Asks on a new connection: one query at a time, and none for a while after one that failed. */
 export const askAlone = (config: pg.ClientConfig): Ask => {
   let last: Promise<unknown> = Promise.resolve();
-  let awayUntil = Number.NEGATIVE_INFINITY;
+  let unavailableUntil = Number.NEGATIVE_INFINITY;
 
   const askOnce: Ask = async (text, values) => {
-    if (performance.now() < awayUntil) throw new Error("the server did not answer a moment ago");
+    if (performance.now() < unavailableUntil)
+      throw new Error("the server did not answer a moment ago");
     const client = new pg.Client({
       ...config,
       connectionTimeoutMillis: ASK_TIMEOUT_MS,
@@ -83,7 +81,7 @@ export const askAlone = (config: pg.ClientConfig): Ask => {
       await client.connect();
       return (await client.query<Record<string, unknown>>(text, values)).rows;
     } catch (error) {
-      awayUntil = performance.now() + ASK_AGAIN_MS;
+      unavailableUntil = performance.now() + ASK_AGAIN_MS;
       throw error;
     } finally {
       void client.end().catch(() => {});

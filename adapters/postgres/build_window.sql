@@ -1,6 +1,6 @@
--- Counts a window from the log, as far as its shard is folded: see db/migrations/0005_windows.sql.
--- The checkpoint of the shard is locked.
--- $1 shard, $2 account, $3 hours, $4 and $5 what it counts
+-- Counts a window (db/migrations/0003_windows.sql) from the log, as far as its shard is folded, while the checkpoint of
+-- the shard is locked.
+-- $1 shard, $2 account, $3 hours, $4 and $5 its bounds
 with folded as materialized (
   select position from read_models.checkpoints where shard = $1
 ),
@@ -9,6 +9,7 @@ counted as materialized (
   from tidemark.events e
   where e.shard = $1 and e.account_id = $2 and e.schema_version > 0
     and e.occurred_at >= $4::timestamptz and e.occurred_at < $5::timestamptz
+    -- `+ 0` keeps the index on positions out of the plan (docs/design.md, Query plans).
     and e.position + 0 <= (select position from folded)
   group by e.type, e.user_id
 ),

@@ -3,41 +3,40 @@ import { readdirSync, readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { present } from "../../core/invariant.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
-import { compileStep } from "./compile_step.ts";
+import { compileStep } from "./read_model_sql.ts";
+import { sqlFile } from "./statement.ts";
 
 const test = suite("statements on the live generation");
 
-/** It runs on a generation that nobody else uses yet. */
+/** Statements that run only on a generation that is being built, which nothing else uses. */
 const NEVER_ON_THE_LIVE_ONE = new Set(["forget_window.sql"]);
 
 const statements = (): ReadonlyMap<string, string> => {
   const found = new Map([["compileStep", compileStep(READ_MODELS).text]]);
   for (const name of readdirSync(import.meta.dirname)) {
-    if (!name.endsWith(".sql") || NEVER_ON_THE_LIVE_ONE.has(name)) continue;
-    const text = readFileSync(`${import.meta.dirname}/${name}`, "utf8");
+    if (!/^[^.]*\.sql$/.test(name) || NEVER_ON_THE_LIVE_ONE.has(name)) continue;
+    const { text } = sqlFile(new URL(name, import.meta.url));
     found.set(name, text.replaceAll(/--.*/g, ""));
   }
   return found;
 };
 
-/** What the functions of the live generation do, as the last migration that is about each leaves them. */
+/** The bodies of the functions that read the live generation. */
 const functions = (): ReadonlyMap<string, string> => {
-  const folder = `${import.meta.dirname}/../../db/migrations`;
+  const folder = `${import.meta.dirname}/../../db/functions`;
   const found = new Map<string, string>();
-  for (const name of readdirSync(folder).toSorted()) {
+  for (const name of ["advance_window.sql", "build_window.sql"]) {
     const text = readFileSync(`${folder}/${name}`, "utf8").replaceAll(/--.*/g, "");
-    const bodies = text.matchAll(/function read_models\.(\w+)[^$]*\$\$[^$]*\bbegin\b([^$]*)\$\$/g);
-    for (const [, called = "", body = ""] of bodies) {
-      // What it calls is no table.
-      found.set(called, body.replaceAll(/read_models\.\w+\s*\(\s*p_/g, ""));
-    }
+    const [, body] = /\bbegin\b([^]*)\$\$/.exec(text) ?? [];
+    found.set(name, present(body, `${name} has a body`));
   }
   return found;
 };
 
-// tidemark.flip_generation relies on it: db/migrations/0011_generations.sql says why.
-test("each that is on several tables names the checkpoints first, so that none sees a part of two generations", () => {
+// db/functions/flip_generation.sql relies on this and says why.
+test("every statement on several tables names the checkpoints first, so that none sees parts of two generations", () => {
   let several = 0;
   for (const [name, text] of [...statements(), ...functions()]) {
     const tables = [...text.matchAll(/read_models\.(\w+)/g)].map(([, table]) => table);
@@ -45,7 +44,7 @@ test("each that is on several tables names the checkpoints first, so that none s
     several++;
     assert.is(tables[0], "checkpoints", name);
   }
-  assert.ok(several >= 6, "there are such statements");
+  assert.ok(several >= 6, "too few such statements were found");
 });
 
 test.run();

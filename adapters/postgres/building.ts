@@ -1,37 +1,29 @@
 import { Effect } from "effect";
 import type pg from "pg";
 
+import { invariant, present } from "../../core/invariant.ts";
 import {
   type Building,
   type Difference,
   FlipDelayed,
   type Generation,
 } from "../../core/projection/generations.ts";
-import {
-  type Checkpoint,
-  type Lag,
-  ProjectionRefused,
-  ProjectionUnavailable,
-} from "../../core/projection/projection.ts";
+import { type Checkpoint, type Lag, ProjectionRefused } from "../../core/projection/projection.ts";
 import { STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
-import { READ_MODELS, type ReadModel } from "../../core/projection/read_models.ts";
-import { asking } from "./ask.ts";
-import { compileCompare } from "./compile_compare.ts";
-import { compileFold } from "./compile_fold.ts";
-import { compileStep } from "./compile_step.ts";
+import type { ReadModel } from "../../core/projection/read_models.ts";
+import { READ_MODELS } from "../../core/projection/read_models.ts";
 import { isDataFault, isLockTimeout } from "./errors.ts";
-import { inGeneration, schemaOf } from "./in_generation.ts";
 import type { Database, Statement } from "./pool.ts";
-import { sqlFile } from "./sql_file.ts";
+import { queryReadModels } from "./projection.ts";
+import { compileCompare, compileFold, compileStep } from "./read_model_sql.ts";
+import { inGeneration, schemaOf, sqlFile } from "./statement.ts";
 import { transact } from "./transaction.ts";
-
-const unavailable = asking(ProjectionUnavailable);
 
 const BUILD_WINDOW = sqlFile(new URL("build_window.sql", import.meta.url));
 const FORGET_WINDOW = sqlFile(new URL("forget_window.sql", import.meta.url));
 const LAG = sqlFile(new URL("lag.sql", import.meta.url));
 
-/** How long a flip waits for steps that are under way, and then how long it may keep readers waiting. */
+/** How long a flip waits for running steps, and after that how long it may block readers. */
 const STEPS_WAIT = "1s";
 const READERS_WAIT = "100ms";
 
@@ -61,7 +53,7 @@ const MOVE: Statement = {
   text: "update read_models.checkpoints set position = $2 where shard = $1",
 };
 
-/** A window of the live generation that a generation lacks, or counts to a time long past. */
+/** A window of the live generation that another generation lacks, or has with an end long past. */
 const missingWindow = (generation: number): Statement => ({
   name: `missing_window_${generation}`,
   text: `
@@ -73,9 +65,9 @@ const missingWindow = (generation: number): Statement => ({
 });
 
 /**
- * A generation that is built in the schema of its number.
+ * A generation that is being built in the schema of its number.
  *
- * @param compared the read models that must be the same in the live generation
+ * @param compared the read models that must be equal in the live generation
  */
 export const makeBuilding = (
   pool: pg.Pool,
@@ -89,7 +81,7 @@ export const makeBuilding = (
   const lease = here(LEASE);
   const move = here(MOVE);
   const foldsOf = (range: "first" | "later") =>
-    // Without a name, for each range to be planned.
+    // Without a name, so that it is planned for each range.
     READ_MODELS.map((model) => ({ ...here(compileFold(model, range)), name: "" }));
   const folds = { first: foldsOf("first"), later: foldsOf("later") };
   const comparisons = compared.map((model) => ({
@@ -97,17 +89,19 @@ export const makeBuilding = (
     statement: compileCompare(model, number),
   }));
 
-  /** One step as the live projector takes it: it also adds late events to windows. */
+  /** Locks the checkpoint of a shard until the transaction ends. */
+  const leaseOf = async (on: Database, shard: number): Promise<Leased> =>
+    present((await on.query<Leased>(lease, [shard]))[0], `shard ${shard} has a checkpoint`);
+
+  /** One step like those of the live projector: it also adds late events to windows. */
   const stepOn = async (on: Database, shard: number, limit: number): Promise<number> => {
     const [folded] = await on.query<{ lo: number; hi: number }>(step, [shard, limit]);
     return folded === undefined ? 0 : folded.hi - folded.lo;
   };
 
   const fold = async (on: Database, shard: number, limit: number): Promise<number> => {
-    const [leased] = await on.query<Leased>(lease, [shard]);
-    if (leased === undefined) return 0;
-    if (leased.windowed) return stepOn(on, shard, Math.min(limit, STEP_EVENTS_MAX));
-    const { position: lo, head } = leased;
+    const { position: lo, head, windowed } = await leaseOf(on, shard);
+    if (windowed) return stepOn(on, shard, Math.min(limit, STEP_EVENTS_MAX));
     const hi = Math.min(head, lo + limit);
     if (hi <= lo) return 0;
     for (const one of lo === 0 ? folds.first : folds.later) await on.query(one, [shard, lo, hi]);
@@ -119,7 +113,7 @@ export const makeBuilding = (
     const [window] = await on.query<Window>(missingWindow(number), []);
     if (window === undefined) return false;
     const { shard, account_id, hours, counted_from, counted_to } = window;
-    // A statement of its own, so that the next ones see all that is folded.
+    // A statement of its own, so that the next ones see everything that is folded.
     await on.query(lease, [shard]);
     await on.query(here(FORGET_WINDOW), [shard, account_id, hours]);
     await on.query(here(BUILD_WINDOW), [shard, account_id, hours, counted_from, counted_to]);
@@ -129,9 +123,9 @@ export const makeBuilding = (
   const compare = async (on: Database, shard: number): Promise<ReadonlyArray<Difference>> => {
     const differences: Difference[] = [];
     for (const { model, statement } of comparisons) {
-      const [found] = await on.query<Compared>(statement, [shard]);
-      if (found === undefined || found.same) continue;
-      differences.push({ shard, readModel: model.name, excess: found.excess });
+      const [row] = await on.query<Compared>(statement, [shard]);
+      const { same, excess } = present(row, "an aggregate returns a row");
+      if (!same) differences.push({ shard, readModel: model.name, excess });
     }
     return differences;
   };
@@ -140,12 +134,10 @@ export const makeBuilding = (
     await on.query(SET_LOCK_TIMEOUT, [STEPS_WAIT]);
     const live = await on.query<Omit<Checkpoint, "generation">>(LOCK_LIVE, []);
     for (const { shard, position } of live) {
-      const [leased] = await on.query<Leased>(lease, [shard]);
-      let built = leased?.position ?? 0;
+      let { position: built } = await leaseOf(on, shard);
       while (built < position) {
         const folded = await stepOn(on, shard, STEP_EVENTS_MAX);
-        // Else it would never end; the flip refuses what is behind.
-        if (folded === 0) break;
+        invariant(folded > 0, `shard ${shard} folds from ${built} to ${position} under its lock`);
         built += folded;
       }
     }
@@ -156,24 +148,25 @@ export const makeBuilding = (
   return {
     generation,
     compared: compared.map(({ name }) => name),
-    lag: unavailable(() => database.query<Lag>(here(LAG), [])),
+    lag: queryReadModels(() => database.query<Lag>(here(LAG), [])),
 
     fold: (shard, limit) =>
-      unavailable(
+      queryReadModels(
         (signal) => transact(pool, signal, (on) => fold(on, shard, limit)),
         (cause) => (isDataFault(cause) ? new ProjectionRefused({ shard, cause }) : undefined),
       ),
 
     prepare: Effect.gen(function* () {
-      const built = yield* unavailable((signal) => transact(pool, signal, prepare));
-      // For plans of the new rows, and for scans of indexes alone.
-      if (!built) yield* unavailable(() => vacuum(database, number));
+      const built = yield* queryReadModels((signal) => transact(pool, signal, prepare));
+      // For plans that fit the new rows, and for index-only scans.
+      if (!built) yield* queryReadModels(() => vacuum(database, number));
       return built;
     }),
 
-    compare: (shard) => unavailable((signal) => transact(pool, signal, (on) => compare(on, shard))),
+    compare: (shard) =>
+      queryReadModels((signal) => transact(pool, signal, (on) => compare(on, shard))),
 
-    flip: unavailable(
+    flip: queryReadModels(
       (signal) => transact(pool, signal, flip),
       (cause) =>
         isLockTimeout(cause) || isDataFault(cause) ? new FlipDelayed({ cause }) : undefined,
@@ -200,7 +193,7 @@ interface Compared {
   readonly same: boolean;
 }
 
-/** The tables that reads depend on. */
+/** The tables that reads use. */
 const TABLES = [...READ_MODELS.map(({ name }) => name), "windows", "window_types", "window_users"];
 
 const vacuum = async (database: Database, generation: number): Promise<void> => {

@@ -65,7 +65,7 @@ for (const [diagnosis, states] of Object.entries({
   });
 }
 
-test("what passes by itself is no fault, though its code alone says so", () => {
+test("an error that passes by itself is not a fault, whatever its code alone suggests", () => {
   const stalePlan = Object.assign(withState("0A000"), { routine: "RevalidateCachedQuery" });
   assert.is(diagnose(stalePlan), "away");
   const noQueues = Object.assign(new Error("Queue cache is not initialized"), {
@@ -75,7 +75,7 @@ test("what passes by itself is no fault, though its code alone says so", () => {
   assert.is(diagnose(noQueues), "away");
 });
 
-test("a bug is a defect, and not the database that is away", () => {
+test("a bug is a defect and does not count as an unavailable database", () => {
   for (const bug of [new TypeError("x is not a function"), new RangeError(), new SyntaxError()]) {
     assert.is(diagnose(bug), "defect", bug.name);
   }

@@ -1,19 +1,20 @@
 import { DatabaseError } from "pg";
 
-import type { Diagnosis, FaultKind } from "../../core/store_failure.ts";
+import { InvariantViolated } from "../../core/invariant.ts";
+import { type Diagnosis, type FaultKind, makeAskStore } from "../../core/store_failure.ts";
 
 /**
- * What to do about a failed statement. `refuse` its data, which will fail again; `retry` it at once, for
- * the connection or the transaction broke and a new one may do; `wait`, for it passes by itself but not
- * at once; `mend` it: only a person can.
+ * What to do about a failed statement. `refuse`: its data would fail again. `retry`: the connection or transaction broke,
+ * and a new one may succeed. `wait`: the condition passes by itself, but not immediately. `mend`: only a person can fix
+ * it.
  */
 export type Remedy = "refuse" | "retry" | "wait" | "mend";
 
-// By SQLSTATE, the longest prefix first.
+// By SQLSTATE; the longest prefix wins.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const REMEDIES: Readonly<Record<string, Remedy>> = {
   "08": "retry", // connection exception
-  "08P01": "mend", // protocol violation: a pooler that does not take what we send
+  "08P01": "mend", // protocol violation: a pooler that does not support what we send
   "21": "refuse", // cardinality violation
   "22": "refuse", // data exception
   "23": "refuse", // integrity constraint violation
@@ -24,15 +25,15 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   "53": "wait", // insufficient resources: disk full, out of memory
   "53300": "retry", // too many connections
   "54": "refuse", // program limit exceeded, such as an index row that is too large
-  "55": "wait", // not in the state for it: no connections accepted just now, in use, a lock that is not available
+  "55": "wait", // not in prerequisite state: no connections accepted, object in use, lock not available
   "57": "wait", // operator intervention: a statement timeout, a cancel
-  "57P01": "retry", // the server shuts down, or somebody ended this session
+  "57P01": "retry", // the server is shutting down, or an administrator ended the session
   "57P02": "retry", // the server crashed
   "57P03": "retry", // the server is starting
   "58": "wait", // system error, such as an I/O error
 };
 
-// What there is to mend, by SQLSTATE likewise. Only of those that are neither retried nor waited for.
+// What a person has to fix, also by SQLSTATE, for errors that are neither retried nor waited for.
 const FAULTS: Readonly<Record<string, FaultKind>> = {
   "08P01": "session", // a pooler refuses what we send
   "0A": "schema", // feature not supported
@@ -40,13 +41,13 @@ const FAULTS: Readonly<Record<string, FaultKind>> = {
   "22": "data",
   "22021": "data",
   "23": "data",
-  "26": "session", // a prepared statement is gone: a pooler shares the session
-  "28": "rights", // wrong password, or not let in
+  "26": "session", // a prepared statement is missing: a pooler shares the session
+  "28": "rights", // wrong password, or not admitted
   "3D": "schema", // no such database
   "3F": "schema", // no such schema
   "42": "schema", // no such table, column or function
   "42501": "rights", // insufficient privilege
-  "42P05": "session", // a prepared statement is there already: a pooler shares the session
+  "42P05": "session", // a prepared statement exists already: a pooler shares the session
   "54": "data",
   F0: "server", // a configuration file
   XX: "server", // internal error, corrupted data
@@ -60,7 +61,7 @@ const ENDING_MESSAGE = /after calling end/i;
 const bySqlState = <A>(table: Readonly<Record<string, A>>, code: string): A | undefined =>
   table[code] ?? table[code.slice(0, 2)];
 
-/** The database takes no writes for now: it is a standby, or was set so. No session of it is used. */
+/** The database accepts no writes for now: it is a standby, or was set to read-only. None of its sessions is used. */
 export class DatabaseReadOnly extends Error {
   override readonly name = "DatabaseReadOnly";
 
@@ -73,12 +74,12 @@ export class DatabaseReadOnly extends Error {
   }
 }
 
-/** Another server took the place of the one that was asked, or is not to be left for an older one. */
+/** Another server has replaced the one of this session, or this session's server is the one that was replaced. */
 export class DatabaseReplaced extends Error {
   override readonly name = "DatabaseReplaced";
 }
 
-/** Tells what to do about an error of the database or of the way to it. The one place that knows. */
+/** The remedy for an error of the database or of the connection to it. The only place that decides this. */
 export const remedyOf = (error: unknown): Remedy => {
   if (!(error instanceof Error)) return "mend";
   if (error instanceof DatabaseReadOnly) return "wait";
@@ -87,23 +88,23 @@ export const remedyOf = (error: unknown): Remedy => {
   if (error instanceof AggregateError && error.errors.length > 0) return remedyOf(error.errors[0]);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof DatabaseError) {
-    // A statement was prepared before a table changed: its connection is dropped, and a new one prepares it anew.
+    // A statement was prepared before a table changed. Its connection is dropped, and a new one prepares it again.
     if (error.routine === "RevalidateCachedQuery") return "retry";
     return bySqlState(REMEDIES, code) ?? "mend";
   }
-  // The network: refused, reset, unknown host. Other codes are TLS that does not suit, or bugs.
+  // The network: refused, reset, unknown host. Other codes are TLS errors or bugs.
   if (/^(?:E[A-Z]+|EAI_[A-Z]+|ERR_SOCKET_[A-Z_]+|ERR_STREAM_[A-Z_]+)$/.test(code)) return "retry";
-  // pg-boss lost the database while it started, and reads its queues again by itself.
+  // pg-boss lost the database while it started. It reads its queues again by itself.
   if (code === "ERR_ASSERTION" && /cache is not initialized/i.test(error.message)) return "wait";
   if (code !== "") return "mend";
   if (BROKEN_MESSAGE.test(error.message)) return "retry";
-  // No connection, or no answer, in time: another try would only wait as long again.
+  // No connection or no answer in time: another attempt would only wait as long again.
   return LATE_MESSAGE.test(error.message) || ENDING_MESSAGE.test(error.message) ? "wait" : "mend";
 };
 
 /**
- * Tells what a failed statement says about the database: "away" for what is tried again or passes by itself, a bug of
- * ours, or what a person has to mend.
+ * What a failed statement says about the database: it is unavailable for a while, it has a fault that a person has to
+ * fix, or nothing, because the failure is a bug of ours.
  */
 export const diagnose = (error: unknown): Diagnosis => {
   const remedy = remedyOf(error);
@@ -115,26 +116,30 @@ export const diagnose = (error: unknown): Diagnosis => {
     : "unexpected";
 };
 
-/** What JavaScript itself throws, or an assertion. Node also throws these, with a code, for what it does not like. */
+/** Errors of JavaScript itself, and failed assertions. Those with a code are Node's, for invalid arguments. */
 const isBug = (error: unknown): boolean =>
-  (error instanceof TypeError ||
+  (error instanceof InvariantViolated ||
+    error instanceof TypeError ||
     error instanceof RangeError ||
     error instanceof ReferenceError ||
     error instanceof SyntaxError ||
     (error instanceof Error && error.name === "AssertionError")) &&
   !("code" in error && error.code !== "ERR_ASSERTION");
 
-/** Whether a statement gave up because somebody else held what it wanted to lock. */
+/** Whether a statement gave up waiting for a lock. */
 export const isLockTimeout = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "55P03";
 
-/** Whether a statement was given up because it took too long. */
+/** Whether the server ended a statement because it took too long. */
 export const isStatementTimeout = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "57014";
 
-/** Whether the server refused a connection because the role, the database or the server has as many as it may. */
+/** Whether the server refused a connection because the role, the database or the server has reached its limit. */
 export const isTooManyConnections = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "53300";
 
-/** Whether a failed statement was the fault of its data, so that to try it again is no use. */
+/** Whether a statement failed because of its data, so that a retry would fail as well. */
 export const isDataFault = (error: unknown): boolean => remedyOf(error) === "refuse";
+
+/** Makes queries of Postgres into effects; their failures become errors of one class of a port. */
+export const failingAs = makeAskStore(diagnose);

@@ -39,9 +39,9 @@ const append = async (session: ExplainingSession, from: number, count: number): 
 };
 
 for (const role of ROLES) {
-  test(`looks identities up by the primary key, on an empty log and ever after, with a ${role} role`, async () => {
+  test(`looks identities up by the primary key, on an empty log and later, with a ${role} role`, async () => {
     const session = await openExplainingSession(migrated.url, role);
-    // Beyond five runs a session may keep a plan for good; nobody has analysed the table yet.
+    // After five runs a session may cache a generic plan. The table has no statistics yet.
     for (let i = 0; i < 8; i++) {
       await append(session, i * 10, 10);
       const plans = session.plans();

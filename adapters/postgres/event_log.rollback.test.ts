@@ -24,10 +24,10 @@ test.before(async () => {
 });
 test.after(() => migrated.close());
 
-/** How a writer's transaction ends after its append. "lost" commits, but the writer never learns it. */
+/** How a writer's transaction ends after its append. "lost" commits, but the writer gets no answer. */
 type Ending = "commit" | "roll back" | "break" | "lost";
 
-test("writers whose transactions roll back, break or commit unheard leave dense positions and each event once", async () => {
+test("writers whose transactions roll back, break or commit without an answer leave dense positions and each event once", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(
@@ -46,7 +46,7 @@ test("writers whose transactions roll back, break or commit unheard leave dense 
         await Promise.all(
           writers.map(async ({ ids, endings }) => {
             const events = ids.map((id) => anEvent({ accountId, eventId: String(id) }));
-            // Each delivery but the last fails in some way; the worker then appends the same again.
+            // Every delivery but the last one fails in some way; the worker then appends the same events again.
             for (const ending of endings) await deliver(events, ending);
             await deliver(events, "commit");
           }),
@@ -104,7 +104,7 @@ const deliver = async (events: ReadonlyArray<Event>, ending: Ending): Promise<vo
   await client.query("begin");
   await Effect.runPromise(makeEventLog(database, 2).append(0, events));
   if (ending === "break") {
-    // As a kill -9 of the writer: the connection is gone without a word.
+    // As after a kill -9 of the writer: the connection breaks without notice.
     (
       client as unknown as { connection: { stream: { destroy: () => void } } }
     ).connection.stream.destroy();
@@ -114,7 +114,7 @@ const deliver = async (events: ReadonlyArray<Event>, ending: Ending): Promise<vo
   await client.end();
 };
 
-test("an append gives up on a shard that somebody holds, and the next one finds it free", async () => {
+test("an append gives up on a shard that is locked, and the next one succeeds", async () => {
   const log = makeEventLog(migrated.database, 2);
   const accountId = `account-${++accounts}`;
   const shard = shardOf(accountId, 2);

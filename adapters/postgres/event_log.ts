@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect";
 
 import type { Event, RecordedEvent } from "../../core/event/event.ts";
+import { invariant, present } from "../../core/invariant.ts";
 import {
   type Appended,
   AppendRefused,
@@ -8,13 +9,12 @@ import {
   LogUnavailable,
   ShardBusy,
 } from "../../core/log/event_log.ts";
-import { asking } from "./ask.ts";
 import { bigintArray, float8Array, textArray } from "./binary_array.ts";
-import { isDataFault, isLockTimeout } from "./errors.ts";
+import { failingAs, isDataFault, isLockTimeout } from "./errors.ts";
 import { type Database, Databases, type Statement } from "./pool.ts";
-import { sqlFile } from "./sql_file.ts";
+import { sqlFile } from "./statement.ts";
 
-const unavailable = asking(LogUnavailable);
+export const queryLog = failingAs(LogUnavailable);
 
 const APPEND: Statement = {
   name: "append",
@@ -25,11 +25,24 @@ const HEADS: Statement = {
   text: "select shard, position from tidemark.log_heads order by shard",
 };
 const READ = sqlFile(new URL("read_events.sql", import.meta.url));
+const ENSURE_SHARDS: Statement = {
+  name: "ensure_shards",
+  text: "select tidemark.ensure_shards($1)",
+};
 
 /**
- * The event log in Postgres. What makes it one is in `db/migrations/0014_rights.sql`.
+ * Creates the shards of a new log.
  *
- * @param control runs the cheap polls that the service depends on, whatever else keeps the database busy
+ * @throws if the log exists with another number of shards, which cannot change
+ */
+export const ensureShards = async (database: Database, shards: number): Promise<void> => {
+  await database.query(ENSURE_SHARDS, [shards]);
+};
+
+/**
+ * The event log in Postgres. Its guarantees come from `db/migrations/0001_log.sql` and `db/functions/append.sql`.
+ *
+ * @param control runs the cheap polls that the service depends on, even if `database` is busy
  */
 export const makeEventLog = (
   database: Database,
@@ -39,10 +52,17 @@ export const makeEventLog = (
   shards,
 
   append: (shard, events) =>
-    unavailable(
+    queryLog(
       async (): Promise<Appended> => {
-        const [row] = await database.query<AppendRow>(APPEND, appendParameters(shard, events));
-        return { duplicates: row?.duplicates ?? [], conflicts: row?.conflicts ?? [] };
+        const [row] = await database.query<Appended>(APPEND, appendParameters(shard, events));
+        const { duplicates, conflicts } = present(row, "an append returns a row");
+        const known = new Set([...duplicates, ...conflicts]);
+        invariant(
+          known.size === duplicates.length + conflicts.length &&
+            [...known].every((index) => index >= 0 && index < events.length),
+          "an append reports each event at most once",
+        );
+        return { duplicates, conflicts };
       },
       (cause) => {
         if (isDataFault(cause)) return new AppendRefused({ shard, cause });
@@ -50,12 +70,18 @@ export const makeEventLog = (
       },
     ),
 
-  heads: unavailable((signal) =>
+  heads: queryLog((signal) =>
     control.query<{ shard: number; position: number }>(HEADS, [], signal),
   ),
 
   read: (shard, after, limit) =>
-    unavailable(() => database.query<RecordedEvent>(READ, [shard, after, limit])),
+    queryLog(async () => {
+      const events = await database.query<RecordedEvent>(READ, [shard, after, limit]);
+      for (const [i, { position }] of events.entries()) {
+        invariant(position === after + 1 + i, `shard ${shard} has no event at ${after + 1 + i}`);
+      }
+      return events;
+    }),
 });
 
 export const eventLogLayer = (shards: number): Layer.Layer<EventLog, never, Databases> =>
@@ -64,12 +90,7 @@ export const eventLogLayer = (shards: number): Layer.Layer<EventLog, never, Data
     Effect.map(Databases, ({ log, control }) => makeEventLog(log, shards, control)),
   );
 
-interface AppendRow {
-  readonly duplicates: number[] | null;
-  readonly conflicts: number[] | null;
-}
-
-/** One array a column: a call has the same parameters whatever the number of events. */
+/** One array per column, so that every call has the same number of parameters. */
 const appendParameters = (shard: number, events: ReadonlyArray<Event>): ReadonlyArray<unknown> => [
   shard,
   textArray(events.map((event) => event.accountId)),

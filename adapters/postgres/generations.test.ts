@@ -1,8 +1,8 @@
 import { generationsConformance } from "../../core/projection/generations.conformance.ts";
 import { createMigratedDatabase, TEST_SHARDS } from "../../scripts/test/migrated_database.ts";
-import { openBuilderPool } from "./builder_pool.ts";
 import { makeEventLog } from "./event_log.ts";
 import { makeGenerations } from "./generations.ts";
+import { openBuilderPool } from "./pool.ts";
 import { makeProjection } from "./projection.ts";
 import { readRows } from "./read_rows.fixture.ts";
 

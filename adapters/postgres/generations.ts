@@ -1,20 +1,18 @@
 import { Effect } from "effect";
 import type pg from "pg";
 
+import { present } from "../../core/invariant.ts";
 import {
   type Generation,
   type Generations,
   GenerationsBusy,
 } from "../../core/projection/generations.ts";
-import { type Lag, ProjectionUnavailable } from "../../core/projection/projection.ts";
+import type { Lag } from "../../core/projection/projection.ts";
 import { READ_MODEL_VERSIONS, READ_MODELS } from "../../core/projection/read_models.ts";
-import { asking } from "./ask.ts";
 import { makeBuilding } from "./building.ts";
-import { inGeneration } from "./in_generation.ts";
 import { type Database, databaseOf, type Statement } from "./pool.ts";
-import { sqlFile } from "./sql_file.ts";
-
-const unavailable = asking(ProjectionUnavailable);
+import { queryReadModels } from "./projection.ts";
+import { inGeneration, sqlFile } from "./statement.ts";
 
 const LAG = sqlFile(new URL("lag.sql", import.meta.url));
 const LIST: Statement = {
@@ -35,7 +33,7 @@ const DROP: Statement = {
   text: "select tidemark.drop_generation($1) as dropped",
 };
 
-/** The advisory lock of who builds or drops: "rebu" in ASCII. Advisory locks are per database. */
+/** The advisory lock of a process that builds or drops: "rebu" in ASCII. Advisory locks are per database. */
 const GENERATIONS_LOCK_KEY = 0x72_65_62_75;
 
 const HOLDER: Statement = {
@@ -49,18 +47,18 @@ const HOLDER: Statement = {
 };
 
 /**
- * The generations of the read models in Postgres: db/migrations/0011_generations.sql.
+ * The generations of the read models in Postgres: `db/migrations/0002_read_models.sql`.
  *
- * @param pool with a connection more than shards are folded at once: one holds the lock
+ * @param pool has one connection more than shards are folded at the same time: it holds the lock
  */
 export const makeGenerations = (pool: pg.Pool): Generations["Service"] => {
   const database = databaseOf(pool);
-  const list = unavailable(() => database.query<Generation>(LIST, []));
+  const list = queryReadModels(() => database.query<Generation>(LIST, []));
 
-  /** Keeps everybody else from building and dropping until the scope closes. */
+  /** Keeps other processes from building and dropping until the scope closes. */
   const lock = Effect.acquireRelease(
     Effect.flatMap(
-      unavailable(() => tryLock(pool)),
+      queryReadModels(() => tryLock(pool)),
       (held) => (held instanceof GenerationsBusy ? Effect.fail(held) : Effect.succeed(held)),
     ),
     (client) => Effect.promise(() => unlock(client)),
@@ -70,7 +68,7 @@ export const makeGenerations = (pool: pg.Pool): Generations["Service"] => {
     list,
 
     lag: ({ number, state }) =>
-      unavailable(() =>
+      queryReadModels(() =>
         database.query<Lag>(state === "live" ? LAG : inGeneration(LAG, number), []),
       ),
 
@@ -78,14 +76,16 @@ export const makeGenerations = (pool: pg.Pool): Generations["Service"] => {
       yield* lock;
       const before = yield* list;
       if (!before.some(({ state }) => state === "building")) {
-        yield* unavailable(() => database.query(BEGIN, [JSON.stringify(READ_MODEL_VERSIONS)]));
+        yield* queryReadModels(() => database.query(BEGIN, [JSON.stringify(READ_MODEL_VERSIONS)]));
       }
       const generations = yield* list;
-      const building = generations.find(({ state }) => state === "building");
-      const live = generations.find(({ state }) => state === "live");
-      if (building === undefined || live === undefined) {
-        return yield* Effect.die(new Error("there is a live generation and one that was begun"));
-      }
+      const inState = (state: Generation["state"]) =>
+        present(
+          generations.find((each) => each.state === state),
+          `one generation is ${state}`,
+        );
+      const building = inState("building");
+      const live = inState("live");
       const compared = READ_MODELS.filter(({ name, version }) => live.versions[name] === version);
       return makeBuilding(pool, database, building, compared);
     }),
@@ -95,10 +95,11 @@ export const makeGenerations = (pool: pg.Pool): Generations["Service"] => {
         yield* lock;
         const found = (yield* list).find((each) => each.number === number);
         if (found === undefined) return "unknown" as const;
-        const [row] = yield* unavailable(() =>
+        const [row] = yield* queryReadModels(() =>
           database.query<{ dropped: boolean }>(DROP, [number]),
         );
-        return row?.dropped === true ? ("dropped" as const) : ("live" as const);
+        const { dropped } = present(row, "a function returns a row");
+        return dropped ? ("dropped" as const) : ("live" as const);
       }).pipe(Effect.scoped),
   };
 };
@@ -109,17 +110,17 @@ const tryLock = async (pool: pg.Pool): Promise<pg.PoolClient | GenerationsBusy> 
     const on: Database = databaseOf(client);
     const text = "select pg_try_advisory_lock($1) as locked";
     const [row] = await on.query<{ locked: boolean }>({ name: "", text }, [GENERATIONS_LOCK_KEY]);
-    if (row?.locked === true) return client;
+    if (present(row, "a function returns a row").locked) return client;
     const [holder] = await on.query<{ holder: string }>(HOLDER, [GENERATIONS_LOCK_KEY]);
     client.release();
-    return new GenerationsBusy({ holder: holder?.holder ?? "somebody who is gone by now" });
+    return new GenerationsBusy({ holder: holder?.holder ?? "a process that has ended meanwhile" });
   } catch (error) {
     client.release(true);
     throw error;
   }
 };
 
-/** The lock is the session's: where it cannot be given back, it ends with the connection. */
+/** The lock belongs to the session: if it cannot be released, it ends with the connection. */
 const unlock = (client: pg.PoolClient): Promise<void> =>
   client.query("select pg_advisory_unlock($1)", [GENERATIONS_LOCK_KEY]).then(
     () => client.release(),

@@ -1,9 +1,9 @@
--- How far the read models of each shard are behind its log.
+-- How far the read models of each shard lag behind its log.
 select
   c.shard,
   h.position as head,
   c.position as checkpoint,
-  -- A subquery, which looks the next event up. A join is planned as a scan of a young log.
+  -- A scalar subquery, so that it is a look-up (docs/design.md, Query plans).
   coalesce(greatest(extract(epoch from now() - (
     select e.recorded_at from tidemark.events e
     where e.shard = c.shard and e.position = c.position + 1

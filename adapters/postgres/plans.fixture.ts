@@ -1,12 +1,12 @@
 import pg from "pg";
 
-import { type Database, databaseOf, type Statement } from "./pool.ts";
+import { type Database, databaseOf, type Statement, TYPES } from "./pool.ts";
 import { type SessionSettings, withSession } from "./session.ts";
 import { turnedSettings } from "./turned_settings.fixture.ts";
 
-/** A session that tells the plan of every statement that it runs, those inside of functions too. */
+/** A session that records the plan of every statement that it runs, also inside functions. */
 export interface ExplainingSession {
-  /** For adapters whose statements are to be explained. */
+  /** For the adapters whose plans are tested. */
   readonly database: Database;
   readonly run: (statement: Statement, values: ReadonlyArray<unknown>) => Promise<void>;
   /** The plans since the last call. */
@@ -14,7 +14,7 @@ export interface ExplainingSession {
   readonly close: () => Promise<void>;
 }
 
-/** Whose sessions hold to a plan: of a role as it comes, and of one with every setting turned the other way. */
+/** The roles that plans are tested under: one with defaults, and one with every setting turned the other way. */
 export const ROLES = ["plain", "turned"] as const;
 
 export const openExplainingSession = async (
@@ -24,7 +24,10 @@ export const openExplainingSession = async (
 ): Promise<ExplainingSession> => {
   const own = new URL(url);
   if (role === "turned") own.searchParams.set("options", await turnedOptions(url));
-  const client = new pg.Client({ connectionString: withSession(own.href, settings) });
+  const client = new pg.Client({
+    connectionString: withSession(own.href, settings),
+    types: TYPES,
+  });
   await client.connect();
   let text = "";
   client.on("notice", ({ message }) => {
@@ -50,7 +53,7 @@ export const openExplainingSession = async (
   };
 };
 
-/** As if the role had these settings: ours come after them. */
+/** As if the role had these settings: ours follow and win. */
 const turnedOptions = async (url: string): Promise<string> => {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

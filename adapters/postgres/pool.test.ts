@@ -7,8 +7,8 @@ import { makeRetrying } from "./retry.ts";
 
 const test = suite("pool");
 
-/** Answers as `pg` does, and keeps what it was given and what it gave, as `pg` does too. */
-const makeHeartbeats = (failures = 0) => {
+/** Answers like `pg`, and retains what it received and returned, also like `pg`. */
+const makeQueryable = (failures = 0) => {
   const configs: pg.QueryConfig<unknown[]>[] = [];
   const seen: unknown[][] = [];
   const results: { rows: unknown[] }[] = [];
@@ -33,8 +33,8 @@ const STATEMENT = { name: "sum", text: "select $1 + $2 as sum" };
 const sum = (database: Database, values: ReadonlyArray<unknown>) =>
   database.query<{ sum: number }>(STATEMENT, values);
 
-test("what pg keeps of a query holds neither its parameters nor its rows", async () => {
-  const { configs, seen, results, queryable } = makeHeartbeats();
+test("what pg retains of a query contains neither its parameters nor its rows", async () => {
+  const { configs, seen, results, queryable } = makeQueryable();
   const values = [1, 2];
   assert.equal(await sum(databaseOf(queryable), values), [{ sum: 3 }]);
   assert.equal(seen, [[1, 2]]);
@@ -46,8 +46,8 @@ test("what pg keeps of a query holds neither its parameters nor its rows", async
   assert.equal(values, [1, 2]);
 });
 
-test("a retry has all parameters again, and a failure leaves none behind", async () => {
-  const { configs, seen, queryable } = makeHeartbeats(1);
+test("a retry has all parameters again, and a failed query retains none", async () => {
+  const { configs, seen, queryable } = makeQueryable(1);
   const retrying = makeRetrying({ delaysMs: [0] });
   assert.equal(await sum(databaseOf(queryable, retrying), [1, 2]), [{ sum: 3 }]);
   assert.equal(seen, [

@@ -7,11 +7,11 @@ import { type SessionSettings, withSession } from "./session.ts";
 import { StatementPool, type StatementPoolOptions } from "./statement_pool.ts";
 import { makeTimelines, type Timelines } from "./timelines.ts";
 
-/** What the adapters of this folder need of `pg`: run one prepared statement on some connection. */
+/** Runs prepared statements, each on some connection. */
 export interface Database {
   /**
-   * @param signal is aborted when nobody waits any more: then the statement is cancelled on the server, too, and not
-   *   tried again. Only for statements that may be cancelled, which commits are not.
+   * @param signal cancels the statement, on the server as well, and prevents retries. Not for statements that write:
+   *   a commit must not be cancelled.
    */
   readonly query: <Row extends pg.QueryResultRow>(
     statement: Statement,
@@ -20,7 +20,7 @@ export interface Database {
   ) => Promise<ReadonlyArray<Row>>;
 }
 
-/** The databases that the ports of this folder use: a pool for each purpose, so that slow statements of one do not delay another. */
+/** The databases of the ports: a pool for each purpose, so that slow statements of one do not delay another. */
 export class Databases extends Context.Service<
   Databases,
   {
@@ -35,7 +35,7 @@ export class Databases extends Context.Service<
   }
 >()("tidemark/postgres/Databases") {}
 
-/** A statement under a name, so that a connection parses it once. */
+/** A statement with a name, so that each connection parses it once. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
@@ -43,38 +43,35 @@ export interface Statement {
 
 export interface PoolOptions {
   readonly url: string;
-  /** The most connections open at once. */
+  /** The most open connections. */
   readonly connectionsMax: number;
-  /** How long to wait for a connection before the database counts as away, in milliseconds. */
+  /** How long to wait for a connection before the database counts as unavailable, in milliseconds. */
   readonly connectTimeoutMs: number;
-  /** How long one statement may run before it is given up, in milliseconds. */
+  /** How long one statement may run, in milliseconds. */
   readonly statementTimeoutMs: number;
-  /** Told of a connection that broke while idle; the pool replaces it by itself. */
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onIdleError: (error: Error) => void;
   /** Settings of the sessions, such as `READ_SESSION`. */
   readonly session?: SessionSettings;
-  /** How many connections stay open when they are idle, so that nobody else gets their places; none unless given. */
+  /** How many idle connections stay open, so that no other process gets their slots; default 0. */
   readonly connectionsMin?: number;
-  /**
-   * Cancels and asks after what was given up, for less than a connection for each question; a new connection is what
-   * is left when it fails.
-   */
+  /** Cancels and checks statements that were given up. Without it, or if it fails, each check opens a connection. */
   readonly control?: StatementPool;
-  /** Shared by all pools of a process that lead to the same database; a pool has its own unless given. */
+  /** Shared by all pools of a process on the same database; by default a pool has its own. */
   readonly timelines?: Timelines;
-  /** For how long a connection is used at least and at most, in milliseconds; 40 to 60 s unless given. */
+  /** The shortest and longest lifetime of a connection, in milliseconds; default 40 to 60 s. */
   readonly lifetimeMs?: StatementPoolOptions["lifetimeMs"];
-  /** A clock that is never set, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   readonly now?: () => number;
 }
 
-/** Nothing that the service runs is worth compiling: its statements take milliseconds, or are planned as if they did. */
-const NO_COMPILING: SessionSettings = { jit: "off" };
+/** JIT compilation never pays here: statements take milliseconds, or are planned as if they did. */
+const NO_JIT: SessionSettings = { jit: "off" };
 
 /**
- * For sessions that answer reads. Every read has one good plan, whatever its parameters, and the tests of
- * the plans hold it to that: to plan each again takes twice as long as to run it. No read takes more than one
- * processor, and what a read notes beside (a window that is asked for) does not wait for the disk or a standby.
+ * For sessions that answer reads. Every read has one good plan, whatever its parameters; planning each again would take
+ * twice as long as running it (docs/design.md, Query plans). No read uses more than one processor, and the request for a
+ * window that a read may insert does not wait for the disk or a standby.
  */
 export const READ_SESSION: SessionSettings = {
   plan_cache_mode: "force_generic_plan",
@@ -84,25 +81,25 @@ export const READ_SESSION: SessionSettings = {
   synchronous_commit: "off",
 };
 
-/** Counts and positions are bigint in the database and stay below 2^53: read them as numbers. */
-const types: pg.CustomTypesConfig = {
+/** Reads bigint as number: counts and positions stay below 2^53. */
+export const TYPES: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 };
 
-/** How much longer than the server's own timeout to wait for an answer: for when it does not answer at all. */
+/** How much longer than the server's own timeout to wait for an answer, in case the server does not answer at all. */
 const ANSWER_GRACE_MS = 1_000;
 
-/** Opens a connection pool. No connection is made before the first query. */
+/** Creates a connection pool. It opens no connection before the first query. */
 export const createPool = (options: PoolOptions): StatementPool => {
   const { control, lifetimeMs } = options;
   const config: pg.ClientConfig = {
-    connectionString: withSession(options.url, { ...NO_COMPILING, ...options.session }),
+    connectionString: withSession(options.url, { ...NO_JIT, ...options.session }),
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     application_name: "tidemark",
     keepAlive: true,
-    types,
+    types: TYPES,
   };
   const asks = [...(control === undefined ? [] : [askOn(control)]), askAlone(config)];
   const pool = new StatementPool({
@@ -119,6 +116,33 @@ export const createPool = (options: PoolOptions): StatementPool => {
   return pool;
 };
 
+/**
+ * For sessions that read the log at large: enough memory to count the groups of a fold without a file.
+ */
+const BUILDER_SESSION: SessionSettings = { work_mem: "64MB" };
+
+const BUILDER_CONNECT_TIMEOUT_MS = 10_000;
+
+/** A day: counting all of a large shard takes as long as it takes. */
+const BUILDER_STATEMENT_TIMEOUT_MS = 86_400_000;
+
+/**
+ * Creates the pool for building and verifying generations.
+ *
+ * @param shardsAtOnce how many shards are worked on at the same time, each on a connection
+ */
+export const openBuilderPool = (url: string, shardsAtOnce: number): StatementPool =>
+  createPool({
+    url,
+    // One holds the lock, and one is for short statements in between, such as a cancel.
+    connectionsMax: shardsAtOnce + 2,
+    connectTimeoutMs: BUILDER_CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: BUILDER_STATEMENT_TIMEOUT_MS,
+    // A query on a broken connection fails by itself.
+    onIdleError: () => {},
+    session: BUILDER_SESSION,
+  });
+
 const askOn =
   (pool: StatementPool): Ask =>
   async (text, values) =>
@@ -126,7 +150,7 @@ const askOn =
 
 const once: Retrying = (run) => run();
 
-/** A database behind a pool, or behind one connection, where nothing can be tried again. */
+/** A database on a pool, or on one connection, where no statement can be retried. */
 export const databaseOf = (
   queryable: StatementPool | Pick<pg.ClientBase, "query">,
   retrying: Retrying = once,
@@ -139,8 +163,8 @@ export const databaseOf = (
 });
 
 /**
- * Runs a statement once, and empties what `pg` was given and what it gave: its closures live until V8 collects the old
- * generation, and the more is kept there until then, the more often that is.
+ * Runs a statement once, and empties the arrays that `pg` received and returned. The closures of `pg` live until V8
+ * collects the old generation, which it must do the more often the more they retain.
  */
 const rowsOf = async <Row extends pg.QueryResultRow>(
   queryable: StatementPool | Pick<pg.ClientBase, "query">,
@@ -165,9 +189,9 @@ const rowsOf = async <Row extends pg.QueryResultRow>(
 };
 
 /**
- * Runs SQL as pg-boss asks for it: several statements at once where there are no values.
+ * Runs SQL for pg-boss, which sends several statements in one text if there are no values.
  *
- * @param history of the database that the statements build on, as for `StatementPool.run`
+ * @param history the history of the database that the statements build on, as for `StatementPool.run`
  */
 export const executorOf =
   (pool: StatementPool, retrying: Retrying = once, history?: number) =>
@@ -178,7 +202,7 @@ export const executorOf =
     signal?: AbortSignal,
   ): Promise<{ rows: unknown[] }> =>
     retrying(async () => {
-      // Without values a text may hold several statements, and their results are an array of them.
+      // Without values a text may contain several statements, and the result is an array.
       if (values === undefined) return pool.run({ text }, signal, history);
       const statement = name === undefined ? { text } : { text, name };
       return { rows: await rowsOf(pool, statement, values, signal, history) };

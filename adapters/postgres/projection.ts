@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect";
 
+import { invariant, present } from "../../core/invariant.ts";
 import {
   type Checkpoint,
   type Lag,
@@ -10,13 +11,12 @@ import {
   type Step,
 } from "../../core/projection/projection.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
-import { asking } from "./ask.ts";
-import { compileStep } from "./compile_step.ts";
-import { isDataFault } from "./errors.ts";
+import { failingAs, isDataFault } from "./errors.ts";
 import { type Database, Databases, type Statement } from "./pool.ts";
-import { sqlFile } from "./sql_file.ts";
+import { compileStep } from "./read_model_sql.ts";
+import { sqlFile } from "./statement.ts";
 
-const unavailable = asking(ProjectionUnavailable);
+export const queryReadModels = failingAs(ProjectionUnavailable);
 
 const STEP = compileStep(READ_MODELS);
 const SKIP = sqlFile(new URL("skip_poisoned.sql", import.meta.url));
@@ -40,61 +40,63 @@ const REQUESTED: Statement = {
 };
 const ADVANCE_WINDOW: Statement = {
   name: "advance_window",
-  text: "select read_models.advance_window($1, $2) as advanced",
+  text: "select tidemark.advance_window($1, $2) as advanced",
 };
 
 const BUILD_WINDOW: Statement = {
   name: "build_window",
-  text: "select read_models.build_window($1) as built",
+  text: "select tidemark.build_window($1) as built",
 };
 
-/** The most events that a window counts in and out at once: holds the shard for some 100 ms. */
+/** The most events that one piece adds to a window, and removes: they hold the shard for some 100 ms. */
 const PIECE_EVENTS_MAX = 5_000;
 
 export interface ProjectionDatabases {
-  /** Runs what may take minutes. */
+  /** Runs statements that can take minutes. */
   readonly patient?: Database;
-  /** Runs the cheap polls that the service depends on, whatever else keeps the database busy. */
+  /** Runs the cheap polls that the service depends on, even if the database is busy. */
   readonly control?: Database;
 }
 
-/** The read models in Postgres, folded there: no event crosses to this process. */
+/** The read models in Postgres. They are folded there: no event is sent to this process. */
 export const makeProjection = (
   database: Database,
   { patient = database, control = database }: ProjectionDatabases = {},
 ): Projection["Service"] => ({
-  lagging: unavailable(async () => {
+  lagging: queryReadModels(async () => {
     const rows = await database.query<{ shard: number }>(LAGGING, []);
     return rows.map((row) => row.shard);
   }),
 
   step: (shard, limit) =>
-    unavailable(
+    queryReadModels(
       async () => stepOf(await database.query<Folded>(STEP, [shard, limit])),
       (cause) => (isDataFault(cause) ? new ProjectionRefused({ shard, cause }) : undefined),
     ),
 
   skip: (shard, position, reason) =>
-    unavailable(async () => stepOf(await database.query<Folded>(SKIP, [shard, position, reason]))),
+    queryReadModels(async () =>
+      stepOf(await database.query<Folded>(SKIP, [shard, position, reason])),
+    ),
 
-  upkeep: unavailable(async (signal) => {
+  upkeep: queryReadModels(async (signal) => {
     const shards = await database.query<{ shard: number }>(REQUESTED, []);
     const advanced = await Promise.all(
       shards.map(({ shard }) =>
         database.query<Advanced>(ADVANCE_WINDOW, [shard, PIECE_EVENTS_MAX]),
       ),
     );
-    if (advanced.some(([row]) => row?.advanced === true)) return true;
+    if (advanced.some(([row]) => present(row, "a function returns a row").advanced)) return true;
     for (const { shard } of shards) {
       const [row] = await patient.query<Built>(BUILD_WINDOW, [shard], signal);
-      if (row?.built === true) return true;
+      if (present(row, "a function returns a row").built) return true;
     }
     return false;
   }),
 
-  checkpoints: unavailable((signal) => control.query<Checkpoint>(CHECKPOINTS, [], signal)),
+  checkpoints: queryReadModels((signal) => control.query<Checkpoint>(CHECKPOINTS, [], signal)),
 
-  lag: unavailable((signal) => control.query<Lag>(LAG, [], signal)),
+  lag: queryReadModels((signal) => control.query<Lag>(LAG, [], signal)),
 });
 
 export const projectionLayer: Layer.Layer<Projection, never, Databases> = Layer.effect(
@@ -115,16 +117,14 @@ interface Built {
 interface Folded {
   readonly lo: number;
   readonly hi: number;
+  readonly events: number;
   readonly accounts: ReadonlyArray<string>;
   readonly oldestRecordedAt: number;
 }
 
-const stepOf = ([folded]: ReadonlyArray<Folded>): Step =>
-  folded === undefined
-    ? NOTHING_PROJECTED
-    : {
-        projected: folded.hi - folded.lo,
-        checkpoint: folded.hi,
-        accounts: folded.accounts,
-        oldestRecordedAt: folded.oldestRecordedAt,
-      };
+const stepOf = ([folded]: ReadonlyArray<Folded>): Step => {
+  if (folded === undefined) return NOTHING_PROJECTED;
+  const { lo, hi, events, accounts, oldestRecordedAt } = folded;
+  invariant(events === hi - lo, `the positions after ${lo} up to ${hi} have ${events} events`);
+  return { projected: events, checkpoint: hi, accounts, oldestRecordedAt };
+};

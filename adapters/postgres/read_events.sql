@@ -1,5 +1,5 @@
 -- Events of one shard in the order of the log.
--- $1 shard, $2 position to read behind, $3 how many at most
+-- $1 shard, $2 position after which to read, $3 most events
 select
   shard,
   position,

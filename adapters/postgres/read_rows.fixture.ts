@@ -1,7 +1,7 @@
 import type { ReadModel, Row } from "../../core/projection/read_models.ts";
 import type { Database } from "./pool.ts";
 
-/** The rows of a live read model of one shard, as `fold` gives them. */
+/** The rows of a live read model of one shard, as `fold` returns them. */
 export const readRows = async (
   database: Database,
   { name, dimensions }: ReadModel,

@@ -8,7 +8,7 @@ const test = suite("retries of database calls");
 const broken = (): Error =>
   Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
 
-/** A call that fails so many times before it succeeds. */
+/** A call that fails a number of times before it succeeds. */
 const failing = (times: number, error: () => Error = broken) => {
   const call = {
     runs: 0,
@@ -32,7 +32,7 @@ const failureOf = async (run: Promise<unknown>): Promise<Error> => {
   throw new Error("it should have failed");
 };
 
-test("a call whose connection broke is tried again, three times at most", async () => {
+test("a call whose connection broke is retried, at most three times", async () => {
   const passing = failing(3);
   assert.is(await quick()(passing.run), "done");
   assert.is(passing.runs, 4);
@@ -41,7 +41,7 @@ test("a call whose connection broke is tried again, three times at most", async 
   assert.is(lasting.runs, 4);
 });
 
-test("an error that a new connection does not mend is not tried again", async () => {
+test("an error that a new connection would not fix is not retried", async () => {
   for (const error of [new Error("Query read timeout"), new Error("bug"), new TypeError("x")]) {
     const call = failing(1, () => error);
     assert.is(await failureOf(quick()(call.run)), error);
@@ -49,7 +49,7 @@ test("an error that a new connection does not mend is not tried again", async ()
   }
 });
 
-test("while everything fails, the retries end with the budget, and come back with successes", async () => {
+test("while everything fails, retries stop when the budget is used up, and successes refill it", async () => {
   const retrying = quick();
   let runs = 0;
   const away = async (): Promise<never> => {
@@ -64,7 +64,7 @@ test("while everything fails, the retries end with the budget, and come back wit
   assert.is(runs, 1 + 2);
 });
 
-test("whoever gave up waits for no retry", async () => {
+test("a call that was aborted is not retried", async () => {
   const retrying = makeRetrying({ delaysMs: [60_000] });
   const abort = new AbortController();
   const call = failing(1);

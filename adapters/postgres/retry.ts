@@ -2,32 +2,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { remedyOf } from "./errors.ts";
 
-/** How long to wait before each retry, in milliseconds, before jitter. */
+/** The backoff before each retry, in milliseconds, before jitter. */
 const DELAYS_MS: ReadonlyArray<number> = [100, 200, 400];
 
-/** A wait is up to this share longer or shorter, so that clients which failed together come apart. */
+/** A backoff is up to this share longer or shorter, so that calls that failed together spread out. */
 const JITTER = 0.5;
 
-/** How many retries a process may have ahead of its successes. */
+/** The most retries that a process can save up. */
 const BUDGET_MAX = 10;
 
 /** What a success adds to the budget: in the long run at most one call in ten is a retry. */
 const BUDGET_PER_SUCCESS = 0.1;
 
-/** Runs a call, and again where a new connection or transaction may do. */
+/** Runs a call, and again if a new connection or transaction may succeed. */
 export type Retrying = <A>(run: () => Promise<A>, signal?: AbortSignal) => Promise<A>;
 
 export interface RetryingOptions {
-  /** Is told of each retry. */
+  /** Called before each retry. */
   readonly onRetry?: (error: unknown) => void;
-  /** Tests have no time for the default. */
+  /** For tests: the backoffs. */
   readonly delaysMs?: ReadonlyArray<number>;
 }
 
 /**
- * Makes a runner of retries with one budget for all its calls: while the database is away nearly every
- * call is tried once, and no storm of retries meets it when it comes back. What is run must be safe to
- * run twice, because an answer that was lost looks like a call that failed.
+ * Makes a retry policy with one budget for all calls: while the database is unavailable nearly every call is tried only
+ * once, so no storm of retries meets the database when it recovers. Calls must be idempotent, because a lost answer
+ * looks like a failed call. Effect's schedules have no such shared budget.
  *
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
  */
@@ -46,7 +46,7 @@ export const makeRetrying = ({ onRetry, delaysMs = DELAYS_MS }: RetryingOptions 
         if (signal?.aborted === true) throw error;
         budget--;
         onRetry?.(error);
-        // Ends early when whoever asked has gone.
+        // The wait ends early when the caller has gone.
         const jittered = delayMs * (1 + JITTER * (2 * Math.random() - 1));
         await sleep(jittered, undefined, signal === undefined ? {} : { signal }).catch(() => {
           throw error;

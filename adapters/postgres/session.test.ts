@@ -6,7 +6,7 @@ import { withSession } from "./session.ts";
 
 const test = suite("withSession");
 
-test("a password with a stray % reaches the server as it is, and so do our options", () => {
+test("a password with a stray % reaches the server unchanged, and so do our options", () => {
   for (const [password, meant] of [
     ["100%pure", "100%pure"],
     ["p%zz%40", "p%zz@"],

@@ -1,4 +1,4 @@
-/** Settings of a database session, by their names. */
+/** Settings of a database session, by name. */
 export type SessionSettings = Readonly<Record<string, string>>;
 
 const PLANNER_METHODS = [
@@ -23,13 +23,14 @@ const PLANNER_METHODS = [
 ];
 
 /**
- * What every session of ours is set to, whatever the role, the database, the server or the URL say: mostly Postgres's
- * defaults, for everything that changes an answer, a text that we read, a plan that the tests pin, or what a migration makes.
- * What is left to operators: memory (`work_mem`), parallel workers, durability (`synchronous_commit`, which is checked at start), logging,
- * and `default_transaction_read_only`, which some hosts set on a full disk and which is heeded (`DatabaseReadOnly`).
+ * The settings of every session of ours, whatever the role, the database, the server or the URL say: mostly Postgres's
+ * defaults, for everything that changes a result, a text format, a plan that the tests pin, or the result of a
+ * migration. Operators can set the rest: memory (`work_mem`), parallel workers, durability (`synchronous_commit`, which
+ * is checked at start), logging, and `default_transaction_read_only`, which some hosts set on a full disk and which is
+ * respected (`DatabaseReadOnly`).
  */
 export const SESSION: SessionSettings = {
-  // Formats of what is read and written.
+  // Text formats.
   DateStyle: "ISO, MDY",
   IntervalStyle: "postgres",
   TimeZone: "UTC",
@@ -39,7 +40,7 @@ export const SESSION: SessionSettings = {
   lc_numeric: "C",
   lc_time: "C",
   xmloption: "content",
-  // What SQL means.
+  // The meaning of SQL.
   array_nulls: "on",
   backslash_quote: "safe_encoding",
   quote_all_identifiers: "off",
@@ -49,25 +50,25 @@ export const SESSION: SessionSettings = {
   transform_null_equals: "off",
   default_transaction_deferrable: "off",
   default_transaction_isolation: "read committed",
-  // What migrations make.
+  // The results of migrations.
   check_function_bodies: "on",
   default_table_access_method: "heap",
-  // Or every error would end its session.
+  // Otherwise every error would end its session.
   exit_on_error: "off",
-  // Whose time is up is for us to say: pools set a time-out for statements of their own.
-  // Sessions of a hung client would hold back vacuum for ever: five minutes.
+  // Timeouts: pools set one for their own statements. Five minutes for an idle transaction, because that of a hung
+  // client would hold back vacuum forever.
   idle_in_transaction_session_timeout: "300000",
   idle_session_timeout: "0",
   lock_timeout: "0",
   statement_timeout: "0",
-  // Plans. Of costs those that choose between plans.
+  // Plans: the methods, and the costs that decide between them.
   constraint_exclusion: "partition",
   cpu_index_tuple_cost: "0.005",
   cpu_operator_cost: "0.0025",
   cpu_tuple_cost: "0.01",
   cursor_tuple_fraction: "0.1",
   default_statistics_target: "100",
-  // 4 GiB, in blocks. With little the planner shuns the log's indexes.
+  // 4 GiB, in blocks. With little of it the planner avoids the log's indexes.
   effective_cache_size: "524288",
   enable_partitionwise_aggregate: "off",
   enable_partitionwise_join: "off",
@@ -80,20 +81,20 @@ export const SESSION: SessionSettings = {
   parallel_setup_cost: "1000",
   parallel_tuple_cost: "0.1",
   plan_cache_mode: "auto",
-  // The default of 4 makes the planner shun the log's indexes.
+  // With the default of 4 the planner avoids the log's indexes.
   random_page_cost: "1.1",
   recursive_worktable_factor: "10",
   seq_page_cost: "1",
   ...Object.fromEntries(PLANNER_METHODS.map((method) => [`enable_${method}`, "on"])),
 };
 
-/** Session settings as an option of the connection, so that they cost no round trip. */
+/** Session settings as a connection option, which costs no round trip. */
 const sessionOptions = (settings: SessionSettings): string =>
   Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\\s]/g, String.raw`\$&`)}`)
     .join(" ");
 
-/** What a URL can say of a session. `pg` would let it win over what the service says. */
+/** The session settings that a URL can contain. `pg` would prefer them to the service's. */
 const PARAMETERS_OF_SESSION = [
   "application_name",
   "client_encoding",
@@ -105,13 +106,13 @@ const PARAMETERS_OF_SESSION = [
 ];
 
 /**
- * A connection string whose sessions are ours: with `SESSION` and `settings` behind what its own `options` say, so that
- * ours win, and without the other settings of a session that it names.
+ * Gives the sessions of a connection string our settings: adds `SESSION` and `settings` after its own `options`, so that
+ * ours win, and removes its other session settings.
  */
 export const withSession = (url: string, settings: SessionSettings = {}): string => {
-  // Not a URL that anybody could connect to: whoever does says so better.
+  // Nobody can connect to it, and the attempt gives a better error.
   if (!URL.canParse(url)) return url;
-  // `pg` takes a stray % as it is, and then encodes all of the URL a second time, our options too.
+  // `pg` accepts a stray %, but then encodes the whole URL a second time, with our options.
   const own = new URL(url.replaceAll(/%(?![0-9a-f]{2})/gi, "%25"));
   for (const name of PARAMETERS_OF_SESSION) own.searchParams.delete(name);
   const options = sessionOptions({ ...SESSION, ...settings });
@@ -120,25 +121,26 @@ export const withSession = (url: string, settings: SessionSettings = {}): string
   return own.href;
 };
 
-/** Those of `SESSION` that a session has otherwise. `settings` are as `pg_settings` shows them. */
+/** The settings of `SESSION` that a session does not have. `settings` are as `pg_settings` shows them. */
 export const lostSettings = (settings: ReadonlyMap<string, string>): ReadonlyArray<string> =>
   Object.entries(SESSION)
     .filter(([name, value]) => {
       const has = settings.get(name);
-      // A server that has no such setting has nothing to lose.
+      // An older server may not have the setting.
       return has !== undefined && has !== value;
     })
     .map(([name]) => name);
 
-/** The first version of Postgres with `transaction_timeout`, which no older one lets a connection name. */
+/** The first version of Postgres with `transaction_timeout`; older ones refuse a connection that names it. */
 const TRANSACTION_TIMEOUT_SINCE = 17;
 
-/** How long it may take to set what is left, in milliseconds. */
+/** The time limit of that statement, in milliseconds. */
 const SET_TIMEOUT_MS = 2_000;
 
 /**
- * The statement that sets what is left on a new connection, given the server's version as it tells it ("17.4"); undefined for
- * nothing. It has a time limit of its own, because a pool has set none for a connection that it has not handed out yet.
+ * The statement that makes the settings that a connection option cannot, given the version that the server reports
+ * ("17.4"); undefined if there are none. It has its own time limit, because a pool sets one only when it hands out a
+ * connection.
  */
 export const settingsOnConnect = (
   serverVersion: string | undefined,

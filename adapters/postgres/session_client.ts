@@ -2,7 +2,7 @@ import pg from "pg";
 
 import { DatabaseReadOnly } from "./errors.ts";
 
-/** What `pg` has besides its types: the connection emits what the server reports of a session's settings, and has a socket. */
+/** Parts of `pg` that its types lack: the connection emits the settings that the server reports, and has a socket. */
 interface Connected {
   readonly connection: {
     on(
@@ -14,8 +14,8 @@ interface Connected {
 }
 
 /**
- * A client that knows whether its session may write, without asking: since version 14 the server reports
- * `in_hot_standby` and `default_transaction_read_only` on connecting, and with the next answer after they change.
+ * A client that knows without a query whether its session can write: since version 14 the server reports
+ * `in_hot_standby` and `default_transaction_read_only` on connecting, and with the next answer after a change.
  */
 export class SessionClient extends pg.Client {
   readonly #reported = new Map<string, string>();
@@ -28,17 +28,17 @@ export class SessionClient extends pg.Client {
     );
   }
 
-  /** What the server said of a setting that it reports. */
+  /** The value of a setting that the server reports. */
   reported(setting: string): string | undefined {
     return this.#reported.get(setting);
   }
 
-  /** Ends the connection as if it had broken: what runs on it fails with this error. */
+  /** Breaks the connection: its statement fails with this error. */
   breakOff(error: Error): void {
     (this as unknown as Connected).connection.stream.destroy(error);
   }
 
-  /** Why nothing can be written in this session, as far as the server has told. */
+  /** Why this session cannot write, as far as the server has reported. */
   get readOnly(): DatabaseReadOnly | undefined {
     if (this.#reported.get("in_hot_standby") === "on") return new DatabaseReadOnly("standby");
     if (this.#reported.get("default_transaction_read_only") === "on") {

@@ -15,7 +15,7 @@ event as materialized (
   select e.account_id, e.occurred_at, e.recorded_at from bounds b, tidemark.events e
   where e.shard = $1 and e.position = b.hi
 ),
--- No window can be moved to hold it: those that would have to are given up, and built anew from the log.
+-- Nothing can add this event to a window. Windows that should contain it are dropped, and then rebuilt from the log.
 unwindowed as (
   delete from read_models.windows w using event e
   where w.shard = $1 and w.account_id = e.account_id
@@ -33,6 +33,7 @@ moved as (
   from bounds b where c.shard = $1
 )
 select lo, hi,
+  (select count(*) from event) as events,
   array(select account_id from event) as accounts,
   (select floor(extract(epoch from recorded_at) * 1000)::bigint from event) as "oldestRecordedAt"
 from bounds

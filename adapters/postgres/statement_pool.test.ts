@@ -16,13 +16,13 @@ import type { StatementPool } from "./statement_pool.ts";
 
 interface Context {
   database: TestDatabase;
-  /** A session of the test's own. */
+  /** A session of the test itself. */
   client: Client;
   pools: StatementPool[];
   open: (options: Partial<PoolOptions>) => StatementPool;
 }
 
-const test = suite<Context>("a pool that counts what it gave up");
+const test = suite<Context>("a pool that counts the statements that it gave up");
 
 test.before.each(async (context) => {
   context.database = await createTestDatabase();
@@ -56,7 +56,7 @@ const failureOf = (run: Promise<unknown>): Promise<Error> =>
     (error: Error) => error,
   );
 
-/** The backends of the pools of this database. */
+/** The backends of this database's pools. */
 const backends = async ({ client }: Context) => {
   const { rows } = await client.query<{ pid: number; state: string; query: string }>(
     `select pid, state, query from pg_stat_activity
@@ -65,7 +65,7 @@ const backends = async ({ client }: Context) => {
   return rows;
 };
 
-/** A table whose inserts hang in their commit for as long as the test's session holds a lock. */
+/** Creates a table whose inserts hang in their commit while the test's session holds a lock. */
 const hangCommits = async ({ client }: Context): Promise<{ readonly end: () => Promise<void> }> => {
   await client.query(`
     create table hung (id int);
@@ -77,7 +77,7 @@ const hangCommits = async ({ client }: Context): Promise<{ readonly end: () => P
   return { end: async () => void (await client.query("select pg_advisory_unlock(1)")) };
 };
 
-test("a statement that nobody waits for any more ends on the server, and its connection is used again", async (context) => {
+test("an aborted statement ends on the server, and its connection is used again", async (context) => {
   const pool = context.open({});
   const gone = new AbortController();
   const asked = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
@@ -95,7 +95,7 @@ test("a statement that nobody waits for any more ends on the server, and its con
   assert.is(pool.givenUpCount, 0);
 });
 
-test("a commit that hangs keeps its connection taken, however often it is tried", async (context) => {
+test("hung commits occupy their connections, and no further ones are opened", async (context) => {
   const commits = await hangCommits(context);
   const control = context.open({ connectionsMax: 1 });
   const pool = context.open({
@@ -121,7 +121,7 @@ test("a commit that hangs keeps its connection taken, however often it is tried"
   assert.is(rows[0]?.n, 3, "what was given up is committed when the server can");
 });
 
-test("a commit that hangs is not broken off, so that nobody sees what may still be lost", async (context) => {
+test("a hung commit is not cancelled, so that data which may still be lost does not become visible", async (context) => {
   const commits = await hangCommits(context);
   const pool = context.open({ statementTimeoutMs: 100 });
   await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
@@ -132,7 +132,7 @@ test("a commit that hangs is not broken off, so that nobody sees what may still 
   await commits.end();
 });
 
-test("a pool closes beside a statement that the server does not let go of", async (context) => {
+test("a pool closes although the server has not ended a statement", async (context) => {
   const commits = await hangCommits(context);
   const pool = context.open({ statementTimeoutMs: 100 });
   await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
@@ -142,7 +142,7 @@ test("a pool closes beside a statement that the server does not let go of", asyn
   await commits.end();
 });
 
-test("a backend that is gone frees the place of its statement", async (context) => {
+test("a backend that has ended frees the connection of its statement", async (context) => {
   await hangCommits(context);
   const pool = context.open({ statementTimeoutMs: 100 });
   await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
@@ -152,7 +152,7 @@ test("a backend that is gone frees the place of its statement", async (context) 
   await pool.run({ text: "select 1", values: [] });
 });
 
-test("a role that may have fewer connections than its pool has them take turns", async (context) => {
+test("statements take turns if the role may have fewer connections than its pool", async (context) => {
   const { database, client, open } = context;
   const role = await createTestRole();
   await client.query(`alter role ${role.name} connection limit 2`);
@@ -174,7 +174,7 @@ test("a role that may have fewer connections than its pool has them take turns",
   await role.drop();
 });
 
-test("a commit that hangs is known to hang, whatever else is answered, until the server lets go of it", async (context) => {
+test("a hung commit counts as hung until the server ends it, whatever else is answered", async (context) => {
   const commits = await hangCommits(context);
   const pool = context.open({ connectionsMax: 2, statementTimeoutMs: 100 });
   await failureOf(pool.run({ text: "insert into hung values (1)", values: [] }));
@@ -183,7 +183,7 @@ test("a commit that hangs is known to hang, whatever else is answered, until the
   assert.is(pool.hungCount, 1);
   await commits.end();
   await until(async () => pool.hungCount === 0, "it still hangs");
-  // What a client gave up is cancelled, and is no sign of anything.
+  // An aborted statement is cancelled, and does not count as hung.
   const gone = new AbortController();
   const asked = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
   await delay(50);
@@ -193,7 +193,7 @@ test("a commit that hangs is known to hang, whatever else is answered, until the
   assert.is(pool.hungCount, 0);
 });
 
-test("an error of the server is an answer, and one that waits for a connection has none", async (context) => {
+test("an error of the server is an answer, and a statement that waits for a connection has none", async (context) => {
   const pool = context.open({});
   await failureOf(pool.run({ text: "select 1 / 0", values: [] }));
   assert.is(pool.silentMs(), 0);
@@ -208,7 +208,7 @@ test("an error of the server is an answer, and one that waits for a connection h
 
 const READ_ONLY = /default_transaction_read_only is on/;
 
-test("no session of a database that takes no writes is used, for reads neither", async (context) => {
+test("no session of a database that takes no writes is used, not even for reads", async (context) => {
   const { database, client, open } = context;
   const role = await createTestRole();
   await client.query(`alter role ${role.name} set default_transaction_read_only = on`);
@@ -238,7 +238,7 @@ test("no session of a database that takes no writes is used, for reads neither",
 test("a session that becomes read-only while it is open is not used again", async (context) => {
   const { client, open } = context;
   const pool = open({ connectionsMax: 1 });
-  // As a reload of the server's configuration does: it is told with the answer that comes next.
+  // As a reload of the server's configuration does: the server reports it with the next answer.
   await pool.run({ text: "set default_transaction_read_only = on", values: [] });
   const [before] = await backends(context);
   const { rows } = await pool.run<{ pid: number; set: string }>({
@@ -254,10 +254,10 @@ const pidOf = async (pool: StatementPool): Promise<number | undefined> =>
   (await pool.run<{ pid: number }>({ text: "select pg_backend_pid() as pid", values: [] })).rows[0]
     ?.pid;
 
-test("no connection is used for longer than a minute, and they are not replaced together", async (context) => {
+test("no connection is used for longer than a minute, and they are not all replaced at the same time", async (context) => {
   const clock = { now: 0 };
   const pool = context.open({ connectionsMax: 16, now: () => clock.now });
-  /** The backends of as many connections as there may be. */
+  /** The backends of all connections that the pool may open. */
   const pids = async (): Promise<ReadonlySet<number | undefined>> => {
     const clients = await Promise.all(Array.from({ length: 16 }, () => pool.connect()));
     for (const client of clients) client.release();
@@ -275,7 +275,7 @@ test("no connection is used for longer than a minute, and they are not replaced 
   assert.ok(new Set(left).size > 2, left.join());
 });
 
-test("the last connection is kept until the server lets another one in, whoever wants its place", async (context) => {
+test("the last connection stays open until the server admits another one, whoever else waits for its slot", async (context) => {
   const { database, client, open } = context;
   const role = await createTestRole();
   await client.query(`alter role ${role.name} connection limit 1`);
@@ -309,12 +309,12 @@ test("the last connection is kept until the server lets another one in, whoever 
   await role.drop();
 });
 
-test("what builds on a history of the database that is over is not sent", async (context) => {
+test("a statement that builds on an ended history of the database is not sent", async (context) => {
   const place = { history: 0, enter: async (): Promise<void> => {} };
   const timelines = { enter: () => place.enter(), history: () => place.history };
   const pool = context.open({ connectionsMax: 1, timelines });
   const insert = { text: "create table built_on ()", values: [] };
-  // To open the connection is what shows that another server took the place of the last one.
+  // Opening the connection reveals that another server has replaced the former one.
   place.enter = async () => void place.history++;
   assert.instance(await failureOf(pool.run(insert, undefined, 0)), DatabaseReplaced);
   const { rows } = await pool.run<{ made: boolean }>(

@@ -62,7 +62,7 @@ const readsOn = (database: Database): Readonly<Record<string, Effect.Effect<unkn
 const SCANS = /(?:Seq|Bitmap Heap) Scan on (?:events|activity_by_type)/;
 
 for (const role of ROLES) {
-  test(`no read scans the log or its hourly counts, on an empty log and ever after, with statistics or without, with a ${role} role`, async ({
+  test(`no read scans the log or its hourly counts, on an empty log and later, with and without statistics, with a ${role} role`, async ({
     migrated,
   }) => {
     const { database, url } = migrated;
@@ -71,7 +71,7 @@ for (const role of ROLES) {
     const session = await openExplainingSession(url, role, READ_SESSION);
     const explainReads = async (when: string): Promise<void> => {
       for (const [name, read] of Object.entries(readsOn(session.database))) {
-        // Beyond five runs a session may keep a plan for good.
+        // After five runs a session may cache a generic plan.
         for (let run = 0; run < 7; run++) {
           session.plans();
           await Effect.runPromise(read);

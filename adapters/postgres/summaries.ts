@@ -1,25 +1,46 @@
 import { Effect, Layer } from "effect";
 
 import { shardOf } from "../../core/event/shard.ts";
-import type { Range } from "../../core/summary/range.ts";
+import { invariant } from "../../core/invariant.ts";
+import { type Range, rangeOf, WINDOW_NAMES } from "../../core/summary/range.ts";
 import { Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts";
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
 import { HOUR_MS } from "../../core/time.ts";
-import { asking } from "./ask.ts";
-import { isStatementTimeout } from "./errors.ts";
-import { type Database, Databases } from "./pool.ts";
-import { requestWindows, WINDOW_HOURS } from "./request_windows.ts";
-import { sqlFile } from "./sql_file.ts";
+import { failingAs, isStatementTimeout } from "./errors.ts";
+import { type Database, Databases, type Statement } from "./pool.ts";
+import { sqlFile } from "./statement.ts";
 
-const unavailable = asking(SummariesUnavailable);
+export const querySummaries = failingAs(SummariesUnavailable);
 
 const SUMMARY = sqlFile(new URL("summary.sql", import.meta.url));
 const SAMPLE_ACCOUNTS = sqlFile(new URL("sample_accounts.sql", import.meta.url));
+const REQUEST_WINDOW: Statement = {
+  name: "request_window",
+  text: `
+    insert into read_models.window_requests (shard, account_id, hours) values ($1, $2, $3)
+    on conflict do nothing`,
+};
+
+/** The lengths of the named windows in hours. Only these can be precomputed. */
+export const WINDOW_HOURS: ReadonlyArray<number> = WINDOW_NAMES.map((name) => {
+  const { from, to } = rangeOf(name, 0);
+  return (to - from) / HOUR_MS;
+});
+
+/** Requests windows of an account, which the upkeep of the projection then builds or moves along. */
+export const requestWindows = async (
+  database: Database,
+  shard: number,
+  accountId: string,
+  hours: ReadonlyArray<number>,
+): Promise<void> => {
+  for (const each of hours) await database.query(REQUEST_WINDOW, [shard, accountId, each]);
+};
 
 export interface SummariesOptions {
   /**
-   * A summary that had to read more events than this one by one asks for its window to be kept ready.
-   * Reading an event costs about a microsecond; moving a window along over it, ten.
+   * A summary that had to read more events than this requests its window. Reading an event costs about a microsecond;
+   * moving a window over it costs about ten.
    */
   readonly correctedMax: number;
 }
@@ -33,7 +54,7 @@ export const makeSummaries = (
   { correctedMax }: SummariesOptions = SUMMARIES_DEFAULTS,
 ): Summaries["Service"] => ({
   summary: (accountId, range, top) =>
-    unavailable(async (signal) => {
+    querySummaries(async (signal) => {
       const shard = shardOf(accountId, shards);
       const hours = windowHours(range);
       const values = [
@@ -53,14 +74,14 @@ export const makeSummaries = (
         if (corrected > correctedMax) await requestWindow();
         return summary;
       } catch (error) {
-        // So many events that only a window can answer.
+        // So many events that only a window can answer in time.
         if (isStatementTimeout(error)) await requestWindow();
         throw error;
       }
     }),
 
   sampleAccounts: (limit, prefix) =>
-    unavailable(async (signal) => {
+    querySummaries(async (signal) => {
       const values = [shards, limit, prefix];
       const rows = await database.query<{ account_id: string }>(SAMPLE_ACCOUNTS, values, signal);
       return rows.slice(0, limit).map((row) => row.account_id);
@@ -87,19 +108,21 @@ interface SummaryRow {
 const readRows = (rows: ReadonlyArray<SummaryRow>) => {
   const totals = new Map<string, number>();
   const topUsers: ActiveUser[] = [];
-  let asOf = 0;
-  let corrected = 0;
-  let checkpoint = 0;
-  let generation = 0;
+  const numbers: Partial<Record<SummaryRow["kind"], number>> = {};
   for (const { kind, name, events } of rows) {
     if (kind === "total") totals.set(name, events);
     else if (kind === "user") topUsers.push({ userId: name, events });
-    else if (kind === "corrected") corrected = events;
-    else if (kind === "checkpoint") checkpoint = events;
-    else if (kind === "generation") generation = events;
-    else asOf = events;
+    else numbers[kind] = events;
   }
-  // A union of queries promises no order.
+  const { as_of: asOf, checkpoint, corrected, generation } = numbers;
+  invariant(
+    asOf !== undefined &&
+      checkpoint !== undefined &&
+      corrected !== undefined &&
+      generation !== undefined,
+    "a summary has a row of each kind of number",
+  );
+  // A union of queries guarantees no order.
   const summary: Summary = {
     totals,
     topUsers: topUsers.toSorted(byActivity),

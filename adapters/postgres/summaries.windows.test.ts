@@ -15,12 +15,12 @@ import {
   type MigratedDatabase,
   TEST_SHARDS,
 } from "../../scripts/test/migrated_database.ts";
-import { compileStep } from "./compile_step.ts";
 import { makeEventLog } from "./event_log.ts";
 import { makeProjection } from "./projection.ts";
+import { compileStep } from "./read_model_sql.ts";
 import { makeSummaries } from "./summaries.ts";
 
-const test = suite("Summaries: postgres, from windows that are kept ready");
+const test = suite("Summaries: postgres, from rolling windows");
 
 let migrated: MigratedDatabase;
 let accounts = 0;
@@ -32,14 +32,14 @@ test.after(() => migrated.close());
 
 const DAY_MS = 86_400_000;
 
-/** What happens to an account, in any order. Times are in hours before now. */
+/** Operations on an account, in any order. Times are in hours before now. */
 type Action =
   | { readonly do: "append"; readonly events: ReadonlyArray<readonly [user: number, ago: number]> }
   | { readonly do: "project" }
   | { readonly do: "move the window"; readonly pieceEvents: number }
   | { readonly do: "read"; readonly ago: number; readonly days: 1 | 7; readonly top: number };
 
-// Around the ends of both windows, in them, and beyond them; some milliseconds and some hours off.
+// Inside, outside and around the ends of both windows, off by milliseconds or hours.
 const ago = fc
   .oneof(
     fc.integer({ min: 0, max: 200 }),
@@ -72,11 +72,11 @@ const counted = ({ totals, topUsers }: SummaryCounts) => ({
   topUsers,
 });
 
-test("however windows were moved along, and whatever came late, a summary is its definition", async () => {
+test("a summary equals its definition, however windows were moved and whatever events came late", async () => {
   const { database } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
-  // Every read asks for its window.
+  // Every read requests its window.
   const summaries = makeSummaries(database, TEST_SHARDS, { correctedMax: 0 });
   let fromWindow = 0;
 
@@ -87,7 +87,7 @@ test("however windows were moved along, and whatever came late, a summary is its
         const accountId = `account-${++accounts}`;
         const shard = shardOf(accountId, TEST_SHARDS);
         const now = Date.now();
-        // The oldest request is served first: leave none of an earlier run's account.
+        // The oldest request is served first: remove those of earlier runs.
         await database.query(
           { name: "forget", text: "delete from read_models.window_requests" },
           [],
@@ -112,10 +112,10 @@ test("however windows were moved along, and whatever came late, a summary is its
             projected = appended.length;
           } else if (step.do === "move the window") {
             await database.query(
-              { name: "advance", text: "select read_models.advance_window($1, $2)" },
+              { name: "advance", text: "select tidemark.advance_window($1, $2)" },
               [shard, step.pieceEvents],
             );
-            await database.query({ name: "build", text: "select read_models.build_window($1)" }, [
+            await database.query({ name: "build", text: "select tidemark.build_window($1)" }, [
               shard,
             ]);
           } else {
@@ -135,11 +135,11 @@ test("however windows were moved along, and whatever came late, a summary is its
     ),
     { numRuns: 80 },
   );
-  // Else this test would show nothing.
+  // Otherwise this test would prove nothing.
   assert.ok(fromWindow > 50, `only ${fromWindow} reads had a window`);
 });
 
-test("upkeep moves every window that was asked for up to the present, and is then done", async () => {
+test("upkeep moves every requested window to the present, and is then done", async () => {
   const { database } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
@@ -177,7 +177,7 @@ test("upkeep moves every window that was asked for up to the present, and is the
   assert.equal(counted(after), counted(before));
 });
 
-test("what is folded while a window is being built is in it once", async () => {
+test("events that are folded while a window is built count in it once", async () => {
   const { database, url } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
@@ -194,16 +194,16 @@ test("what is folded while a window is being built is in it once", async () => {
   await Effect.runPromise(projection.step(shard, 20));
   await Effect.runPromise(summaries.summary(accountId, range, 10));
 
-  // Holds the shard, as a step would, so that the build comes to its end and waits there.
+  // Locks the shard, as a step would, so that the build waits just before its end.
   const step = new pg.Client({ connectionString: url });
   await step.connect();
   await step.query("begin");
   await step.query("select from read_models.checkpoints where shard = $1 for update", [shard]);
-  const built = database.query({ name: "build", text: "select read_models.build_window($1)" }, [
+  const built = database.query({ name: "build", text: "select tidemark.build_window($1)" }, [
     shard,
   ]);
   await untilWaiting(step);
-  // What the step folds meanwhile: the window does not exist for it.
+  // The step folds these meanwhile: the window does not exist for it yet.
   await step.query("update read_models.checkpoints set position = position + 20 where shard = $1", [
     shard,
   ]);
@@ -223,7 +223,7 @@ test("what is folded while a window is being built is in it once", async () => {
   assert.is(window?.events, 40);
 });
 
-test("a step that began before a window was changed folds nothing, and the next one folds it", async () => {
+test("a step that began before a window changed folds nothing, and the next one folds its events", async () => {
   const { database, url } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
@@ -245,7 +245,7 @@ test("a step that began before a window was changed folds nothing, and the next 
   assert.ok((await Effect.runPromise(projection.step(shard, 10))).projected > 0);
 });
 
-test("every change of a window is told to the steps of its shard", async () => {
+test("every change of a window is visible to the steps of its shard", async () => {
   const { database } = migrated;
   const projection = makeProjection(database);
   const accountId = "told";
@@ -278,7 +278,7 @@ test("every change of a window is told to the steps of its shard", async () => {
   assert.is(await changes(), before + 2);
 });
 
-test("a window that nobody asked for in so long that nothing of it is of use is built anew", async () => {
+test("a window that is so old that none of its events still count is built again", async () => {
   const { database } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
@@ -311,7 +311,7 @@ test("a window that nobody asked for in so long that nothing of it is of use is 
   assert.equal(counted(summary), counted(summarise(events, range, 10)));
 });
 
-test("an event that is skipped as poisoned counts in summaries, of which a window is kept, too", async () => {
+test("a skipped poison event counts in summaries, also in those from windows", async () => {
   const { database } = migrated;
   const log = makeEventLog(database, TEST_SHARDS);
   const projection = makeProjection(database);
@@ -342,7 +342,7 @@ test("an event that is skipped as poisoned counts in summaries, of which a windo
   }
 });
 
-/** Waits until somebody waits for a lock that this session holds. */
+/** Waits until another session waits for a lock of this one. */
 const untilWaiting = async (holder: pg.Client): Promise<void> => {
   for (;;) {
     const { rows } = await holder.query(

@@ -1,18 +1,16 @@
--- The summary of one account over a range, in one statement and so of one moment: the log's time
--- index up to the checkpoint, or what a window has counted (db/migrations/0005_windows.sql) and from
--- the index only the corrections at its two ends.
--- $1 shard, $2 account, $3 and $4 the range, $5 how many top users, $6 hours of the window, or null
+-- The summary of one account over a range, in one statement and so as of one moment: from the log's time index up to
+-- the checkpoint, or from a window (db/migrations/0003_windows.sql), with only the corrections at its two ends from the
+-- index.
+-- $1 shard, $2 account, $3 and $4 the range, $5 number of top users, $6 hours of the window, or null
 with bounds as materialized (
-  select c.position as checkpoint, c.generation, h.position as head
-  from read_models.checkpoints c join tidemark.log_heads h using (shard)
-  where shard = $1
+-- include read_bounds.sql
 ),
 base as materialized (
   select counted_from, counted_to from read_models.windows
   where shard = $1 and account_id = $2 and hours = $6::smallint
 ),
--- range = window + (from the window's end to the range's) - (from the window's begin to the range's),
--- where a difference that runs backwards counts with the other sign.
+-- range = window + (from the window's end to the range's) - (from the window's start to the range's), where a
+-- difference that runs backwards counts with the opposite sign.
 corrections (sign, lo, hi) as materialized (
   select 1, $3::timestamptz, $4::timestamptz where not exists (select from base)
   union all
@@ -32,6 +30,7 @@ edges as materialized (
   join tidemark.events e
     on e.shard = $1 and e.account_id = $2 and e.schema_version > 0
     and e.occurred_at >= c.lo and e.occurred_at < c.hi
+  -- `+ 0` keeps the index on positions out of the plan (docs/design.md, Query plans).
   where e.position + 0 <= (select checkpoint from bounds)
   group by e.type, e.user_id
 ),
@@ -49,9 +48,9 @@ totals as (
 edge_users as materialized (
   select user_id, sum(events)::bigint as events from edges group by user_id
 ),
--- The top users of the window, corrected. The worst of them is a bound: of the other users only those
--- can be among the top whose count in the window comes up to it with the largest correction of all.
--- With fewer users than asked for in the window there is no bound, and everybody is looked at.
+-- The top users of the window, corrected. The lowest of them is a bound: another user can be among the top only if its
+-- count in the window reaches the bound with the largest correction of all. If the window has fewer users than
+-- requested there is no bound, and every user is a candidate.
 leaders as materialized (
   select w.events + coalesce(e.events, 0) as events
   from (
@@ -77,8 +76,8 @@ candidates as materialized (
 users as (
   select user_id, coalesce(c.events, 0) + coalesce(e.events, 0) as events
   from candidates c full join edge_users e using (user_id)
-  -- Who is no candidate is in the window below the threshold, if at all; only without a threshold
-  -- is a user who is not in it counted by the corrections alone.
+  -- A user who is not a candidate is below the threshold in the window, or not in it. Only without a threshold do
+  -- corrections alone make a user count.
   where (c.user_id is not null or (select events from threshold) <= 0)
     and coalesce(c.events, 0) + coalesce(e.events, 0) > 0
   order by events desc, user_id
@@ -94,9 +93,4 @@ select 'checkpoint', '', checkpoint from bounds
 union all
 select 'generation', '', generation from bounds
 union all
--- All that was in the log until then is counted: now, or when the first uncounted event came.
-select 'as_of', '', floor(extract(epoch from coalesce(
-  (select e.recorded_at from tidemark.events e
-   where b.head > b.checkpoint and e.shard = $1 and e.position = b.checkpoint + 1),
-  statement_timestamp())) * 1000)::bigint
-from bounds b
+select 'as_of', '', as_of from bounds

@@ -10,7 +10,7 @@ import { makeTimelines } from "./timelines.ts";
 
 const test = suite("timelines");
 
-/** A session on a server that tells its place, or fails to. */
+/** A session on a server that reports its place, or fails to. */
 class Session extends EventEmitter {
   asked = 0;
   brokenOff: Error | undefined;
@@ -45,7 +45,7 @@ const failureOf = (promise: Promise<void>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test("the first session on a server that was promoted breaks off those on its predecessor, and no more are taken in", async () => {
+test("the first session on a promoted server breaks off those on its predecessor, and no more of these are admitted", async () => {
   const { enter, history } = makeTimelines();
   const [one, two, promoted, late] = [
     on("00000009"),
@@ -76,7 +76,7 @@ test("a session that has ended is forgotten", async () => {
   assert.is(gone.brokenOff, undefined);
 });
 
-test("timelines of two clusters are not compared: the one that is connected to now takes the other's place", async () => {
+test("timelines of two clusters are not compared: the cluster of the current connection replaces the other", async () => {
   const { enter, history } = makeTimelines();
   const before = on("00000005", "7");
   await enter(before.client);
@@ -85,7 +85,7 @@ test("timelines of two clusters are not compared: the one that is connected to n
   assert.is(history(), 1);
 });
 
-test("a server that does not tell is taken as it is and not asked again", async () => {
+test("a server that does not report its place is accepted and not asked again", async () => {
   const { enter } = makeTimelines();
   const denied = Object.assign(new DatabaseError("permission denied", 0, "error"), {
     code: "42501",
@@ -96,7 +96,7 @@ test("a server that does not tell is taken as it is and not asked again", async 
   assert.equal([first.asked, second.asked], [1, 0]);
 });
 
-test("a connection that breaks meanwhile, or a server that takes too long to tell, is not taken in", async () => {
+test("a connection that breaks meanwhile, or a server that takes too long to answer, is not admitted", async () => {
   const { enter } = makeTimelines();
   const broken = new Error("Connection terminated unexpectedly");
   const late = Object.assign(new DatabaseError("canceling statement", 0, "error"), {

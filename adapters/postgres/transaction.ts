@@ -1,12 +1,13 @@
 import type pg from "pg";
 
+import { present } from "../../core/invariant.ts";
 import { type Database, databaseOf, type Statement } from "./pool.ts";
 
 const PID: Statement = { name: "backend_pid", text: "select pg_backend_pid() as pid" };
 
 /**
- * Runs statements in one transaction on a connection of its own, and rolls it back if they fail. When the
- * signal is aborted, the statement that runs is cancelled in the database, too.
+ * Runs statements in one transaction on a connection of its own, and rolls it back if they fail. The signal cancels the
+ * running statement, on the server as well.
  *
  * @param begin such as `begin isolation level repeatable read read only`
  */
@@ -26,19 +27,19 @@ export const transact = async <A>(
     },
   };
   const cancel = (): void => {
-    // If it fails, then with the connection, and the statement with it.
+    // If this fails, so does the connection, and the statement with it.
     if (pid !== undefined) pool.query("select pg_cancel_backend($1::int)", [pid]).catch(() => {});
   };
   signal.addEventListener("abort", cancel, { once: true });
   try {
     await client.query(begin);
-    pid = (await plain.query<{ pid: number }>(PID, []))[0]?.pid;
+    pid = present((await plain.query<{ pid: number }>(PID, []))[0], "a backend has a pid").pid;
     const result = await run(database);
     await client.query("commit");
     client.release();
     return result;
   } catch (error) {
-    // A connection on which even this fails is of no use any more.
+    // A connection on which even this fails cannot be used again.
     await client.query("rollback").then(
       () => client.release(),
       () => client.release(true),

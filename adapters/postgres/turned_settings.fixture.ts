@@ -9,10 +9,10 @@ interface Setting {
   readonly max: string;
 }
 
-/** Operators set these on purpose, and the service heeds them. */
+/** Operators set these on purpose, and the service respects them. */
 const HEEDED = ["default_transaction_read_only", "synchronous_commit"];
 
-/** Every setting that a role may have and that is no text, as far from what it is as it can be set. */
+/** Every setting that a role can have and that is not a text, as far from its default as possible. */
 export const turnedSettings = async (
   database: Database,
 ): Promise<Readonly<Record<string, string>>> => {
@@ -27,7 +27,7 @@ export const turnedSettings = async (
 
 const otherWay = ({ setting, vartype, values, min, max }: Setting): string => {
   if (vartype === "bool") return setting === "on" ? "off" : "on";
-  // A server can be built without all values but one.
+  // A server can be built with only one of the values.
   if (vartype === "enum") return values?.find((value) => value !== setting) ?? setting;
   return setting === min ? max : min;
 };

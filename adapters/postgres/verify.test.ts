@@ -10,8 +10,8 @@ import {
   type MigratedDatabase,
   TEST_SHARDS,
 } from "../../scripts/test/migrated_database.ts";
-import { openBuilderPool } from "./builder_pool.ts";
 import { makeEventLog } from "./event_log.ts";
+import { openBuilderPool } from "./pool.ts";
 import { makeProjection } from "./projection.ts";
 import { makeSummaries } from "./summaries.ts";
 import { verifyShard, type WrongRow } from "./verify.ts";
@@ -29,7 +29,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const EVENTS = 60;
 
-/** A log of sixty hours with an event each, folded but for the last, and its windows. */
+/** A log with an event in each of sixty hours, all folded but the last, and its windows. */
 test.before.each(async (context) => {
   const migrated = await createMigratedDatabase();
   const { url, database } = migrated;
@@ -62,7 +62,7 @@ const verify = async (pool: pg.Pool) => {
   return { wrong, events };
 };
 
-/** Does something to the live read models, and says which rows are then wrong. */
+/** Changes the live read models, and returns the rows that are wrong then. */
 const spoiled = async ({ migrated, pool }: Context, text: string) => {
   await migrated.database.query({ name: "", text }, []);
   const { wrong } = await verify(pool);
@@ -72,13 +72,13 @@ const spoiled = async ({ migrated, pool }: Context, text: string) => {
   });
 };
 
-test("read models that are right have no wrong row, with an event that was skipped and one that is not folded", async ({
+test("correct read models have no wrong row, with a skipped event and one that is not folded yet", async ({
   pool,
 }) => {
   assert.equal(await verify(pool), { wrong: [], events: EVENTS - 1 });
 });
 
-test("a row that counts wrong, one that is missing and one too many are each found", async (context) => {
+test("a wrong, a missing and a superfluous row are each found", async (context) => {
   const one = "ctid = (select min(ctid) from read_models.activity_by_type)";
   const wrong = await spoiled(
     context,
@@ -132,11 +132,11 @@ test("so are those of windows", async (context) => {
     orphans.some(
       ([table, { hours }, , log]) => table === "window_users" && hours === 24 && log === null,
     ),
-    "counts of a window that is not there",
+    "counts of a window that does not exist",
   );
 });
 
-test("thousands of wrong rows are told one by one", async ({ migrated, pool }) => {
+test("thousands of wrong rows are reported one by one", async ({ migrated, pool }) => {
   const text = `
     insert into read_models.activity_by_type (shard, account_id, hour, type, events)
     select ${SHARD}, 'account-' || n, '2026-01-01T00:00:00Z', 'login', 1 from generate_series(1, 2500) n`;
@@ -145,10 +145,7 @@ test("thousands of wrong rows are told one by one", async ({ migrated, pool }) =
   assert.is(new Set(wrong.map(({ key }) => key)).size, 2_500);
 });
 
-test("when it is interrupted its statement ends in the database, too", async ({
-  migrated,
-  pool,
-}) => {
+test("an interrupt ends its statement in the database as well", async ({ migrated, pool }) => {
   const blocker = openBuilderPool(migrated.url, 1);
   const client = await blocker.connect();
   await client.query("begin; lock table tidemark.events in access exclusive mode");

@@ -1,23 +1,24 @@
 import type pg from "pg";
 
+import { present } from "../../core/invariant.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
-import { type Verification, verifyModel, verifyWindows } from "./compile_verify.ts";
 import type { Database, Statement } from "./pool.ts";
+import { compileVerify, compileVerifyWindows, type Verification } from "./read_model_sql.ts";
 import { transact } from "./transaction.ts";
 
-/** A row of the live read models that is not what the log says. */
+/** A row of the live read models that differs from the log. */
 export interface WrongRow {
   readonly shard: number;
   readonly table: string;
   /** The key within the shard, as a JSON object. */
   readonly key: string;
-  /** What the row counts; null where it is missing. */
+  /** The count of the row; null if it is missing. */
   readonly live: number | null;
-  /** What the log holds; null where the row should not be. */
+  /** The count of the log; null if the row should not exist. */
   readonly log: number | null;
 }
 
-/** How many wrong rows are taken from the database at a time. */
+/** How many wrong rows are fetched from the database at a time. */
 const FETCH_ROWS = 1_000;
 
 const CHECKPOINT: Statement = {
@@ -26,10 +27,10 @@ const CHECKPOINT: Statement = {
 };
 
 /**
- * Recounts the log of one shard, as far as it is folded, and compares every row of the live read models
- * and of the windows with it. All of one moment, and without holding up anybody but a flip.
+ * Recounts the log of one shard, as far as it is folded, and compares every row of the live read models and of the
+ * windows with it, as of one moment. Blocks nothing but a flip.
  *
- * @param onWrong is told each row that differs, one after the other: none is kept in memory
+ * @param onWrong called for each row that differs; none is kept in memory
  * @returns how many events of the log the shard's read models count
  */
 export const verifyShard = (
@@ -43,11 +44,11 @@ export const verifyShard = (
     signal,
     async (on) => {
       const [folded] = await on.query<{ position: number }>(CHECKPOINT, [shard]);
-      const checkpoint = folded?.position ?? 0;
+      const checkpoint = present(folded, `shard ${shard} has a checkpoint`).position;
       const verifications = [
-        ...READ_MODELS.map((model) => verifyModel(model, shard, checkpoint)),
-        verifyWindows("window_types", shard, checkpoint),
-        verifyWindows("window_users", shard, checkpoint),
+        ...READ_MODELS.map((model) => compileVerify(model, shard, checkpoint)),
+        compileVerifyWindows("window_types", shard, checkpoint),
+        compileVerifyWindows("window_users", shard, checkpoint),
       ];
       for (const one of verifications) await readWrong(on, shard, one, onWrong);
       return checkpoint;
@@ -63,7 +64,7 @@ const readWrong = async (
 ): Promise<void> => {
   const run = (sql: string) =>
     on.query<Omit<WrongRow, "shard" | "table">>({ name: "", text: sql }, []);
-  // All rows are wanted, and not the first ones soon.
+  // Plans for all rows, not for the first ones.
   await run("set local cursor_tuple_fraction = 1");
   await run(`declare wrong no scroll cursor for ${text}`);
   for (;;) {

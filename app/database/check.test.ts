@@ -54,7 +54,7 @@ test("a server that is too old is always refused", async () => {
 test("any encoding but UTF8 is always refused", async () => {
   for (const server_encoding of ["SQL_ASCII", "LATIN1", "WIN1252", "EUC_JP"]) {
     const message = await refused({ server_encoding }, true);
-    assert.match(message ?? "", `has the encoding ${server_encoding}, which cannot hold`);
+    assert.match(message ?? "", `has the encoding ${server_encoding}, which cannot store`);
   }
 });
 

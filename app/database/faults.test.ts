@@ -3,13 +3,13 @@ import { DatabaseError } from "pg";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { asking } from "../../adapters/postgres/ask.ts";
+import { failingAs } from "../../adapters/postgres/errors.ts";
 import { QueueUnavailable } from "../../core/queue/queue.ts";
 import type { FaultKind } from "../../core/store_failure.ts";
 import { observePort } from "../observe_port.ts";
 import { makeDatabaseFaults } from "./faults.ts";
 
-const unavailable = asking(QueueUnavailable);
+const unavailable = failingAs(QueueUnavailable);
 
 const sqlError = (code: string, message = "it says so"): DatabaseError =>
   Object.assign(new DatabaseError(message, 0, "error"), { code });

@@ -1,7 +1,7 @@
 import { Context, Effect, Layer } from "effect";
 
+import { messageOf } from "../../core/printable.ts";
 import { FAULT_KINDS, type FaultKind, type StoreFailure } from "../../core/store_failure.ts";
-import { messageOf } from "../../db/errors.ts";
 import { Meters } from "../metrics/meters.ts";
 
 /** Is told how each call of one operation of the database ended. */

@@ -110,7 +110,7 @@ test("without MIGRATE_ON_START it says what is missing, and continues once it is
   assert.is(await statusOf(url, "/readyz"), 503);
   assert.match(
     await readiness(url),
-    /[1-9][0-9]* migrations are pending and the queue schema is not installed: run npm run migrate/,
+    /[1-9][0-9]* migrations and [1-9][0-9]* functions are pending, and the queue schema is not installed: run npm run migrate/,
   );
   const refused = await postEvents(url, [anEvent()]);
   assert.is(refused.status, 503);

@@ -1,15 +1,12 @@
 import { Effect, Layer, Redacted } from "effect";
 
 import { installQueues } from "../../adapters/pg_boss/queue_settings.ts";
-import { ensureShards } from "../../adapters/postgres/ensure_shards.ts";
+import { ensureShards } from "../../adapters/postgres/event_log.ts";
 import { databaseOf, Databases } from "../../adapters/postgres/pool.ts";
 import { applicationRoleOf, grantApplicationRole } from "../../db/application_role.ts";
 import { withClient } from "../../db/client.ts";
-import { problemOf } from "../../db/compare.ts";
-import { migrate } from "../../db/migrate.ts";
-import { installQueueSchema } from "../../db/queue_schema.ts";
-import { queueSchemaStatus } from "../../db/queue_schema_status.ts";
-import { migrationStatus } from "../../db/status.ts";
+import { migrate, pendingOf, problemOf, schemaStatus } from "../../db/migrate.ts";
+import { installQueueSchema, queueSchemaStatus } from "../../db/queue_schema.ts";
 import type { Configuration } from "../configuration.ts";
 import { checkOwnSessions, checkSettings } from "./check.ts";
 import { DatabaseUrl } from "./url.ts";
@@ -65,15 +62,15 @@ const migrateAll = async (
 };
 
 const checkMigrations = async (url: string): Promise<ReadonlyArray<string>> => {
-  const statuses = await migrationStatus(url);
-  const problem = problemOf(statuses);
+  const status = await schemaStatus(url);
+  const problem = problemOf(status);
   if (problem !== undefined) throw problem;
-  const pending = statuses.filter(({ state }) => state === "pending").length;
+  const pending = pendingOf(status);
   const queue = await queueSchemaStatus(url);
-  if (pending === 0 && queue.installed === queue.wanted) return [];
   const missing = [
-    ...(pending > 0 ? [`${pending} migrations are pending`] : []),
+    ...(pending === undefined ? [] : [pending]),
     ...(queue.installed === queue.wanted ? [] : ["the queue schema is not installed"]),
   ];
-  throw new SchemaOutdated({ message: `${missing.join(" and ")}: run npm run migrate` });
+  if (missing.length === 0) return [];
+  throw new SchemaOutdated({ message: `${missing.join(", and ")}: run npm run migrate` });
 };

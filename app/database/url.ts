@@ -1,6 +1,6 @@
 import { Context, Data, Deferred, Effect, Layer, Redacted } from "effect";
 
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import type { Configuration } from "../configuration.ts";
 import { Ended } from "../phase.ts";
 

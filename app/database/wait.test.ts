@@ -77,9 +77,9 @@ judged("waits for a server that starts, stops or has no free connection", () => 
 });
 
 judged("the root cause of a failure counts", () => {
-  const away = new QueueSchemaFailed("s", "it says so", saying("57P01"));
+  const away = new QueueSchemaFailed("s", saying("57P01"));
   assert.match(reasonToWait(away) ?? "", "it says so");
-  const refused = new QueueSchemaFailed("s", "it says so", saying("42501"));
+  const refused = new QueueSchemaFailed("s", saying("42501"));
   assert.is(reasonToWait(refused), undefined);
 });
 

@@ -1,7 +1,8 @@
 import { Data, Effect, Ref, Schedule } from "effect";
 
 import { remedyOf } from "../../adapters/postgres/errors.ts";
-import { DatabaseUnreachable, messageOf, MigrationsLocked, sentenceOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
+import { DatabaseUnreachable, MigrationsLocked, sentenceOf } from "../../db/errors.ts";
 import { CurrentPhase } from "../phase.ts";
 
 /** The service cannot use the database until a person changes something. */

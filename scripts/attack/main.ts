@@ -7,7 +7,7 @@ import {
   shown,
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import { assertWritable, describeMachine } from "../bench/report.ts";
 import { makeProgress } from "../shared/progress.ts";
 import { redisMissing } from "../test/redis_server.ts";

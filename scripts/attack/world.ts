@@ -7,8 +7,8 @@ import { Effect } from "effect";
 
 import { startEmbeddedPostgres } from "../../adapters/embedded_postgres/embedded_postgres.ts";
 import { type ApiKeyGrant, makeApiKeyAdmin } from "../../adapters/postgres/api_key_admin.ts";
+import { hashSecret } from "../../adapters/postgres/api_keys.ts";
 import { makeProjection } from "../../adapters/postgres/projection.ts";
-import { hashSecret } from "../../adapters/postgres/secret_hash.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../core/access/api_key.ts";
 import { EVENT_TYPES_DEFAULT } from "../../core/event/rules.ts";
 import { SHARDS_DEFAULT } from "../../core/event/shard.ts";

@@ -1,5 +1,5 @@
 import { option, runCommand, shown, UsageError } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import { setup } from "../test/setup.ts";
 import { breakdownCases } from "./breakdown.ts";
 import { ingestCases } from "./ingest.ts";

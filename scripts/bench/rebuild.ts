@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 import pg from "pg";
 
-import { DIMENSION_SQL } from "../../adapters/postgres/compile_step.ts";
+import { DIMENSION_SQL } from "../../adapters/postgres/read_model_sql.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { fillLog } from "./fill_log.ts";

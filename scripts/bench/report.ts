@@ -2,7 +2,7 @@ import { access, constants, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 
 import { UsageError } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import { median, shown } from "./statistics.ts";
 
 export interface CaseOptions {

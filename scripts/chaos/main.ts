@@ -5,8 +5,8 @@ import {
   shown,
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../core/printable.ts";
 import { MINUTE_MS } from "../../core/time.ts";
-import { messageOf } from "../../db/errors.ts";
 import { describeMachine } from "../bench/report.ts";
 import { makeProgress } from "../shared/progress.ts";
 import { withCleanups } from "../testbed/cleanups.ts";

@@ -37,13 +37,13 @@ export function checkRelativeImports(modules: Module[], tree: Tree): Problem[] {
   );
 }
 
-/** Code must name every SQL file, except migrations, which run because of their folder. */
+/** Code must name every SQL file, except migrations and functions, which are applied because of their folder. */
 export function checkSqlIsUsed(modules: Module[], tree: Tree): Problem[] {
   const strings = modules.flatMap(({ tokens }) =>
     tokens.filter(({ text }) => /^["'`}]/.test(text)).map(({ text }) => text),
   );
   return [...tree.keys()].flatMap((path) => {
-    if (!path.endsWith(".sql") || path.startsWith("db/migrations/")) return [];
+    if (!path.endsWith(".sql") || /^db\/(?:migrations|functions)\//.test(path)) return [];
     const name = path.slice(path.lastIndexOf("/") + 1);
     if (strings.some((text) => new Set(text.split(/[^\w.-]+/)).has(name))) return [];
     return [{ path, message: "is not named in any .ts file: delete it" }];

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import { checkArchitecture } from "./architecture.ts";
 import { auditDependencies } from "./audit.ts";
 import { checkEngines, checkLockFile } from "./packages.ts";

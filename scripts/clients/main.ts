@@ -14,7 +14,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import { startChild } from "../bench/with_service.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));

@@ -10,8 +10,8 @@ import {
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
 import type { DeadLetters } from "../../core/queue/dead_letters.ts";
-import { explainDatabaseError } from "../../db/explain.ts";
-import { withDatabase } from "../../db/with_database.ts";
+import { withDatabase } from "../../db/client.ts";
+import { explainDatabaseError } from "../../db/errors.ts";
 import { dropAllIfConfirmed, listDeadLetters, onEach, showDeadLetter } from "./commands.ts";
 
 const LIMIT_MAX = 9_999_999;

@@ -8,8 +8,8 @@ import {
   wholeNumber,
 } from "../../adapters/terminal/command_line.ts";
 import { BATCH_EVENTS_MAX } from "../../core/command/decode_batch.ts";
+import { messageOf } from "../../core/printable.ts";
 import { HOUR_MS } from "../../core/time.ts";
-import { messageOf } from "../../db/errors.ts";
 import {
   busyTimes,
   generateActivity,

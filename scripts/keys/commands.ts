@@ -5,7 +5,7 @@ import type {
   ApiKeyGrant,
   ListedApiKey,
 } from "../../adapters/postgres/api_key_admin.ts";
-import { hashSecret } from "../../adapters/postgres/secret_hash.ts";
+import { hashSecret } from "../../adapters/postgres/api_keys.ts";
 import { EXIT_FAILED } from "../../adapters/terminal/command_line.ts";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../core/access/api_key.ts";
 import { printable } from "../../core/printable.ts";

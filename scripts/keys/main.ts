@@ -12,8 +12,8 @@ import {
 import { type Scope, SCOPES } from "../../core/access/principal.ts";
 import { accountIdProblem, identifierProblem } from "../../core/event/identifier.ts";
 import { printable } from "../../core/printable.ts";
-import { explainDatabaseError } from "../../db/explain.ts";
-import { withMigrationDatabase } from "../../db/with_database.ts";
+import { withMigrationDatabase } from "../../db/client.ts";
+import { explainDatabaseError } from "../../db/errors.ts";
 import { createKey, listKeys, revokeKey, rotateKey, setQuota } from "./commands.ts";
 
 const NUMBER_MAX = 1_000_000_000;

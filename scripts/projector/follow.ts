@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 
-import { NOT_MIGRATED } from "../../db/explain.ts";
-import { migrationStatus } from "../../db/status.ts";
-import { variable, withDatabase } from "../../db/with_database.ts";
+import { variable, withDatabase } from "../../db/client.ts";
+import { NOT_MIGRATED } from "../../db/errors.ts";
+import { pendingOf, schemaStatus } from "../../db/migrate.ts";
 
 const SERVICE = fileURLToPath(new URL("../../app/main.ts", import.meta.url));
 
@@ -26,6 +26,6 @@ export const follow = async (): Promise<never> => {
 const assertMigrated = (): Promise<void> =>
   withDatabase(async (url) => {
     // The service itself waits for an unavailable database, and logs that.
-    const statuses = await migrationStatus(url).catch(() => []);
-    if (statuses.some(({ state }) => state === "pending")) throw new Error(NOT_MIGRATED);
+    const status = await schemaStatus(url).catch(() => undefined);
+    if (status !== undefined && pendingOf(status) !== undefined) throw new Error(NOT_MIGRATED);
   });

@@ -1,12 +1,12 @@
 import { Effect } from "effect";
 import type pg from "pg";
 
-import { openBuilderPool } from "../../adapters/postgres/builder_pool.ts";
 import { makeGenerations } from "../../adapters/postgres/generations.ts";
+import { openBuilderPool } from "../../adapters/postgres/pool.ts";
 import { command, option, runCommands, wholeNumber } from "../../adapters/terminal/command_line.ts";
 import { Generations } from "../../core/projection/generations.ts";
-import { explainDatabaseError } from "../../db/explain.ts";
-import { withMigrationDatabase } from "../../db/with_database.ts";
+import { withMigrationDatabase } from "../../db/client.ts";
+import { explainDatabaseError } from "../../db/errors.ts";
 import { makeProgress } from "../shared/progress.ts";
 import { runDrop } from "./drop.ts";
 import { follow } from "./follow.ts";

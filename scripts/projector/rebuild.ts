@@ -1,9 +1,9 @@
 import { Effect } from "effect";
 
+import { messageOf } from "../../core/printable.ts";
 import type { Difference } from "../../core/projection/generations.ts";
 import { type Rebuilt, rebuild, type RebuildProgress } from "../../core/projection/rebuild.ts";
-import { messageOf } from "../../db/errors.ts";
-import { explainDatabaseError, isNotMigrated } from "../../db/explain.ts";
+import { explainDatabaseError, isNotMigrated } from "../../db/errors.ts";
 import { count, duration, elapsed, plural } from "../shared/format.ts";
 import { type Progress, progressLine } from "../shared/progress.ts";
 

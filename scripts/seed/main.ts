@@ -4,8 +4,8 @@ import {
   runCommand,
   wholeNumber,
 } from "../../adapters/terminal/command_line.ts";
-import { explainDatabaseError } from "../../db/explain.ts";
-import { withDatabase } from "../../db/with_database.ts";
+import { withDatabase } from "../../db/client.ts";
+import { explainDatabaseError } from "../../db/errors.ts";
 import { WHALE } from "../shared/activity.ts";
 import { count, elapsed } from "../shared/format.ts";
 import { makeProgress, progressLine } from "../shared/progress.ts";

@@ -8,8 +8,8 @@ import {
   type Statement,
 } from "../../adapters/postgres/pool.ts";
 import { makeProjection } from "../../adapters/postgres/projection.ts";
-import { requestWindows, WINDOW_HOURS } from "../../adapters/postgres/request_windows.ts";
 import { makeRetrying } from "../../adapters/postgres/retry.ts";
+import { requestWindows, WINDOW_HOURS } from "../../adapters/postgres/summaries.ts";
 import type { Event } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import {
@@ -18,9 +18,9 @@ import {
   type LogUnavailable,
   type ShardBusy,
 } from "../../core/log/event_log.ts";
+import { messageOf } from "../../core/printable.ts";
 import { Projection, type ProjectionUnavailable } from "../../core/projection/projection.ts";
 import { DAY_MS, HOUR_MS } from "../../core/time.ts";
-import { messageOf } from "../../db/errors.ts";
 import { busyTimes, generateActivity, WHALE } from "../shared/activity.ts";
 import { appendBatches, APPENDS_AT_ONCE, batchesOf, type Tally } from "./append_batches.ts";
 import { foldBeside } from "./fold_beside.ts";
@@ -74,7 +74,7 @@ export const runSeed = async (run: SeedRun): Promise<void> => {
   });
   try {
     const database = databaseOf(pool, makeRetrying());
-    const shards = await prepareDatabase(run.url, database);
+    const shards = await prepareDatabase(run.url);
     const stations = Context.empty().pipe(
       Context.add(EventLog, makeEventLog(database, shards)),
       Context.add(Projection, makeProjection(database, { patient: databaseOf(buildPool) })),

@@ -5,8 +5,8 @@ import {
   shown,
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
+import { messageOf } from "../../core/printable.ts";
 import { MINUTE_MS } from "../../core/time.ts";
-import { messageOf } from "../../db/errors.ts";
 import { makeProgress } from "../shared/progress.ts";
 import { PLANTED_BUGS } from "./planted_bugs.ts";
 import { describeFailure, runSeed } from "./run.ts";

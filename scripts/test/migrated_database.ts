@@ -1,5 +1,5 @@
 import { installQueues } from "../../adapters/pg_boss/queue_settings.ts";
-import { ensureShards } from "../../adapters/postgres/ensure_shards.ts";
+import { ensureShards } from "../../adapters/postgres/event_log.ts";
 import { createPool, type Database, databaseOf, executorOf } from "../../adapters/postgres/pool.ts";
 import { migrate } from "../../db/migrate.ts";
 import { installQueueSchema } from "../../db/queue_schema.ts";

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../db/errors.ts";
+import { messageOf } from "../../core/printable.ts";
 import { findTests, selectTests } from "./test_files.ts";
 
 const DENO = "deno@2.9.6";
