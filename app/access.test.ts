@@ -43,7 +43,7 @@ test("without any key, a service on a public interface does not start, and says 
   for (const remedy of ["npm run -s keys", "AUTH=required", "HOST=127.0.0.1"]) {
     assert.match(refused.output(), remedy);
   }
-  // A worker has nothing that is open.
+  // A worker has no API.
   const worker = startService({ ...settings, ROLES: "worker" });
   await worker.url();
   assert.is(await worker.stop(), 0);
@@ -53,7 +53,7 @@ test("without any key, a service on a public interface does not start, and says 
   const url = await required.url();
   assert.is(await statusOf(url, text), 200);
   assert.is(await required.stop(), 0);
-  // With a key it may start as it is.
+  // With a key it starts as it is.
   const keyed = startService(settings);
   assert.is(await statusOf(await keyed.url()), 401);
   assert.is(await keyed.stop(), 0);
@@ -93,7 +93,7 @@ test("quotas that become unreadable stay in force and are logged once; a service
     assert.is(await refused.ended, 1, refused.output());
     const told = refused.output().match(/permission denied for table account_quotas/gi);
     assert.is(told?.length, 1, refused.output());
-    // It accepts nothing that a quota would be for.
+    // It accepts no events, so it needs no quotas.
     const worker = startService({ ...settings, MIGRATE_ON_START: "false", ROLES: "worker" });
     await worker.url();
     assert.is(await worker.stop(), 0);
@@ -222,8 +222,9 @@ if (redisMissing === undefined) {
         Array.from({ length: 24 }, (_, i) => (i < 20 ? 200 : 429)),
       );
       await redis.kill();
-      // Each counts for itself now, and does count. Who was refused a moment ago is refused without being counted when
-      // there are too many in a second, so it takes more requests than are let through.
+      // Each counts for itself now, and does count. Who was refused a moment ago is refused without
+      // being counted when there are too many in a second, so it takes more requests than are let
+      // through.
       for (const url of urls) {
         let passed = 0;
         await until(async () => {

@@ -61,7 +61,8 @@ const QUOTAS_EVERY = "2 seconds";
 /**
  * Reads the quotas of accounts, and again and again until the scope closes.
  *
- * @errors `DatabaseUnusable` when they cannot be read: quotas that were never read would never be enforced
+ * @errors `DatabaseUnusable` when they cannot be read: quotas that were never read would never be
+ *   enforced
  */
 export const openQuotas = Effect.fnUntraced(function* ({
   ACCOUNT_EVENTS_PER_MINUTE,

@@ -35,8 +35,8 @@ export const apiLayer = (configuration: Configuration) =>
         laggingMax: configuration.LAG_EVENTS_MAX,
       });
       const cache = yield* openSummaryCache(configuration);
-      // Nothing is accepted until the backlog is known, so that it should be known when the first request comes. If it
-      // cannot be read, the rest of the service works all the same.
+      // Nothing is accepted until the backlog is known, so that it should be known when the first
+      // request comes. If it cannot be read, the rest of the service works all the same.
       yield* Effect.ignore(sampleBacklog(capacity));
       const readFailed = (yield* Meters).counter(
         "tidemark_command_load_read_failures_total",

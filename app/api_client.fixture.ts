@@ -21,7 +21,7 @@ export interface Job {
 
 let events = 0;
 
-/** An event of this moment, with an id of its own unless told. */
+/** A new event that happened now. */
 export const anEvent = (fields: Partial<SentEvent> = {}): SentEvent => ({
   event_id: `sent-${++events}`,
   account_id: "acme",
@@ -38,7 +38,7 @@ export const postEvents = (url: string, items: ReadonlyArray<SentEvent>): Promis
     body: JSON.stringify({ events: items }),
   });
 
-/** Posts events, insists that they are accepted, and returns the id of their job. */
+/** Posts events, asserts that they are accepted, and returns the id of their job. */
 export const accept = async (url: string, ...items: ReadonlyArray<SentEvent>): Promise<string> => {
   const response = await postEvents(url, items);
   const body = (await response.json()) as { jobId: string };
@@ -46,7 +46,7 @@ export const accept = async (url: string, ...items: ReadonlyArray<SentEvent>): P
   return body.jobId;
 };
 
-/** The body of an answer, which must be a good one. */
+/** The body of a response, which must be a 200. */
 export const getJson = async <A>(url: string): Promise<A> => {
   const response = await fetch(url);
   const text = await response.text();
@@ -80,7 +80,7 @@ export const untilLogins = (url: string, logins: number, account = "acme"): Prom
     `${account} has no ${logins} logins`,
   );
 
-/** The status of a path; undefined while nobody answers. */
+/** The status of a path; undefined while nothing listens. */
 export const statusOf = (url: string, path: string): Promise<number | undefined> =>
   fetch(`${url}${path}`).then(
     async (response) => {

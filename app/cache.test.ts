@@ -25,16 +25,16 @@ import {
 } from "./api_client.fixture.ts";
 import { killServices, type ServiceProcess, startService } from "./service_process.fixture.ts";
 
-/** How soon a new event must show in its account's summary, by the contract. */
+/** How soon a new event must show in the summary of its account. */
 const FRESH_WITHIN_MS = 1_000;
 
-/** How soon every process must know that another generation of the read models is live. */
+/** How soon every process must know of a new generation of the read models. */
 const FLIP_KNOWN_MS = 350;
 
-/** What a busy test machine may add to either. */
+/** What a busy machine can add to either. */
 const BUSY_MS = 1_000;
 
-/** Two processes with the API and one that works for them, on one database. */
+/** Two processes with the API and one with the other roles, on one database. */
 interface Deployment {
   readonly urls: readonly [string, string];
   readonly services: ReadonlyArray<ServiceProcess>;
@@ -52,7 +52,7 @@ const deploy = async (environment: Readonly<Record<string, string>>): Promise<De
   return { urls: [one, two], services: [first, second, loops] };
 };
 
-/** Posts events one after the other while both processes are read, and holds each to the second. */
+/** Posts events one by one and asserts that both processes show each in time. */
 const assertFresh = async (
   { urls }: Deployment,
   account: string,
@@ -61,7 +61,7 @@ const assertFresh = async (
 ): Promise<void> => {
   for (let round = before + 1; round <= before + rounds; round++) {
     const [posted] = urls;
-    // Kept by both, so that only an invalidation can make it right.
+    // Cached by both, so that only an invalidation can update it.
     await Promise.all(urls.map((url) => totalsOf(url, account)));
     await accept(posted, anEvent({ account_id: account }));
     const since = performance.now();
@@ -81,7 +81,7 @@ const tierOf = async (url: string, path: string): Promise<string | undefined> =>
 
 const PROJECTOR = fileURLToPath(new URL("../scripts/projector/main.ts", import.meta.url));
 
-/** Rebuilds the read models, and holds both processes to giving nothing of the old ones afterwards. */
+/** Rebuilds the read models, and asserts that both processes drop their cached answers. */
 const assertVoidedByRebuild = async (
   { urls }: Deployment,
   DATABASE_URL: string,
@@ -93,7 +93,7 @@ const assertVoidedByRebuild = async (
   const rebuilt = promisify(execFile)(process.execPath, [PROJECTOR], {
     env: { ...process.env, DATABASE_URL },
   });
-  // A kept answer is given for a minute: until it is not, only something that voids it can end that.
+  // A cached answer is served for a minute unless it is invalidated.
   const voided = urls.map(async (url) => {
     let tier: string | undefined = "lru";
     await until(async () => {

@@ -26,7 +26,10 @@ import { Meters } from "./metrics/meters.ts";
 export class Shared extends Context.Service<
   Shared,
   {
-    /** Where quotas are counted together; `fallback` is where this process counts while Redis is unavailable. */
+    /**
+     * Where quotas are counted together; `fallback` is where this process counts while Redis is
+     * unavailable.
+     */
     readonly makeTokenBuckets: (fallback: TokenBuckets) => TokenBuckets;
     /** Where requests are counted together; undefined without Redis. */
     readonly counters: SharedCounters | undefined;
@@ -63,7 +66,8 @@ const UNIDENTIFIED =
   "the database does not identify itself (pg_control_system, pg_walfile_name), and a copy of it might share this Redis";
 
 /**
- * Only processes on the same database share anything: what keys and signatures are made of does not come along with a dump.
+ * Only processes on the same database share anything: what keys and signatures are made of does not
+ * come along with a dump.
  */
 const openShared = Effect.fnUntraced(function* (url: Redacted.Redacted) {
   const { control } = yield* Databases;

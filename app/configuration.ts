@@ -8,7 +8,10 @@ import { SHARDS_DEFAULT, SHARDS_MAX } from "../core/event/shard.ts";
 export const ROLES = ["api", "worker", "projector"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** The fewest connections to the database that a process works with: one for each purpose, and two for control. */
+/**
+ * The fewest connections to the database that a process works with: one for each purpose, and two
+ * for control.
+ */
 export const CONNECTIONS_MIN = 6;
 
 /** The service cannot or must not run with the value of a variable. */
@@ -88,7 +91,10 @@ const hostNames = z.string().transform((text, context): ReadonlySet<string> => {
   return new Set(names);
 });
 
-/** Whether a URL names one host at most. Unlike libpq, `pg` does not support lists of hosts, and would look up "one,two". */
+/**
+ * Whether a URL names one host at most. Unlike libpq, `pg` does not support lists of hosts, and
+ * would look up "one,two".
+ */
 const hasOneHost = (text: string): boolean => {
   const [url = "", parameters] = text.split("?", 2);
   const [, , authority = ""] = url.split("/", 3);

@@ -15,8 +15,8 @@ import { checkReadiness, singleFlight } from "./readiness.ts";
 import { Tracing } from "./tracing/tracing.ts";
 
 /**
- * The HTTP listener. It opens before anything else, answers health, readiness and metrics from then on, and every other
- * request as the current phase says.
+ * The HTTP listener. It opens before anything else, answers health, readiness and metrics from then
+ * on, and every other request as the current phase says.
  */
 export class Http extends Context.Service<
   Http,
@@ -49,8 +49,8 @@ export class ListenFailed extends Data.TaggedError("ListenFailed")<{
 const RATE_LIMIT_ANONYMOUS_DEFAULT = 500;
 
 /**
- * The longest time that idle connections stay open once a stopping service accepts no more: longer than a request takes from
- * a proxy that has just learned of it.
+ * The longest time that idle connections stay open once a stopping service accepts no more: longer
+ * than a request takes from a proxy that has just learned of it.
  */
 const IDLE_GRACE_MS = 1_000;
 
@@ -126,7 +126,8 @@ export const httpLayer = (
           bodies,
           rateLimit: {
             anonymousPerMinute: configuration.RATE_LIMIT_ANONYMOUS ?? RATE_LIMIT_ANONYMOUS_DEFAULT,
-            // Behind proxies the address comes from a header: any client can claim to be on this machine.
+            // Behind proxies the address comes from a header: any client can claim to be on this
+            // machine.
             limitLoopback:
               configuration.RATE_LIMIT_ANONYMOUS !== undefined || configuration.TRUST_PROXY > 0,
             shared,

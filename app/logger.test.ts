@@ -6,7 +6,7 @@ import { loggerLayer } from "./logger.ts";
 
 const test = suite("the log");
 
-/** What is printed of a log entry, as one text. */
+/** The output of a log entry. */
 const printed = async (
   format: "pretty" | "json",
   entry: Effect.Effect<void>,

@@ -12,11 +12,16 @@ const LEVELS: Readonly<Record<Configuration["LOG_LEVEL"], LogLevel.LogLevel>> = 
   error: "Error",
 };
 
-/** The format of logs. Unless it is set: pretty on a terminal, and otherwise JSON for a collector. */
+/**
+ * The format of logs. Unless it is set: pretty on a terminal, and otherwise JSON for a collector.
+ */
 export const logFormat = ({ LOG_FORMAT }: LogSettings): "pretty" | "json" =>
   LOG_FORMAT ?? (process.stdout.isTTY ? "pretty" : "json");
 
-/** The settings for logs, with their defaults where invalid: they are needed before the configuration is read. */
+/**
+ * The settings for logs, with their defaults where invalid: they are needed before the
+ * configuration is read.
+ */
 export const logSettingsIn = (
   environment: Readonly<Record<string, string | undefined>>,
 ): LogSettings => {
@@ -34,8 +39,9 @@ export const loggerLayer = (settings: LogSettings): Layer.Layer<never> =>
     Layer.succeed(References.MinimumLogLevel, LEVELS[settings.LOG_LEVEL]),
   );
 
-// What is logged can contain text of a client, such as a path or an error message about its request. Only this file adds
-// line breaks and colours, so that no client can forge lines or control a terminal.
+// What is logged can contain text of a client, such as a path or an error message about its
+// request. Only this file adds line breaks and colours, so that no client can forge lines or
+// control a terminal.
 
 /** Empty fields are left out. JSON escapes line breaks, but not everything that terminals obey. */
 const json = Logger.map(

@@ -20,8 +20,8 @@ interface Context {
   dataDir: string;
 }
 
-// Every service of this file has a database of its own, embedded; making it is what takes the time, so
-// that they share one, and each test leaves it to the next.
+// The services of this file share one embedded database, because creating it takes most of the
+// time. Each test leaves it to the next.
 const test = suite<Context>("npm start");
 
 test.before(async (context) => {
@@ -33,7 +33,7 @@ test.after(async ({ folder, dataDir }) => {
   await removeScratch(folder, dataDir);
 });
 
-/** As on a terminal, where a person reads. */
+/** As on a terminal. */
 const PRETTY = { LOG_FORMAT: "pretty" };
 
 test("--help prints the usage, and any other argument is refused", async () => {
@@ -91,7 +91,7 @@ test("what was counted is still there after a restart", async ({ dataDir }) => {
   assert.is(await service.stop(), 0);
 });
 
-/** What was printed, line by line, each of which has to be an entry of the log. */
+/** The output, each line of which must be a log entry. */
 const entriesIn = (output: string): ReadonlyArray<Readonly<Record<string, unknown>>> =>
   output
     .trimEnd()
@@ -129,7 +129,7 @@ test("a failure to start, or later, is a log entry as well", async ({ dataDir })
   assert.equal(entriesIn(invalid.output()).at(-1)?.["annotations"], {
     problems: ["PORT must be a whole number from 0 to 65535"],
   });
-  // As soon as somebody listens for it.
+  // Once a listener is registered.
   const program = `process.on("newListener", (name) => {
     if (name !== "uncaughtException") return;
     process.emitWarning("careful");
@@ -173,7 +173,7 @@ test("Ctrl-C while the first database is created stops the service cleanly, and 
   assert.is(await next.stop(), 0);
 });
 
-/** Whether initdb runs statements, which are in its way when a signal breaks them off. */
+/** Whether initdb runs statements, which is when a signal disturbs it most. */
 const isMakingDatabase = async (dataDir: string): Promise<boolean> =>
   (await readdir(dataDir)).some(
     (name) =>
@@ -187,7 +187,7 @@ const postgresPid = async (dataDir: string): Promise<number> =>
 test("accepted events survive a kill -9 of the service and its database at the same time", async ({
   dataDir,
 }) => {
-  // Without a worker, so that nobody has taken the job: who did is missed only after some seconds.
+  // Without a worker: a job that was fetched is redelivered only after some seconds.
   const killed = startService({ DATA_DIR: dataDir, ROLES: "api" });
   const url = await killed.url();
   const pid = await postgresPid(dataDir);

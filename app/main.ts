@@ -71,7 +71,10 @@ const serve = async (configuration: Configuration): Promise<number> => {
   return EXIT_FAILED;
 };
 
-/** The first signal stops the service, within a time limit; the second one ends the process immediately. */
+/**
+ * The first signal stops the service, within a time limit; the second one ends the process
+ * immediately.
+ */
 const stopOnSignal = (fiber: Fiber.Fiber<never, unknown>, timeoutMs: number): void => {
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -20,7 +20,10 @@ export interface Observation<in Args extends ReadonlyArray<unknown>, in A, in E>
   readonly needsPermit?: true;
 }
 
-/** An entry for every member of a port: an operation that is added to the port does not compile without one. */
+/**
+ * An entry for every member of a port: an operation that is added to the port does not compile
+ * without one.
+ */
 export type Observations<Port> = { readonly [Name in keyof Port]: ObservationOf<Port[Name]> };
 
 type ObservationOf<Member> =
@@ -92,7 +95,10 @@ export const observe =
       ),
     ).pipe(Layer.provide(layer));
 
-/** The same port, with its calls observed and their failures recorded as faults of `<name>.<operation>`. */
+/**
+ * The same port, with its calls observed and their failures recorded as faults of
+ * `<name>.<operation>`.
+ */
 export const observePort = <Port extends object>(
   port: Port,
   name: string,

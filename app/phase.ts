@@ -20,7 +20,7 @@ export interface Application {
   /** Answers requests. */
   readonly listener: RequestListener;
   readonly health: Health;
-  /** What the metrics are read from, beside what every process has. */
+  /** What the metrics of a running service are read from. */
   readonly sources: StationSources;
 }
 
@@ -50,7 +50,10 @@ export class Ended extends Context.Service<Ended, Deferred.Deferred<never, Error
   "tidemark/Ended",
 ) {}
 
-/** Runs a loop until the scope closes. The service ends if the loop does, which only a defect can cause. */
+/**
+ * Runs a loop until the scope closes. The service ends if the loop does, which only a defect can
+ * cause.
+ */
 export const runLoop = <R>(
   loop: Effect.Effect<never, never, R>,
 ): Effect.Effect<void, never, R | Ended | Scope.Scope> =>

@@ -62,7 +62,7 @@ test("when several addresses fail, each failure is reported", async () => {
   assert.is(checks["database"], "unreachable: refused ::1, refused 127.0.0.1");
 });
 
-/** A database that answers readiness so. */
+/** A database in this state. */
 const saying = (state: object): Database => ({
   query: async <Row>() => [{ standby: false, readOnly: false, missing: [], ...state } as Row],
 });

@@ -35,12 +35,15 @@ export const checkHealth = async (health: Health): Promise<Readiness> => {
   };
 };
 
-/** How long the answer of a database is reused, in milliseconds: anyone may request readiness, as often as they like. */
+/**
+ * How long the answer of a database is reused, in milliseconds: anyone may request readiness, as
+ * often as they like.
+ */
 const REUSED_MS = 250;
 
 type PoolEvidence = Pick<StatementPool, "hungCount" | "silentMs" | "answerTimeoutMs">;
 
-/** What is known of the database beside its answer to readiness. */
+/** What else is known of the database. */
 export interface DatabaseEvidence {
   /** By purpose: the service needs answers from all of these pools. */
   readonly pools: Readonly<Record<string, PoolEvidence>>;
@@ -51,8 +54,9 @@ export interface DatabaseEvidence {
 const NO_EVIDENCE: DatabaseEvidence = { pools: {}, faults: () => [] };
 
 /**
- * Checks whether the service can do its work with a database: whether it answers, accepts writes and grants the rights
- * that the service needs, and whether recent statements were answered. Requests at about the same time share one statement.
+ * Checks whether the service can do its work with a database: whether it answers, accepts writes
+ * and grants the rights that the service needs, and whether recent statements were answered.
+ * Requests at about the same time share one statement.
  */
 export const databaseHealth = (
   database: Database,
@@ -88,10 +92,10 @@ const PING_TIMEOUT_MS = 2_000;
 
 const reach = async (database: Database): Promise<string> => {
   const late = sleep(PING_TIMEOUT_MS, `no answer within ${PING_TIMEOUT_MS} ms`, { ref: false });
-  return Promise.race([ask(database), late]);
+  return Promise.race([queryState(database), late]);
 };
 
-const ask = async (database: Database): Promise<string> => {
+const queryState = async (database: Database): Promise<string> => {
   try {
     const [state] = await database.query<State>(STATE, PARAMETERS);
     return stateOf(state);
@@ -128,8 +132,8 @@ const RIGHTS = [
 ];
 
 /**
- * Checks what a write needs to commit, and writes nothing: it runs four times a second in each process. Rights on objects
- * that do not exist count as missing.
+ * Checks what a write needs to commit, and writes nothing: it runs four times a second in each
+ * process. Rights on objects that do not exist count as missing.
  */
 const STATE: Statement = {
   name: "readiness",
@@ -157,8 +161,9 @@ interface State {
 }
 
 /**
- * Shares one run among all callers that come while it runs, or within `reusedMs` after it succeeded. Not
- * `Effect.cachedWithTTL`, which reads the wall clock: set back an hour, it would repeat an old answer for an hour.
+ * Shares one run among all callers that come while it runs, or within `reusedMs` after it
+ * succeeded. Not `Effect.cachedWithTTL`, which reads the wall clock: set back an hour, it would
+ * repeat an old answer for an hour.
  */
 export const singleFlight = <A>(reusedMs: number, run: () => Promise<A>): (() => Promise<A>) => {
   let running: Promise<A> | undefined;

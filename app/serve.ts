@@ -23,8 +23,8 @@ export type OnListening = (listening: {
 }) => Effect.Effect<void>;
 
 /**
- * Puts the service into operation, all at once, and takes it out again first of all: readiness fails, then after a delay the
- * listener closes.
+ * Puts the service into operation as one step. At the end it is the first to stop: readiness fails,
+ * and after a delay the listener closes.
  */
 export const serveLayer = (
   { ROLES, SHUTDOWN_DELAY_MS }: Pick<Configuration, "ROLES" | "SHUTDOWN_DELAY_MS">,

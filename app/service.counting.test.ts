@@ -53,7 +53,7 @@ const makeEvents = (now: number): ReadonlyArray<SentEvent> =>
     timestamp: new Date(now - ((i * 2_909) % (DAYS * 1_440)) * MINUTE_MS - i).toISOString(),
   }));
 
-/** Every event, with a tenth more sprinkled in that are there already, in batches. */
+/** All events and a tenth of duplicates, in batches. */
 const batchesOf = (events: ReadonlyArray<SentEvent>): ReadonlyArray<ReadonlyArray<SentEvent>> => {
   const sent = events.flatMap((event, i) =>
     i % DUPLICATE_EVERY === 0 ? [event, events[(i * 37) % events.length] ?? event] : [event],
@@ -70,7 +70,7 @@ interface Summary {
   readonly to: string;
 }
 
-/** What a summary must say, by counting the events one by one. */
+/** The expected summary, by counting the events one by one. */
 const bruteForce = (events: ReadonlyArray<SentEvent>, { from, to }: Summary) => {
   const [start, end] = [Date.parse(from), Date.parse(to)];
   const inside = events.filter(({ timestamp }) => {
@@ -127,7 +127,7 @@ test("each of thousands of events from concurrent clients, with duplicates, coun
     ]) {
       const path = `/accounts/${encodeURIComponent(account)}/summary?${query}&top=100`;
       let summary: Summary | undefined;
-      // The worker is done, the projector perhaps not yet.
+      // The worker is done, but the projector may not be.
       await until(async () => {
         summary = await getJson<Summary>(url + path);
         return size(summary.totals) === size(bruteForce(theirs, summary).totals);

@@ -19,9 +19,9 @@ import { makeTcpGate, type TcpGate } from "./tcp_gate.fixture.ts";
 
 interface Context {
   pair: PostgresPair;
-  /** What the standby takes for its primary. */
+  /** Where the standby connects to its primary. */
   way: TcpGate;
-  /** What the service takes for its database. */
+  /** Where the service connects to its database. */
   gate: TcpGate;
 }
 
@@ -54,7 +54,7 @@ const ask = (url: string, statement: string): Promise<unknown> =>
 const sessionsOn = (url: string): Promise<unknown> =>
   ask(url, "select count(*)::int from pg_stat_activity where application_name = 'tidemark'");
 
-/** While connections move to another server a read may be refused, ready or not. */
+/** While connections move to another server, a read can be refused even if the service is ready. */
 const untilCounted = (url: string, logins: number): Promise<void> =>
   until(async () => {
     const response = await fetch(`${url}/accounts/acme/summary`);
@@ -98,7 +98,7 @@ test("a lagging standby is not used; once promoted, it is used automatically, wi
   await gate.open();
   await untilNotReady(url, /^read-only: the database is a standby in recovery/);
   assert.is((await postEvents(url, [anEvent()])).status, 503);
-  // Each is another question, so that no kept answer can do.
+  // Each is a different question, so that no cached answer matches.
   for (let top = 51; top <= 70; top++) {
     assert.is(await statusOf(url, `/accounts/acme/summary?top=${top}`), 503);
   }
@@ -113,7 +113,7 @@ test("a lagging standby is not used; once promoted, it is used automatically, wi
   await untilCounted(url, 3);
 });
 
-/** The least time in which connections would have ended by themselves. */
+/** The shortest lifetime of a connection. */
 const LIFETIME_MS_MIN = 40_000;
 
 test("a former primary is abandoned within seconds and not used again", async ({ gate, pair }) => {
@@ -124,7 +124,7 @@ test("a former primary is abandoned within seconds and not used again", async ({
   await untilCounted(url, 1);
   await caughtUp(pair);
 
-  // The old primary runs on, and so do the connections to it.
+  // The old primary keeps running, and so do its connections.
   gate.leadTo(standby.url);
   await ask(standby.url, "select pg_promote()");
   const promotedAt = performance.now();
@@ -168,12 +168,12 @@ test("a job whose events the promoted standby never received is not completed th
 
   await withClient(primary.url, (heads) =>
     withClient(primary.url, async (jobs) => {
-      // The worker takes the job, and the standby hears of that; then it waits to append.
+      // The worker fetches the job, which reaches the standby; then it waits to append.
       await heads.query("begin; select from tidemark.log_heads for update");
       await accept(url, anEvent());
       const isTaken = "select count(*) = 1 from tidemark_queue.job where state = 'active'";
       await until(async () => (await ask(standby.url, isTaken)) === true, "it is not taken");
-      // It appends, and the standby does not hear of that; then it waits to settle.
+      // It appends, which does not reach the standby; then it waits to acknowledge.
       await way.close();
       await jobs.query("begin; select from tidemark_queue.job where state = 'active' for update");
       await heads.query("rollback");

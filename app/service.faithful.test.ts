@@ -53,7 +53,7 @@ const givenBack = async (url: string, account: string): Promise<ReadonlyArray<st
   return events.map((event) => canonicalExactly(without(event, "recorded_at"))).toSorted();
 };
 
-/** The same body in another order of keys, with other escapes and no white space. */
+/** The same body with another order of keys, other escapes and no white space. */
 const respelled = (body: string): string => {
   const reversed = (value: ExactJson): ExactJson => {
     if (value instanceof ExactObject) {

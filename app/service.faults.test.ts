@@ -98,19 +98,19 @@ test("a read-only database serves nothing and makes the service not ready, until
   await accept(url, anEvent());
   await untilLogins(url, 1);
   const name = nameOf(database);
-  // As after a failover: what is open breaks, and what is opened leads to a server that takes no writes.
+  // As after a failover: open connections break, and new ones lead to a read-only server.
   await onServer(`
     alter database ${name} set default_transaction_read_only = on;
     select pg_terminate_backend(pid) from pg_stat_activity
     where datname = '${name}' and application_name = 'tidemark'`);
   await untilNotReady(url, /^read-only: .*default_transaction_read_only is on/);
   assert.equal(await typeOf(await postEvents(url, [anEvent()])), [503, "unavailable"]);
-  // No read goes there, which would be of the past.
+  // No read is served from there: it could be stale.
   const read = await fetch(`${url}/accounts/other/summary`);
   assert.equal(await typeOf(read), [503, "unavailable"]);
   await onServer(`alter database ${name} reset default_transaction_read_only`);
   await untilReady(url);
-  // Each pool finds out for itself, and how much waits has to be known again.
+  // Each pool must notice, and the backlog must be read again.
   const event = anEvent();
   await until(async () => (await postEvents(url, [event])).status === 202, "nothing is accepted");
   await untilLogins(url, 2);
@@ -160,7 +160,7 @@ test("while the backlog cannot be read, nothing is accepted, and the service is 
   url,
 }) => {
   await withClient(database.url, async (client) => {
-    // As a careless migration would: each statement on the queue waits, and is cancelled.
+    // As in a careless migration: each statement on the queue waits, and is cancelled.
     await client.query("begin; lock table tidemark_queue.job_common in access exclusive mode");
     const reason = /^unknown: it has not been read for 5 s, and nothing is accepted$/;
     await untilNotReady(url, reason, "backlog");

@@ -20,7 +20,7 @@ test.after(({ database }) => database.drop());
 
 const RUNS = 2_000;
 
-/** What so many requests cannot miss. */
+/** Outcomes that so many requests must reach. */
 const REACHED = [
   "recordEvents 202",
   "recordEvents 400",

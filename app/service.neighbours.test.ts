@@ -24,18 +24,18 @@ const test = serviceSuite<Session>("a service whose database is slow for one cli
   after: ({ client }) => client.end(),
 });
 
-/** The connections of the service by default. */
+/** The default of DATABASE_CONNECTIONS_MAX. */
 const CONNECTIONS_MAX = 14;
 
 const settingsOf = ({ settings }: Context) => ({
   ...settings,
-  // Or whoever asks before the first key is known would count by address, all clients of a test as one.
+  // Otherwise clients would count by address, all as one, until the first key is known.
   AUTH: "required",
-  // Nothing here ends by itself.
+  // No request times out.
   REQUEST_TIMEOUT_MS: "120000",
 });
 
-/** Asks with a key. */
+/** A client with a key. */
 const asker = (url: string, key: string) => {
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`${url}${path}`, {
@@ -59,7 +59,9 @@ const ascending = (a: number, b: number): number => a - b;
 
 const WHALE = "whale";
 
-/** The longest summary of the whale; each number is another question, which no cache answers. */
+/**
+ * The longest summary of the whale; each number is a different question, which no cache answers.
+ */
 const whaleSummary = (i: number): string => {
   const to = Date.now() + 1_000;
   const from = new Date(to - 399 * 86_400_000).toISOString();
@@ -67,7 +69,7 @@ const whaleSummary = (i: number): string => {
   return `/accounts/${WHALE}/summary?${range}&top=${1 + (i % 100)}`;
 };
 
-/** Makes each read of the whale's events take two minutes, as if there were as many. */
+/** Makes each read of the whale's events take two minutes. */
 const slowDown = ({ client }: Context) =>
   client.query(`
     create function public.slowly() returns boolean language plpgsql volatile as $$
@@ -76,7 +78,7 @@ const slowDown = ({ client }: Context) =>
     create policy rows on tidemark.events
       using (account_id <> '${WHALE}' or public.slowly()) with check (true)`);
 
-/** How many statements of the service run on the whale. */
+/** How many statements read the whale. */
 const slowReads = async ({ client }: Context): Promise<number> => {
   const { rows } = await client.query<{ n: number }>(
     `select count(*)::int as n from pg_stat_activity
@@ -85,7 +87,7 @@ const slowReads = async ({ client }: Context): Promise<number> => {
   return rows[0]?.n ?? 0;
 };
 
-/** A service with a whale that is slow to read, and a client that reads it in vain. */
+/** A service with a whale that is slow to read, and a client that reads it. */
 const attacked = async (context: Context, reads: number) => {
   const { database } = context;
   const service = startService(settingsOf(context));
@@ -158,7 +160,8 @@ test("a client with too many waiting reads gets 429", async (context) => {
 
 test("hanging commits take no more connections than their pool has, reads continue, and the service recovers", async (context) => {
   const { client, database, role } = context;
-  // A commit that waits for a disk or a standby does not notice either that its client has left.
+  // Like a commit that waits for a disk or a standby, the hanging one must not notice that its
+  // client has left.
   await client.query(`alter role ${role.name} set client_connection_check_interval = 0`);
   const service = startService({
     ...settingsOf(context),
@@ -181,7 +184,7 @@ test("hanging commits take no more connections than their pool has, reads contin
   await withKeys(database.url, (keys) => keys.revoke(leaver.id, 0));
   for (let i = 0; i < 8; i++) {
     assert.equal(await Promise.all([post(anEvent()), post(anEvent())]), [503, 503]);
-    // It answers at once. That it is not ready is told as soon as a commit is known to hang.
+    // It answers immediately. It is not ready once a commit is known to hang.
     assert.ok([200, 503].includes(await status("/readyz")));
     assert.is(await status(`/accounts/unread-${i}/summary`), 200);
   }
@@ -204,7 +207,7 @@ test("a role whose connection limit becomes too low costs no request", async (co
   const url = await service.url();
   const { status, post } = asker(url, (await createKey(database.url, ["write", "read"])).text);
   assert.is(await post(anEvent()), 202);
-  // Fewer than it has already, and would open now.
+  // Fewer than it has open, and would open now.
   await client.query(`alter role ${role.name} connection limit 4`);
   for (let round = 0; round < 5; round++) {
     const answers = await Promise.all(

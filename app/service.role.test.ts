@@ -8,7 +8,7 @@ import { type ServiceContext, serviceSuite } from "./service_suite.fixture.ts";
 
 const test = serviceSuite("a service whose role may not change the schema");
 
-/** Sends events with a key that whoever migrates has made, and waits until they are counted. */
+/** Sends events with a key that the owner created, and waits until they are counted. */
 const useIt = async (url: string, settings: ServiceContext["settings"]): Promise<void> => {
   const key = await command("scripts/keys/main.ts", settings, "create", "--scope", "admin");
   assert.is(key.code, 0, key.err);
@@ -17,7 +17,7 @@ const useIt = async (url: string, settings: ServiceContext["settings"]): Promise
     const answer = await fetch(`${url}/accounts/acme/summary`, { headers });
     return (await answer.json()) as { readonly totals?: Readonly<Record<string, number>> };
   };
-  // Until it knows that there is a key, and takes ours.
+  // Until it knows of the key.
   await until(async () => (await fetch(`${url}/accounts/sample`)).status === 401, "it is open");
   const body = JSON.stringify({ events: [anEvent(), anEvent()] });
   const posted = await fetch(`${url}/events`, { method: "POST", headers, body });
@@ -46,7 +46,7 @@ test("it migrates as the owner, and does all other work as its own role", async 
   await useIt(url, settings);
   assert.is(await service.stop(), 0);
   assert.not.match(service.output(), /permission denied|supervision failed|has rights that/);
-  // The next one finds nothing to do.
+  // The next one has nothing to migrate.
   const next = startService(settings);
   await next.url();
   assert.is(await next.stop(), 0);
@@ -80,7 +80,7 @@ test("without its rights it says what to do, and once they are granted it starts
     context.role.name,
   );
   assert.equal([granted.code, granted.err], [0, ""]);
-  // With nothing to migrate it needs nobody else.
+  // With nothing to migrate it does not need the owner.
   const service = startService({ DATABASE_URL });
   await service.url();
   assert.is(await service.stop(), 0);
@@ -106,7 +106,7 @@ test("its role can only read keys unless it may administer them", async (context
   assert.equal([granted.code, granted.err], [0, ""]);
   assert.match(granted.out, "administer API keys");
   assert.is((await create()).code, 0);
-  // A migration leaves that as it is; only another grant takes it back.
+  // A migration keeps that right; only another grant takes it back.
   await command("db/main.ts", { DATABASE_URL, MIGRATION_DATABASE_URL });
   assert.is((await create()).code, 0);
   assert.is((await command("db/main.ts", owner, ...grant)).code, 0);

@@ -24,13 +24,16 @@ test.after(async ({ database }) => {
 
 const CLIENTS = 40;
 
-/** How long a client rests between two requests, at most: some connections are idle whenever a process closes them. */
+/**
+ * The longest pause between two requests of a client: some connections are always idle when a
+ * process closes them.
+ */
 const REST_MAX_MS = 60;
 
-/** Much longer than the balancer takes to notice, on a busy machine, too. */
+/** Much longer than the balancer takes to notice, even on a busy machine. */
 const SHUTDOWN_DELAY_MS = "2000";
 
-/** A client that keeps its one connection for as long as it may, and sends nothing twice. */
+/** A client that keeps its connection for as long as possible, and retries nothing. */
 const startClient = (url: string, number: number) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const failures: string[] = [];
@@ -71,7 +74,7 @@ const startClient = (url: string, number: number) => {
     while (!stopping.signal.aborted) {
       await send();
       sent++;
-      // Spread without chance: each client has a rhythm of its own.
+      // Deterministic, and different for each client.
       await sleep((number * 7 + sent * 13) % REST_MAX_MS);
     }
     agent.destroy();
@@ -98,7 +101,7 @@ test("40 keep-alive clients see no reset and no refusal while one of two process
       PORT: String(port),
       SHUTDOWN_DELAY_MS,
       DATABASE_CONNECTIONS_MAX: "20",
-      // Whoever asks so much from this machine is no attacker.
+      // The test must not run into the rate limit.
       RATE_LIMIT_ANONYMOUS: "1000000",
     });
   const [first = 0, second = 0] = ports;
@@ -133,7 +136,8 @@ test("40 keep-alive clients see no reset and no refusal while one of two process
     clients.flatMap((client) => client.failures),
     [],
   );
-  // Half of the clients were connected to the process that ended, and each was told so by an answer.
+  // Half of the clients were connected to the process that ended, and a response told each to
+  // close.
   const closings = clients.reduce((sum, client) => sum + client.closings(), 0);
   assert.ok(closings >= CLIENTS / 2, `${closings} answers closed their connection`);
   assert.is(await restarted.stop(), 0);
@@ -154,7 +158,7 @@ test("once a service stops, responses to earlier requests close their connection
   });
   begun.write(body.slice(0, 10));
   await until(async () => (begun.socket?.bytesWritten ?? 0) > 10, "nothing was sent");
-  // What came on another connection later was answered: the head of this one was read.
+  // A later request on another connection was answered, so the headers of this one were read.
   await (await fetch(`${url}/healthz`)).arrayBuffer();
   service.kill("SIGTERM");
   await service.prints(/stopping/);

@@ -24,7 +24,10 @@ const test = serviceSuite<{ redis: RedisServer }>("secrets", {
 
 const aKey = () => newApiKey(crypto.getRandomValues(new Uint8Array(55)));
 
-/** A secret in the forms that it may be printed in; of Base64 all but the end, which depends on what follows. */
+/**
+ * The forms in which a secret could be printed; of Base64 all but the end, which depends on what
+ * follows.
+ */
 const formsOf = (secret: string): ReadonlyArray<string> => [
   secret,
   encodeURIComponent(secret),
@@ -93,7 +96,7 @@ for (const LOG_FORMAT of ["json", "pretty"]) {
       return status === 200;
     }, "the key is not known");
     await round();
-    // Another password, for Redis and for the database, to whoever connects from now on.
+    // New connections to Redis and to the database need another password.
     await redis.kill();
     await redis.start("--requirepass", "another");
     await withClient(database.url, (client) =>

@@ -11,7 +11,7 @@ import { command } from "./command.fixture.ts";
 import { startService } from "./service_process.fixture.ts";
 import { serviceSuite } from "./service_suite.fixture.ts";
 
-/** What `turnedSettings` leaves out, or does not turn far enough. */
+/** What `turnedSettings` leaves out, or does not change enough. */
 const TURNED: Readonly<Record<string, string>> = {
   DateStyle: "SQL, DMY",
   IntervalStyle: "sql_standard",
@@ -45,7 +45,7 @@ const TURNED: Readonly<Record<string, string>> = {
   client_encoding: "LATIN1",
 };
 
-/** There is no other one to turn it to. */
+/** There is no other value. */
 const NOT_TURNED = ["default_table_access_method"];
 
 /** What both roles are set to. */
@@ -72,7 +72,7 @@ const test = serviceSuite<Turned>("the session is the service's own", {
     }),
 });
 
-/** The database as a role, with a URL that turns some settings as well. */
+/** The database as a role, with a URL that changes some settings as well. */
 const turned = (role: TestRole, database: TestDatabase): string => {
   const url = new URL(role.on(database));
   url.searchParams.set("options", "-c statement_timeout=1 -c enable_indexscan=off");

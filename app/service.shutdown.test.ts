@@ -20,7 +20,7 @@ test.after(async ({ database }) => {
   await database.drop();
 });
 
-/** A client whose request the service has begun to read, and waits for the rest of. */
+/** A client whose request the service has started to read. */
 const beginRequest = async (
   url: string,
 ): Promise<{ readonly connection: Connection; readonly rest: string }> => {
@@ -29,7 +29,7 @@ const beginRequest = async (
     "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
     `Content-Length: ${body.length}\r\n\r\n`;
   const connection = await openConnection(url);
-  // What is answered was read, and so was what came with it.
+  // The first request was answered, so what came with it was read.
   connection.write(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${head}${body.slice(0, 10)}`);
   assert.is((await connection.answer())?.status, 200);
   return { connection, rest: body.slice(10) };
@@ -107,7 +107,8 @@ test("the process ends with the service, whatever a library left open", async (c
 test("after its time limit it gives up, and says what is still open", async (context) => {
   const SHUTDOWN_TIMEOUT_MS = "1";
   const service = startService({ DATABASE_URL: context.database.url, SHUTDOWN_TIMEOUT_MS });
-  // It waits for the rest of this request for half of that time, which is no less than a timer can be.
+  // It waits half of that time for the rest of this request, and a timer takes at least a
+  // millisecond.
   const { connection } = await beginRequest(await service.url());
   assert.is(await service.stop(), 1, service.output());
   connection.reset();

@@ -30,7 +30,7 @@ test("processes with one role each do together what a process with all roles doe
   database,
 }) => {
   const settings = { DATABASE_URL: database.url };
-  // At the same moment, on a database without a schema: one of them makes it.
+  // All start at the same time, on a database without a schema: one of them creates it.
   const api = startService({ ...settings, ROLES: "api" });
   const loops = startService({ ...settings, ROLES: "worker,projector" });
   const [url, loopsUrl] = await Promise.all([api.url(), loops.url()]);

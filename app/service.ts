@@ -60,9 +60,9 @@ export const runService = Effect.fnUntraced(function* (
 }, Effect.scoped);
 
 /**
- * The parts of the service, and what each of them needs. A part starts after what it needs, and stops before: at the end no
- * new requests are accepted, the loops finish what is in flight, the pools and then the embedded database close, and the
- * last spans are sent.
+ * The parts of the service, and what each of them needs. A part starts after what it needs, and
+ * stops before: at the end no new requests are accepted, the loops finish what is in flight, the
+ * pools and then the embedded database close, and the last spans are sent.
  */
 const serviceLayer = (configuration: Configuration, onListening: OnListening) => {
   const { ROLES, SHARDS, ENQUEUE_BUFFER_BYTES_MAX } = configuration;

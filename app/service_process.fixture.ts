@@ -7,27 +7,27 @@ import { VARIABLES } from "./configuration.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
-/** The service as a process of its own, as `npm start` starts it. */
+/** The service as a process, as `npm start` starts it. */
 export interface ServiceProcess {
   readonly pid: number;
   /** Everything that it printed so far, on stdout and stderr. */
   readonly output: () => string;
-  /** Where it listens; returns once it says so, and fails if it ends instead. */
+  /** Where it listens; returns once it says so, and fails if it ends before. */
   readonly url: () => Promise<string>;
-  /** Returns once it has printed something that matches, and fails if it ends instead. */
+  /** Returns once it has printed a match, and fails if it ends before. */
   readonly prints: (pattern: RegExp) => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => void;
-  /** Sends SIGINT to its process group, as Ctrl-C in a terminal does. It has to lead one. */
+  /** Sends SIGINT to its process group, as Ctrl-C in a terminal does. It must lead one. */
   readonly pressCtrlC: () => void;
   /** How it ended: an exit code, or a signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** Asks it to end, and returns how it did. */
+  /** Sends SIGTERM, and returns how it ended. */
   readonly stop: () => Promise<number | NodeJS.Signals>;
 }
 
 const alive = new Set<ChildProcess>();
 
-/** Kills what a failed test has left running. */
+/** Kills what a failed test left running. */
 export const killServices = async (): Promise<void> => {
   await Promise.all(
     Array.from(alive, async (child) => {
@@ -40,9 +40,9 @@ export const killServices = async (): Promise<void> => {
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /**
- * Starts the service with these variables set and no others, on a free port unless told.
+ * Starts the service with only these variables set, and a free port by default.
  *
- * @param options.leadsGroup whether it has a process group of its own, as what a terminal runs has
+ * @param options.leadsGroup whether it leads a process group, like a command in a terminal
  */
 export const startService = (
   environment: Environment,
@@ -59,7 +59,7 @@ export const startService = (
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   }
-  // When its pipes are closed, too, so that nothing which it printed is missed.
+  // Waits for its pipes to close, so that no output is missed.
   const ended = once(child, "close").then(
     ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
   );

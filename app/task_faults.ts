@@ -22,12 +22,15 @@ export class TaskFaults extends Context.Service<
 }
 
 /**
- * The tasks without which a process breaks a promise: without the checkpoints it serves cached summaries that lack events of
- * more than a second ago.
+ * The tasks without which a process breaks a promise: without the checkpoints it serves cached
+ * summaries that lack events of more than a second ago.
  */
 const ESSENTIAL: ReadonlySet<string> = new Set(["checkpoints"]);
 
-/** How long an essential task must fail before the process is not ready: a broken connection is not enough. */
+/**
+ * How long an essential task must fail before the process is not ready: a broken connection is not
+ * enough.
+ */
 export const LASTING_MS = 5_000;
 
 interface Failing {

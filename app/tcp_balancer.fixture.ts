@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A proxy of TCP connections, as in front of several processes of a service. It repeats and mends nothing. */
+/** A TCP proxy in front of several processes. It retries nothing. */
 export interface TcpBalancer {
   readonly url: string;
   /** The ports of the processes that get new connections. */
@@ -9,12 +9,13 @@ export interface TcpBalancer {
   readonly close: () => void;
 }
 
-/** How often the proxy asks each process for its readiness. */
+/** How often the proxy reads the readiness of each process. */
 const LOOK_EVERY_MS = 50;
 
 /**
- * Starts a proxy that gives each new connection to the next of the processes whose `/readyz` said 200 when the proxy last looked.
- * A connection stays with its process; what a process does to it, a reset included, its client gets.
+ * Starts a proxy that gives each new connection to the next process whose last `/readyz` was 200. A
+ * connection stays with its process, and the client sees what the process does to it, such as a
+ * reset.
  */
 export const startTcpBalancer = async (ports: ReadonlyArray<number>): Promise<TcpBalancer> => {
   const ready = new Set<number>();

@@ -1,23 +1,23 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A way to a database that a test can close: what stands between is a plain TCP forwarder. */
+/** A TCP forwarder to a database, which a test can close. */
 export interface TcpGate {
   /** The database's URL through the gate. */
   readonly url: string;
-  /** How many connections were tried while the gate let them come and hung up. */
+  /** How many connections were tried while the gate hung up. */
   readonly hungUp: () => number;
-  /** Where new connections lead from now on; those that are open stay where they are. */
+  /** Forwards new connections to another database; open ones stay. */
   readonly leadTo: (databaseUrl: string) => void;
-  /** Lets connections through, and drops those that are open. */
+  /** Forwards new connections, and drops open ones. */
   readonly open: () => Promise<void>;
-  /** Takes connections and drops them at once, those that are open too. */
+  /** Accepts and immediately drops connections, open ones included. */
   readonly hangUp: () => Promise<void>;
-  /** Refuses connections, and drops those that are open. */
+  /** Refuses connections, and drops open ones. */
   readonly close: () => Promise<void>;
 }
 
-/** A gate before a database, closed at first. */
+/** A gate in front of a database, closed at first. */
 export const makeTcpGate = async (databaseUrl: string): Promise<TcpGate> => {
   let target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
@@ -28,7 +28,7 @@ export const makeTcpGate = async (databaseUrl: string): Promise<TcpGate> => {
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    // Whatever breaks, breaks for the other side, too.
+    // An error of one side closes the other.
     socket.on("error", () => {});
     return socket;
   };
@@ -61,7 +61,7 @@ export const makeTcpGate = async (databaseUrl: string): Promise<TcpGate> => {
     await once(closing, "close");
   };
 
-  // Its port is known from now on; nothing else on this machine will want one that was free so lately.
+  // The port stays the same: the system does not give out a port again so soon.
   const port = await listen(0);
   await close();
   const url = new URL(databaseUrl);

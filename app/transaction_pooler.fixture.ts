@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A pooler on a port of its own. */
+/** A connection pooler. */
 export interface TransactionPooler {
   readonly url: string;
   readonly close: () => Promise<void>;
@@ -10,7 +10,7 @@ const READY_FOR_QUERY = "Z";
 const TERMINATE = "X";
 const AUTHENTICATION_OK = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0]);
 
-/** Splits a stream into messages of Postgres's protocol; returns what is left of it. */
+/** Splits a buffer into messages of Postgres's protocol; returns the rest. */
 const eachMessage = (buffer: Buffer, take: (type: string, message: Buffer) => void): Buffer => {
   let rest = buffer;
   while (rest.length >= 5) {
@@ -23,8 +23,9 @@ const eachMessage = (buffer: Buffer, take: (type: string, message: Buffer) => vo
 };
 
 /**
- * Pools as PgBouncer does in transaction mode: all connections of clients take turns on one session, a transaction each. The
- * first client logs that session in; the others are let in with what it was greeted with.
+ * Pools like PgBouncer in transaction mode: all client connections take turns on one session, a
+ * transaction each. The first client authenticates that session; the others get the greeting that
+ * it got.
  */
 export const startTransactionPooler = async (databaseUrl: string): Promise<TransactionPooler> => {
   const target = new URL(databaseUrl);

@@ -1,4 +1,4 @@
-/** Follows README.md from its top to its end against a new service, as a newcomer would. */
+/** Follows README.md from top to bottom with a new service. */
 import { execFile, spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,18 +20,21 @@ import { quickStart } from "./welcome.ts";
 /** Where the README says that the service listens. */
 const README_URL = "http://127.0.0.1:3000";
 
-/** The job of the README, in whose place a reader puts their own. */
+/** The job id in the README, which readers replace with theirs. */
 const README_JOB = "01a20253-aa0c-79c1-b28a-b136a2df5001";
 
-/** What starts the service, or is for who works on it: a test cannot run it, and need not. */
+/** Commands that start the service or are for developers. The test does not run them. */
 const isForTheReader = (commands: string): boolean => /^npm ci\b/.test(commands);
 
-/** Whether commands change something, so that they cannot be repeated until the answer is the one that is shown. */
+/**
+ * Whether commands change something, so that they cannot be repeated until their output is the one
+ * shown.
+ */
 const isWriting = (commands: string): boolean => / -d |keys -- create/.test(commands);
 
 interface Step {
   readonly commands: string;
-  /** What the README shows behind it. */
+  /** The output that the README shows. */
   readonly answer: unknown;
 }
 
@@ -48,7 +51,7 @@ const readSteps = async (): Promise<ReadonlyArray<Step>> => {
   });
 };
 
-/** The same value with a word for each part that differs from run to run. */
+/** The same value with a placeholder for each part that differs between runs. */
 const shapeOf = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(shapeOf);
   if (typeof value === "object" && value !== null) {
@@ -65,7 +68,7 @@ const run = promisify(execFile);
 
 const checkout = join(import.meta.dirname, "..");
 
-/** Runs what a reader pastes into a shell that people use, such as bash or zsh, and returns what it printed on stdout. */
+/** Runs commands in an interactive shell such as bash or zsh, and returns their stdout. */
 const paste = async (commands: string, env: Readonly<Record<string, string>>): Promise<string> => {
   const { stdout } = await run("bash", ["-ec", commands], {
     cwd: checkout,
@@ -74,7 +77,7 @@ const paste = async (commands: string, env: Readonly<Record<string, string>>): P
   return stdout;
 };
 
-/** So that no midnight of UTC falls between an event of "today" and the question for it. */
+/** Avoids midnight in UTC between an event of "today" and its query. */
 const awayFromMidnight = async (): Promise<void> => {
   const DAY_MS = 86_400_000;
   const left = DAY_MS - (Date.now() % DAY_MS);
@@ -116,7 +119,7 @@ const followReadme = (): void => {
     for (const { commands, answer } of steps) {
       const mine = commands.replaceAll(README_URL, url).replaceAll(README_JOB, job);
       let printed = await paste(mine, env);
-      // What was just accepted shows within a second. What writes is sent once; a question may be asked again.
+      // Accepted events show within a second: queries are repeated until then, writes are not.
       const isShown = () =>
         JSON.stringify(shapeOf(JSON.parse(printed))) === JSON.stringify(shapeOf(answer));
       if (!isWriting(commands)) {
@@ -131,7 +134,7 @@ const followReadme = (): void => {
   });
 
   test("the printed commands work as they are, with and without keys", async ({ scratch }) => {
-    // The last step of the README has made a key.
+    // The last step of the README created a key.
     const env = { DATA_DIR: join(scratch, "data"), LOG_FORMAT: "pretty" };
     const service = startService(env);
     await service.url();
@@ -139,7 +142,7 @@ const followReadme = (): void => {
     const commands = service.output().match(/^ {2}(?:KEY=|curl ).*$/gm) ?? [];
     assert.is(commands.length, 3);
     const [create = "", post = "", get = ""] = commands;
-    // As one session of a shell, which keeps the variable. An event is another one also within a second.
+    // As in one shell session, which keeps the variable. Events differ even within one second.
     const answers = await paste([create, post, "echo", post, "echo", get].join("\n"), env);
     const [first = "", second = "", summary = ""] = answers.trim().split("\n");
     for (const accepted of [first, second]) {

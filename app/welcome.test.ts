@@ -9,7 +9,7 @@ const test = suite("welcome");
 
 const URL_OF_SERVICE = "http://[::1]:3000";
 
-/** What is printed, and what is logged. */
+/** The output, and the log messages. */
 const said = async (environment: Readonly<Record<string, string>>, needsKey = false) => {
   const logged: unknown[] = [];
   const logger = Logger.make(({ message }) => void logged.push(message));

@@ -43,8 +43,9 @@ export const welcome = (
 };
 
 /**
- * The first commands to try: record an event, and read the summary that counts it. The README shows the same ones. The shell
- * that runs them inserts a new id and the current time, so that they can be run again at any time.
+ * The first commands to try: record an event, and read the summary that counts it. The README shows
+ * the same ones. The shell that runs them inserts a new id and the current time, so that they can
+ * be run again at any time.
  */
 export const quickStart = ({ url, type, needsKey }: QuickStart): ReadonlyArray<string> => {
   const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : "";

@@ -11,7 +11,7 @@ import { checkOwnSessions, checkSettings } from "./check.ts";
 const test = suite("a database that is not safe");
 test.after.each(killServices);
 
-/** A database that says so of its settings. */
+/** A database with these settings. */
 const saying = (settings: Readonly<Record<string, string>>): Database => ({
   query: async <Row>() =>
     Object.entries({

@@ -65,19 +65,20 @@ interface Session {
 }
 
 /**
- * Refuses connections that share sessions, as behind a pooler in transaction mode: prepared statements, advisory locks and
- * settings of one connection would affect others, and so would a cancelled statement.
+ * Refuses connections that share sessions, as behind a pooler in transaction mode: prepared
+ * statements, advisory locks and settings of one connection would affect others, and so would a
+ * cancelled statement.
  *
  * @param one and the other are connections that are open at the same time
  * @throws DatabaseUnusable
  */
 export const checkOwnSessions = async (one: Database, other: Database): Promise<void> => {
   const mark = randomUUID();
-  const [marked] = await one.query<Session>(MARK, [mark]);
-  const [beside] = await other.query<Session>(READ_MARK, []);
+  const [first] = await one.query<Session>(MARK, [mark]);
+  const [second] = await other.query<Session>(READ_MARK, []);
   const [again] = await one.query<Session>(READ_MARK, []);
-  const isShared = beside?.pid === marked?.pid || beside?.mark === mark;
-  const hasMoved = again?.pid !== marked?.pid || again?.mark !== mark;
+  const isShared = second?.pid === first?.pid || second?.mark === mark;
+  const hasMoved = again?.pid !== first?.pid || again?.mark !== mark;
   if (!isShared && !hasMoved) return;
   throw new DatabaseUnusable({
     message:

@@ -14,7 +14,7 @@ const unavailable = failingAs(QueueUnavailable);
 const sqlError = (code: string, message = "it says so"): DatabaseError =>
   Object.assign(new DatabaseError(message, 0, "error"), { code });
 
-/** A port whose calls end as `outcome` says, on a clock of the test's. */
+/** A port whose calls end as `outcome` says, with a clock of the test. */
 const open = () => {
   const state = { now: 0, outcome: undefined as (() => Error) | undefined };
   const lines: string[] = [];
@@ -28,7 +28,7 @@ const open = () => {
           return (by = 1) => void counted.set(name, (counted.get(name) ?? 0) + by);
         },
     },
-    // Nothing is run that would print: what a line says is what it is annotated with.
+    // The lines are not run: the test reads them as text.
     log: (line) => {
       lines.push(line.toString());
     },

@@ -4,18 +4,24 @@ import { messageOf } from "../../core/printable.ts";
 import { FAULT_KINDS, type FaultKind, type StoreFailure } from "../../core/store_failure.ts";
 import { Meters } from "../metrics/meters.ts";
 
-/** Is told how each call of one operation of the database ended. */
+/** Records how each call of one operation of the database ended. */
 export interface OperationWatch {
   readonly succeeded: () => void;
   readonly failed: (error: unknown) => void;
 }
 
-/** Watches how calls of the database end, so that a fault is logged, counted, and known to readiness. */
+/**
+ * Watches how calls of the database end, so that a fault is logged, counted, and known to
+ * readiness.
+ */
 export class DatabaseFaults extends Context.Service<
   DatabaseFaults,
   {
     readonly watch: (operation: string) => OperationWatch;
-    /** Operations that do nothing but fail, for a reason that waiting does not mend; each with its cause. */
+    /**
+     * Operations that do nothing but fail, for a reason that waiting does not mend; each with its
+     * cause.
+     */
     readonly ongoing: () => ReadonlyArray<string>;
   }
 >()("tidemark/DatabaseFaults") {
@@ -36,8 +42,8 @@ export interface DatabaseFaultsOptions {
 }
 
 /**
- * How long an operation must run without a fault, in milliseconds, before the fault counts as over: one that fails for one
- * account and succeeds for the next is logged once and not each time.
+ * How long an operation must run without a fault, in milliseconds, before the fault counts as over:
+ * one that fails for one account and succeeds for the next is logged once and not each time.
  */
 const OVER_AFTER_MS = 10_000;
 
@@ -45,8 +51,8 @@ const OVER_AFTER_MS = 10_000;
 const FAILURES_IN_A_ROW = 3;
 
 /**
- * How long it counts as that without another call: only a call can show that the fault is over, and a process that is not
- * ready may get none.
+ * How long it counts as that without another call: only a call can show that the fault is over, and
+ * a process that is not ready may get none.
  */
 const ONGOING_MS = 10_000;
 
@@ -66,8 +72,8 @@ export const makeDatabaseFaults = ({
   now = () => performance.now(),
 }: DatabaseFaultsOptions): DatabaseFaults["Service"] => {
   /**
-   * By operation and kind: an operation that fails in two ways in turn, for two accounts or on two servers, has two faults,
-   * each with a beginning and an end.
+   * By operation and kind: an operation that fails in two ways in turn, for two accounts or on two
+   * servers, has two faults, each with a start and an end.
    */
   const faults = new Map<string, Map<FaultKind, Fault>>();
 
@@ -76,7 +82,7 @@ export const makeDatabaseFaults = ({
     "Failed calls of the database, by operation and kind. Kind away passes by itself; the others need a person.",
   );
 
-  const begin = (operation: string, kind: FaultKind, cause: unknown): Fault => {
+  const start = (operation: string, kind: FaultKind, cause: unknown): Fault => {
     const at = now();
     const reason = messageOf(cause);
     const line = Effect.logError("The database refuses an operation. Waiting does not help.");
@@ -104,7 +110,7 @@ export const makeDatabaseFaults = ({
           const { cause, fault: kind } = error;
           count(kind ?? "away");
           if (kind === undefined) return;
-          const fault = ofOperation.get(kind) ?? begin(operation, kind, cause);
+          const fault = ofOperation.get(kind) ?? start(operation, kind, cause);
           ofOperation.set(kind, fault);
           fault.lastAt = now();
           fault.failures++;

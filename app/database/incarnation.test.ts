@@ -79,7 +79,7 @@ test("any role that can read the log's identity can identify the database, and a
     assert.equal(told, await read(database.url));
     await asOwner("revoke execute on function pg_control_system() from public");
     assert.is(await read(role.on(database)), undefined);
-    // Without a right of ours it is an error, which says what to grant.
+    // Without a right that the service needs, it is an error.
     await asOwner(`revoke select on tidemark.log_identity from ${role.name}`);
     const refused = await read(role.on(database)).then(
       () => undefined,

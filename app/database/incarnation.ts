@@ -9,11 +9,20 @@ export interface Incarnation {
   readonly id: string;
   /** The secret of the log, of 32 bytes. Dumps and copies have the same one. */
   readonly secret: Uint8Array;
-  /** The database cluster: `initdb` chooses it at random, and physical copies of the cluster keep it. */
+  /**
+   * The database cluster: `initdb` chooses it at random, and physical copies of the cluster keep
+   * it.
+   */
   readonly system: string;
-  /** The number of the database in the cluster: a restored dump has another one, even in the same cluster. */
+  /**
+   * The number of the database in the cluster: a restored dump has another one, even in the same
+   * cluster.
+   */
   readonly database: string;
-  /** The history of the cluster: recovering a physical backup or promoting a standby starts another one. */
+  /**
+   * The history of the cluster: recovering a physical backup or promoting a standby starts another
+   * one.
+   */
   readonly timeline: string;
 }
 
@@ -26,8 +35,9 @@ export interface RedisIdentity {
 }
 
 /**
- * Derives what only the processes of one incarnation share. A copy of a database has the log's name and secret: without this,
- * copy and original would serve each other's numbers and count limits together.
+ * Derives what only the processes of one incarnation share. A copy of a database has the log's name
+ * and secret: without this, copy and original would serve each other's numbers and count limits
+ * together.
  */
 export const redisIdentityOf = (incarnation: Incarnation): RedisIdentity => {
   const { id, secret, system, database, timeline } = incarnation;
@@ -57,8 +67,9 @@ type LogIdentity = Pick<Incarnation, "id" | "secret">;
 type Place = Pick<Incarnation, "system" | "database" | "timeline">;
 
 /**
- * SQLSTATEs of a database that does not identify itself: the role lacks the right (42501), or a service that speaks the
- * protocol of Postgres does not have these functions (42883) or refuses them (0A000).
+ * SQLSTATEs of a database that does not identify itself: the role lacks the right (42501), or a
+ * service that speaks the protocol of Postgres does not have these functions (42883) or refuses
+ * them (0A000).
  */
 const UNIDENTIFIED: ReadonlySet<unknown> = new Set(["42501", "42883", "0A000"]);
 

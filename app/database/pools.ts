@@ -23,8 +23,9 @@ import { DatabaseUrl } from "./url.ts";
 import { attempt, DatabaseUnusable, untilDatabaseReady } from "./wait.ts";
 
 /**
- * How many connections each pool of a process may open; together no more than the process may. `queue` is for accepting,
- * fetching and acknowledging jobs, so that a 202 does not wait behind appends; `Databases` documents the others.
+ * How many connections each pool of a process may open; together no more than the process may.
+ * `queue` is for accepting, fetching and acknowledging jobs, so that a 202 does not wait behind
+ * appends; `Databases` documents the others.
  */
 export type ConnectionShares = Readonly<
   Record<"control" | "queue" | "log" | "read" | "build", number>
@@ -41,7 +42,10 @@ export const shareConnections = (all: number, roles: ReadonlySet<Role>): Connect
   return { control: CONTROL, build, queue, read, log: rest - queue - read };
 };
 
-/** The pools of connections, apart so that what is slow takes no connection that something else needs. */
+/**
+ * The pools of connections, apart so that what is slow takes no connection that something else
+ * needs.
+ */
 export class Pools extends Context.Service<
   Pools,
   {
@@ -53,10 +57,16 @@ export class Pools extends Context.Service<
   }
 >()("tidemark/Pools") {}
 
-/** How long a statement of the control pool may take: each looks up a few rows, or sums up a backlog. */
+/**
+ * How long a statement of the control pool may take: each looks up a few rows, or sums up a
+ * backlog.
+ */
 const CONTROL_TIMEOUT_MS = 1_500;
 
-/** The control pool is never idle, so that a failover is noticed at the latest when its connections are replaced. */
+/**
+ * The control pool is never idle, so that a failover is noticed at the latest when its connections
+ * are replaced.
+ */
 const CONTROL_LIFETIME_MS = [4_000, 6_000] as const;
 
 /** How long building the windows of an account may take. */
@@ -166,7 +176,8 @@ const makeOpenPool = (url: string, connectTimeoutMs: number) =>
     );
   });
 
-// Connections that the server reserves for its administrators; the second setting is of Postgres 16 and newer.
+// Connections that the server reserves for its administrators; the second setting is of Postgres 16
+// and newer.
 const LIMITS: Statement = {
   name: "connection_limits",
   text: `
@@ -190,7 +201,8 @@ interface Limits {
 }
 
 /**
- * How many connections this process may open: as many as are set, or fewer if the server allows no more.
+ * How many connections this process may open: as many as are set, or fewer if the server allows no
+ * more.
  *
  * @throws DatabaseUnusable when the server allows fewer than the service works with
  */

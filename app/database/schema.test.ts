@@ -41,14 +41,14 @@ const migrateUp = (url: string) =>
 
 const readiness = async (url: string): Promise<string> => (await fetch(`${url}/readyz`)).text();
 
-/** Where a service listens that has not said so, since it is not ready: on the port it was given. */
+/** Where a service listens that is not ready and so has not said where. */
 const freeUrl = async (): Promise<{ readonly url: string; readonly PORT: string }> => {
   const { url } = await makeTcpGate("postgres://127.0.0.1:1/x");
   const { port } = new URL(url);
   return { url: `http://127.0.0.1:${port}`, PORT: port };
 };
 
-/** Why it said that it waits, each time that it said so. */
+/** The logged reasons for waiting. */
 const waits = (output: string): ReadonlyArray<string> =>
   Array.from(
     output.matchAll(/Waiting for the database.*"reason":"([^"]*)"/g),

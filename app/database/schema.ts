@@ -18,8 +18,8 @@ type Settings = Pick<
 >;
 
 /**
- * Makes sure, before anything uses it, that the database keeps what it commits and has the schema that this build needs:
- * migrates it, or waits until it is migrated.
+ * Makes sure, before anything uses it, that the database keeps what it commits and has the schema
+ * that this build needs: migrates it, or waits until it is migrated.
  */
 export const schemaLayer = (settings: Settings) =>
   Layer.effectDiscard(
@@ -34,7 +34,7 @@ export const schemaLayer = (settings: Settings) =>
         const excess = settings.MIGRATE_ON_START
           ? await migrateAll(url, settings)
           : await checkMigrations(url);
-        // Whoever created them: the number must be that of this log.
+        // Another process may have created them, with another number.
         await ensureShards(log, settings.SHARDS);
         return excess;
       };

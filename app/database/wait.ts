@@ -19,7 +19,8 @@ export class SchemaOutdated extends Data.TaggedError("SchemaOutdated")<{
 const RETRY_DELAY = "1 second";
 
 /**
- * Repeats an attempt while the database is unavailable or its schema outdated. Readiness and the log say why it waits.
+ * Repeats an attempt while the database is unavailable or its schema outdated. Readiness and the
+ * log say why it waits.
  *
  * @errors `DatabaseUnusable` when waiting would not help
  */

@@ -9,13 +9,16 @@ export type Observe = (value: number, times?: number) => void;
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Makes the series of a metric that has these labels. Labels that were used before give the same series. */
+/**
+ * Makes the series of a metric that has these labels. Labels that were used before give the same
+ * series.
+ */
 type Series<A> = (labels?: Labels) => A;
 
 /**
- * The metrics of a process. A series is made once and from then on is a function that adds to plain numbers: the hot path
- * cannot afford a library's look-ups and allocations for each value. Text is made when metrics are scraped. A series exists,
- * with zeros, from when it is made.
+ * The metrics of a process. A series is made once and from then on is a function that adds to plain
+ * numbers: the hot path cannot afford a library's look-ups and allocations for each value. Text is
+ * made when metrics are scraped. A series exists, with zeros, from when it is made.
  */
 export class Meters extends Context.Service<
   Meters,
@@ -43,8 +46,8 @@ export const makeMeters = (): Meters["Service"] => {
   const context = Context.make(Metric.MetricRegistry, new Map());
   const made = new Map<string, unknown>();
 
-  // Effect's own histograms take one value at a time and count in 32 bits, which a busy bucket overflows within days.
-  // So the numbers are kept here, and Effect prints them.
+  // Effect's own histograms take one value at a time and count in 32 bits, which a busy bucket
+  // overflows within days. So the numbers are kept here, and Effect prints them.
   const register = <Input, State>(metric: Metric.Metric<Input, State>, get: () => State): void => {
     const never = (): void => {};
     Metric.registerUnsafe(metric, context, { get, update: never, modify: never });
@@ -92,7 +95,10 @@ export const makeMeters = (): Meters["Service"] => {
 };
 
 const makeTally = (bounds: ReadonlyArray<number>) => {
-  /** By the first bound that is not below the value; the last element counts values above every bound. */
+  /**
+   * By the first bound that is not below the value; the last element counts values above every
+   * bound.
+   */
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
   let count = 0;

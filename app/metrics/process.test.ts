@@ -24,7 +24,7 @@ test("a blocked event loop shows in one scrape, and not in the next", async () =
           tell(now);
           return now.text();
         };
-        // The probe does not see what happens before its first beat.
+        // The probe does not see what happens before its first tick.
         yield* Effect.sleep(50);
         const until = performance.now() + 200;
         while (performance.now() < until);

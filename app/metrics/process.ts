@@ -17,7 +17,10 @@ export const VERSION: string = (
   JSON.parse(readFileSync(PACKAGE, "utf8")) as { readonly version: string }
 ).version;
 
-/** How often the event loop is probed, in milliseconds. A probe that is late by less counts as on time. */
+/**
+ * How often the event loop is probed, in milliseconds. A probe that is late by less counts as on
+ * time.
+ */
 const PROBE_MS = 10;
 
 const GC_KINDS: Readonly<Record<number, string>> = {
@@ -33,8 +36,8 @@ interface Collection extends PerformanceEntry {
 }
 
 /**
- * Watches this process until the scope closes; returns a function that adds its figures to a scrape. The names are those
- * that dashboards for Node use.
+ * Watches this process until the scope closes; returns a function that adds its figures to a
+ * scrape. The names are those that dashboards for Node use.
  */
 export const watchProcess = (
   meters: Meters["Service"],

@@ -26,7 +26,7 @@ const ALERT_TESTS = "observability/alerts.test.yml";
 const DASHBOARD = "observability/grafana/dashboards/tidemark.json";
 const MANUAL = "operations.md";
 
-/** What a series is called on its way to Prometheus, or by Prometheus itself. */
+/** The series of a scrape, by metric. */
 const seriesOf = (text: string): ReadonlyMap<string, ReadonlyArray<string>> => {
   const series = new Map<string, string[]>();
   for (const [, name = "", labels = ""] of text.matchAll(/^([a-z]\w*)(\{.*\})? \S+$/gm)) {
@@ -42,7 +42,7 @@ const MATCHER = /(\w+)(=~|=)"((?:[^"\\]|\\.)*)"/g;
 
 const settings = (database: string) => ({
   DATABASE_URL: database,
-  // Away, and so told of.
+  // Unavailable, and so reported.
   REDIS_URL: "redis://127.0.0.1:1",
 });
 
@@ -55,11 +55,11 @@ test.before(async () => {
     const url = await service.url();
     await completedJob(url, await accept(url, anEvent()));
     await untilLogins(url, 1);
-    // Once more, and from memory.
+    // Again, from the cache.
     await untilLogins(url, 1);
     assert.is((await postEvents(url, [])).status, 400);
     await statusOf(url, "/accounts/acme/events");
-    // Metrics of what is no HTTP.
+    // For metrics of malformed requests.
     await new Promise((resolve) => {
       const socket = connect(Number(new URL(url).port), "127.0.0.1");
       socket.on("close", resolve).resume().end("no HTTP\r\n\r\n");
@@ -86,11 +86,11 @@ for (const path of [ALERTS, ALERT_TESTS, DASHBOARD]) {
     for (const name of names) assert.ok(series.has(name), `${name} is told by nobody`);
     for (const [, name = "", matchers = ""] of text.matchAll(SELECTOR)) {
       for (const [, label = "", operator, value = ""] of matchers.matchAll(MATCHER)) {
-        // Which Prometheus adds.
+        // Added by Prometheus.
         if (label === "job" || label === "instance") continue;
-        // Whatever else has happened, these had not.
+        // Not every status has occurred.
         if (label === "status") continue;
-        // A bound may be written in two ways.
+        // A bound can be written in two ways.
         const wanted = value.replaceAll("\\\\", "\\").replace(/\.0$/, "");
         const pattern = operator === "=" ? escaped(wanted) : wanted;
         const matcher = new RegExp(`[{,]${label}="(?:${pattern})"[,}]`);
@@ -145,7 +145,7 @@ test("the dashboard and the alerts use only rules that are recorded", () => {
   }
 });
 
-/** The queries of a dashboard, one each line. */
+/** The queries of a dashboard, one a line. */
 const expressionsIn = (path: string): string => {
   const { panels } = JSON.parse(read(path)) as {
     readonly panels: ReadonlyArray<{ readonly targets?: ReadonlyArray<{ readonly expr: string }> }>;

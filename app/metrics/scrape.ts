@@ -44,8 +44,8 @@ type Pool = Pick<StatementPool, "totalCount" | "idleCount" | "waitingCount" | "g
 const DATABASE_TIMEOUT = "2 seconds";
 
 /**
- * The metrics as Prometheus text: what was counted, and what is looked up now. What cannot be looked up is left out, rather
- * than shown as it was some time ago.
+ * The metrics as Prometheus text: what was counted, and what is looked up now. What cannot be
+ * looked up is left out, rather than shown as it was some time ago.
  */
 export const makeMetrics = (sources: MetricSources): Effect.Effect<string> =>
   Effect.gen(function* () {

@@ -8,7 +8,7 @@ import {
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 
-/** A span as OTLP writes it, as far as the tests look at it. */
+/** The parts of an OTLP span that tests read. */
 export interface CollectedSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -27,11 +27,11 @@ interface Attribute {
   readonly value: { readonly stringValue?: string; readonly intValue?: number | string };
 }
 
-/** An OpenTelemetry collector that takes OTLP over HTTP as JSON, and keeps what it gets. */
+/** An OpenTelemetry collector that receives OTLP over HTTP as JSON, and keeps it. */
 export interface Collector {
   readonly url: string;
   readonly spans: ReadonlyArray<CollectedSpan>;
-  /** The attributes of those who sent, by name. */
+  /** The resource attributes of the senders, by name. */
   readonly resources: ReadonlyArray<ReadonlyMap<string, unknown>>;
   readonly requests: ReadonlyArray<{
     readonly path: string;
@@ -47,7 +47,7 @@ interface TraceData {
   }>;
 }
 
-/** @param answers what to do with a request: answer with a status, or leave it without an answer */
+/** @param answers the status to answer a request with, or "never" */
 export const startCollector = async (
   answers: () => number | "never" = () => 200,
 ): Promise<Collector> => {

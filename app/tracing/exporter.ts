@@ -12,15 +12,18 @@ const ANSWER_TIMEOUT = "5 seconds";
 /** A failed export is retried once. */
 const RETRY = Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }));
 
-/** The most exports in flight, of a thousand spans each: this bounds what a slow collector costs. */
+/**
+ * The most exports in flight, of a thousand spans each: this bounds what a slow collector costs.
+ */
 const EXPORTS_MAX = 8;
 
 /** The exporter expects a client that can fail. This one does not. */
 type Sent = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>;
 
 /**
- * The client that sends spans. The collector must not affect the service: an export that fails twice, or starts while too many
- * are in flight, ends as a defect. Effect's exporter then drops its spans, ignores new ones for a minute, and starts again.
+ * The client that sends spans. The collector must not affect the service: an export that fails
+ * twice, or starts while too many are in flight, ends as a defect. Effect's exporter then drops its
+ * spans, ignores new ones for a minute, and starts again.
  */
 export const collectorClient: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   HttpClient.HttpClient,

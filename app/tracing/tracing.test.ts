@@ -158,7 +158,7 @@ test("the trace of a request's sender continues, and an unsampled one is not rec
   assert.is(request.traceId, sampled);
   assert.is(request.parentSpanId, "00f067aa0ba902b7");
   await service.stop();
-  // Everything was sent when it ended.
+  // All spans were sent when it ended.
   assert.equal([...new Set(collector.spans.map(({ traceId }) => traceId))], [sampled]);
   await collector.close();
 });

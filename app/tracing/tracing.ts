@@ -59,8 +59,8 @@ export const tracingLayer = (settings: TracingSettings): Layer.Layer<Tracing> =>
 };
 
 /**
- * Records only the name of a failure: the message of a database can repeat what was sent, and would be exported with its
- * stack and cause.
+ * Records only the name of a failure: the message of a database can repeat what was sent, and would
+ * be exported with its stack and cause.
  */
 const withoutDetails = (tracer: Tracer.Tracer): Tracer.Tracer =>
   Tracer.make({
