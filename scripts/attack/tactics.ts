@@ -23,19 +23,20 @@ export const swarm = async (
   await Promise.all(Array.from({ length: arms.some(connections) }, (_, index) => keep(index)));
 };
 
-/** Sends requests on a connection one after another, and waits for each answer. */
-export const converse = async (
+/** Sends requests on this many connections, one after another on each, and waits for every answer. */
+export const converse = (
   arms: Arms,
-  wire: Wire,
-  next: () => Uint8Array | string,
+  connections: number,
+  next: (connection: number) => Uint8Array | string,
   pauseMs = 0,
-): Promise<void> => {
-  while (!arms.isOver() && wire.isOpen()) {
-    await wire.send(next());
-    if ((await wire.answer()) === undefined) return;
-    if (pauseMs > 0) await arms.pause(pauseMs);
-  }
-};
+): Promise<void> =>
+  swarm(arms, connections, async (wire, index) => {
+    while (!arms.isOver() && wire.isOpen()) {
+      await wire.send(next(index));
+      if ((await wire.answer()) === undefined) return;
+      if (pauseMs > 0) await arms.pause(pauseMs);
+    }
+  });
 
 /** The most requests that are sent without waiting for answers. */
 const BURST_MAX = 50;
@@ -84,7 +85,12 @@ export const postHead = (
 /** A complete `POST /events`. */
 export const post = (
   target: Target,
-  body: Uint8Array,
+  body: Uint8Array | string,
   encoding?: "gzip" | "br" | "deflate",
-): Buffer =>
-  Buffer.concat([Buffer.from(postHead(target, `Content-Length: ${body.length}`, encoding)), body]);
+): Buffer => {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  return Buffer.concat([
+    Buffer.from(postHead(target, `Content-Length: ${bytes.length}`, encoding)),
+    bytes,
+  ]);
+};

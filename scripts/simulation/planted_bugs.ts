@@ -6,6 +6,7 @@ import type { Quotas } from "../../core/access/quotas.ts";
 import type { Capacity } from "../../core/command/capacity.ts";
 import { queuedIn } from "../../core/event/batch.ts";
 import type { RecordedEvent } from "../../core/event/event.ts";
+import { present } from "../../core/invariant.ts";
 import { AppendRefused } from "../../core/log/event_log.ts";
 import { ProjectionUnavailable } from "../../core/projection/projection.ts";
 import { fold, NO_ROWS, READ_MODELS } from "../../core/projection/read_models.ts";
@@ -17,14 +18,31 @@ import type { Rule } from "./oracle.ts";
 
 /** Replaces parts of a world, to plant a bug that the simulation must find. */
 export interface Plant {
-  /** Replaces what all processes share. */
-  readonly backend?: (backend: Backend) => Backend;
-  /** Replaces the stations of each process. */
-  readonly ports?: (ports: Ports, network: Network, backend: Backend) => Ports;
+  /** Changes what all processes share. */
+  readonly backend?: (backend: Backend) => Changes;
+  /** Changes what each process calls. */
+  readonly ports?: (ports: Ports, network: Network, backend: Backend) => Changes;
   readonly quotas?: (quotas: Quotas) => Quotas;
   readonly capacity?: (capacity: Capacity) => Capacity;
   readonly horizon?: (horizon: Horizon) => Horizon;
 }
+
+/** The operations of stations that a bug replaces. */
+interface Changes {
+  readonly queue?: Partial<Ports["queue"]>;
+  readonly log?: Partial<Ports["log"]>;
+  readonly projection?: Partial<Ports["projection"]>;
+}
+
+export const withChanges = <Stations extends Ports>(
+  stations: Stations,
+  { queue, log, projection }: Changes = {},
+): Stations => ({
+  ...stations,
+  queue: { ...stations.queue, ...queue },
+  log: { ...stations.log, ...log },
+  projection: { ...stations.projection, ...projection },
+});
 
 /** The service as it is. */
 export const NO_PLANT: Plant = {};
@@ -72,13 +90,11 @@ const acceptsEarly: PlantedBug = {
   name: "accepts-early",
   title: "a queue that accepts a batch before it is stored",
   breaks: "accepted events are in the log",
-  ports: (ports) => ({
-    ...ports,
+  ports: ({ queue }) => ({
     queue: {
-      ...ports.queue,
       enqueue: (batch) =>
         Effect.as(
-          Effect.forkDetach(Effect.ignore(Effect.delay(ports.queue.enqueue(batch), BUFFERED_MS))),
+          Effect.forkDetach(Effect.ignore(Effect.delay(queue.enqueue(batch), BUFFERED_MS))),
           "acknowledged",
         ),
     },
@@ -89,13 +105,11 @@ const acknowledgesOnFetch: PlantedBug = {
   name: "acknowledges-on-fetch",
   title: "a queue that acknowledges jobs as soon as they are fetched",
   breaks: "accepted events are in the log",
-  backend: (backend) => ({
-    ...backend,
+  backend: ({ queue }) => ({
     queue: {
-      ...backend.queue,
       fetch: (eventsMax) =>
-        Effect.tap(backend.queue.fetch(eventsMax), (jobs) =>
-          backend.queue.acknowledge(jobs.map((job) => completed(job, allAppended(job)))),
+        Effect.tap(queue.fetch(eventsMax), (jobs) =>
+          queue.acknowledge(jobs.map((job) => completed(job, allAppended(job)))),
         ),
     },
   }),
@@ -105,20 +119,18 @@ const neverRedelivers: PlantedBug = {
   name: "never-redelivers",
   title: "a queue that does not redeliver the jobs of a dead worker",
   breaks: "everything drains",
-  backend: (backend) => {
+  backend: ({ queue }) => {
     const fetched = new Set<JobId>();
     return {
-      ...backend,
       queue: {
-        ...backend.queue,
         fetch: (eventsMax) =>
-          Effect.map(backend.queue.fetch(eventsMax), (jobs) => {
+          Effect.map(queue.fetch(eventsMax), (jobs) => {
             const free = jobs.filter(({ id }) => !fetched.has(id));
             for (const { id } of free) fetched.add(id);
             return free;
           }),
         acknowledge: (acknowledgements) =>
-          Effect.tap(backend.queue.acknowledge(acknowledgements), () =>
+          Effect.tap(queue.acknowledge(acknowledgements), () =>
             Effect.sync(() => {
               for (const { job } of acknowledgements) fetched.delete(job.id);
             }),
@@ -132,12 +144,10 @@ const countsRedeliveries: PlantedBug = {
   name: "counts-redeliveries",
   title: "a worker that counts the events of a redelivered job as appended again",
   breaks: "the counts of jobs add up",
-  ports: (ports) => ({
-    ...ports,
+  ports: ({ queue }) => ({
     queue: {
-      ...ports.queue,
       acknowledge: (acknowledgements) =>
-        ports.queue.acknowledge(
+        queue.acknowledge(
           acknowledgements.map((acknowledgement) =>
             acknowledgement._tag === "Completed" && acknowledgement.job.retries > 0
               ? completed(acknowledgement.job, allAppended(acknowledgement.job))
@@ -152,12 +162,10 @@ const givesUpEarly: PlantedBug = {
   name: "gives-up-early",
   title: "a worker that treats an unavailable log as a refusal",
   breaks: "only jobs that cannot be stored are dead letters",
-  ports: (ports) => ({
-    ...ports,
+  ports: ({ log }) => ({
     log: {
-      ...ports.log,
       append: (shard, events) =>
-        Effect.catchTag(ports.log.append(shard, events), "LogUnavailable", ({ cause }) =>
+        Effect.catchTag(log.append(shard, events), "LogUnavailable", ({ cause }) =>
           Effect.fail(new AppendRefused({ shard, cause })),
         ),
     },
@@ -168,14 +176,12 @@ const appendsDuplicates: PlantedBug = {
   name: "appends-duplicates",
   title: "a log that appends duplicates",
   breaks: "each identity is in the log once",
-  backend: (backend) => ({
-    ...backend,
+  backend: ({ store }) => ({
     log: {
-      ...backend.log,
       append: (shard, events) =>
         Effect.gen(function* () {
           const recordedAt = yield* Clock.currentTimeMillis;
-          const rows = shardIn(backend.store, shard).events;
+          const rows = shardIn(store, shard).events;
           for (const event of events) {
             rows.push({ ...event, shard, position: rows.length + 1, recordedAt });
           }
@@ -189,10 +195,8 @@ const movesCheckpointApart: PlantedBug = {
   name: "moves-checkpoint-apart",
   title: "a projector that moves its checkpoint in a separate transaction",
   breaks: "read models are the fold of the log",
-  ports: (ports, network, { store }) => ({
-    ...ports,
+  ports: ({ projection }, network, { store }) => ({
     projection: {
-      ...ports.projection,
       step: (shard, limit) => {
         const target = shardIn(store, shard);
         const call = network.to("projection", (cause) => new ProjectionUnavailable({ cause }));
@@ -203,7 +207,7 @@ const movesCheckpointApart: PlantedBug = {
           const slice = target.events.slice(checkpoint, checkpoint + limit);
           // Another bug covers poison events.
           if (slice.length === 0 || slice.some(isUnfoldable)) {
-            return yield* ports.projection.step(shard, limit);
+            return yield* projection.step(shard, limit);
           }
           yield* commit("fold", () => foldInto(target, slice));
           yield* commit("move", () => (target.checkpoint = checkpoint + slice.length));
@@ -218,17 +222,15 @@ const countsDeliveries: PlantedBug = {
   name: "counts-deliveries",
   title: "read models that count deliveries instead of the log",
   breaks: "read models are the fold of the log",
-  backend: (backend) => ({
-    ...backend,
+  backend: ({ log, store }) => ({
     log: {
-      ...backend.log,
       append: (shard, events) =>
-        Effect.tap(backend.log.append(shard, events), ({ duplicates }) =>
+        Effect.tap(log.append(shard, events), ({ duplicates }) =>
           Effect.sync(() => {
-            const target = shardIn(backend.store, shard);
-            const again = duplicates.flatMap((index) => {
-              const event = events[index];
-              return event === undefined ? [] : { ...event, shard, position: 0, recordedAt: 0 };
+            const target = shardIn(store, shard);
+            const again = duplicates.map((index) => {
+              const event = present(events[index], `A duplicate has the index ${index}`);
+              return { ...event, shard, position: 0, recordedAt: 0 };
             });
             foldInto(target, again);
           }),
@@ -241,14 +243,12 @@ const skipsAnything: PlantedBug = {
   name: "skips-anything",
   title: "a projector that skips whichever event is next",
   breaks: "only events that cannot be folded are skipped",
-  backend: (backend) => ({
-    ...backend,
+  backend: ({ projection, store }) => ({
     projection: {
-      ...backend.projection,
       skip: (shard, _position, reason) =>
         Effect.suspend(() => {
-          const { checkpoint } = shardIn(backend.store, shard);
-          return backend.projection.skip(shard, checkpoint + 1, reason);
+          const { checkpoint } = shardIn(store, shard);
+          return projection.skip(shard, checkpoint + 1, reason);
         }),
     },
   }),

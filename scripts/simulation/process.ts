@@ -18,6 +18,7 @@ import { runWorker } from "../../core/queue/worker.ts";
 import { makeSignals, Signals } from "../../core/signal.ts";
 import { Summaries } from "../../core/summary/summaries.ts";
 import { type Caller, makeNetwork, makePorts } from "./network.ts";
+import { withChanges } from "./planted_bugs.ts";
 import type { World } from "./world.ts";
 
 /** The background loops of a process. Every process also answers requests. */
@@ -99,7 +100,7 @@ const startProcess = Effect.fnUntraced(function* (world: World, name: string, ro
   };
   const network = makeNetwork(caller, faults, history);
   const plainPorts = makePorts(network, world);
-  const ports = plant.ports?.(plainPorts, network, backend) ?? plainPorts;
+  const ports = withChanges(plainPorts, plant.ports?.(plainPorts, network, backend));
   const signals = makeSignals();
 
   let charged = 0;

@@ -9,7 +9,7 @@ import type { AnswerStore } from "../../core/query/answer.ts";
 import { type Backend, makeBackend } from "./backend.ts";
 import { type Conditions, drawConditions } from "./conditions.ts";
 import { type Faults, makeFaults } from "./faults.ts";
-import type { Plant } from "./planted_bugs.ts";
+import { type Plant, withChanges } from "./planted_bugs.ts";
 import { makeSeededRandom, type SeededRandom } from "./random.ts";
 
 /** What all parts of one simulated run share. */
@@ -46,7 +46,7 @@ export const makeWorld = Effect.fnUntraced(function* (seed: number, plant: Plant
     faults,
     plant,
     history: makeHistory(() => clock.currentTimeMillisUnsafe() - START),
-    backend: plant.backend?.(backend) ?? backend,
+    backend: withChanges(backend, plant.backend?.(backend)),
     ledger: makeLedger(),
     invalidations: makeLossyInvalidations(random, faults),
     buckets: makeMemoryTokenBuckets(),

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { API_KEY_BYTES, formatApiKey, newApiKey } from "../../../core/access/api_key.ts";
 import { inTurn } from "../../testbed/choose.ts";
 import type { Attack, Mix } from "../attack.ts";
-import { converse, get, pipeline, swarm } from "../tactics.ts";
+import { converse, get, pipeline } from "../tactics.ts";
 import { parsingAttacks } from "./parsing.ts";
 import { readingAttacks } from "./reading.ts";
 import { receivingAttacks } from "./receiving.ts";
@@ -29,12 +29,10 @@ const keylessAttacks: ReadonlyArray<Attack> = [
     name: "bad-keys",
     about: "guesses a new key with each request, on 20 connections",
     run: (arms) =>
-      swarm(arms, 20, (wire) =>
-        converse(arms, wire, () => {
-          const guess = formatApiKey(newApiKey(randomBytes(API_KEY_BYTES)));
-          return get(arms.target, "/accounts/anybody/summary", guess);
-        }),
-      ),
+      converse(arms, 20, () => {
+        const guess = formatApiKey(newApiKey(randomBytes(API_KEY_BYTES)));
+        return get(arms.target, "/accounts/anybody/summary", guess);
+      }),
   },
 ];
 

@@ -20,13 +20,10 @@ const postPrepared = async (
   );
   let turn = 0;
   const next = (): Buffer => inTurn(requests, turn++);
+  if (leaveAfterMs === undefined) return converse(arms, connections, next);
   await swarm(arms, connections, async (wire) => {
-    if (leaveAfterMs === undefined) {
-      await converse(arms, wire, next);
-    } else {
-      await wire.send(next());
-      await arms.pause(leaveAfterMs);
-    }
+    await wire.send(next());
+    await arms.pause(leaveAfterMs);
   });
 };
 
@@ -58,17 +55,12 @@ export const parsingAttacks: ReadonlyArray<Attack> = [
   {
     name: "large-events",
     about: "new valid events of 32 KiB each, compressed a thousandfold, 60 requests a second",
-    run: async (arms) => {
+    run: (arms) => {
       const metadata = longText();
       const account = `${arms.target.accountPrefix}large`;
-      await swarm(arms, 30, (wire) =>
-        converse(
-          arms,
-          wire,
-          () => post(arms.target, gzipSync(largeEvents(account, metadata), { level: 1 }), "gzip"),
-          500,
-        ),
-      );
+      const next = (): Buffer =>
+        post(arms.target, gzipSync(largeEvents(account, metadata), { level: 1 }), "gzip");
+      return converse(arms, 30, next, 500);
     },
   },
 ];

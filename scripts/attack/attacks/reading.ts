@@ -32,7 +32,7 @@ const rarePage = (target: Target): string =>
   );
 
 const readWhale = (arms: Arms, connections: number, request: (target: Target) => string) =>
-  swarm(arms, connections, (wire) => converse(arms, wire, () => request(arms.target)));
+  converse(arms, connections, () => request(arms.target));
 
 /** Attacks with expensive reads, and with answers that are never received. */
 export const readingAttacks: ReadonlyArray<Attack> = [
@@ -86,14 +86,12 @@ export const readingAttacks: ReadonlyArray<Attack> = [
       const ids: string[] = await postJobs(arms);
       const dead = get(arms.target, "/dead-letters?limit=1000", arms.target.key);
       let turn = 0;
-      await swarm(arms, 30, (wire) =>
-        converse(arms, wire, () => {
-          const id = ids[turn++ % ids.length];
-          return turn % 10 === 0 || id === undefined
-            ? dead
-            : get(arms.target, `/jobs/${id}`, arms.target.key);
-        }),
-      );
+      await converse(arms, 30, () => {
+        const id = ids[turn++ % ids.length];
+        return turn % 10 === 0 || id === undefined
+          ? dead
+          : get(arms.target, `/jobs/${id}`, arms.target.key);
+      });
     },
   },
   {
@@ -101,7 +99,7 @@ export const readingAttacks: ReadonlyArray<Attack> = [
     about: "requests samples of 100 accounts, on 30 connections",
     run: (arms) => {
       const request = get(arms.target, "/accounts/sample?limit=100", arms.target.key);
-      return swarm(arms, 30, (wire) => converse(arms, wire, () => request));
+      return converse(arms, 30, () => request);
     },
   },
 ];

@@ -42,9 +42,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
         post(arms.target, brotliCompressSync(text), "br"),
         post(arms.target, deflateSync(text), "deflate"),
       ];
-      return swarm(arms, 600, async (wire, index) => {
-        await converse(arms, wire, () => inTurn(requests, index));
-      });
+      return converse(arms, 600, (connection) => inTurn(requests, connection));
     },
   },
   {
@@ -131,7 +129,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
         `\r\n${filler}\r\n`,
       );
       await Promise.all([
-        swarm(arms, 50, (wire) => converse(arms, wire, () => large)),
+        converse(arms, 50, () => large),
         swarm(arms, 500, async (wire) => {
           await wire.send("POST /events HTTP/1.1\r\nHost: tidemark\r\nX-Slow: ");
           while (!arms.isOver() && wire.isOpen()) {
@@ -148,7 +146,7 @@ export const receivingAttacks: ReadonlyArray<Attack> = [
     run: (arms) =>
       swarm(arms, 50, async (wire) => {
         const body = smallEvents(1_000, () => `${arms.target.accountPrefix}left`);
-        await wire.send(post(arms.target, Buffer.from(body)));
+        await wire.send(post(arms.target, body));
         await arms.pause(Math.random() * 50);
       }),
   },
