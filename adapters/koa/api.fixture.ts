@@ -253,8 +253,8 @@ export const problemIn = (
 };
 
 /**
- * Sends an invalid request and then a valid one on the same connection: the first one is refused with the problem, stores
- * nothing and leaves the connection usable. Returns the problem.
+ * Sends an invalid request and then a valid one on the same connection: the first one is refused
+ * with the problem, stores nothing and leaves the connection usable. Returns the problem.
  */
 export const refusal = async (
   api: Api,

@@ -25,8 +25,8 @@ import { type RequestTracing, spanOfRequest, traceRequests } from "./telemetry/t
 
 export interface ApplicationOptions extends ProcessParts {
   /**
-   * The services of the API. "starting" answers its routes with 503; undefined leaves them out, in a process without the
-   * api role.
+   * The services of the API. "starting" answers its routes with 503; undefined leaves them out, in
+   * a process without the api role.
    */
   readonly services: Services.Context<ApiServices> | "starting" | undefined;
   /** The context that effects run in, with the loggers and the tracer of the service. */
@@ -39,7 +39,7 @@ export interface ApplicationOptions extends ProcessParts {
   readonly rateLimit: RateLimitOptions;
   /** How many proxies in front of the service append to X-Forwarded-For. */
   readonly proxies: number;
-  /** Names other than localhost that the service accepts in Host as long as no key exists, in lower case. */
+  /** Lower-case names that the service accepts in Host besides localhost while no key exists. */
   readonly allowedHosts: ReadonlySet<string>;
   /** Origins whose pages may call the service from a browser. */
   readonly corsOrigins: ReadonlySet<string>;
@@ -81,7 +81,7 @@ export const makeApplication = (options: ApplicationOptions): Koa => {
   if (api !== undefined) koa.use(answerCached(Services.get(api.services, SummaryCache)));
   koa.use(router.routes());
   koa.use(services === "starting" ? refuseWhileStarting : answerUnmatched(router));
-  // A response could not be sent. If its headers were sent, the client has left, which is not a fault; koa would print it.
+  // If headers were sent, the client has left, which is no defect. Koa would print the error.
   koa.on("error", (error: { headerSent?: boolean }, ctx: Context) => {
     if (error.headerSent !== true) onDefect(error, failedRequest(ctx));
   });

@@ -11,15 +11,15 @@ export const RECEIVE_TIMEOUT_MS = 30_000;
 export const SILENCE_TIMEOUT_MS = 30_000;
 
 /**
- * How many pieces a body may have, plus one more for so many bytes. A piece is a chunk of `Transfer-Encoding: chunked`, or
- * the result of one read of the connection.
+ * How many pieces a body may have, plus one more for so many bytes. A piece is a chunk of
+ * `Transfer-Encoding: chunked`, or the result of one read of the connection.
  */
 export const BODY_PIECES_MAX = 1_024;
 export const BODY_PIECE_BYTES_MIN = 64;
 
 /**
- * How many pipelined requests may wait for the response to the one before, on one connection and on all together. One read
- * of a connection can bring thousands; each takes some 3 KB.
+ * How many pipelined requests may wait for the response to the one before, on one connection and on
+ * all together. One read of a connection can bring thousands; each takes some 3 KB.
  */
 export const PIPELINED_MAX = 32;
 export const PIPELINED_OF_ALL_MAX = 10_000;
@@ -35,15 +35,17 @@ export const PACE = { bytesPerSecond: 4_096, graceMs: 5_000 };
 
 /**
  * How many connections may wait until the event loop accepts them: Linux's own limit unless changed
- * (`net.core.somaxconn`). Beyond it, the kernel silently drops the first packet of a connection, and the client retries
- * after a second. With Node's 511, a burst of a few hundred connections delayed everybody else's that long.
+ * (`net.core.somaxconn`). Beyond it, the kernel silently drops the first packet of a connection,
+ * and the client retries after a second. With Node's 511, a burst of a few hundred connections
+ * delayed everybody else's that long.
  */
 export const LISTEN_BACKLOG = 4_096;
 
 /**
- * How long an address can open no connection after one of its connections was abandoned, because it sent a body in too many
- * pieces or too many requests ahead, and how many such addresses are remembered. To read one more piece costs a microsecond, and
- * one read of a connection brings ten thousand: ten connections that came back at once held everybody else up for 0.3 s.
+ * How long an address can open no connection after one of its connections was abandoned, because it
+ * sent a body in too many pieces or too many requests ahead, and how many such addresses are
+ * remembered. To read one more piece costs a microsecond, and one read of a connection brings ten
+ * thousand: ten connections that came back at once held everybody else up for 0.3 s.
  */
 export const ABANDONED_REST_MS = 1_000;
 export const ABANDONED_ADDRESSES_MAX = 10_000;

@@ -18,8 +18,9 @@ export const isLoopback = (address: string): boolean => {
 };
 
 /**
- * What identifies a client without a key: its address, in one spelling, as far as the client cannot choose it. An IPv6 host
- * has a whole network of addresses, and IPv4 addresses can come as IPv6 ones.
+ * What identifies a client without a key: its address, in one spelling, as far as the client cannot
+ * choose it. An IPv6 host has a whole network of addresses, and IPv4 addresses can come as IPv6
+ * ones.
  */
 export const addressOf = (ctx: Context): string => clientAddress(ctx.ip);
 
@@ -64,7 +65,7 @@ const withoutPort = (address: string): string =>
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** The eight groups of an IPv6 address, in hex without leading zeros. Drops the zone, which is local to this machine. */
+/** The eight groups of an IPv6 address, in hex without leading zeros. Drops the zone. */
 const groupsOf = (address: string): ReadonlyArray<string> => {
   // The URL parser normalises the groups, and writes an IPv4 part as two of them.
   const { hostname } = new URL(`http://[${address.replace(/%.*$/, "")}]`);

@@ -7,8 +7,8 @@ import { commonHeaders } from "../response/reply.ts";
 const PREFLIGHT_CACHED_SECONDS = 600;
 
 /**
- * Lets pages of these origins, such as `https://app.example.com`, call the service with a key; browsers deny it to pages of
- * others. Credentials stay off: there are no cookies.
+ * Lets pages of these origins, such as `https://app.example.com`, call the service with a key;
+ * browsers deny it to pages of others. Credentials stay off: there are no cookies.
  */
 export const makeCors = (origins: ReadonlySet<string>): Middleware => {
   const handle = cors({

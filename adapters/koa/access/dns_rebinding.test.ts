@@ -33,7 +33,7 @@ test("all other names are public, whatever they resemble", () => {
     "1.2.3.4.a:80",
     "notlocalhost.xlocalhost",
     "local.com",
-    // Anybody on the network can point these to this machine, by a search domain, NetBIOS or multicast.
+    // Others on the network can point these here, by a search domain, NetBIOS or multicast.
     "tidemark",
     "tidemark:3000",
     "printer.local",

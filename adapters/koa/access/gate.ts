@@ -19,21 +19,22 @@ export interface GateOptions {
   readonly publicPaths: ReadonlySet<string>;
   /** Whether the service is behind proxies, so that only koa knows the client's address. */
   readonly isBehindProxies: boolean;
-  /** Names other than localhost that the service accepts in Host as long as no key exists, in lower case. */
+  /** Lower-case names that the service accepts in Host besides localhost while no key exists. */
   readonly allowedHosts: ReadonlySet<string>;
   /** Runs an effect with the context of the service. */
   readonly run: <A>(effect: Effect.Effect<A>) => Promise<A>;
 }
 
 /**
- * How many unknown keys are looked up in a second, whoever sends them. Beyond it, requests from addresses over their
- * limit are refused without a look-up: guesses must not keep the database busy, but a good key may share their address.
+ * How many unknown keys are looked up in a second, whoever sends them. Beyond it, requests from
+ * addresses over their limit are refused without a look-up: guesses must not keep the database
+ * busy, but a good key may share their address.
  */
 const UNKNOWN_KEYS_PER_SECOND_MAX = 20;
 
 /**
- * Identifies the principal of each request, and refuses requests without one or over the rate limit. A request whose key
- * is known and not counted passes synchronously.
+ * Identifies the principal of each request, and refuses requests without one or over the rate
+ * limit. A request whose key is known and not counted passes synchronously.
  */
 export const makeGate = (options: GateOptions): Middleware => {
   const { access, rateLimit, publicPaths, isBehindProxies, allowedHosts, run } = options;
@@ -94,7 +95,8 @@ const makeBudget = (perSecond: number): (() => boolean) => {
 };
 
 /**
- * The key that a request carries: as a bearer token, or as the user name of Basic, which ingestion clients send.
+ * The key that a request carries: as a bearer token, or as the user name of Basic, which ingestion
+ * clients send.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
  * @see https://www.rfc-editor.org/rfc/rfc7617#section-2
@@ -127,8 +129,9 @@ const PROXY_HEADERS = [
 ] as const;
 
 /**
- * A service without keys is open to its own machine. Returns why it is not open to this request: a web page may have made
- * a browser on the machine send it, or a proxy on the machine may have forwarded it.
+ * A service without keys is open to its own machine. Returns why it is not open to this request: a
+ * web page may have made a browser on the machine send it, or a proxy on the machine may have
+ * forwarded it.
  */
 const refusalOf = (
   headers: IncomingHttpHeaders,

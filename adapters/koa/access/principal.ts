@@ -18,7 +18,7 @@ export type Requirement =
   | {
       /** One of these is enough. */
       readonly scopes: ReadonlyArray<Scope>;
-      /** "path": the account `{id}` of the path. "all": a key that is restricted to some accounts is not enough. */
+      /** "path": the account `{id}` of the path. "all": a key for some accounts is not enough. */
       readonly accounts?: "path" | "all";
     };
 

@@ -28,13 +28,13 @@ export interface RateLimit {
   /** Whether requests from an address count at all; `principal` is undefined for an invalid key. */
   readonly applies: (address: string, principal: Principal | undefined) => boolean;
   /**
-   * How many seconds an address has to wait because it was refused recently, without a key or with an invalid one;
-   * undefined if it may send requests. Counts nothing.
+   * How many seconds an address has to wait because it was refused recently, without a key or with
+   * an invalid one; undefined if it may send requests. Counts nothing.
    */
   readonly refused: (ctx: Context) => number | undefined;
   /**
-   * Counts a request, and sets the RateLimit headers. Returns undefined if the request is within the limit, else how many
-   * seconds the client has to wait.
+   * Counts a request, and sets the RateLimit headers. Returns undefined if the request is within
+   * the limit, else how many seconds the client has to wait.
    */
   readonly count: (ctx: Context, principal: Principal | undefined) => Promise<number | undefined>;
 }
@@ -62,8 +62,8 @@ const REMAINING = "RateLimit-Remaining";
 const RESET = "RateLimit-Reset";
 
 /**
- * Limits requests with koa-ratelimit. On its own, that responds with 500 while Redis is unavailable, never drops a
- * counter, and sends times that are zero or not whole seconds.
+ * Limits requests with koa-ratelimit. On its own, that responds with 500 while Redis is
+ * unavailable, never drops a counter, and sends times that are zero or not whole seconds.
  */
 export const makeRateLimit = (options: RateLimitOptions): RateLimit => {
   const { anonymousPerMinute, limitLoopback, shared } = options;

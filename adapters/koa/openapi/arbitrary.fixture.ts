@@ -10,8 +10,8 @@ const DEPTH_MAX = 4;
 type Schemas = Readonly<Record<string, JsonSchema>>;
 
 /**
- * Values that fit a schema and its descriptions, such as instants of the last nine years. Supports the keywords that the
- * document uses.
+ * Values that fit a schema and its descriptions, such as instants of the last nine years. Supports
+ * the keywords that the document uses.
  *
  * @param now Unix milliseconds
  */

@@ -54,7 +54,7 @@ export interface Contract {
   readonly operationsAt: (path: string) => ReadonlyMap<string, DocumentedOperation>;
   /** Why a value does not fit a schema of the document; undefined if it does. */
   readonly misfit: (schema: JsonSchema, value: unknown) => string | undefined;
-  /** Throws unless the document has such a response for the operation, with its body and headers. */
+  /** Throws unless the document has the response for the operation, with its body and headers. */
   readonly holds: (operation: DocumentedOperation, answer: Answer, to?: "HEAD") => void;
   /** Throws unless the response is a problem document. */
   readonly holdsProblem: (answer: Answer, to?: "HEAD") => void;
@@ -168,8 +168,8 @@ interface Documented extends Pick<DocumentedOperation, "operationId" | "paramete
 }
 
 /**
- * A schema that allows no unknown fields: the document lets bodies gain fields, but today's must be in it. References
- * become those of the validator.
+ * A schema that allows no unknown fields: the document lets bodies gain fields, but today's must be
+ * in it. References become those of the validator.
  */
 const closed = (schema: unknown): unknown => {
   if (Array.isArray(schema)) return schema.map(closed);

@@ -5,8 +5,9 @@ import { JSON_DEPTH_MAX } from "../../../core/json/storable.ts";
 import { type JsonSchema, schemaRef } from "./json_schema.ts";
 
 /**
- * The schema of the body of `POST /events`. Events are decoded by hand, for speed (`core/event/decode.ts`), so it repeats
- * their rules; a test compares the two in both directions. Descriptions state what JSON Schema cannot express.
+ * The schema of the body of `POST /events`. Events are decoded by hand, for speed
+ * (`core/event/decode.ts`), so it repeats their rules; a test compares the two in both directions.
+ * Descriptions state what JSON Schema cannot express.
  */
 
 const LONE_SURROGATES = "\\ud800-\\udfff";
@@ -88,7 +89,8 @@ export const eventSchemas = (rules: EventRules): Readonly<Record<string, JsonSch
       user_id: identifier("Who did it."),
       type: typeSchema(rules),
       timestamp: timestampSchema(rules),
-      // An open schema with its rules in words, because client generators fail on recursive schemas.
+      // An open schema with its rules in words, because client generators fail on recursive
+      // schemas.
       metadata: {
         type: "object",
         additionalProperties: true,

@@ -20,8 +20,9 @@ export interface FuzzOptions extends Omit<RequestSpace, "now"> {
 const LOOK_EVERY = 2_000;
 
 /**
- * Sends requests of every kind, one after the other on the same connection as long as it is open, and asserts that each
- * is answered as documented. A failure prints its seed: `FUZZ_SEED=… npm test`.
+ * Sends requests of every kind, one after the other on the same connection as long as it is open,
+ * and asserts that each is answered as documented. A failure prints its seed: `FUZZ_SEED=… npm
+ * test`.
  *
  * @returns how often each operation returned each status, such as `findJob 404`
  */
@@ -35,7 +36,7 @@ export const fuzz = async (options: FuzzOptions): Promise<ReadonlyMap<string, nu
     connection ??= await openConnection(url);
     connection.write(bytesOf(request));
     const answer = await connection.answer(request.method === "HEAD" ? "HEAD" : undefined);
-    // The two sides may disagree about where a body with an odd encoding ends, so the next response could belong to it.
+    // Where a body with an odd encoding ends is unclear: the next response could belong to it.
     const isFramed = !request.headers.some(([name]) => /^transfer-encoding$/i.test(name));
     if (answer?.headers["connection"] !== "keep-alive" || !isFramed) {
       connection.reset();

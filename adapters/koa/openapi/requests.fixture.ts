@@ -107,7 +107,7 @@ const pathValue = (
     { weight: 1, arbitrary: fc.constantFrom(canary, ...neighboursOf(canary)) },
   );
 
-/** Queries that follow the descriptions of the parameters: which go together, and which only a response yields. */
+/** Queries that follow the descriptions of the parameters, which say what goes together. */
 const query = (
   { parameters }: DocumentedOperation,
   { schemas, now }: RequestSpace,

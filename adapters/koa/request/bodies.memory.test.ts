@@ -54,8 +54,8 @@ const postBeside = async ({ url }: Context): Promise<void> => {
 };
 
 /**
- * Posts during an attack until the service has read what the attackers sent: it reads from each connection before it gets
- * to the next post. Returns by how many MiB the process grew at most.
+ * Posts during an attack until the service has read what the attackers sent: it reads from each
+ * connection before it gets to the next post. Returns by how many MiB the process grew at most.
  */
 const growthBeside = async (context: Context, before: number, posts: number): Promise<number> => {
   let most = 0;

@@ -27,7 +27,9 @@ const test = suite<Context>("memory of bodies");
 /** A client whose requests are answered before their bodies are read. */
 const UNREAD = "unread";
 
-/** A server that reads bodies, charges each to the client that the request names, and keeps them. */
+/**
+ * A server that reads bodies, charges them to the client that the request names, and keeps them.
+ */
 test.before.each(async (context) => {
   const refused: string[] = [];
   const read: Context["read"] = [];

@@ -26,8 +26,8 @@ export type BodyFault = RequestFault | QueueFull;
 /** Receives request bodies, and bounds the memory of all of them and of each client's. */
 export interface Bodies {
   /**
-   * Starts to receive the body of a request. To be called for every request as soon as its headers are read, because Node
-   * buffers its body from then on.
+   * Starts to receive the body of a request. To be called for every request as soon as its headers
+   * are read, because Node buffers its body from then on.
    */
   readonly receive: (request: IncomingMessage, response: ServerResponse) => void;
   /** The body of a request that is being received; undefined if the request cannot have one. */
@@ -76,11 +76,11 @@ export interface Intake {
   readonly chargeTo: (client: string) => void;
   /** Hands over a complete body. The caller frees it and releases the charge. */
   readonly handOver: () => HeldBytes;
-  /** Calls back if the client leaves before the response is sent. Returns a function that stops watching. */
+  /** Calls back if the client leaves before the response is sent. Returns what stops watching. */
   readonly whenGone: (callback: () => void) => () => void;
 }
 
-/** The property of a request for its intake. A WeakMap costs 20 µs of garbage collection per request. */
+/** Property of a request for its intake. A WeakMap costs 20 µs of garbage collection each. */
 const INTAKE = Symbol("tidemark.intake");
 
 interface Received extends IncomingMessage {
@@ -293,15 +293,16 @@ const discard = (request: IncomingMessage, onFragmented: () => void): void => {
 };
 
 /**
- * Counts the pieces of a body. Each costs a microsecond and a buffer with some 270 bytes of overhead, however small it is,
- * so that a client that sends single bytes as chunks takes as much time for each as others for 64 KiB.
+ * Counts the pieces of a body. Each costs a microsecond and a buffer with some 270 bytes of
+ * overhead, however small it is, so that a client that sends single bytes as chunks takes as much
+ * time for each as others for 64 KiB.
  */
 const makePieceCount = ({ socket }: IncomingMessage, onFragmented: () => void) => {
   let pieces = 0;
   let length = 0;
   return {
     length: () => length,
-    /** Returns more than 1 if there are too many pieces for their length. At more than 2 it closes the connection. */
+    /** Returns over 1 for too many pieces; at over 2 it closes the connection. */
     add: (piece: Uint8Array): number => {
       pieces++;
       length += piece.length;

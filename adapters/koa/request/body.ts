@@ -13,8 +13,8 @@ import { ENGINES, inflate, type Inflation, type MakeEngine } from "./inflate.ts"
 export interface Body {
   readonly bytes: Uint8Array;
   /**
-   * Frees the memory and takes it off the client's charge. To be called as soon as the body is decoded or abandoned;
-   * `bytes` must not be used afterwards. Idempotent.
+   * Frees the memory and takes it off the client's charge. To be called as soon as the body is
+   * decoded or abandoned; `bytes` must not be used afterwards. Idempotent.
    */
   readonly release: () => void;
 }
@@ -22,9 +22,10 @@ export interface Body {
 export type ReadBody = Result.Result<Body, BodyFault>;
 
 /**
- * Reads a body whose headers declare it as JSON. It has at most `BODY_BYTES_MAX` bytes before and after decompression,
- * whatever its headers say. All of its memory is charged to the client until it is released, also while it waits and is
- * inflated. If the client leaves, nothing remains charged and the result is `RequestTruncated`.
+ * Reads a body whose headers declare it as JSON. It has at most `BODY_BYTES_MAX` bytes before and
+ * after decompression, whatever its headers say. All of its memory is charged to the client until
+ * it is released, also while it waits and is inflated. If the client leaves, nothing remains
+ * charged and the result is `RequestTruncated`.
  *
  * @param client as `clientOf` names it
  */
@@ -93,7 +94,7 @@ const inflateBody = (
       resolve(result);
     };
     const fail = (fault: BodyFault): void => {
-      // The engine may still read the compressed bytes on another thread, so the garbage collector frees them.
+      // The engine may still read the compressed bytes: the garbage collector frees them.
       inflation?.stop();
       inflated.free();
       charge.release();

@@ -3,14 +3,14 @@ export interface HeldBytes {
   readonly bytes: () => Uint8Array;
   /** How much memory is allocated for them, in bytes. */
   readonly capacity: () => number;
-  /** Frees the memory without waiting for garbage collection. What `bytes` returned is empty afterwards. */
+  /** Frees the memory without waiting for garbage collection; empties what `bytes` returned. */
   readonly free: () => void;
 }
 
 /** Bytes that arrive in pieces and are kept in one block of memory. */
 export interface GrowingBuffer extends HeldBytes {
   readonly length: () => number;
-  /** Appends a copy of a piece; returns false if it may not grow for that. Invalidates what `bytes` returned before. */
+  /** Appends a copy; returns false if it may not grow. Invalidates what `bytes` returned before. */
   readonly append: (piece: Uint8Array) => boolean;
 }
 
@@ -18,10 +18,12 @@ export interface GrowingBuffer extends HeldBytes {
 const CAPACITY_MIN = 4_096;
 
 /**
- * Allocates at most twice the bytes that were appended, or `CAPACITY_MIN`, and never more than `lengthMax`.
+ * Allocates at most twice the bytes that were appended, or `CAPACITY_MIN`, and never more than
+ * `lengthMax`.
  *
  * @param lengthMax the most bytes that may be appended
- * @param charge called before each allocation with the number of additional bytes; returns false to refuse it
+ * @param charge called before each allocation with the number of additional bytes; returns false to
+ *   refuse it
  */
 export const makeGrowingBuffer = (
   lengthMax: number,

@@ -32,8 +32,9 @@ export interface Inflation {
 }
 
 /**
- * Inflates a body piece by piece, so that the caller can stop when it has enough. The engine is destroyed at the end
- * instead of left to garbage collection: it takes tens of kilobytes, and with Brotli some megabytes, that no budget counts.
+ * Inflates a body piece by piece, so that the caller can stop when it has enough. The engine is
+ * destroyed at the end instead of left to garbage collection: it takes tens of kilobytes, and with
+ * Brotli some megabytes, that no budget counts.
  *
  * @param onEnd called once, with an error if the body does not match its encoding
  */

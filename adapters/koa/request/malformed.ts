@@ -4,7 +4,7 @@ import { problemOf, type RequestFault } from "../response/problem.ts";
 import { sendProblem } from "../response/reply.ts";
 import { setRoute } from "../telemetry/observe.ts";
 
-/** Refuses requests that Node's parser accepts but that are ambiguous, or whose target has no readable path. */
+/** Refuses requests that Node accepts although they are ambiguous or their path is unreadable. */
 export const refuseMalformed: Middleware = (ctx, next) => {
   const framing = framingFault(ctx);
   const fault = framing ?? targetFault(ctx);
@@ -19,8 +19,8 @@ export const refuseMalformed: Middleware = (ctx, next) => {
 const malformed = (message: string): RequestFault => ({ _tag: "HttpMalformed", message });
 
 /**
- * Finds what a proxy may read differently than Node does (RFC 9112, 3.2 and 6.1). Node's parser itself refuses a length
- * together with a transfer coding, and two lengths.
+ * Finds what a proxy may read differently than Node does (RFC 9112, 3.2 and 6.1). Node's parser
+ * itself refuses a length together with a transfer coding, and two lengths.
  */
 const framingFault = ({ req }: Context): RequestFault | undefined => {
   const { headers, httpVersion, rawHeaders } = req;
@@ -54,7 +54,7 @@ const isReadable = (ctx: Context): boolean => {
     // A target such as http://[ makes this throw; http:// has no path.
     const path: string | null = ctx.path;
     if (path === null) return false;
-    // The router would use a path that cannot be decoded as it is, and answer for an account of that name.
+    // The router would take a path that cannot be decoded literally.
     decodeURIComponent(path);
     return true;
   } catch {

@@ -20,7 +20,7 @@ export const INTEGER = { type: "integer", minimum: 1 } as const;
 export const positiveIntegerUpTo = (max: number) =>
   positiveInteger.pipe(z.number().max(max, `must be at most ${max}`).meta(INTEGER));
 
-// With an offset, the last hours of the year 9999 can fall into the year 10000, which ISO 8601 writes differently.
+// An offset can move the last hours of 9999 into 10000, which ISO 8601 writes differently.
 const TIMESTAMP_MAX = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /** An optional timestamp, in Unix milliseconds. */

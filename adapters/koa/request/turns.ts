@@ -11,7 +11,7 @@ export interface TurnsOptions {
   readonly now?: () => number;
 }
 
-/** How long work may take the thread in one round of the event loop, apart from the step that is running then. */
+/** How long work takes the thread in one round of the event loop, plus the step that is running. */
 const ROUND_MS = 1;
 
 /** How long clients should wait before they send refused work again. */
@@ -26,9 +26,10 @@ interface Task {
 }
 
 /**
- * Spreads work over the rounds of the event loop, and shares the time of each round fairly among clients. Otherwise a
- * flood of large batches would block the thread for tens of milliseconds, and delay reads that take microseconds. While
- * a round has time left and nothing waits, work runs immediately.
+ * Spreads work over the rounds of the event loop, and shares the time of each round fairly among
+ * clients. Otherwise a flood of large batches would block the thread for tens of milliseconds, and
+ * delay reads that take microseconds. While a round has time left and nothing waits, work runs
+ * immediately.
  */
 export const makeTurns = ({
   limits,
@@ -65,7 +66,7 @@ export const makeTurns = ({
       onWaited(Math.max(0, after - since - task.ownMs) / 1_000);
       report();
     }
-    // One more round after the last work: work that arrives until then counts for this round, and later work for its own.
+    // One more round after the last work: work that arrives until then counts for this round.
     if (spentMs > 0 || turns.waiting() > 0) arm();
   };
 

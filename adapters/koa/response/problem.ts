@@ -70,7 +70,7 @@ export interface DeadlineExceeded {
   readonly _tag: "DeadlineExceeded";
 }
 
-/** The database is reachable, but retrying does not help: how a `StoreFailure` with a fault is presented. */
+/** A `StoreFailure` with a fault: the database is reachable, but retrying does not help. */
 export interface DatabaseFault {
   readonly _tag: "DatabaseFault";
 }
@@ -94,7 +94,7 @@ export type Failure =
   | ReadRefused
   | SummariesUnavailable;
 
-/** The status and the name of the problem for each failure, and its title unless that is the name in words. */
+/** Status and name of the problem of each failure, and its title unless that is the name. */
 const PROBLEMS: Readonly<Record<Failure["_tag"], readonly [number, string, title?: string]>> = {
   HttpMalformed: [400, "http-malformed", "Malformed request"],
   HeadersTooLarge: [431, "headers-too-large"],

@@ -36,7 +36,7 @@ export const getDocs: Route<ApiParts> = {
     });
     return (ctx) => {
       if (!ctx.path.endsWith("/")) return sendReply(ctx, reply);
-      // From here relative links would lead elsewhere. Relative itself, so that it works below a path of a proxy.
+      // From here relative links would lead elsewhere. Relative, to work below a path of a proxy.
       return sendReply(ctx, { status: 308, headers: { Location: "../docs" } });
     };
   },

@@ -11,7 +11,7 @@ const instant = z
   .max(Date.parse("9999-12-31T23:59:59.999Z"));
 const position = z.int().min(0);
 
-/** Occurred at, position, up to, as of, from, to, type, and a checksum that includes the account. */
+/** Occurred at, position, up to, as of, from, to, type, and a checksum with the account. */
 const CONTENT = z.tuple([
   instant,
   position,
@@ -26,7 +26,7 @@ const CONTENT = z.tuple([
 /** How far the clocks of processes and the database may differ. */
 const CLOCKS_APART_MS_MAX = 60_000;
 
-/** No event is further ahead of the time it was recorded (the maximum of `EVENT_FUTURE_MAX_SECONDS`). */
+/** No event is further ahead of its recording (the maximum of `EVENT_FUTURE_MAX_SECONDS`). */
 const EVENT_FUTURE_MS_MAX = 86_400_000;
 
 /** Whether a page can end like this: a response must not repeat times that a client made up. */
@@ -38,8 +38,9 @@ const isPossible = ({ before, upTo, asOf, filter: { from, to } }: EventsCursor, 
   (to === null || before.occurredAt < to);
 
 /**
- * A cursor as opaque text. It is not secret and grants nothing: a forged one shows only what the route shows anyway. The
- * checksum detects mistakes, such as the cursor of another account, which would otherwise yield the wrong events.
+ * A cursor as opaque text. It is not secret and grants nothing: a forged one shows only what the
+ * route shows anyway. The checksum detects mistakes, such as the cursor of another account, which
+ * would otherwise yield the wrong events.
  */
 export const writeCursor = (cursor: EventsCursor, accountId: string): string => {
   const { before, upTo, asOf, filter } = cursor;
@@ -50,8 +51,8 @@ export const writeCursor = (cursor: EventsCursor, accountId: string): string => 
 };
 
 /**
- * Parses a cursor of this account, exactly as it was written. Returns undefined for anything else, including a cursor that
- * no page can have had until now.
+ * Parses a cursor of this account, exactly as it was written. Returns undefined for anything else,
+ * including a cursor that no page can have had until now.
  *
  * @param now Unix milliseconds
  */

@@ -20,8 +20,9 @@ export interface Example {
 /**
  * Makes the examples from accepted event types.
  *
- * @param now Unix milliseconds. The batch happens a moment before, with event IDs that no other time yields. So a client
- *   that sends the example finds it in the summary of the last 24 hours, and never conflicts with an earlier one.
+ * @param now Unix milliseconds. The batch happens a moment before, with event IDs that no other
+ *   time yields. So a client that sends the example finds it in the summary of the last 24 hours,
+ *   and never conflicts with an earlier one.
  */
 export const exampleOf = (types: EventTypes, now: number): Example => {
   const [first = "login", second = first] = types === "*" ? ["login", "custom"] : [...types];

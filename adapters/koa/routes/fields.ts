@@ -6,8 +6,8 @@ import { formatTimestamp } from "../../../core/event/timestamp.ts";
 import { ACCOUNT_ID_SCHEMA } from "../openapi/event_schema.ts";
 
 /**
- * Fields that response bodies of several routes have. Tests check every response against these schemas. Bodies may gain
- * fields later; clients must ignore fields that they do not know.
+ * Fields that response bodies of several routes have. Tests check every response against these
+ * schemas. Bodies may gain fields later; clients must ignore fields that they do not know.
  */
 
 export const instant = z

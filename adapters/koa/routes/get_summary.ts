@@ -191,12 +191,12 @@ const ROUTE = routerPath(getSummary.path);
 const URLS_MAX = 10_000;
 const URL_CHARACTERS_MAX = 400;
 
-/** The questions of URLs that were read before. Reading a URL is pure, so that all applications can share them. */
+/** The questions of URLs that were parsed before. Parsing is pure, so applications share them. */
 const questions = new LRUCache<string, Question>({ max: URLS_MAX });
 
 /**
- * Answers what this process has cached, by the URL alone: most reads end here. It reads no parameters and starts no
- * fiber, and leaves everything else to the route.
+ * Answers what this process has cached, by the URL alone: most reads end here. It reads no
+ * parameters and starts no fiber, and leaves everything else to the route.
  */
 export const answerCached =
   (cache: SummaryCache["Service"]): Middleware =>
@@ -216,8 +216,8 @@ export const answerCached =
   };
 
 /**
- * Clients may store a summary but must revalidate it each time. An age of even a second would add to the second within
- * which a new event has to show; revalidation costs only a 304.
+ * Clients may store a summary but must revalidate it each time. An age of even a second would add
+ * to the second within which a new event has to show; revalidation costs only a 304.
  */
 const replyOf = (answer: Answer, tier: Tier, since: number): Reply => ({
   headers: {
@@ -233,8 +233,9 @@ const replyOf = (answer: Answer, tier: Tier, since: number): Reply => ({
 const tags = new WeakMap<Answer, string>();
 
 /**
- * The tag covers every byte, including `as_of`: a 304 means that the client has exactly what it would get. So no client
- * keeps using a copy that is older than the oldest answer that may be given.
+ * The tag covers every byte, including `as_of`: a 304 means that the client has exactly what it
+ * would get. So no client keeps using a copy that is older than the oldest answer that may be
+ * given.
  */
 const tagOf = (answer: Answer): string => {
   const known = tags.get(answer);

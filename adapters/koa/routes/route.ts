@@ -18,7 +18,7 @@ import type { Reply } from "../response/reply.ts";
 import type { Respond } from "../response/respond.ts";
 import type { Example } from "./example.ts";
 
-/** An endpoint: how to call it, who may, and what answers. The router, the gate and the document use the same value. */
+/** An endpoint: how to call it, who may, and what answers. Router, gate and document use it. */
 export interface Route<Parts> {
   readonly method: "get" | "post" | "delete";
   /** With parameters in braces, such as `/jobs/{id}`. */

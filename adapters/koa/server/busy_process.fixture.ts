@@ -1,8 +1,9 @@
 import { startServer } from "./server.ts";
 
 /**
- * A server in its own process, with some milliseconds of work in every round of the event loop. Sends its URL to its
- * parent. A message makes it block until that many connections wait, and then send how many rounds it took to accept them.
+ * A server in its own process, with some milliseconds of work in every round of the event loop.
+ * Sends its URL to its parent. A message makes it block until that many connections wait, and then
+ * send how many rounds it took to accept them.
  */
 const ROUND_MS = 3;
 const BLOCKED_MS = 1_000;

@@ -9,8 +9,8 @@ import { newRequestId, REQUEST_ID_HEADER } from "../telemetry/request_id.ts";
 const LINGER_MS = 1_000;
 
 /**
- * Answers what Node could not parse as HTTP, which the application never sees. Then it ends the connection, since the start
- * of the next request is unknown.
+ * Answers what Node could not parse as HTTP, which the application never sees. Then it ends the
+ * connection, since the start of the next request is unknown.
  *
  * @param answering the response to the last request that was read on this connection
  * @returns the status of the response; undefined if none was sent
@@ -30,7 +30,7 @@ export const answerClientError = (
     return undefined;
   }
   if (answering !== undefined && answering.req.complete && !answering.writableFinished) {
-    // The fault follows a whole request, whose sender would take our response for the one to that request.
+    // The sender of that whole request would take our response for the one to it.
     answering.once("finish", () => {
       endSoon(socket, "");
     });
@@ -82,9 +82,10 @@ interface Parsed {
 const STOP = 2;
 
 /**
- * Closes a connection that costs more than it should. Node would go on to parse what it has already read (up to 64 KiB:
- * thousands of requests or pieces of a body) even though the socket is destroyed; this stops the parser as well. With
- * another parser in a later Node, that would only cost more.
+ * Closes a connection that costs more than it should. Node would go on to parse what it has already
+ * read (up to 64 KiB: thousands of requests or pieces of a body) even though the socket is
+ * destroyed; this stops the parser as well. With another parser in a later Node, that would only
+ * cost more.
  */
 export const abandon = (socket: Socket): void => {
   abandoned.add(socket);

@@ -1,11 +1,14 @@
-import { createServer, type Server } from "node:net";
+import { once } from "node:events";
+import { createServer, type ListenOptions, type Server } from "node:net";
 
+import { invariant } from "../../../core/invariant.ts";
 import { LISTEN_BACKLOG } from "../limits.ts";
 
 /**
- * How many servers share a port. libuv accepts one connection per round of the event loop and listening socket. With a
- * single socket, a few hundred connections a second that each bring a millisecond of work delayed everybody else's by
- * seconds. Only Linux distributes the connections of a port over sockets.
+ * How many servers share a port. libuv accepts one connection per round of the event loop and
+ * listening socket. With a single socket, a few hundred connections a second that each bring a
+ * millisecond of work delayed everybody else's by seconds. Only Linux distributes the connections
+ * of a port over sockets.
  */
 export const LISTENERS = process.platform === "linux" ? 8 : 1;
 
@@ -20,10 +23,10 @@ export const listenTogether = async (
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<void> => {
   const [first, ...others] = servers;
-  if (first === undefined) throw new Error("At least one server is required");
+  invariant(first !== undefined, "at least one server must listen");
   const options = { host, backlog: LISTEN_BACKLOG };
   if (others.length === 0) return listen(first, { ...options, port });
-  // A second process of the same user could share the port, too, which would be a mistake: an exclusive socket detects it.
+  // Another process of the user could share the port by mistake: an exclusive socket detects it.
   if (port !== 0) await checkFree(host, port);
   await listen(first, { ...options, port, reusePort: true });
   const shared = { ...options, port: portOf(first), reusePort: true };
@@ -35,17 +38,10 @@ export const listenTogether = async (
   }
 };
 
-const listen = (
-  server: Server,
-  options: { host: string; port: number; backlog: number; reusePort?: boolean },
-): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+/** Throws the server's error if it cannot listen. */
+const listen = async (server: Server, options: ListenOptions): Promise<void> => {
+  await once(server.listen(options), "listening");
+};
 
 const checkFree = async (host: string, port: number): Promise<void> => {
   // A client that connects now would keep the probe open, and so delay the start.
@@ -58,7 +54,6 @@ const checkFree = async (host: string, port: number): Promise<void> => {
 
 const portOf = (server: Server): number => {
   const address = server.address();
-  if (address === null || typeof address === "string")
-    throw new Error("The server listens on no port");
+  invariant(typeof address === "object" && address !== null, "a server that listens has a port");
   return address.port;
 };

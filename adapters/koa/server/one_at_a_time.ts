@@ -9,7 +9,7 @@ import { abandon } from "./client_error.ts";
 export interface OneAtATime {
   /** To be called for each request that Node emits; answers it in its turn. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
-  /** The response that is being sent on a connection, or was sent last; undefined before the first. */
+  /** The response that a connection is sending, or sent last; undefined before the first. */
   readonly currentOf: (socket: Socket) => ServerResponse | undefined;
   /** The response to the last request that was read on a connection. */
   readonly lastOf: (socket: Socket) => ServerResponse | undefined;
@@ -31,17 +31,19 @@ interface Line {
   /** The response that is being sent, or was sent last. */
   current: ServerResponse;
   readonly waiting: Waiting[];
-  /** The address that they count for, once the first has waited. On nearly all connections none ever does. */
+  /** The address that they count for, once one has waited. On nearly all connections none does. */
   client: string | undefined;
 }
 
 /**
- * Answers the requests of each connection strictly one after the other. Node emits pipelined requests as soon as it has
- * read them, thousands in one go. Here the next one starts when the response before it was handed to the connection, and
- * after other connections have had their turn. A connection on which more than `PIPELINED_MAX` wait is closed: to pause
- * reading from it instead would hide that its client has left.
+ * Answers the requests of each connection strictly one after the other. Node emits pipelined
+ * requests as soon as it has read them, thousands in one go. Here the next one starts when the
+ * response before it was handed to the connection, and after other connections have had their turn.
+ * A connection on which more than `PIPELINED_MAX` wait is closed: to pause reading from it instead
+ * would hide that its client has left.
  *
- * For clients that do not pipeline it costs two look-ups per request, and an allocation per connection.
+ * For clients that do not pipeline it costs two look-ups per request, and an allocation per
+ * connection.
  */
 export const makeOneAtATime = ({ answer, onTooMany }: OneAtATimeOptions): OneAtATime => {
   const lines = new WeakMap<Socket, Line>();

@@ -33,27 +33,29 @@ export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly listener: RequestListener;
-  /** Called for each request as soon as its headers are read, even while earlier requests of its connection wait. */
+  /** Called for each request when its headers are read, even while its connection's others wait. */
   readonly onArrival?: (request: IncomingMessage, response: ServerResponse) => void;
   /** How long a client may take to send its headers. */
   readonly headersTimeoutMs?: number;
   /** How long a client may take to send a whole request. */
   readonly requestTimeoutMs?: number;
-  /** How long a connection may be silent in the middle of a request or a response, but not while the client waits. */
+  /** How long a connection may be silent in the middle of a request or a response. */
   readonly silenceTimeoutMs?: number;
   /** How many connections may be open; further ones are closed immediately. */
   readonly connectionsMax?: number;
   /**
-   * Whether an address may have at most as many connections as are left free of `connectionsMax`, and open none for a second
-   * after one of its connections was abandoned. Not for a server behind proxies, which make all connections.
+   * Whether an address may have at most as many connections as are left free of `connectionsMax`,
+   * and open none for a second after one of its connections was abandoned. Not for a server behind
+   * proxies, which make all connections.
    */
   readonly isFairByAddress?: boolean;
   /** The most bytes of responses that clients have not read yet. */
   readonly unreadBytesMax?: number;
   /**
-   * Called when something was refused before it became a request: with the status of the response, or with why a connection
-   * was closed. `connection`: too many were open; `address`: too many of the same address, or one of them was abandoned within
-   * the last second; `pipelined`: too many requests waited on it; `unread`: too many bytes of its responses were not read.
+   * Called when something was refused before it became a request: with the status of the response,
+   * or with why a connection was closed. `connection`: too many were open; `address`: too many of
+   * the same address, or one of them was abandoned within the last second; `pipelined`: too many
+   * requests waited on it; `unread`: too many bytes of its responses were not read.
    */
   readonly onRefused?: (reason: number | RefusedConnection) => void;
 }
@@ -64,15 +66,16 @@ export interface Server {
   /** How many connections are open. */
   readonly connections: () => number;
   /**
-   * Makes every response close its connection from now on, including those in flight, so that clients go elsewhere before
-   * the server closes. New connections are still accepted.
+   * Makes every response close its connection from now on, including those in flight, so that
+   * clients go elsewhere before the server closes. New connections are still accepted.
    */
   readonly drain: () => void;
   /**
-   * Drains, accepts no more connections, and returns when the last request was answered. Disconnects clients that have not
-   * sent their request or read their response within `withinMs`.
+   * Drains, accepts no more connections, and returns when the last request was answered.
+   * Disconnects clients that have not sent their request or read their response within `withinMs`.
    *
-   * @param idleMs how long idle connections stay open for requests that are on their way; at most half of `withinMs`
+   * @param idleMs how long idle connections stay open for requests that are on their way; at most
+   *   half of `withinMs`
    */
   readonly close: (withinMs: number, idleMs?: number) => Promise<void>;
 }
@@ -80,7 +83,7 @@ export interface Server {
 /** How often timeouts are checked. */
 const TIMEOUT_CHECK_MS = 1_000;
 
-/** Longer than the idle timeout of common load balancers, so that they never use a connection that is being closed. */
+/** Longer than the idle timeout of common load balancers: they never use a closing connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 /** How often a closing server closes idle connections. */
@@ -106,7 +109,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     onRefused = () => {},
   } = options;
   let isDraining = false;
-  /** Responses in flight whose headers were sent before the drain: they promised to keep the connection open. */
+  /** Responses in flight whose headers promised, before the drain, to keep the connection open. */
   let keepingAlive = 0;
   const oneAtATime = makeOneAtATime({
     answer: (request, response) => {
@@ -117,7 +120,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       onRefused("pipelined");
     },
   });
-  /** Makes a response close its connection, unless more requests wait there when its headers are sent. */
+  /** Makes a response close its connection, unless requests wait there when headers are sent. */
   const closeAfter = (socket: Socket, response: ServerResponse): void => {
     const { writeHead } = response;
     // More requests may be read until then.
@@ -146,7 +149,10 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   const sockets = new Set<Socket>();
   const shares =
     isFairByAddress && Number.isFinite(connectionsMax) ? makeShares(connectionsMax) : undefined;
-  /** Addresses that opened a connection which had to be abandoned, and would open the next one at once. */
+  /**
+   * Addresses that opened a connection which had to be abandoned, and would open the next one at
+   * once.
+   */
   const resting = new LRUCache<string, true>({
     max: ABANDONED_ADDRESSES_MAX,
     ttl: ABANDONED_REST_MS,
@@ -160,7 +166,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       // Node's own response would have no body; the application refuses such requests.
       requireHostHeader: false,
     });
-    // A client that does not read would keep its response in memory for ever. While it waits for one, silence is fine.
+    // Clients that do not read would keep responses in memory. Clients that wait may be silent.
     server.setTimeout(silenceTimeoutMs, (socket) => {
       const response = oneAtATime.currentOf(socket);
       if (response === undefined || !isAwaited(response)) socket.destroy();

@@ -26,7 +26,7 @@ const start = (isFairByAddress: boolean, refused: Array<number | string>): Promi
     onRefused: (reason) => refused.push(reason),
   });
 
-/** Sends a request from an address of this machine; reads nothing of the response until something listens. */
+/** Sends a request from an address of this machine; does not read the response by itself. */
 const ask = async ({ url }: Server, localAddress: string): Promise<Socket> => {
   const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", localAddress });
   socket.on("error", () => {});

@@ -17,8 +17,9 @@ export interface UnreadAnswersOptions {
 }
 
 /**
- * Bounds the memory of responses that clients do not read, up to a megabyte on each connection. Checks periodically, so that
- * a response that is read costs nothing, and closes connections beyond a client's share, newest first.
+ * Bounds the memory of responses that clients do not read, up to a megabyte on each connection.
+ * Checks periodically, so that a response that is read costs nothing, and closes connections beyond
+ * a client's share, newest first.
  *
  * @returns a function that stops it
  */

@@ -48,7 +48,7 @@ export const setRoute = (ctx: Context, pattern = UNMATCHED): void => {
   ctx["_matchedRoute"] = pattern;
 };
 
-/** The pattern of the route that a request matches, or would have matched if it had reached the router. */
+/** The pattern of the route that a request matches, or would have matched in the router. */
 export const routeOf = (router: Router, ctx: Context): string => {
   const matched = ctx["_matchedRoute"] as string | RegExp | undefined;
   const route = matched ?? router.match(ctx.path, ctx.method).pathAndMethod.at(-1)?.path;

@@ -12,7 +12,7 @@ const WELL_FORMED = /^[A-Za-z0-9._:+/=@-]+$/;
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:$|-)/;
 
-/** New IDs are unique by a random prefix of the process and a counter, which is cheaper than random bits for each request. */
+/** New IDs have a random prefix of the process and a counter: no request needs random bits. */
 const PROCESS = randomBytes(8).toString("hex");
 let made = 0;
 
@@ -21,8 +21,9 @@ export const newRequestId = (): string => `${PROCESS}-${++made}`;
 const ID = Symbol("request id");
 
 /**
- * The ID of a request, which its response, its problem document and its log lines carry: a well-formed `X-Request-Id`, or
- * the trace ID of its `traceparent`, or a new one. Always the same for the same request.
+ * The ID of a request, which its response, its problem document and its log lines carry: a
+ * well-formed `X-Request-Id`, or the trace ID of its `traceparent`, or a new one. Always the same
+ * for the same request.
  */
 export const requestIdOf = (request: IncomingMessage & { [ID]?: string }): string =>
   (request[ID] ??= givenRequestId(request) ?? newRequestId());

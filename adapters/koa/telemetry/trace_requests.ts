@@ -13,8 +13,8 @@ export interface RequestTracing {
 }
 
 /**
- * Makes a span for each request whose `traceparent` is sampled, and for some without one. The span has the route and the
- * status, but not the path, which contains an account.
+ * Makes a span for each request whose `traceparent` is sampled, and for some without one. The span
+ * has the route and the status, but not the path, which contains an account.
  *
  * @see https://www.w3.org/TR/trace-context/
  */
