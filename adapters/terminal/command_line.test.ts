@@ -46,7 +46,7 @@ process.exitCode = await runCommand({
     return things.length === 0 ? undefined : 7;
   },
   onInterrupt: "finishing.",
-  explain: (error) => error.message,
+  explain: (error) => error.message + " now",
 });`;
 
 /** A program with several commands. */
@@ -62,7 +62,6 @@ process.exitCode = await runCommands({
   },
   sections: { Environment: [["SPEED", "How fast"]] },
   notes: "That is all.",
-  explain: (error) => error.message,
   ...(process.env.BY_DEFAULT ? { byDefault: process.env.BY_DEFAULT } : {}),
 });`;
 
@@ -188,7 +187,7 @@ test("invalid arguments are one sentence with the usage, and exit code 2", () =>
 });
 
 test("a failure is one sentence and exit code 1, and a bug shows its stack", () => {
-  assert.equal(run(ONE, ["fail"]), { code: 1, out: "", err: "The thing broke\n" });
+  assert.equal(run(ONE, ["fail"]), { code: 1, out: "", err: "The thing broke now\n" });
   const { code, err } = run(ONE, ["bug"]);
   assert.is(code, 1);
   assert.match(err, /^TypeError: Cannot read properties of undefined[^]*\n +at /);

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 
+import { messageOf } from "../../core/printable.ts";
 import { helpOf, nameOf, signature, usageOf } from "./help.ts";
 
 /**
@@ -131,8 +132,8 @@ export interface Program {
    * one does.
    */
   readonly onInterrupt?: string;
-  /** Says in one sentence what went wrong, and how to mend it. */
-  readonly explain: (error: unknown) => string;
+  /** Says in one sentence what went wrong, and how to fix it. The default is the message of the error. */
+  readonly explain?: (error: unknown) => string;
 }
 
 /**
@@ -198,7 +199,8 @@ const runProgram = async (
       return EXIT_USAGE;
     }
     if (interrupted.aborted) return EXIT_INTERRUPTED;
-    printError(isBug(error) ? (error.stack ?? error.message) : program.explain(error));
+    const { explain = messageOf } = program;
+    printError(isBug(error) ? (error.stack ?? error.message) : explain(error));
     return EXIT_FAILED;
   }
 };

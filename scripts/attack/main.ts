@@ -7,7 +7,6 @@ import {
   shown,
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../core/printable.ts";
 import { assertWritable, describeMachine } from "../bench/report.ts";
 import { makeProgress } from "../shared/progress.ts";
 import { redisMissing } from "../test/redis_server.ts";
@@ -157,7 +156,6 @@ const code = await runCommand({
     return attack({ ...options, attacks, factor: ci ? CI_FACTOR : 1 }, interrupted);
   },
   onInterrupt: "stopping everything.",
-  explain: messageOf,
 });
 // Connections that an attack left open must not keep the process alive.
 process.exit(code);

@@ -1,5 +1,4 @@
 import { option, runCommand, shown, UsageError } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../core/printable.ts";
 import { setup } from "../test/setup.ts";
 import { breakdownCases } from "./breakdown.ts";
 import { ingestCases } from "./ingest.ts";
@@ -94,5 +93,4 @@ process.exitCode = await runCommand({
     const chosen = CASES.filter(({ name }) => asked.length === 0 || isAsked(name, asked));
     await measure(chosen, { runs, scale, say }, json);
   },
-  explain: messageOf,
 });

@@ -5,7 +5,6 @@ import {
   shown,
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../core/printable.ts";
 import { MINUTE_MS } from "../../core/time.ts";
 import { describeMachine } from "../bench/report.ts";
 import { makeProgress } from "../shared/progress.ts";
@@ -72,7 +71,6 @@ const code = await runCommand({
     return chaos(scenarios, minutes, seed, interrupted);
   },
   onInterrupt: "stopping everything.",
-  explain: messageOf,
 });
 // Retries that are still running must not keep the process alive.
 process.exit(code);

@@ -1,10 +1,9 @@
 /** The gate, `npm run check`. All checks run even if one fails. */
-import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../core/printable.ts";
+import { runProgram } from "../test/run_program.ts";
 import { checkArchitecture } from "./architecture.ts";
 import { auditDependencies } from "./audit.ts";
 import { checkEngines, checkLockFile } from "./packages.ts";
@@ -16,15 +15,12 @@ type Check = () => Promise<string | { readonly skipped: string }>;
 /** Runs a tool of node_modules/.bin, which npm puts on the PATH. */
 function tool(command: string, ...args: string[]): Check {
   return async () => {
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-    const exited = new Promise<string>((resolve) => {
-      child.on("error", (error) =>
-        resolve(`${error.message}: run npm ci, and start this with npm run check`),
-      );
-      child.on("exit", (code, signal) => resolve(code === 0 ? "" : `exit ${code ?? signal}`));
-    });
-    const [out, err, failure] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
-    return failure === "" ? "" : `${out}${err}${command}: ${failure}`;
+    try {
+      const { code, out, err } = await runProgram(command, args);
+      return code === 0 ? "" : `${out}${err}${command}: exit ${code}`;
+    } catch (error) {
+      return `${messageOf(error)}: run npm ci, and start this with npm run check`;
+    }
   };
 }
 
@@ -48,10 +44,7 @@ const CHECKS: Record<string, Check> = {
     return problems.map(formatProblem).join("\n");
   },
   // Skipped offline, and with a mirror of the registry that has no advisories.
-  "known vulnerabilities": async () => {
-    const audit = await auditDependencies();
-    return audit._tag === "Answered" ? audit.problems : { skipped: audit.reason };
-  },
+  "known vulnerabilities": auditDependencies,
 };
 
 /** Checks that were skipped, with the reasons. */
@@ -87,5 +80,4 @@ process.exitCode = await runCommand({
     "Checks types, lint, format, unused code, the architecture, the lock file and known vulnerabilities of dependencies, " +
     "all at the same time. Exits with 1 if a check fails.",
   run: checkAll,
-  explain: messageOf,
 });

@@ -5,17 +5,15 @@
  * The generators and their dependencies are pinned with hashes in the folders beside this file. They are not dependencies of
  * this project: openapi-typescript needs an older TypeScript, and the other one is Python.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
 import { messageOf } from "../../core/printable.ts";
 import { startChild } from "../bench/with_service.ts";
+import { runProgram } from "../test/run_program.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
@@ -70,29 +68,15 @@ const CLIENTS: Readonly<Record<string, Client>> = { python, typescript };
 
 const asVariables = ({ url, key }: Service) => ({ TIDEMARK_URL: url, TIDEMARK_KEY: key });
 
-interface RunOptions {
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
 /**
  * Runs a program, and returns its output.
  *
  * @throws ProgramFailed
  */
-const run = async (
-  program: string,
-  args: ReadonlyArray<string>,
-  { cwd, env }: RunOptions,
-): Promise<string> => {
-  const child = spawn(program, args, {
-    cwd,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const exited = once(child, "close") as Promise<[code: number | null]>;
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
+const run = async (...of: Parameters<typeof runProgram>): Promise<string> => {
+  const { code, out, err } = await runProgram(...of);
   if (code === 0) return out;
+  const [program, args] = of;
   throw new ProgramFailed([program, ...args].join(" "), `${out}${err}`);
 };
 
@@ -168,5 +152,4 @@ process.exitCode = await runCommand({
     "(openapi-typescript), type-checks them, and posts an event with each. Exits with 1 if a generator warns, a client does " +
     "not compile, or its event is not counted. Needs python3 with venv, npm and their registries.",
   run: main,
-  explain: messageOf,
 });

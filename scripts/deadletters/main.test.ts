@@ -7,7 +7,7 @@ import { rowWith } from "../../adapters/pg_boss/payload.ts";
 import { EVENTS_QUEUE } from "../../adapters/pg_boss/queue_settings.ts";
 import { anEvent } from "../../core/event/event.fixture.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
-import { runProgram } from "../test/run_program.ts";
+import { runModule } from "../test/run_program.ts";
 
 const test = suite<{ migrated: MigratedDatabase }>("npm run deadletters");
 
@@ -17,7 +17,7 @@ test.before(async (context) => {
 test.after(({ migrated }) => migrated.close());
 
 const run = (url: string, ...args: ReadonlyArray<string>) =>
-  runProgram(new URL("main.ts", import.meta.url), args, { DATABASE_URL: url });
+  runModule(new URL("main.ts", import.meta.url), args, { DATABASE_URL: url });
 
 const OCCURRED_AT = Date.UTC(2026, 10, 22, 8, 16, 7);
 

@@ -5,12 +5,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 import { startApi } from "../../adapters/koa/api.fixture.ts";
-import { runProgram } from "../test/run_program.ts";
+import { runModule } from "../test/run_program.ts";
 
 const test = suite("npm run ingest");
 
 const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-  runProgram(new URL("main.ts", import.meta.url), args, { TIDEMARK_KEY: "", ...env });
+  runModule(new URL("main.ts", import.meta.url), args, { TIDEMARK_KEY: "", ...env });
 
 const SECRET = "tm_aaaaaaaaaaaa_secret";
 

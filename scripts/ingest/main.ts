@@ -233,5 +233,4 @@ process.exitCode = await runCommand({
       .map((event) => ({ ...event, account_id: `${seed}-${event.account_id}` }));
     return ingest(send, sent, batch, connections);
   },
-  explain: messageOf,
 });

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 
 import { createTestDatabase } from "../test/database.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../test/migrated_database.ts";
-import { runProgram } from "../test/run_program.ts";
+import { runModule } from "../test/run_program.ts";
 
 const test = suite<{ migrated: MigratedDatabase }>("npm run keys");
 
@@ -13,7 +13,7 @@ test.before(async (context) => {
 test.after(({ migrated }) => migrated.close());
 
 const run = (url: string, ...args: ReadonlyArray<string>) =>
-  runProgram(new URL("main.ts", import.meta.url), args, { DATABASE_URL: url });
+  runModule(new URL("main.ts", import.meta.url), args, { DATABASE_URL: url });
 
 const FORM = /^tm_([a-z0-9]{12})_[A-Za-z0-9_-]{43}\n$/;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { runProgram } from "../test/run_program.ts";
+import { runModule } from "../test/run_program.ts";
 
 const test = suite<{ folder: string; k6: string }>("npm run load");
 
@@ -26,7 +26,7 @@ test.before(async (context) => {
 test.after(({ folder }) => rm(folder, { recursive: true }));
 
 const run = (env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>) =>
-  runProgram(new URL("main.ts", import.meta.url), args, env);
+  runModule(new URL("main.ts", import.meta.url), args, env);
 
 test("k6 runs a scenario with all further arguments, and its exit code is passed on", async ({
   k6,

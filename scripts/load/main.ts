@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { command, EXIT_FAILED, runCommands } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../core/printable.ts";
 import { serviceOrigin } from "../shared/service_url.ts";
 import { findK6, installK6, runK6 } from "./k6.ts";
 import { type Scenario, smoke } from "./smoke.ts";
@@ -79,7 +78,6 @@ process.exitCode = await runCommands(
       ],
     },
     notes: "More: docs/load-test.md",
-    explain: messageOf,
   },
   first === undefined ? [] : [first, "--", ...rest],
 );

@@ -5,7 +5,6 @@ import {
   shown,
   UsageError,
 } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../core/printable.ts";
 import { MINUTE_MS } from "../../core/time.ts";
 import { makeProgress } from "../shared/progress.ts";
 import { PLANTED_BUGS } from "./planted_bugs.ts";
@@ -79,5 +78,4 @@ process.exitCode = await runCommand({
     if (minutes !== undefined) return simulate(first, RUNS_MAX, minutes * MINUTE_MS, bug);
     return simulate(first, runs ?? (seed === undefined ? RUNS : 1), Number.POSITIVE_INFINITY, bug);
   },
-  explain: messageOf,
 });

@@ -2,11 +2,8 @@
  * `npm run test:portable`: runs the tests of core/ on Node, Deno and Bun, from the same files and node_modules. Deno and Bun
  * come from the npm registry through npx. Their versions are pinned only here.
  */
-import { spawn } from "node:child_process";
-import { text } from "node:stream/consumers";
-
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
-import { messageOf } from "../../core/printable.ts";
+import { runProgram } from "./run_program.ts";
 import { findTests, selectTests } from "./test_files.ts";
 
 const DENO = "deno@2.9.6";
@@ -50,19 +47,13 @@ interface Count {
 
 /** Runs the files on one runtime. A run without the last line `N passed, N failed` failed as a whole. */
 async function runOn([command = "", ...args]: string[], files: string[]): Promise<Count> {
-  const child = spawn(command, [...args, "scripts/test/portable_process.ts", ...files], {
-    env: { ...process.env, NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: TIMEOUT_MS,
-  });
-  const failedToStart = new Promise<string>((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", () => resolve(""));
-  });
-  const output = (await Promise.all([text(child.stdout), text(child.stderr), failedToStart])).join(
-    "",
+  const { code, out, err } = await runProgram(
+    command,
+    [...args, "scripts/test/portable_process.ts", ...files],
+    { env: { NO_COLOR: "1" }, timeoutMs: TIMEOUT_MS },
   );
-  if (child.signalCode === "SIGTERM") {
+  const output = out + err;
+  if (code === -1) {
     const limit = `after ${TIMEOUT_MS / 1_000} s (TEST_PORTABLE_TIMEOUT_MS sets another limit)`;
     return { passed: 0, failed: 1, output: `${output}\nhung: killed ${limit}` };
   }
@@ -101,5 +92,4 @@ process.exitCode = await runCommand({
     Environment: [["TEST_PORTABLE_TIMEOUT_MS", "Time limit for each runtime (default 1200000)"]],
   },
   run: runEverywhere,
-  explain: messageOf,
 });
