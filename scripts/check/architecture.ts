@@ -7,6 +7,7 @@ import {
   checkSqlIsUsed,
   checkTestsBesideSource,
 } from "./files.ts";
+import { checkImage } from "./image.ts";
 import {
   type Import,
   isRelative,
@@ -33,6 +34,7 @@ export function checkArchitecture(tree: Tree): Problem[] {
     ...checkLength(tree),
     ...checkLeftovers(tree),
     ...checkDeployment(tree),
+    ...checkImage(modules, tree),
   ];
 }
 
