@@ -1,4 +1,4 @@
-import { Cause, type Context as Services, Effect, Exit, References, Result } from "effect";
+import { Cause, Context as Services, Effect, Exit, References, Result } from "effect";
 import type { Context } from "koa";
 
 import { Client } from "../../../core/access/principal.ts";
@@ -29,27 +29,37 @@ export const inRequest = <A, E, R>(
 export type Respond<R> = (ctx: Context, effect: Effect.Effect<Reply, Failure, R>) => Promise<void>;
 
 /** @param timeoutMs after which the effect is interrupted, and the answer is a problem */
-export const makeRespond = <R>(services: Services.Context<R>, timeoutMs: number): Respond<R> => {
-  const run = Effect.runForkWith(services);
-  return async (ctx, effect) => {
+export const makeRespond =
+  <R>(services: Services.Context<R>, timeoutMs: number): Respond<R> =>
+  async (ctx, effect) => {
     const { res } = ctx;
     // The client may have left while its key was looked up, or its body read.
     if (res.destroyed) return;
-    const inTime = Effect.timeoutOrElse(effect, {
-      duration: timeoutMs,
-      orElse: () => Effect.fail<Failure>({ _tag: "DeadlineExceeded" }),
-    });
-    const fiber = run(inRequest(ctx, Effect.provideService(inTime, Client, clientOf(ctx))));
+    // On the hot path: services that are added to the context and a plain timer cost a request 1
+    // µs, the same around the effect (`provideService`, `timeout`) 4.
+    const request = services.pipe(
+      Services.add(Client, clientOf(ctx)),
+      Services.add(References.CurrentLogAnnotations, { request_id: requestIdOf(ctx.req) }),
+    );
+    const span = spanOfRequest(ctx);
+    const fiber = Effect.runForkWith(request)(span === undefined ? effect : inside(span)(effect));
     const interrupt = (): void => fiber.interruptUnsafe();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      interrupt();
+    }, timeoutMs);
     res.once("close", interrupt);
     const exit = await new Promise<Exit.Exit<Reply, Failure>>((resolve) =>
       fiber.addObserver(resolve),
     );
+    clearTimeout(timer);
     res.off("close", interrupt);
     if (Exit.isSuccess(exit)) return sendReply(ctx, exit.value);
-    if (Exit.hasInterrupts(exit) && res.destroyed) return;
+    const isInterrupted = Exit.hasInterrupts(exit);
+    if (isInterrupted && res.destroyed) return;
+    if (isInterrupted && isLate) return sendProblem(ctx, problemOf({ _tag: "DeadlineExceeded" }));
     const failure = Cause.findError(exit.cause);
     if (Result.isFailure(failure)) throw Cause.squash(exit.cause);
     sendProblem(ctx, problemOf(failure.success));
   };
-};
