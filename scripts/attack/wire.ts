@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-import { makeAnswers } from "./answers.ts";
+import { makeAnswerParser } from "./answer_parser.ts";
 
 /** A raw connection to the service. It never throws: a closed one drops bytes and has no answers. */
 export interface Wire {
@@ -60,13 +60,13 @@ export const makeWires = (host: string, port: number, tally: Tally): Wires => {
     const closed = Promise.withResolvers<void>();
     let closedByUs = false;
 
-    const answers = makeAnswers((status) => {
+    const parse = makeAnswerParser((status) => {
       tally.statuses[status] = (tally.statuses[status] ?? 0) + 1;
       const next = waiting.shift();
       if (next === undefined) answered.push(status);
       else next(status);
     });
-    socket.on("data", answers.push);
+    socket.on("data", parse);
     socket.once("close", () => {
       sockets.delete(socket);
       if (!closedByUs && !over) tally.cutOff++;

@@ -109,7 +109,7 @@ export const play = async (scenario: Scenario, options: PlayOptions): Promise<Re
   load.start(scenario.load);
   const reader = startReader(roles.api.url, ledger, seededRandom(seed));
   const progress = setInterval(() => {
-    const left = leftMs() > 0 ? `${Math.ceil(leftMs() / 1_000)} s left` : "coming to rest";
+    const left = leftMs() > 0 ? `${Math.ceil(leftMs() / 1_000)} s left` : "recovering";
     const accepted = ledger.acceptedCount() - acceptedBefore;
     options.onProgress(
       `${tally.kills} kills, ${tally.faults} faults, ${accepted} accepted, ${left}`,

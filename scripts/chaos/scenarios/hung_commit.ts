@@ -88,10 +88,10 @@ export const hungCommitLeaksNothing: Scenario = {
       scene.note(`up to ${most.hung} of ${most.all} connections hung`);
       if (most.accepting === 0) scene.fail("no commit hung");
       if (most.accepting > CONNECTIONS_MAX) {
-        scene.fail(`the API left ${most.accepting} connections hanging`);
+        scene.fail(`${most.accepting} commits of the API hung, more than it may have connections`);
       }
       if (most.all > all.length * CONNECTIONS_MAX + others) {
-        scene.fail(`${all.length} processes had ${most.all} connections`);
+        scene.fail(`${all.length} processes had ${most.all} connections, more than they may have`);
       }
       if (silent > 0) scene.fail(`/readyz of the API did not answer ${silent} times`);
       if (unready === 0) scene.fail("the API was ready although no commit ended");

@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-import { makeAnswers } from "./answers.ts";
+import { makeAnswerParser } from "./answer_parser.ts";
 
-const test = suite("makeAnswers");
+const test = suite("makeAnswerParser");
 
 const STREAM = Buffer.from(
   "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}" +
@@ -15,18 +15,18 @@ const STREAM = Buffer.from(
 test("every answer of a connection is seen once, however its bytes are split", () => {
   for (let size = 1; size <= STREAM.length; size++) {
     const seen: number[] = [];
-    const answers = makeAnswers((status) => seen.push(status));
-    for (let at = 0; at < STREAM.length; at += size) answers.push(STREAM.subarray(at, at + size));
+    const parse = makeAnswerParser((status) => seen.push(status));
+    for (let at = 0; at < STREAM.length; at += size) parse(STREAM.subarray(at, at + size));
     assert.equal(seen, [202, 304, 200, 503], `in pieces of ${size} bytes`);
   }
 });
 
 test("an answer is seen when its body is complete", () => {
   const seen: number[] = [];
-  const answers = makeAnswers((status) => seen.push(status));
-  answers.push(Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"));
+  const parse = makeAnswerParser((status) => seen.push(status));
+  parse(Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"));
   assert.equal(seen, []);
-  answers.push(Buffer.from("de"));
+  parse(Buffer.from("de"));
   assert.equal(seen, [200]);
 });
 

@@ -1,16 +1,13 @@
-/** Parses the statuses of the answers on a connection, and skips their bodies. */
-export interface Answers {
-  readonly push: (bytes: Buffer) => void;
-}
-
 const HEAD_END = Buffer.from("\r\n\r\n");
 const CHUNKS_END = Buffer.from("0\r\n\r\n");
 
 /**
+ * Makes a function that parses the bytes of a connection, and calls `onAnswer` at the end of each answer.
+ *
  * Supports only what the answers of the service use, `Content-Length` and chunks: whatever the process of an attack costs
  * is taken from the service.
  */
-export const makeAnswers = (onAnswer: (status: number) => void): Answers => {
+export const makeAnswerParser = (onAnswer: (status: number) => void): ((bytes: Buffer) => void) => {
   let head: Buffer = Buffer.alloc(0);
   let status = 0;
   let bodyLeft = 0;
@@ -42,28 +39,26 @@ export const makeAnswers = (onAnswer: (status: number) => void): Answers => {
     onAnswer(finished);
   };
 
-  return {
-    push: (bytes) => {
-      let rest = bytes;
-      while (rest.length > 0) {
-        if (status !== 0) {
-          rest = skipBody(rest);
-          continue;
-        }
-        const joined = head.length === 0 ? rest : Buffer.concat([head, rest]);
-        const end = joined.indexOf(HEAD_END);
-        if (end < 0) {
-          head = joined;
-          return;
-        }
-        const text = joined.toString("latin1", 0, end + 2);
-        head = Buffer.alloc(0);
-        rest = joined.subarray(end + HEAD_END.length);
-        status = Number(text.slice(9, 12));
-        chunked = /\r\ntransfer-encoding: chunked\r\n/i.test(text);
-        bodyLeft = Number(/\r\ncontent-length: (\d+)\r\n/i.exec(text)?.[1] ?? 0);
-        if (!chunked && bodyLeft === 0) finish();
+  return (bytes) => {
+    let rest = bytes;
+    while (rest.length > 0) {
+      if (status !== 0) {
+        rest = skipBody(rest);
+        continue;
       }
-    },
+      const joined = head.length === 0 ? rest : Buffer.concat([head, rest]);
+      const end = joined.indexOf(HEAD_END);
+      if (end < 0) {
+        head = joined;
+        return;
+      }
+      const text = joined.toString("latin1", 0, end + 2);
+      head = Buffer.alloc(0);
+      rest = joined.subarray(end + HEAD_END.length);
+      status = Number(text.slice(9, 12));
+      chunked = /\r\ntransfer-encoding: chunked\r\n/i.test(text);
+      bodyLeft = Number(/\r\ncontent-length: (\d+)\r\n/i.exec(text)?.[1] ?? 0);
+      if (!chunked && bodyLeft === 0) finish();
+    }
   };
 };
