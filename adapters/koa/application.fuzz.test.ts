@@ -116,7 +116,7 @@ check("any batch is refused or counted as a whole", batch, 100);
 check("any bytes are refused", fc.uint8Array({ maxLength: 200 }), 100);
 check("any value in any field of an event is refused or counted", replaced, 200);
 check(
-  "a valid body with any scars is refused or counted as a whole",
+  "a damaged body is either refused or counted as a whole",
   fc.tuple(batch, fc.array(scar, { minLength: 1, maxLength: 3 })).map(([a, b]) => scarred(a, b)),
   300,
 );

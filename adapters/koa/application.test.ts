@@ -73,14 +73,14 @@ for (const target of [
 test("a request that a proxy may read differently is refused, and nothing after it is read", async () => {
   // With a cached summary, which is answered before the router.
   const answer = { text: "{}", shard: 0, checkpoint: 0, generation: 1, asOf: 0, readAt: 0 };
-  const kept = await startApi({
+  const cached = await startApi({
     cache: {
       hit: () => answer,
       answer: () => Effect.succeed({ answer, tier: "miss" }),
       counts: { lru: 0, redis: 0, miss: 0 },
     },
   });
-  assert.is((await get(kept, "/accounts/acme/summary")).status, 200);
+  assert.is((await get(cached, "/accounts/acme/summary")).status, 200);
   const smuggled = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
   for (const line of ["GET /accounts/acme/summary", "POST /events", "GET /healthz"]) {
     for (const [version, headers] of [
@@ -101,7 +101,7 @@ test("a request that a proxy may read differently is refused, and nothing after 
       ["1.1", "Host: a\r\nContent-Length : 5"],
       ["1.1", "Host: a\r\nTransfer-Encoding:\u000bchunked"],
     ] as const) {
-      const connection = await openConnection(kept.url);
+      const connection = await openConnection(cached.url);
       connection.write(`${line} HTTP/${version}\r\n${headers}\r\n\r\n0\r\n\r\n${smuggled}`);
       const refused = await connection.answer();
       const problem = `${line} ${version} ${headers}`;
@@ -112,14 +112,14 @@ test("a request that a proxy may read differently is refused, and nothing after 
     }
   }
   // Valid in any case.
-  const connection = await openConnection(kept.url);
+  const connection = await openConnection(cached.url);
   connection.write(
     "GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n" + smuggled,
   );
   for (let i = 0; i < 2; i++) assert.is((await connection.answer())?.status, 200);
   connection.reset();
-  assert.equal(kept.defects, []);
-  await kept.close();
+  assert.equal(cached.defects, []);
+  await cached.close();
 });
 
 test("an absolute target is routed by its path", async ({ api }) => {

@@ -99,9 +99,9 @@ const following = (request: FuzzRequest, answer: Answer): FuzzRequest | undefine
 };
 
 const bytesOf = ({ method, target, headers, body }: FuzzRequest): Buffer => {
-  const told = new Set(headers.map(([name]) => name.toLowerCase()));
-  const all = [...(told.has("host") ? [] : [["Host", "localhost"] as const]), ...headers];
-  if (!told.has("transfer-encoding")) all.push(["Content-Length", String(body.length)]);
+  const given = new Set(headers.map(([name]) => name.toLowerCase()));
+  const all = [...(given.has("host") ? [] : [["Host", "localhost"] as const]), ...headers];
+  if (!given.has("transfer-encoding")) all.push(["Content-Length", String(body.length)]);
   const lines = all.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   return Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\n${lines}\r\n`), body]);
 };

@@ -44,15 +44,15 @@ for (const [what, body] of Object.entries({
   empty: "",
   "white space": " \n\t ",
   prose: "hello",
-  "cut off": batchOf(validEvent()).slice(0, -1),
+  truncated: batchOf(validEvent()).slice(0, -1),
   "two values": "{}{}",
   "a trailing comma": '{"events":[],}',
   "single quotes": "{'events':[]}",
   NaN: '{"events":[NaN]}',
   "a bare number with a leading zero": "007",
-  "a control character in a text": '{"events":["\n"]}',
+  "a control character in a string": '{"events":["\n"]}',
   "ten thousand brackets": "[".repeat(10_000),
-  "a text without end": `"${"\\".repeat(1_000_000)}`,
+  "an endless string": `"${"\\".repeat(1_000_000)}`,
 })) {
   test(`a body that is not JSON is refused: ${what}`, async ({ api }) => {
     const { detail } = await refusal(api, postBytes(body), 400, "json-malformed");

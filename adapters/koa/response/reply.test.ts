@@ -13,7 +13,7 @@ import {
 } from "../api.fixture.ts";
 import { SECURITY_HEADERS } from "./reply.ts";
 
-const test = suite<{ api: Api }>("security headers");
+const test = suite<{ api: Api }>("common headers");
 
 test.before(async (context) => {
   context.api = await startApi();
@@ -26,10 +26,10 @@ for (const [what, ask] of Object.entries({
   "a list": (api: Api) => get(api, "/accounts/acme/events"),
   metrics: (api: Api) => get(api, "/metrics"),
   health: (api: Api) => get(api, "/healthz"),
-  "a path that is none": (api: Api) => get(api, "/nothing"),
-  "a path that cannot be read": (api: Api) => get(api, "/%zz"),
-  "the methods of a path": (api: Api) => send(api, requestBytes("OPTIONS /events")),
-  "what is no HTTP": (api: Api) => send(api, Buffer.from("NONSENSE\r\n\r\n")),
+  "an unknown path": (api: Api) => get(api, "/nothing"),
+  "a malformed path": (api: Api) => get(api, "/%zz"),
+  OPTIONS: (api: Api) => send(api, requestBytes("OPTIONS /events")),
+  "a request that is not HTTP": (api: Api) => send(api, Buffer.from("NONSENSE\r\n\r\n")),
 })) {
   test(`${what} has each of them once, and no server name`, async ({ api }) => {
     const { headers } = await ask(api);

@@ -80,10 +80,10 @@ test("a cached summary and a 304 have the ID of their request", async ({ api }) 
       requestBytes(`GET ${PATH}`, "", { "X-Request-Id": id, ...(tag && { "If-None-Match": tag }) }),
     );
   assert.is((await named("first")).headers["x-request-id"], "first");
-  const kept = await named("second");
-  assert.is(tierOf(kept.headers), "lru");
-  assert.is(kept.headers["x-request-id"], "second");
-  const unchanged = await named("third", kept.headers["etag"]);
+  const cached = await named("second");
+  assert.is(tierOf(cached.headers), "lru");
+  assert.is(cached.headers["x-request-id"], "second");
+  const unchanged = await named("third", cached.headers["etag"]);
   assert.is(unchanged.status, 304);
   assert.is(unchanged.headers["x-request-id"], "third");
   const unnamed = await get(api, PATH);
@@ -155,9 +155,9 @@ test("a client that has the current summary gets 304 without a body", async ({ a
 
 test("every response has each security header once", async ({ api }) => {
   const first = await get(api, PATH);
-  const kept = await get(api, PATH);
-  const tag = kept.headers["etag"] ?? "";
-  const answers = [first, kept, await conditional(api, tag), await conditional(api, '"other"')];
+  const cached = await get(api, PATH);
+  const tag = cached.headers["etag"] ?? "";
+  const answers = [first, cached, await conditional(api, tag), await conditional(api, '"other"')];
   assert.equal(
     answers.map(({ status, headers }) => [status, tierOf(headers)]),
     [
@@ -201,15 +201,15 @@ test("HEAD has the headers of GET", async ({ api }) => {
 });
 
 test("without the database only cached summaries are served", async ({ api, memory, models }) => {
-  const kept = await get(api, PATH);
+  const cached = await get(api, PATH);
   models.unavailable = true;
-  assert.is((await get(api, PATH)).body, kept.body);
+  assert.is((await get(api, PATH)).body, cached.body);
   // No longer fresh, but not yet too old.
   for (const [key, answer] of memory) {
     memory.set(key, { ...answer, readAt: answer.readAt - FRESH_MS });
   }
   const old = await get(api, PATH);
-  assert.equal([old.body, tierOf(old.headers)], [kept.body, "lru"]);
+  assert.equal([old.body, tierOf(old.headers)], [cached.body, "lru"]);
   const problem = await get(api, "/accounts/other/summary");
   problemIn(problem, 503, "unavailable");
   assert.equal([problem.headers["etag"], problem.headers["server-timing"]], [undefined, undefined]);

@@ -47,7 +47,7 @@ const NO_STRINGS = {
   "a boolean": "true",
   "a list": '["a"]',
   "an object": '{"toString":1}',
-  "a number that loses value": "1e400",
+  "a number that loses precision": "1e400",
 };
 
 for (const field of ["event_id", "account_id", "user_id"]) {
@@ -83,7 +83,7 @@ refuses(
 
 refuses("of a wrong type", "timestamp", NO_STRINGS, /ISO 8601/);
 refuses(
-  "that is none",
+  "that is not a timestamp",
   "timestamp",
   {
     prose: '"yesterday"',
@@ -95,7 +95,7 @@ refuses(
     "hour 24": '"2026-01-31T24:00:00Z"',
     "a leap second": '"2016-12-31T23:59:60Z"',
     "offset of a day": '"2026-01-31T00:00:00+24:00"',
-    "a line behind": '"2026-01-31T00:00:00Z\\n"',
+    "a line feed at the end": '"2026-01-31T00:00:00Z\\n"',
     "digits of another script": '"２０２６-01-31T00:00:00Z"',
   },
   /must be an ISO 8601 timestamp with an offset, such as/,
@@ -134,7 +134,7 @@ const LONE = /lone surrogate/;
 refuses("with half a pair", "metadata", { "in a text": '{"a":"\\ud83d"}' }, LONE, "metadata.a");
 const LOSSY = /is the number .*, which would lose value; send it as a string/;
 refuses(
-  "with a number that loses value",
+  "with a number that loses precision",
   "metadata",
   {
     "1e400": '{"a":{"b":1e400}}',
@@ -189,7 +189,7 @@ for (const field of ["event_id", "account_id", "user_id", "type", "timestamp"]) 
 for (const [what, json] of Object.entries({
   null: "null",
   "a number": "7",
-  "a text": '"login"',
+  "a string": '"login"',
   "a list": "[]",
 })) {
   test(`an event that is ${what} is refused by its index`, async ({ api }) => {

@@ -71,11 +71,11 @@ test("timestamps up to the limits are accepted, with any offset", async ({ api }
 for (const [what, body, path] of [
   ["null", "null", ""],
   ["a list of events", "[]", ""],
-  ["a text", '"events"', ""],
+  ["a string", '"events"', ""],
   ["an empty object", "{}", "events"],
   ["events that are null", '{"events":null}', "events"],
   ["events that are an object", '{"events":{"0":{}}}', "events"],
-  ["events that are a text", '{"events":"all"}', "events"],
+  ["events that are a string", '{"events":"all"}', "events"],
   ["a second field", '{"events":[],"mode":"fast"}', "mode"],
   ["a prototype", '{"events":[],"__proto__":{"polluted":1}}', "__proto__"],
   ["events in the prototype only", '{"__proto__":{"events":[]}}', "events"],

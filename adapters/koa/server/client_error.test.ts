@@ -40,9 +40,9 @@ const HEAD = "POST /events HTTP/1.1\r\nHost: tidemark\r\nContent-Type: applicati
 
 for (const [what, bytes] of Object.entries({
   garbage: "garbage\r\n\r\n",
-  "a method that nobody knows": "NONSENSE /events HTTP/1.1\r\nHost: x\r\n\r\n",
+  "an unknown method": "NONSENSE /events HTTP/1.1\r\nHost: x\r\n\r\n",
   "a method in lower case": "get /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-  "a version that nobody knows": "GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n",
+  "an unknown version": "GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n",
   "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   TLS: Buffer.from("16030100a5010000a10303", "hex"),
   "a target with a space": "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",

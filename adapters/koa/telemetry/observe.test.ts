@@ -23,19 +23,19 @@ const over = async (api: Api, requests: number): Promise<void> => {
   while (api.answered.length < requests) await new Promise((resolve) => setImmediate(resolve));
 };
 
-const toldOf = async (api: Api, ask: () => Promise<unknown>) => {
+const recordOf = async (api: Api, ask: () => Promise<unknown>) => {
   const before = api.answered.length;
   await ask();
   await over(api, before + 1);
-  const { seconds, request_id: id, ...told } = api.answered[before] as ResponseRecord;
+  const { seconds, request_id: id, ...reported } = api.answered[before] as ResponseRecord;
   assert.ok(seconds >= 0 && seconds < 10, `${seconds} s`);
   assert.ok(id === undefined || id.length > 0);
-  return { ...told, problem: told.problem };
+  return { ...reported, problem: reported.problem };
 };
 
 test("each request is reported with its route pattern, method, status and problem", async () => {
   const api = await startApi();
-  const told = (line: string) => toldOf(api, () => send(api, requestBytes(line)));
+  const reported = (line: string) => recordOf(api, () => send(api, requestBytes(line)));
   const expected = (method: string, route: string, status: number, problem?: string) => ({
     route,
     method,
@@ -43,36 +43,36 @@ test("each request is reported with its route pattern, method, status and proble
     problem,
   });
   assert.equal(
-    await toldOf(api, () => post(api, batchOf(validEvent()))),
+    await recordOf(api, () => post(api, batchOf(validEvent()))),
     expected("POST", "/events", 202),
   );
   assert.equal(
-    await toldOf(api, () => post(api, "{")),
+    await recordOf(api, () => post(api, "{")),
     expected("POST", "/events", 400, "json-malformed"),
   );
   assert.equal(
-    await told("GET /jobs/made-up-by-a-client"),
+    await reported("GET /jobs/made-up-by-a-client"),
     expected("GET", "/jobs/:id", 404, "job-unknown"),
   );
   assert.equal(
-    await told("GET /accounts/acme/summary"),
+    await reported("GET /accounts/acme/summary"),
     expected("GET", "/accounts/:id/summary", 200),
   );
-  assert.equal(await told("GET /accounts/sample"), expected("GET", "/accounts/sample", 200));
-  assert.equal(await told("GET /healthz"), expected("GET", "/healthz", 200));
+  assert.equal(await reported("GET /accounts/sample"), expected("GET", "/accounts/sample", 200));
+  assert.equal(await reported("GET /healthz"), expected("GET", "/healthz", 200));
   assert.equal(
-    await told("GET /no/such/thing"),
+    await reported("GET /no/such/thing"),
     expected("GET", "unmatched", 404, "route-unknown"),
   );
   assert.equal(
-    await told("DELETE /events"),
+    await reported("DELETE /events"),
     expected("DELETE", "unmatched", 405, "method-not-allowed"),
   );
   assert.equal(
-    await told("PURGE /events"),
+    await reported("PURGE /events"),
     expected("OTHER", "unmatched", 405, "method-not-allowed"),
   );
-  assert.equal(await told("GET /%zz"), expected("GET", "unmatched", 400, "path-malformed"));
+  assert.equal(await reported("GET /%zz"), expected("GET", "unmatched", 400, "path-malformed"));
   await api.close();
 });
 
@@ -82,8 +82,8 @@ test("a request that is refused before the router counts for its route", async (
     refusal: () => new QueueFull({ retryAfterSeconds: 7 }),
   });
   const ask = () => post(api, batchOf(validEvent()));
-  assert.is((await toldOf(api, ask)).problem, "queue-full");
-  assert.equal(await toldOf(api, ask), {
+  assert.is((await recordOf(api, ask)).problem, "queue-full");
+  assert.equal(await recordOf(api, ask), {
     route: "/events",
     method: "POST",
     status: 429,
@@ -93,7 +93,7 @@ test("a request that is refused before the router counts for its route", async (
 });
 
 test("a cached response is reported like any other", async () => {
-  const kept = {
+  const cached = {
     text: "{}",
     shard: 0,
     checkpoint: 0,
@@ -103,14 +103,14 @@ test("a cached response is reported like any other", async () => {
   };
   const api = await startApi({
     cache: {
-      hit: () => kept,
-      answer: () => Effect.succeed({ answer: kept, tier: "miss" }),
+      hit: () => cached,
+      answer: () => Effect.succeed({ answer: cached, tier: "miss" }),
       counts: { lru: 0, redis: 0, miss: 0 },
     },
   });
   const ask = () => get(api, "/accounts/acme/summary");
-  const first = await toldOf(api, ask);
-  const second = await toldOf(api, ask);
+  const first = await recordOf(api, ask);
+  const second = await recordOf(api, ask);
   assert.match((await get(api, "/accounts/acme/summary")).headers["server-timing"] ?? "", "lru");
   assert.is(second.route, "/accounts/:id/summary");
   assert.equal({ ...second, problem: undefined }, first);
