@@ -1,5 +1,3 @@
-import { Effect, Layer } from "effect";
-
 import type { RecordedEvent } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
 import { present } from "../../core/invariant.ts";
@@ -9,7 +7,7 @@ import {
   type EventKey,
 } from "../../core/log/account_events.ts";
 import { queryLog } from "./event_log.ts";
-import { type Database, Databases } from "./pool.ts";
+import { type Database, portLayer } from "./pool.ts";
 import { sqlFile } from "./statement.ts";
 
 const ACCOUNT_EVENTS = sqlFile(new URL("account_events.sql", import.meta.url));
@@ -37,11 +35,8 @@ export const makeAccountEvents = (
     }),
 });
 
-export const accountEventsLayer = (shards: number): Layer.Layer<AccountEvents, never, Databases> =>
-  Layer.effect(
-    AccountEvents,
-    Effect.map(Databases, ({ read }) => makeAccountEvents(read, shards)),
-  );
+export const accountEventsLayer = (shards: number) =>
+  portLayer(AccountEvents, ({ read }) => makeAccountEvents(read, shards));
 
 /** The columns of the page, which every row repeats. */
 interface PageRow {

@@ -1,11 +1,9 @@
-import { Effect, Layer } from "effect";
-
 import { shardOf } from "../../core/event/shard.ts";
 import { present } from "../../core/invariant.ts";
 import { Activity } from "../../core/summary/activity.ts";
 import { cutAtHours, type Interval } from "../../core/summary/range.ts";
 import type { BucketCount } from "../../core/summary/timeseries.ts";
-import { type Database, Databases } from "./pool.ts";
+import { type Database, portLayer } from "./pool.ts";
 import { sqlFile } from "./statement.ts";
 import { querySummaries } from "./summaries.ts";
 
@@ -38,11 +36,8 @@ export const makeActivity = (database: Database, shards: number): Activity["Serv
     }),
 });
 
-export const activityLayer = (shards: number): Layer.Layer<Activity, never, Databases> =>
-  Layer.effect(
-    Activity,
-    Effect.map(Databases, ({ read }) => makeActivity(read, shards)),
-  );
+export const activityLayer = (shards: number) =>
+  portLayer(Activity, ({ read }) => makeActivity(read, shards));
 
 /** A count, or the one row that has the instant in `events`. */
 type Row = BucketCount | { readonly start: null; readonly type: null; readonly events: number };

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from "node:crypto";
 
-import { Data, Effect, Layer } from "effect";
+import { Data, type Effect } from "effect";
 
 import { ApiKeys, ApiKeysUnavailable } from "../../core/access/access.ts";
 import type { StoredApiKey } from "../../core/access/api_key.ts";
@@ -8,7 +8,7 @@ import type { AccountBinding, Scope } from "../../core/access/principal.ts";
 import { present } from "../../core/invariant.ts";
 import type { StoreFailure } from "../../core/store_failure.ts";
 import { failingAs } from "./errors.ts";
-import { type Database, Databases, type Statement } from "./pool.ts";
+import { type Database, portLayer, type Statement } from "./pool.ts";
 
 /** What is stored of a key's secret: its SHA-256. */
 export const hashSecret = (secret: string): Buffer => hash("sha256", secret, "buffer");
@@ -59,10 +59,7 @@ const makeApiKeys = (database: Database): ApiKeys["Service"] => ({
   }),
 });
 
-export const apiKeysLayer: Layer.Layer<ApiKeys, never, Databases> = Layer.effect(
-  ApiKeys,
-  Effect.map(Databases, ({ control }) => makeApiKeys(control)),
-);
+export const apiKeysLayer = portLayer(ApiKeys, ({ control }) => makeApiKeys(control));
 
 const storedOf = (keyId: string, row: Row): StoredApiKey => ({
   secretHash: row.secretHash,

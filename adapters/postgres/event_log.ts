@@ -1,5 +1,3 @@
-import { Effect, Layer } from "effect";
-
 import type { Event, RecordedEvent } from "../../core/event/event.ts";
 import { invariant, present } from "../../core/invariant.ts";
 import {
@@ -11,7 +9,7 @@ import {
 } from "../../core/log/event_log.ts";
 import { bigintArray, float8Array, textArray } from "./binary_array.ts";
 import { failingAs, isDataFault, isLockTimeout } from "./errors.ts";
-import { type Database, Databases, type Statement } from "./pool.ts";
+import { type Database, portLayer, type Statement } from "./pool.ts";
 import { sqlFile } from "./statement.ts";
 
 export const queryLog = failingAs(LogUnavailable);
@@ -84,11 +82,8 @@ export const makeEventLog = (
     }),
 });
 
-export const eventLogLayer = (shards: number): Layer.Layer<EventLog, never, Databases> =>
-  Layer.effect(
-    EventLog,
-    Effect.map(Databases, ({ log, control }) => makeEventLog(log, shards, control)),
-  );
+export const eventLogLayer = (shards: number) =>
+  portLayer(EventLog, ({ log, control }) => makeEventLog(log, shards, control));
 
 /** One array per column, so that every call has the same number of parameters. */
 const appendParameters = (shard: number, events: ReadonlyArray<Event>): ReadonlyArray<unknown> => [

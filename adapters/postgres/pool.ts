@@ -1,4 +1,4 @@
-import { Context } from "effect";
+import { Context, Effect, Layer } from "effect";
 import pg from "pg";
 
 import { type Ask, askAlone, makeBackends } from "./backends.ts";
@@ -34,6 +34,12 @@ export class Databases extends Context.Service<
     readonly build: Database;
   }
 >()("tidemark/postgres/Databases") {}
+
+/** The layer of a port that runs its statements on these databases. */
+export const portLayer = <Id, Port>(
+  port: Context.Key<Id, Port>,
+  make: (databases: Databases["Service"]) => Port,
+): Layer.Layer<Id, never, Databases> => Layer.effect(port, Effect.map(Databases, make));
 
 /** A statement with a name, so that each connection parses it once. */
 export interface Statement {

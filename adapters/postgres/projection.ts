@@ -1,5 +1,3 @@
-import { Effect, Layer } from "effect";
-
 import { invariant, present } from "../../core/invariant.ts";
 import {
   type Checkpoint,
@@ -12,7 +10,7 @@ import {
 } from "../../core/projection/projection.ts";
 import { READ_MODELS } from "../../core/projection/read_models.ts";
 import { failingAs, isDataFault } from "./errors.ts";
-import { type Database, Databases, type Statement } from "./pool.ts";
+import { type Database, portLayer, type Statement } from "./pool.ts";
 import { compileStep } from "./read_model_sql.ts";
 import { sqlFile } from "./statement.ts";
 
@@ -99,11 +97,8 @@ export const makeProjection = (
   lag: queryReadModels((signal) => control.query<Lag>(LAG, [], signal)),
 });
 
-export const projectionLayer: Layer.Layer<Projection, never, Databases> = Layer.effect(
-  Projection,
-  Effect.map(Databases, ({ log, build, control }) =>
-    makeProjection(log, { patient: build, control }),
-  ),
+export const projectionLayer = portLayer(Projection, ({ log, build, control }) =>
+  makeProjection(log, { patient: build, control }),
 );
 
 interface Advanced {

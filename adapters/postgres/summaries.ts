@@ -1,5 +1,3 @@
-import { Effect, Layer } from "effect";
-
 import { shardOf } from "../../core/event/shard.ts";
 import { invariant } from "../../core/invariant.ts";
 import { type Range, rangeOf, WINDOW_NAMES } from "../../core/summary/range.ts";
@@ -7,7 +5,7 @@ import { Summaries, SummariesUnavailable } from "../../core/summary/summaries.ts
 import { type ActiveUser, byActivity, type Summary } from "../../core/summary/summary.ts";
 import { HOUR_MS } from "../../core/time.ts";
 import { failingAs, isStatementTimeout } from "./errors.ts";
-import { type Database, Databases, type Statement } from "./pool.ts";
+import { type Database, portLayer, type Statement } from "./pool.ts";
 import { sqlFile } from "./statement.ts";
 
 export const querySummaries = failingAs(SummariesUnavailable);
@@ -88,11 +86,8 @@ export const makeSummaries = (
     }),
 });
 
-export const summariesLayer = (shards: number): Layer.Layer<Summaries, never, Databases> =>
-  Layer.effect(
-    Summaries,
-    Effect.map(Databases, ({ read }) => makeSummaries(read, shards)),
-  );
+export const summariesLayer = (shards: number) =>
+  portLayer(Summaries, ({ read }) => makeSummaries(read, shards));
 
 const windowHours = ({ from, to }: Range): number | null => {
   const hours = (to - from) / HOUR_MS;
