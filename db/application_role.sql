@@ -11,8 +11,9 @@ begin
   -- The service needs no temporary tables.
   execute format('revoke temporary on database %I from public, %I', current_database(), v_role);
 
-  -- The service reads the whole log and writes none of it: it appends by a function that runs with its owner's rights.
-  -- It does not write the identity of the log, the record of migrations, or access rights either.
+  -- The service reads the whole log and writes none of it: it appends by a function that runs with
+  -- its owner's rights. It does not write the identity of the log, the record of migrations, or
+  -- access rights either.
   execute format('grant usage on schema tidemark to %I', v_role);
   execute format('revoke all on all tables in schema tidemark from %I', v_role);
   execute format('grant select on all tables in schema tidemark to %I', v_role);
@@ -30,7 +31,8 @@ begin
       'grant insert, update, delete on tidemark.api_keys, tidemark.account_quotas to %I', v_role);
   end if;
 
-  -- The service writes the read models, of which every generation is a schema of its own, and the queue.
+  -- The service writes the read models, of which every generation is a schema of its own, and the
+  -- queue.
   for v_schema in
     select nspname from pg_namespace
     where nspname = 'tidemark_queue' or nspname ~ '^read_models(_|$)'

@@ -96,7 +96,8 @@ for (const sql of [
   "update tidemark.events_0 set user_id = 'x'",
   "delete from tidemark.events_0",
   "insert into tidemark.events_0 select * from tidemark.events_0",
-  // tidemark.append is the only way to write to it: no position of one's choice, no time in the past.
+  // tidemark.append is the only way to write to it: no position of one's choice, no time in the
+  // past.
   "insert into tidemark.events select * from tidemark.events",
   `insert into tidemark.events (position, occurred_at, recorded_at, fingerprint, shard, account_id, event_id, user_id, type)
    values (0, now(), '2020-01-01', 1, 0, 'a', 'e', 'u', 'login')`,

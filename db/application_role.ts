@@ -15,16 +15,20 @@ const EXCESS_SQL = join(import.meta.dirname, "excess_rights.sql");
 const LOCK_WAIT_MS = 60_000;
 
 interface ApplicationRoleOptions {
-  /** Whether the role may write API keys and quotas; undefined leaves that as it is. At first it may not. */
+  /**
+   * Whether the role may write API keys and quotas; undefined leaves that as it is. At first it may
+   * not.
+   */
   readonly administersKeys?: boolean | undefined;
 }
 
 /**
- * Grants a role everything that a service needs of a migrated database, including what the same migrating role creates
- * in the same schemas later, and revokes every other right. Can be repeated.
+ * Grants a role everything that a service needs of a migrated database, including what the same
+ * migrating role creates in the same schemas later, and revokes every other right. Can be repeated.
  *
  * @param database a connection string of the role that migrates
- * @returns the rights that the role still has beyond that, a clause each; empty for a role as it should be
+ * @returns the rights that the role still has beyond that, a clause each; empty for a role as it
+ *   should be
  * @throws {ApplicationRoleMissing} if there is no such role
  * @throws {DatabaseUnreachable | MigrationsLocked}
  */

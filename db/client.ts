@@ -11,9 +11,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const APPLICATION_NAME = "tidemark-migrate";
 
 /**
- * Runs `use` on one dedicated connection: a new one for a connection string, which is closed afterwards, or the
- * caller's own client, which stays open and must not be in a transaction. A new connection has the settings of
- * `SESSION`, whatever the role, the database or the connection string say.
+ * Runs `use` on one dedicated connection: a new one for a connection string, which is closed
+ * afterwards, or the caller's own client, which stays open and must not be in a transaction. A new
+ * connection has the settings of `SESSION`, whatever the role, the database or the connection
+ * string say.
  *
  * @throws {DatabaseUnreachable} if there is no connection within 10 s
  * @throws what `use` throws
@@ -39,7 +40,8 @@ const connect = async (connectionString: string): Promise<Client> => {
       application_name: APPLICATION_NAME,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
-    // A connection that breaks also rejects its query. Without a listener the event would end the process.
+    // A connection that breaks also rejects its query. Without a listener the event would end the
+    // process.
     client.on("error", () => {});
     await client.connect();
     const settings = settingsOnConnect(client.reported("server_version"));
@@ -54,15 +56,16 @@ const connect = async (connectionString: string): Promise<Client> => {
 
 interface Options {
   /**
-   * Creates an embedded database if there is none, and reports its progress. Without it a folder without a database is
-   * an error: the folder may be mistyped, and an empty list would look as if everything were lost.
+   * Creates an embedded database if there is none, and reports its progress. Without it a folder
+   * without a database is an error: the folder may be mistyped, and an empty list would look as if
+   * everything were lost.
    */
   readonly create?: (sentence: string) => void;
 }
 
 /**
- * Runs `use` with the URL of the configured database: DATABASE_URL, or the embedded database under DATA_DIR, which is
- * started for the time of the call unless a service is running it already.
+ * Runs `use` with the URL of the configured database: DATABASE_URL, or the embedded database under
+ * DATA_DIR, which is started for the time of the call unless a service is running it already.
  */
 export const withDatabase = async <A>(
   use: (url: string) => Promise<A>,
@@ -94,7 +97,10 @@ export const withMigrationDatabase = async <A>(
   return url === undefined ? withDatabase(use, options) : use(url);
 };
 
-/** @throws if the variable is not a connection string; the message does not repeat it, as it may contain a secret */
+/**
+ * @throws if the variable is not a connection string; the message does not repeat it, as it may
+ *   contain a secret
+ */
 const databaseUrl = (name: string): string | undefined => {
   const url = variable(name);
   if (url === undefined || (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url))) return url;

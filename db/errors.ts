@@ -97,7 +97,7 @@ export class MigrationOutOfOrder extends Error {
   }
 }
 
-/** A file failed and was rolled back. `line` counts from 1; undefined if Postgres gave no position. */
+/** A file failed and was rolled back. `line` counts from 1, if Postgres gave a position. */
 export class MigrationFailed extends Error {
   override readonly name = "MigrationFailed";
   readonly file: string;
@@ -107,7 +107,8 @@ export class MigrationFailed extends Error {
 
   constructor(file: string, line: number | undefined, cause: unknown) {
     const code = cause instanceof DatabaseError ? cause.code : undefined;
-    // A failure at run time, in a DO block for example, has no position in the file but one in the block.
+    // A failure at run time, in a DO block for example, has no position in the file but one in the
+    // block.
     const where = cause instanceof DatabaseError ? cause.where?.split("\n")[0] : undefined;
     super(
       `${file} failed${line === undefined ? "" : ` at line ${line}`}: ${messageOf(cause)}` +

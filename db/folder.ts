@@ -38,9 +38,9 @@ export const functionFileOf = (name: string): string => `functions/${name}.sql`;
 const versionLabel = (version: number): string => String(version).padStart(4, "0");
 
 /**
- * Reads `migrations/NNNN_name.sql` in order, and `functions/name.sql`. Numbers must be 0001, 0002, … without gap or
- * duplicate: two branches that both add "the next" file then collide here, not in a database. Ignores files that do
- * not end in `.sql`.
+ * Reads `migrations/NNNN_name.sql` in order, and `functions/name.sql`. Numbers must be 0001, 0002,
+ * … without gap or duplicate: two branches that both add "the next" file then collide here, not in
+ * a database. Ignores files that do not end in `.sql`.
  *
  * @throws {MigrationFolderInvalid} naming the first invalid file
  */
@@ -102,7 +102,8 @@ const readSql = async (
   try {
     const bytes = await readFile(join(directory, file));
     return {
-      // Fatal: a silently replaced character would reach the database under a checksum that looks right.
+      // Fatal: a silently replaced character would reach the database under a checksum that looks
+      // right.
       sql: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
       checksum: createHash("sha256").update(bytes).digest("hex"),
     };
@@ -113,8 +114,9 @@ const readSql = async (
 };
 
 /**
- * The line, from 1, of the character at `position`. Postgres counts characters from 1. A character outside the basic
- * plane is one to Postgres and two to a JavaScript string, so this counts code points.
+ * The line, from 1, of the character at `position`. Postgres counts characters from 1. A character
+ * outside the basic plane is one to Postgres and two to a JavaScript string, so this counts code
+ * points.
  */
 export const lineAt = (text: string, position: number): number => {
   const before = Array.from(text).slice(0, position - 1);

@@ -4,9 +4,9 @@ import { functionFileOf, type SqlFile } from "./folder.ts";
 import type { FileStatus, History } from "./history.ts";
 
 /**
- * Compares the functions of this build with the versions that the database has had. A function is applied again when
- * its file has a new checksum. A checksum that the database had before its current one means that this build is older
- * than the one that migrated last.
+ * Compares the functions of this build with the versions that the database has had. A function is
+ * applied again when its file has a new checksum. A checksum that the database had before its
+ * current one means that this build is older than the one that migrated last.
  */
 export const compareFunctions = (
   files: ReadonlyArray<SqlFile>,
@@ -29,8 +29,8 @@ export const compareFunctions = (
 };
 
 /**
- * Checks that a file has made exactly the function of its name. `create or replace` with other parameters leaves the
- * old function in place beside the new one.
+ * Checks that a file has made exactly the function of its name. `create or replace` with other
+ * parameters leaves the old function in place beside the new one.
  *
  * @throws {Error} saying what to do
  */

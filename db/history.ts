@@ -22,10 +22,10 @@ export interface History {
   readonly functions: ReadonlyArray<AppliedFile>;
 }
 
-/** Creates the schema and the history tables if they are missing. Call it under the migration lock. */
+/** Creates the history tables if they are missing. Call it under the migration lock. */
 export const ensureHistory = async (client: ClientBase): Promise<void> => {
-  // CREATE SCHEMA IF NOT EXISTS needs the right to create even if there is nothing to do. A role without that right
-  // must still be able to find out that the database is up to date.
+  // CREATE SCHEMA IF NOT EXISTS needs the right to create even if there is nothing to do. A role
+  // without that right must still be able to find out that the database is up to date.
   if (!(await historyExists(client))) await client.query(await readFile(HISTORY_SQL, "utf8"));
 };
 
@@ -79,9 +79,9 @@ export const recordFunction = async (
 export interface FileStatus {
   readonly file: string;
   /**
-   * `applied` and `pending` are as they should be. `edited`: the file of a migration changed after it was applied.
-   * `missing_file`: applied, but this build does not have it. `outdated_file`: the database has a newer version of the
-   * function than this build.
+   * `applied` and `pending` are as they should be. `edited`: the file of a migration changed after
+   * it was applied. `missing_file`: applied, but this build does not have it. `outdated_file`: the
+   * database has a newer version of the function than this build.
    */
   readonly state: "applied" | "pending" | "edited" | "missing_file" | "outdated_file";
   /** When the version that the database has was applied. */

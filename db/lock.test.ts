@@ -54,7 +54,8 @@ test("two runners that start at the same time both succeed and apply each file o
   folder,
   other,
 }) => {
-  // allSettled, so that a runner that fails before it waits is an outcome and not an unhandled rejection.
+  // allSettled, so that a runner that fails before it waits is an outcome and not an unhandled
+  // rejection.
   const runners = Promise.allSettled(
     [1, 2].map(() => migrate(database.url, { directory: folder.directory })),
   );

@@ -8,9 +8,9 @@ export const MIGRATION_LOCK_KEY = 0x74_69_64_65;
 const LOCK_NOT_AVAILABLE = "55P03";
 
 /**
- * Runs `use` while this session holds the migration lock, waiting up to `waitMs` for it. The lock belongs to the
- * session, not to a transaction: it spans the transactions of `use`, and ends with the connection. So it needs a
- * direct connection or a session pool, not a transaction pooler.
+ * Runs `use` while this session holds the migration lock, waiting up to `waitMs` for it. The lock
+ * belongs to the session, not to a transaction: it spans the transactions of `use`, and ends with
+ * the connection. So it needs a direct connection or a session pool, not a transaction pooler.
  *
  * @throws {MigrationsLocked} if another session holds the lock for longer than `waitMs`
  */
@@ -23,13 +23,15 @@ export const withMigrationLock = async <A>(
   try {
     return await use();
   } finally {
-    // Fails only on a dead connection, which has released the lock already; the error of `use` says more.
+    // Fails only on a dead connection, which has released the lock already; the error of `use` says
+    // more.
     await client.query("select pg_advisory_unlock($1)", [MIGRATION_LOCK_KEY]).catch(() => {});
   }
 };
 
 const lock = async (client: ClientBase, waitMs: number): Promise<void> => {
-  // In a transaction of its own: the timeout ends with the transaction, the session's lock does not.
+  // In a transaction of its own: the timeout ends with the transaction, the session's lock does
+  // not.
   await client.query("begin");
   try {
     await client.query("select set_config('lock_timeout', $1, true)", [`${waitMs}ms`]);

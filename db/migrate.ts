@@ -32,12 +32,13 @@ import {
 } from "./history.ts";
 import { withMigrationLock } from "./lock.ts";
 
-/** Longer than any migration should take: a process waits here for another one to finish its migrations. */
+/** How long to wait for another process that migrates: longer than any migration should take. */
 const LOCK_WAIT_MS_DEFAULT = 60_000;
 
 /**
- * How long a statement of a file may wait for a table. DDL that waits for a long transaction makes every later reader
- * wait as well, so it must give up soon. A file can override this with `set local lock_timeout`.
+ * How long a statement of a file may wait for a table. DDL that waits for a long transaction makes
+ * every later reader wait as well, so it must give up soon. A file can override this with `set
+ * local lock_timeout`.
  */
 const STATEMENT_LOCK_WAIT_MS = 10_000;
 
@@ -63,18 +64,22 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings a database up to date: applies the pending migrations in order, then the functions that are new or changed.
- * Each file has its own transaction, which also records it. Safe to run repeatedly and from several processes at the
- * same time: the others wait, and then find nothing to do.
+ * Brings a database up to date: applies the pending migrations in order, then the functions that
+ * are new or changed. Each file has its own transaction, which also records it. Safe to run
+ * repeatedly and from several processes at the same time: the others wait, and then find nothing to
+ * do.
  *
- * @param database a connection string, or a client outside of any transaction that nothing else uses meanwhile
+ * @param database a connection string, or a client outside of any transaction that nothing else
+ *   uses meanwhile
  * @returns what it applied
- * @throws {MigrationFolderInvalid} before the database is touched: a gap, a duplicate number or a bad file name
+ * @throws {MigrationFolderInvalid} before the database is touched: a gap, a duplicate number or a
+ *   bad file name
  * @throws {DatabaseUnreachable} if there is no connection
  * @throws {DatabaseReadOnly} if the database takes no writes, such as a standby
  * @throws {DatabaseEncodingUnfit} if the database is not in UTF8
  * @throws {MigrationsLocked} if another process does not finish within `lockWaitMs`
- * @throws {MigrationEdited | MigrationMissing | MigrationOutOfOrder | BuildOutdated} before anything is applied
+ * @throws {MigrationEdited | MigrationMissing | MigrationOutOfOrder | BuildOutdated} before
+ *   anything is applied
  * @throws {MigrationFailed} if a file fails: it is rolled back, the files before it stay applied
  */
 export const migrate = async (
@@ -172,8 +177,9 @@ const failedLine = (sql: string, error: unknown): number | undefined => {
 };
 
 /**
- * Compares the database with this build. Takes no lock and writes nothing, so it can run at any time, on a database
- * that was never migrated as well. `problemOf` turns the result into the error that `migrate` would throw.
+ * Compares the database with this build. Takes no lock and writes nothing, so it can run at any
+ * time, on a database that was never migrated as well. `problemOf` turns the result into the error
+ * that `migrate` would throw.
  *
  * @param database a connection string or a client
  * @throws {MigrationFolderInvalid} if the folder itself is wrong
@@ -215,7 +221,7 @@ export const problemOf = ({ migrations, functions }: SchemaStatus): Error | unde
   return undefined;
 };
 
-/** What is left to apply, such as "1 migration and 2 functions are pending"; undefined for nothing. */
+/** What is left, such as "1 migration and 2 functions are pending"; undefined for nothing. */
 export const pendingOf = ({ migrations, functions }: SchemaStatus): string | undefined => {
   const counts = [pendingIn(migrations).length, pendingIn(functions).length] as const;
   const total = counts[0] + counts[1];
@@ -243,7 +249,8 @@ interface Shards {
 }
 
 /**
- * Creates the shards of a new log, as many as SHARDS says. Services that may not change the schema rely on it.
+ * Creates the shards of a new log, as many as SHARDS says. Services that may not change the schema
+ * rely on it.
  *
  * @throws {Error} if SHARDS is not a valid number, or differs from the log's
  */

@@ -147,7 +147,8 @@ test("an upgrade ends only when pg-boss has finished its index builds in the bac
   await client.query(getRollbackPlans(QUEUE_SCHEMA, wanted));
   assert.is((await queueSchemaStatus(database.url)).installed, wanted - 1);
 
-  // pg-boss starts no build within 10 s of the last one, so the builds of this upgrade are still pending.
+  // pg-boss starts no build within 10 s of the last one, so the builds of this upgrade are still
+  // pending.
   await client.query(`update ${QUEUE_SCHEMA}.version set bam_on = now()`);
   const error = await installQueueSchema(database.url, { buildWaitMs: 0 }).catch(
     (cause: unknown) => cause,

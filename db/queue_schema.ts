@@ -17,7 +17,7 @@ const BUILD_WAIT_MS_DEFAULT = 30 * 60_000;
 export interface InstallQueueSchemaOptions {
   /** Creates the queues while pg-boss is started and may run DDL. */
   readonly installQueues?: (boss: PgBoss) => Promise<void>;
-  /** How long to wait for index builds after an upgrade of pg-boss, in milliseconds; default 30 minutes. */
+  /** How long to wait for index builds after an upgrade, in milliseconds; default 30 minutes. */
   readonly buildWaitMs?: number;
 }
 
@@ -28,13 +28,13 @@ export interface QueueSchemaInstalled {
 }
 
 /**
- * Lets pg-boss install or upgrade its own schema, so that the service can run with `migrate: false` and without the
- * right to run DDL. Several processes can call it at the same time: pg-boss takes an advisory lock, and the others find
- * nothing to do.
+ * Lets pg-boss install or upgrade its own schema, so that the service can run with `migrate: false`
+ * and without the right to run DDL. Several processes can call it at the same time: pg-boss takes
+ * an advisory lock, and the others find nothing to do.
  *
- * An upgrade only *enqueues* its `CREATE INDEX CONCURRENTLY` statements (pg-boss: "bam") for an instance with
- * `migrate: true` to run in the background. The service is not such an instance, so this waits until the last index is
- * built.
+ * An upgrade only *enqueues* its `CREATE INDEX CONCURRENTLY` statements (pg-boss: "bam") for an
+ * instance with `migrate: true` to run in the background. The service is not such an instance, so
+ * this waits until the last index is built.
  *
  * @throws {QueueSchemaFailed} with the reason; calling it again continues where it stopped
  */
@@ -42,8 +42,8 @@ export const installQueueSchema = async (
   url: string,
   { installQueues, buildWaitMs = BUILD_WAIT_MS_DEFAULT }: InstallQueueSchemaOptions = {},
 ): Promise<QueueSchemaInstalled> => {
-  // On a pool, because a failed installation leaves its transaction open, and a pool discards such a connection. On one
-  // of ours, so that its sessions have our settings.
+  // On a pool, because a failed installation leaves its transaction open, and a pool discards such
+  // a connection. On one of ours, so that its sessions have our settings.
   const pool = openBuilderPool(url, 1);
   const db: Db = { executeSql: executorOf(pool) };
   const errors: unknown[] = [];
@@ -74,8 +74,9 @@ export const installQueueSchema = async (
 };
 
 /**
- * `start()` alone proves nothing: it takes any "already exists" for a lost race, even if the schema contains something
- * else of that name, and it starts silently on a schema that is newer than it knows.
+ * `start()` alone proves nothing: it takes any "already exists" for a lost race, even if the schema
+ * contains something else of that name, and it starts silently on a schema that is newer than it
+ * knows.
  */
 const confirmVersion = async (db: Db): Promise<number> => {
   const { installed, wanted } = await statusOn(db);

@@ -13,9 +13,9 @@ export interface Output {
 }
 
 /**
- * Completes or fails rows, given how each of their parts ended. Skips claims from an earlier history of the database:
- * after a failover to a standby that had not received their appends, completing them would lose events. They get no
- * more heartbeats, so pg-boss redelivers them.
+ * Completes or fails rows, given how each of their parts ended. Skips claims from an earlier
+ * history of the database: after a failover to a standby that had not received their appends,
+ * completing them would lose events. They get no more heartbeats, so pg-boss redelivers them.
  *
  * @param db runs statements only in this history
  */
@@ -63,8 +63,8 @@ const allAppended = (acknowledgement: Acknowledgement): boolean =>
   acknowledgement.counts.appended === queuedIn(acknowledgement.job.batch);
 
 /**
- * Gives each failed part a row of its own, so that its retries do not affect its neighbours. The row gets the part's
- * id: repeating this after a crash changes nothing.
+ * Gives each failed part a row of its own, so that its retries do not affect its neighbours. The
+ * row gets the part's id: repeating this after a crash changes nothing.
  */
 const isolateFailed = async (
   boss: PgBoss,

@@ -13,8 +13,8 @@ const MONITOR_SECONDS = 2;
 const MAINTENANCE_SECONDS = 60;
 
 /**
- * Runs a statement on the service's own pool. Without `values` the text may contain several statements. The signal
- * cancels the statement, so it is only for reads.
+ * Runs a statement on the service's own pool. Without `values` the text may contain several
+ * statements. The signal cancels the statement, so it is only for reads.
  */
 export type ExecuteSql = (
   text: string,
@@ -23,7 +23,7 @@ export type ExecuteSql = (
   signal?: AbortSignal,
 ) => Promise<{ rows: unknown[] }>;
 
-/** How the ports of this folder reach the database that holds the queue: a pool for each purpose. */
+/** How the ports of this folder reach the queue's database: a pool for each purpose. */
 export class QueueDatabase extends Context.Service<
   QueueDatabase,
   {
@@ -34,8 +34,8 @@ export class QueueDatabase extends Context.Service<
     /** Runs cheap polls. Nothing that a client can make slow runs here. */
     readonly executeControl: ExecuteSql;
     /**
-     * Which history of the database this process is in. The number changes when another server takes the place of this
-     * one, which may lack what was committed last.
+     * Which history of the database this process is in. The number changes when another server
+     * takes the place of this one, which may lack what was committed last.
      */
     readonly history: () => number;
     /** Runs statements for as long as that is the history. */
@@ -66,8 +66,9 @@ export const openBoss = Effect.fnUntraced(function* (supervise: boolean) {
 });
 
 /**
- * Makes a callback for failures of pg-boss's supervisor, which runs by itself and reports nothing else: it works again when
- * it has not failed for `RECOVERED_AFTER_MS`, in which it runs several times.
+ * Makes a callback for failures of pg-boss's supervisor, which runs by itself and reports nothing
+ * else: it works again when it has not failed for `RECOVERED_AFTER_MS`, in which it runs several
+ * times.
  */
 export const reportSupervision = Effect.gen(function* () {
   const run = yield* FiberSet.makeRuntime();
@@ -112,7 +113,7 @@ export const startBoss = async ({ execute, supervise, onError }: BossOptions): P
 /** The most prepared statements; further ones run unprepared. */
 const PREPARED_MAX = 64;
 
-/** pg-boss sends a handful of large texts, always the same. Preparing them saves two thirds of the work. */
+/** pg-boss sends a handful of large texts. Preparing them saves two thirds of the work. */
 export const preparing = (execute: ExecuteSql): Db => ({
   executeSql: (text, values) => {
     // Without values a text may contain several statements, which cannot be prepared.

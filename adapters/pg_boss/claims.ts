@@ -13,8 +13,8 @@ export interface Claim {
 }
 
 /**
- * The claim that each job was fetched with. Acknowledging names the attempt, so that a worker whose claim has lapsed
- * cannot end the attempt of the worker that has the row now.
+ * The claim that each job was fetched with. Acknowledging names the attempt, so that a worker whose
+ * claim has lapsed cannot end the attempt of the worker that has the row now.
  */
 const claims = new WeakMap<Job, Claim>();
 
@@ -24,7 +24,8 @@ export const jobsOf = async (
   history: number,
 ): Promise<ReadonlyArray<Job> | undefined> => {
   const claim: Claim = { id: row.id, retryCount: row.retryCount, history };
-  // A row whose own id has a part number contains that part alone (`isolateFailed` in acknowledge.ts).
+  // A row whose own id has a part number contains that part alone (`isolateFailed` in
+  // acknowledge.ts).
   const isolated = rowOf(row.id).part !== 0;
   const queuedAt = madeAt(row.id);
   const batches = await decodePayload(row.data);

@@ -81,8 +81,8 @@ export const makeDeadLetters = (
 
     redrive: (id) =>
       onLetter(id, async (found) => {
-        // The dead letter goes last: a crash in between loses nothing, and repeating all steps changes nothing, since
-        // the log recognizes duplicates.
+        // The dead letter goes last: a crash in between loses nothing, and repeating all steps
+        // changes nothing, since the log recognizes duplicates.
         await deleteFailedRow(execute, found.id);
         const { sizeKey, data } = found;
         const key = sizeKey === null ? {} : { singletonKey: sizeKey };

@@ -22,10 +22,10 @@ export interface GroupCommitOptions<Item, Receipt> {
   /** The most commits at the same time. */
   readonly commitsMax: number;
   /**
-   * The longest pause between the starts of two commits, in milliseconds, while items arrive concurrently: during a
-   * commit, or after one that had several items. The pause is twice the duration of the last commit if that is
-   * shorter: the busier the database, the larger the groups. An item that arrives alone, and items that fill a row, do
-   * not wait.
+   * The longest pause between the starts of two commits, in milliseconds, while items arrive
+   * concurrently: during a commit, or after one that had several items. The pause is twice the
+   * duration of the last commit if that is shorter: the busier the database, the larger the groups.
+   * An item that arrives alone, and items that fill a row, do not wait.
    */
   readonly paceMsMax: number;
   /** The share of a row that an item fills. */
@@ -33,9 +33,9 @@ export interface GroupCommitOptions<Item, Receipt> {
 }
 
 /**
- * Group commit: items that arrive within a short pause share a commit. The busier the service, the larger the groups;
- * an item that arrives alone is committed immediately. Returns the effect that submits an item and succeeds after its
- * commit.
+ * Group commit: items that arrive within a short pause share a commit. The busier the service, the
+ * larger the groups; an item that arrives alone is committed immediately. Returns the effect that
+ * submits an item and succeeds after its commit.
  */
 export const makeGroupCommit = <Item, Receipt>(options: GroupCommitOptions<Item, Receipt>) => {
   type Resume = (result: Effect.Effect<Receipt, QueueFull | QueueUnavailable>) => void;

@@ -1,17 +1,17 @@
 import type { JobId } from "../../core/queue/queue.ts";
 
 /**
- * Several accepted batches share one row of the queue as its parts, numbered from 1. The id of a part is the id of its
- * row with the part's number in the last three hex digits, which are zero in a row's own id. So every job id is a UUID,
- * and its row is found without a look-up table.
+ * Several accepted batches share one row of the queue as its parts, numbered from 1. The id of a
+ * part is the id of its row with the part's number in the last three hex digits, which are zero in
+ * a row's own id. So every job id is a UUID, and its row is found without a look-up table.
  */
 
 /** The most parts of a row that three hex digits can number. */
 export const PARTS_MAX = 0xfff;
 
 /**
- * A new row id: a UUID of version 7 (RFC 9562) with its last 12 random bits zero. Its ids sort by time, so the primary
- * key grows at its end.
+ * A new row id: a UUID of version 7 (RFC 9562) with its last 12 random bits zero. Its ids sort by
+ * time, so the primary key grows at its end.
  *
  * @param now milliseconds since the Unix epoch
  */
@@ -21,7 +21,7 @@ export const newRowId = (now: number): string => {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15, 33)}000`;
 };
 
-/** When a row id was created, which is about when its jobs were queued: milliseconds since the Unix epoch. */
+/** When a row id was created, about when its jobs were queued: milliseconds since the epoch. */
 export const madeAt = (rowId: string): number =>
   Number.parseInt(rowId.slice(0, 8) + rowId.slice(9, 13), 16);
 

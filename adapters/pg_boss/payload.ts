@@ -6,13 +6,13 @@ import type { TraceContext } from "../../core/trace.ts";
 import { sizeKey } from "./private_tables.ts";
 import { compress, decompress } from "./zstandard.ts";
 
-/** The version of the payload below. A worker leaves rows of an unknown version to newer workers. */
+/** The version of the payload below. Workers leave unknown versions to newer workers. */
 const PAYLOAD_VERSION = 2;
 
 /**
- * The JSON of a row: its parts, and the events of all parts as one compressed text, column by column. If the events
- * were JSON, the database would parse every field of every event and then compress them itself, with four times the
- * work and a result three times as large.
+ * The JSON of a row: its parts, and the events of all parts as one compressed text, column by
+ * column. If the events were JSON, the database would parse every field of every event and then
+ * compress them itself, with four times the work and a result three times as large.
  */
 export interface Payload {
   readonly version: typeof PAYLOAD_VERSION;
@@ -21,7 +21,7 @@ export interface Payload {
   readonly events: string;
 }
 
-/** One batch: how many of the events are its own, and how many were left out as duplicates and conflicts. */
+/** One batch: the number of its events, and of those left out as duplicates and conflicts. */
 interface Part {
   readonly events: number;
   readonly duplicates: number;
@@ -87,7 +87,7 @@ export const rowWith = async (
   }),
 });
 
-/** The batches of a row; undefined if this build cannot read it, because the row is newer or damaged. */
+/** The batches of a row; undefined if this build cannot read it: it is newer or damaged. */
 export const decodePayload = async (
   payload: Payload,
 ): Promise<ReadonlyArray<Carried> | undefined> => {
@@ -137,7 +137,7 @@ const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
 const COLUMNS = 7;
 
 /**
- * The most bytes in the text of a row: three in UTF-8 for each that `bytesIn` counts. A row with more is damaged or
- * forged.
+ * The most bytes in the text of a row: three in UTF-8 for each that `bytesIn` counts. A row with
+ * more is damaged or forged.
  */
 const TEXT_BYTES_MAX = 3 * BATCH_BYTES_MAX;

@@ -12,16 +12,18 @@ import {
 } from "./queue_settings.ts";
 
 /**
- * All SQL of ours on pg-boss's tables, which are its own affair: everything here relies on how this version of pg-boss
- * uses them, and everything else in the project goes through its API. Before you install another version, compare its
- * `dist/plans.js` and `dist/migrationStore.js` with what is said below; the test beside this file fails until then.
+ * All SQL of ours on pg-boss's tables, which are its own affair: everything here relies on how this
+ * version of pg-boss uses them, and everything else in the project goes through its API. Before you
+ * install another version, compare its `dist/plans.js` and `dist/migrationStore.js` with what is
+ * said below; the test beside this file fails until then.
  */
 export const PG_BOSS_VERSION = "12.35.0";
 
 const JOB = `${QUEUE_SCHEMA}.job`;
 
-// `singleton_key` is a column beside the payload. pg-boss makes no use of it in queues without a policy, so it stores
-// the size of a row: adding up the backlog, and bounding what is fetched, then touch no payload.
+// `singleton_key` is a column beside the payload. pg-boss makes no use of it in queues without a
+// policy, so it stores the size of a row: adding up the backlog, and bounding what is fetched, then
+// touch no payload.
 
 /** The `singletonKey` of a row with so many events, and bytes as `bytesIn` counts them. */
 export const sizeKey = ({ events, bytes }: { events: number; bytes: number }): string =>
@@ -32,8 +34,9 @@ const EVENTS_OF_ROW = "nullif(split_part(singleton_key, ':', 1), '')::int";
 const BYTES_OF_ROW = "nullif(split_part(singleton_key, ':', 2), '')::int";
 
 /**
- * The rows that wait, in the words of the condition of pg-boss's partial index for fetching, so that the planner can
- * use that index and does not read the rows that ended lately. No row of our queues is ever blocked.
+ * The rows that wait, in the words of the condition of pg-boss's partial index for fetching, so
+ * that the planner can use that index and does not read the rows that ended lately. No row of our
+ * queues is ever blocked.
  */
 const WAITS = "state < 'active' and not blocked";
 
@@ -45,14 +48,14 @@ export interface FetchedRow {
 }
 
 /**
- * Fetches rows as pg-boss does (`fetchNextJob` in its plans.js), within bounds that it does not have: at most `rowsMax`
- * rows that contain at most `eventsMax` events and `FETCH_BYTES_MAX` bytes, or one larger row. pg-boss counts rows,
- * which can have 200 bytes or two million. A client that knows how a worker estimates the next batch from the last one
- * could exhaust its memory.
+ * Fetches rows as pg-boss does (`fetchNextJob` in its plans.js), within bounds that it does not
+ * have: at most `rowsMax` rows that contain at most `eventsMax` events and `FETCH_BYTES_MAX` bytes,
+ * or one larger row. pg-boss counts rows, which can have 200 bytes or two million. A client that
+ * knows how a worker estimates the next batch from the last one could exhaust its memory.
  *
- * The limit is part of the text and the statement is not prepared, so that it is planned for the current backlog. The
- * rows are chosen once and looked up by id: with statistics from a short queue, the planner might execute a join by
- * reading all rows that are kept.
+ * The limit is part of the text and the statement is not prepared, so that it is planned for the
+ * current backlog. The rows are chosen once and looked up by id: with statistics from a short
+ * queue, the planner might execute a join by reading all rows that are kept.
  */
 export const fetchRows = async (
   execute: ExecuteSql,
@@ -154,15 +157,17 @@ export const deleteFailedRow = async (execute: ExecuteSql, id: string): Promise<
 };
 
 /**
- * Keeps pg-boss, and Postgres on its behalf, from reading the whole job table over and over while requests wait for a
- * processor. The table contains every job that ended within the last 15 minutes.
+ * Keeps pg-boss, and Postgres on its behalf, from reading the whole job table over and over while
+ * requests wait for a processor. The table contains every job that ended within the last 15
+ * minutes.
  *
- * - It is analyzed after 50,000 rows were written or changed. With Postgres's defaults a busy queue is analyzed on
- *   every round of autovacuum, which takes a processor 300 ms. The plans on it need no fresher statistics.
- * - An index covers the active jobs, which are few. Every two seconds pg-boss searches them twice for jobs of dead
- *   workers, and has no index for that.
- * - pg-boss counts all jobs by state each time, for statistics that nothing here reads. `monitor_backoff_on`, by which
- *   it postpones that itself if it takes too long, turns it off.
+ * - It is analyzed after 50,000 rows were written or changed. With Postgres's defaults a busy queue
+ *   is analyzed on every round of autovacuum, which takes a processor 300 ms. The plans on it need
+ *   no fresher statistics.
+ * - An index covers the active jobs, which are few. Every two seconds pg-boss searches them twice
+ *   for jobs of dead workers, and has no index for that.
+ * - pg-boss counts all jobs by state each time, for statistics that nothing here reads.
+ *   `monitor_backoff_on`, by which it postpones that itself if it takes too long, turns it off.
  */
 export const TUNE_JOB_TABLE = `
 do $$
@@ -170,7 +175,8 @@ declare
   v_jobs constant regclass := '${QUEUE_SCHEMA}.job_common';
   v_option constant text := 'autovacuum_analyze_threshold=50000';
 begin
-  -- One process at a time: two would both find the index missing, and one of them would fail to create it.
+  -- One process at a time: two would both find the index missing, and one of them would fail to
+  -- create it.
   perform from ${QUEUE_SCHEMA}.version for update;
   -- Only once: the option waits for a running vacuum, and the index for running writes.
   if not exists (select from pg_class where oid = v_jobs and v_option = any (reloptions)) then

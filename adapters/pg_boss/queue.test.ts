@@ -8,7 +8,7 @@ queueConformance("pg-boss", async () => {
   const retriesMax = 2;
   await boss.updateQueue(EVENTS_QUEUE, { retryLimit: retriesMax });
 
-  /** As if every active job had got its last heartbeat this much earlier, and the supervisor ran then. */
+  /** As if every active job's last heartbeat were this much older, and the supervisor ran. */
   const passTime = async (interval: string): Promise<void> => {
     await execute(
       `update ${QUEUE_SCHEMA}.job set heartbeat_on = heartbeat_on - ${interval} where state = 'active'`,

@@ -36,13 +36,13 @@ export interface PgBossQueueOptions extends QueueConnections {
 /** The share of `bufferBytesMax` that one client may use. */
 const CLIENT_SHARE = 0.5;
 
-/** The most bytes of one commit. More rows would be no cheaper each, and all of them are in memory as text. */
+/** The most bytes of one commit. More rows would not be cheaper, and all are in memory as text. */
 const COMMIT_BYTES_MAX = 4 * ROW_BYTES_MAX;
 
 /** Two, so that one commit can wait for the disk while another one is prepared. */
 const COMMITS_MAX = 2;
 
-/** The longest pause between the starts of two commits. Requests that arrive meanwhile share rows, which saves work. */
+/** The longest pause between the starts of two commits. Requests of a pause share rows. */
 const COMMIT_PACE_MS_MAX = 8;
 
 /** The most rows of one fetch; their content is bounded as well. */
@@ -83,7 +83,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
       Math.max(batch.events.length / ROW_EVENTS_MAX, bytes / ROW_BYTES_MAX),
   });
 
-  // The average number of events in recent rows. Rows that a fetch examines and leaves are locked for other workers.
+  // The average number of events in recent rows. Rows that a fetch examines and leaves are locked
+  // for other workers.
   let rowEvents = ROW_EVENTS_MAX;
 
   const fetchJobs = async (eventsMax: number): Promise<ReadonlyArray<Job>> => {
@@ -95,7 +96,8 @@ export const makePgBossQueue = (options: PgBossQueueOptions): Queue["Service"] =
     for (const row of rows) {
       // One by one: decoding a row takes milliseconds, and requests get a turn in between.
       const held = await jobsOf(row, history);
-      // It must not block its neighbours. It is redelivered, and becomes a dead letter after its last retry.
+      // It must not block its neighbours. It is redelivered, and becomes a dead letter after its
+      // last retry.
       if (held === undefined) await boss.fail(EVENTS_QUEUE, [row], UNREADABLE);
       else jobs.push(...held);
     }

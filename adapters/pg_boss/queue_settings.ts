@@ -6,20 +6,21 @@ export const QUEUE_SCHEMA = "tidemark_queue";
 /** The queue of accepted batches. */
 export const EVENTS_QUEUE = "events";
 
-/** The queue of dead letters: jobs whose every attempt failed. They stay until an operator redrives or drops them. */
+/** The queue of jobs whose every attempt failed. They stay until an operator handles them. */
 export const DEAD_LETTER_QUEUE = "events_dead_letter";
 
-/** The most events in one row: rows of this size are cheap to insert, and to hold while their events are appended. */
+/** The most events in one row: it must be cheap to insert, and to hold during its append. */
 export const ROW_EVENTS_MAX = 1_000;
 
-/** The most bytes, as `bytesIn` counts them, that batches share a row with: as many as a request may have. */
+/** The most bytes (`bytesIn`) of batches that share a row: as many as a request may have. */
 export const ROW_BYTES_MAX = 1024 * 1024;
 
-/** How long clients can look up a job that ended. Its row, payload included, takes space until then. */
+/** How long clients can look up an ended job. Its row takes space until then. */
 const JOB_KEPT_SECONDS = 15 * 60;
 
-// pg-boss's defaults (2 retries, a dead worker noticed after 15 minutes) cannot guarantee that every accepted event is
-// counted. With these a dead worker is noticed after HEARTBEAT_SECONDS, and retries continue for about two hours.
+// pg-boss's defaults (2 retries, a dead worker noticed after 15 minutes) cannot guarantee that
+// every accepted event is counted. With these a dead worker is noticed after HEARTBEAT_SECONDS, and
+// retries continue for about two hours.
 const HEARTBEAT_SECONDS = 10;
 
 const EVENTS_OPTIONS = {

@@ -10,18 +10,19 @@ import {
 const LEVEL = 1;
 
 /**
- * The size of the output chunks of an engine. Each chunk takes a round of the event loop, which is slow while many
- * requests are refused. Most rows fit into one chunk.
+ * The size of the output chunks of an engine. Each chunk takes a round of the event loop, which is
+ * slow while many requests are refused. Most rows fit into one chunk.
  */
 const CHUNK_BYTES = 256 * 1_024;
 
 /**
- * Makes a function that runs one input after the other through one engine, on another thread, and resolves with the
- * result of `read` on the output.
+ * Makes a function that runs one input after the other through one engine, on another thread, and
+ * resolves with the result of `read` on the output.
  *
- * One engine for all inputs, because V8 frees the engines of `zstdCompressSync` and their buffers only when it collects
- * the old generation, which it must do the more often the more of them there are. An engine is replaced after it failed
- * or its output could not be read: it may contain the rest of a truncated input.
+ * One engine for all inputs, because V8 frees the engines of `zstdCompressSync` and their buffers
+ * only when it collects the old generation, which it must do the more often the more of them there
+ * are. An engine is replaced after it failed or its output could not be read: it may contain the
+ * rest of a truncated input.
  */
 const makeSerial = (open: () => ZstdCompress | ZstdDecompress) => {
   let kept: ReturnType<typeof open> | undefined;
@@ -89,7 +90,7 @@ const makeSerial = (open: () => ZstdCompress | ZstdDecompress) => {
   };
 };
 
-/** Compresses a text, as UTF-8, into a Zstandard frame, and resolves with the result of `read` on it. */
+/** Compresses a text, as UTF-8, into a Zstandard frame; resolves with `read` of it. */
 export const compress = <A>(text: string, read: (frame: Buffer) => A): Promise<A> =>
   compressSerially(text, Number.POSITIVE_INFINITY, read);
 

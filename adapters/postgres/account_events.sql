@@ -1,9 +1,11 @@
--- A page of the events of one account, newest first, up to the checkpoint; `pageOf` in core/log/account_events.ts is its
--- definition. The time index finds the page wherever in the list it begins, and only the rows of the page are fetched.
--- $1 shard, $2 account, $3 from, $4 and $5 instant and position that the page comes before, $6 type or null,
--- $7 last position or null, $8 most events, $9 most bytes, $10 most events to scan
+-- A page of the events of one account, newest first, up to the checkpoint; `pageOf` in
+-- core/log/account_events.ts is its definition. The time index finds the page wherever in the list
+-- it begins, and only the rows of the page are fetched.
+-- $1 shard, $2 account, $3 from, $4 and $5 instant and position that the page comes before, $6 type
+-- or null, $7 last position or null, $8 most events, $9 most bytes, $10 most events to scan
 --
--- Every row repeats the columns of the page beside its event; a page without events is one row without an event.
+-- Every row repeats the columns of the page beside its event; a page without events is one row
+-- without an event.
 with bounds as materialized (
 -- include read_bounds.sql
 ),

@@ -1,7 +1,8 @@
--- The counts of one account by bucket and type, in one statement and so as of one moment: whole hours from the read
--- model, and the partial hours at both ends from the log's time index up to the checkpoint.
--- $1 shard, $2 account, $3 start of the range, $4 and $5 its whole hours, $6 its end, $7 length of a bucket,
--- $8 type or null, $9 most counts
+-- The counts of one account by bucket and type, in one statement and so as of one moment: whole
+-- hours from the read model, and the partial hours at both ends from the log's time index up to the
+-- checkpoint.
+-- $1 shard, $2 account, $3 start of the range, $4 and $5 its whole hours, $6 its end, $7 length of
+-- a bucket, $8 type or null, $9 most counts
 with bounds as materialized (
 -- include read_bounds.sql
 ),

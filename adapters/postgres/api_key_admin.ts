@@ -26,7 +26,10 @@ export interface ApiKeyAdmin {
   /** Newest first. */
   readonly list: () => Promise<ReadonlyArray<ListedApiKey>>;
   readonly find: (id: string) => Promise<ListedApiKey | undefined>;
-  /** Revokes a key in `inMinutes`, or when an earlier call said so if that is sooner; false if there is no such key. */
+  /**
+   * Revokes a key in `inMinutes`, or when an earlier call said so if that is sooner; false if there
+   * is no such key.
+   */
   readonly revoke: (id: string, inMinutes: number) => Promise<boolean>;
   /** Sets how many events per minute an account may send; null removes its quota. */
   readonly setQuota: (accountId: string, eventsPerMinute: number | null) => Promise<void>;

@@ -13,7 +13,7 @@ import { type Database, portLayer, type Statement } from "./pool.ts";
 /** What is stored of a key's secret: its SHA-256. */
 export const hashSecret = (secret: string): Buffer => hash("sha256", secret, "buffer");
 
-/** Whether a hash is that of this secret. The time that it takes does not depend on where they differ. */
+/** Whether a hash is that of this secret, in a time that does not depend on where they differ. */
 export const isSecretOf = (secret: string, stored: Uint8Array): boolean => {
   const own = hashSecret(secret);
   return own.length === stored.length && timingSafeEqual(own, stored);

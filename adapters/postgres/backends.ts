@@ -1,9 +1,9 @@
 import pg from "pg";
 
-/** The state of a backend, the server process of one connection: `busy` with a statement or its commit, `idle`, or `gone`. */
+/** The state of a backend (server process): busy with a statement or its commit, idle, or gone. */
 export type BackendState = "busy" | "idle" | "gone";
 
-/** Asks the server about the backends of this service. Nothing here fails: an unknown state is undefined. */
+/** Asks the server about backends of this service. Never fails: an unknown state is undefined. */
 export interface Backends {
   /** Asks the server to cancel the statement of a backend; resolves when the request was sent. */
   readonly cancel: (pid: number) => Promise<void>;
@@ -19,8 +19,8 @@ export type Ask = (
   values: unknown[],
 ) => Promise<ReadonlyArray<Record<string, unknown>>>;
 
-// The role and the application name exclude a session of somebody else that got the same pid later. The cast selects
-// Postgres's pg_cancel_backend, as Citus has another one.
+// The role and the application name exclude a session of somebody else that got the same pid later.
+// The cast selects Postgres's pg_cancel_backend, as Citus has another one.
 const OURS =
   "pid = $1::int and usename = current_user and application_name = current_setting('application_name')";
 const CANCEL = `select pg_cancel_backend(pid) from pg_stat_activity where ${OURS}`;
@@ -50,7 +50,8 @@ export const makeBackends = (asks: ReadonlyArray<Ask>): Backends => {
       if (rows === undefined) return undefined;
       const [row] = rows;
       if (row === undefined) return "gone";
-      // A server that does not track its sessions (track_activities) shows no state: that counts as busy.
+      // A server that does not track its sessions (track_activities) shows no state: that counts as
+      // busy.
       return String(row["state"]).startsWith("idle") ? "idle" : "busy";
     },
   };
@@ -59,7 +60,7 @@ export const makeBackends = (asks: ReadonlyArray<Ask>): Backends => {
 /** The time limit of a query on a connection of its own. */
 const ASK_TIMEOUT_MS = 2_000;
 
-/** How long to open no further connection after one failed: a connection that hangs must not be followed by many. */
+/** How long to open no connection after one failed: many must not follow one that hangs. */
 const ASK_AGAIN_MS = 5_000;
 
 /** Asks on a new connection: one query at a time, and none for a while after one that failed. */

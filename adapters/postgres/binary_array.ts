@@ -1,6 +1,7 @@
 /**
- * One-dimensional Postgres arrays in the binary format of the wire protocol, in which `pg` sends a Buffer. For thousands
- * of elements this costs a tenth of printing, quoting and parsing them as text.
+ * One-dimensional Postgres arrays in the binary format of the wire protocol, in which `pg` sends a
+ * Buffer. For thousands of elements this costs a tenth of printing, quoting and parsing them as
+ * text.
  *
  * @see https://github.com/postgres/postgres/blob/REL_18_0/src/backend/utils/adt/arrayfuncs.c (array_recv)
  */

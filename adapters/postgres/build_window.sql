@@ -1,5 +1,5 @@
--- Counts a window (db/migrations/0003_windows.sql) from the log, as far as its shard is folded, while the checkpoint of
--- the shard is locked.
+-- Counts a window (db/migrations/0003_windows.sql) from the log, as far as its shard is folded,
+-- while the checkpoint of the shard is locked.
 -- $1 shard, $2 account, $3 hours, $4 and $5 its bounds
 with folded as materialized (
   select position from read_models.checkpoints where shard = $1

@@ -4,9 +4,9 @@ import { InvariantViolated } from "../../core/invariant.ts";
 import { type Diagnosis, type FaultKind, makeAskStore } from "../../core/store_failure.ts";
 
 /**
- * What to do about a failed statement. `refuse`: its data would fail again. `retry`: the connection or transaction broke,
- * and a new one may succeed. `wait`: the condition passes by itself, but not immediately. `mend`: only a person can fix
- * it.
+ * What to do about a failed statement. `refuse`: its data would fail again. `retry`: the connection
+ * or transaction broke, and a new one may succeed. `wait`: the condition passes by itself, but not
+ * immediately. `mend`: only a person can fix it.
  */
 export type Remedy = "refuse" | "retry" | "wait" | "mend";
 
@@ -61,7 +61,7 @@ const ENDING_MESSAGE = /after calling end/i;
 const bySqlState = <A>(table: Readonly<Record<string, A>>, code: string): A | undefined =>
   table[code] ?? table[code.slice(0, 2)];
 
-/** The database accepts no writes for now: it is a standby, or was set to read-only. None of its sessions is used. */
+/** The database takes no writes for now, as a standby or read-only. No session on it is used. */
 export class DatabaseReadOnly extends Error {
   override readonly name = "DatabaseReadOnly";
 
@@ -74,12 +74,12 @@ export class DatabaseReadOnly extends Error {
   }
 }
 
-/** Another server has replaced the one of this session, or this session's server is the one that was replaced. */
+/** Another server has replaced this session's, or this session's has been replaced. */
 export class DatabaseReplaced extends Error {
   override readonly name = "DatabaseReplaced";
 }
 
-/** The remedy for an error of the database or of the connection to it. The only place that decides this. */
+/** The remedy for an error of the database or the connection. The only place that decides it. */
 export const remedyOf = (error: unknown): Remedy => {
   if (!(error instanceof Error)) return "mend";
   if (error instanceof DatabaseReadOnly) return "wait";
@@ -88,7 +88,8 @@ export const remedyOf = (error: unknown): Remedy => {
   if (error instanceof AggregateError && error.errors.length > 0) return remedyOf(error.errors[0]);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof DatabaseError) {
-    // A statement was prepared before a table changed. Its connection is dropped, and a new one prepares it again.
+    // A statement was prepared before a table changed. Its connection is dropped, and a new one
+    // prepares it again.
     if (error.routine === "RevalidateCachedQuery") return "retry";
     return bySqlState(REMEDIES, code) ?? "mend";
   }
@@ -103,8 +104,8 @@ export const remedyOf = (error: unknown): Remedy => {
 };
 
 /**
- * What a failed statement says about the database: it is unavailable for a while, it has a fault that a person has to
- * fix, or nothing, because the failure is a bug of ours.
+ * What a failed statement says about the database: it is unavailable for a while, it has a fault
+ * that a person has to fix, or nothing, because the failure is a bug of ours.
  */
 export const diagnose = (error: unknown): Diagnosis => {
   const remedy = remedyOf(error);
@@ -116,7 +117,7 @@ export const diagnose = (error: unknown): Diagnosis => {
     : "unexpected";
 };
 
-/** Errors of JavaScript itself, and failed assertions. Those with a code are Node's, for invalid arguments. */
+/** Errors of JavaScript, and failed assertions. Those with a code are Node's, for bad arguments. */
 const isBug = (error: unknown): boolean =>
   (error instanceof InvariantViolated ||
     error instanceof TypeError ||
@@ -134,7 +135,7 @@ export const isLockTimeout = (error: unknown): boolean =>
 export const isStatementTimeout = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "57014";
 
-/** Whether the server refused a connection because the role, the database or the server has reached its limit. */
+/** Whether the server refused a connection because some limit of connections is reached. */
 export const isTooManyConnections = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === "53300";
 

@@ -24,7 +24,7 @@ test.before(async () => {
 });
 test.after(() => migrated.close());
 
-/** How a writer's transaction ends after its append. "lost" commits, but the writer gets no answer. */
+/** How a writer's transaction ends. "lost" commits, but the writer gets no answer. */
 type Ending = "commit" | "roll back" | "break" | "lost";
 
 test("writers whose transactions roll back, break or commit without an answer leave dense positions and each event once", async () => {
@@ -46,7 +46,8 @@ test("writers whose transactions roll back, break or commit without an answer le
         await Promise.all(
           writers.map(async ({ ids, endings }) => {
             const events = ids.map((id) => anEvent({ accountId, eventId: String(id) }));
-            // Every delivery but the last one fails in some way; the worker then appends the same events again.
+            // Every delivery but the last one fails in some way; the worker then appends the same
+            // events again.
             for (const ending of endings) await deliver(events, ending);
             await deliver(events, "commit");
           }),

@@ -38,7 +38,8 @@ export const ensureShards = async (database: Database, shards: number): Promise<
 };
 
 /**
- * The event log in Postgres. Its guarantees come from `db/migrations/0001_log.sql` and `db/functions/append.sql`.
+ * The event log in Postgres. Its guarantees come from `db/migrations/0001_log.sql` and
+ * `db/functions/append.sql`.
  *
  * @param control runs the cheap polls that the service depends on, even if `database` is busy
  */

@@ -33,7 +33,7 @@ const DROP: Statement = {
   text: "select tidemark.drop_generation($1) as dropped",
 };
 
-/** The advisory lock of a process that builds or drops: "rebu" in ASCII. Advisory locks are per database. */
+/** The advisory lock for building and dropping: "rebu" in ASCII. It is per database. */
 const GENERATIONS_LOCK_KEY = 0x72_65_62_75;
 
 const HOLDER: Statement = {

@@ -14,7 +14,7 @@ export interface ExplainingSession {
   readonly close: () => Promise<void>;
 }
 
-/** The roles that plans are tested under: one with defaults, and one with every setting turned the other way. */
+/** The roles that plans are tested under: with defaults, and with every setting turned. */
 export const ROLES = ["plain", "turned"] as const;
 
 export const openExplainingSession = async (

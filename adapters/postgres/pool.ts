@@ -10,8 +10,8 @@ import { makeTimelines, type Timelines } from "./timelines.ts";
 /** Runs prepared statements, each on some connection. */
 export interface Database {
   /**
-   * @param signal cancels the statement, on the server as well, and prevents retries. Not for statements that write:
-   *   a commit must not be cancelled.
+   * @param signal cancels the statement, on the server as well, and prevents retries. Not for
+   *   statements that write: a commit must not be cancelled.
    */
   readonly query: <Row extends pg.QueryResultRow>(
     statement: Statement,
@@ -20,7 +20,7 @@ export interface Database {
   ) => Promise<ReadonlyArray<Row>>;
 }
 
-/** The databases of the ports: a pool for each purpose, so that slow statements of one do not delay another. */
+/** The databases of the ports: a pool for each purpose, so that none delays another. */
 export class Databases extends Context.Service<
   Databases,
   {
@@ -51,7 +51,7 @@ export interface PoolOptions {
   readonly url: string;
   /** The most open connections. */
   readonly connectionsMax: number;
-  /** How long to wait for a connection before the database counts as unavailable, in milliseconds. */
+  /** How long to wait for a connection, in milliseconds. */
   readonly connectTimeoutMs: number;
   /** How long one statement may run, in milliseconds. */
   readonly statementTimeoutMs: number;
@@ -61,7 +61,7 @@ export interface PoolOptions {
   readonly session?: SessionSettings;
   /** How many idle connections stay open, so that no other process gets their slots; default 0. */
   readonly connectionsMin?: number;
-  /** Cancels and checks statements that were given up. Without it, or if it fails, each check opens a connection. */
+  /** Cancels and checks statements that were given up; default: a new connection each time. */
   readonly control?: StatementPool;
   /** Shared by all pools of a process on the same database; by default a pool has its own. */
   readonly timelines?: Timelines;
@@ -75,9 +75,10 @@ export interface PoolOptions {
 const NO_JIT: SessionSettings = { jit: "off" };
 
 /**
- * For sessions that answer reads. Every read has one good plan, whatever its parameters; planning each again would take
- * twice as long as running it (docs/design.md, Query plans). No read uses more than one processor, and the request for a
- * window that a read may insert does not wait for the disk or a standby.
+ * For sessions that answer reads. Every read has one good plan, whatever its parameters; planning
+ * each again would take twice as long as running it (docs/design.md, Query plans). No read uses
+ * more than one processor, and the request for a window that a read may insert does not wait for
+ * the disk or a standby.
  */
 export const READ_SESSION: SessionSettings = {
   plan_cache_mode: "force_generic_plan",
@@ -93,7 +94,7 @@ export const TYPES: pg.CustomTypesConfig = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
 };
 
-/** How much longer than the server's own timeout to wait for an answer, in case the server does not answer at all. */
+/** How much longer than the server's own timeout to wait, if the server does not answer at all. */
 const ANSWER_GRACE_MS = 1_000;
 
 /** Creates a connection pool. It opens no connection before the first query. */
@@ -122,9 +123,7 @@ export const createPool = (options: PoolOptions): StatementPool => {
   return pool;
 };
 
-/**
- * For sessions that read the log at large: enough memory to count the groups of a fold without a file.
- */
+/** For sessions that read the log at large: a fold counts its groups in memory. */
 const BUILDER_SESSION: SessionSettings = { work_mem: "64MB" };
 
 const BUILDER_CONNECT_TIMEOUT_MS = 10_000;
@@ -169,8 +168,9 @@ export const databaseOf = (
 });
 
 /**
- * Runs a statement once, and empties the arrays that `pg` received and returned. The closures of `pg` live until V8
- * collects the old generation, which it must do the more often the more they retain.
+ * Runs a statement once, and empties the arrays that `pg` received and returned. The closures of
+ * `pg` live until V8 collects the old generation, which it must do the more often the more they
+ * retain.
  */
 const rowsOf = async <Row extends pg.QueryResultRow>(
   queryable: StatementPool | Pick<pg.ClientBase, "query">,
@@ -197,7 +197,8 @@ const rowsOf = async <Row extends pg.QueryResultRow>(
 /**
  * Runs SQL for pg-boss, which sends several statements in one text if there are no values.
  *
- * @param history the history of the database that the statements build on, as for `StatementPool.run`
+ * @param history the history of the database that the statements build on, as for
+ *   `StatementPool.run`
  */
 export const executorOf =
   (pool: StatementPool, retrying: Retrying = once, history?: number) =>

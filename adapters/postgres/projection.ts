@@ -46,7 +46,7 @@ const BUILD_WINDOW: Statement = {
   text: "select tidemark.build_window($1) as built",
 };
 
-/** The most events that one piece adds to a window, and removes: they hold the shard for some 100 ms. */
+/** The most events that one piece adds to a window: they hold the shard for some 100 ms. */
 const PIECE_EVENTS_MAX = 5_000;
 
 export interface ProjectionDatabases {

@@ -1,5 +1,6 @@
--- The bounds of a read of one shard ($1). It counts the events up to the checkpoint, which are all events that were in
--- the log at `as_of`: now, or when the first event was recorded that is not folded yet.
+-- The bounds of a read of one shard ($1). It counts the events up to the checkpoint, which are all
+-- events that were in the log at `as_of`: now, or when the first event was recorded that is not
+-- folded yet.
 select
   c.position as checkpoint,
   c.generation,

@@ -50,8 +50,8 @@ select lo, hi,
 from bounds;
 
 -- fold the first range into activity_by_type
--- Separate from the sort, so that the groups are counted in a hash table. The planner cannot know that there are far
--- fewer groups than events, and would sort the events.
+-- Separate from the sort, so that the groups are counted in a hash table. The planner cannot know
+-- that there are far fewer groups than events, and would sort the events.
 with counts as materialized (
   select account_id, date_bin('1 hour', occurred_at, timestamptz 'epoch') as hour, type, count(*) as events
   from tidemark.events
@@ -63,8 +63,8 @@ select $1::smallint, account_id, hour, type, events from counts
 order by account_id, hour, type;
 
 -- fold a later range into activity_by_type
--- Separate from the sort, so that the groups are counted in a hash table. The planner cannot know that there are far
--- fewer groups than events, and would sort the events.
+-- Separate from the sort, so that the groups are counted in a hash table. The planner cannot know
+-- that there are far fewer groups than events, and would sort the events.
 with counts as materialized (
   select account_id, date_bin('1 hour', occurred_at, timestamptz 'epoch') as hour, type, count(*) as events
   from tidemark.events

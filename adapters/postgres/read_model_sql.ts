@@ -3,8 +3,8 @@ import type { Statement } from "./pool.ts";
 import { schemaOf } from "./statement.ts";
 
 /**
- * The SQL that read models compile to. `read_model_sql.snapshot.sql` shows it for the current read models; docs/design.md
- * (Query plans) explains `position + 0` and other tricks.
+ * The SQL that read models compile to. `read_model_sql.snapshot.sql` shows it for the current read
+ * models; docs/design.md (Query plans) explains `position + 0` and other tricks.
  */
 
 /** How the database computes each dimension of an event; `DIMENSIONS` in core is the definition. */
@@ -28,17 +28,19 @@ const selected = (name: string, sql: string): string => (sql === name ? sql : `$
  * Compiles read models to one step of the projection:
  *
  * - `lease` locks the shard's checkpoint. If another projector holds the lock there is no row.
- * - `bounds` end at the head that the snapshot of this statement has seen. There are none if the checkpoint moved past
- *   that head after the snapshot was taken, or if a window has changed since, which this statement would not see.
+ * - `bounds` end at the head that the snapshot of this statement has seen. There are none if the
+ *   checkpoint moved past that head after the snapshot was taken, or if a window has changed since,
+ *   which this statement would not see.
  * - `slice` are the events between the bounds.
  * - One insert for each read model adds the counts of the slice to its rows.
- * - `late` are events in the time range of a window (db/migrations/0003_windows.sql), to which they are added.
+ * - `late` are events in the time range of a window (db/migrations/0003_windows.sql), to which they
+ *   are added.
  * - `moved` moves the checkpoint.
  *
  * One statement is one transaction, so the counts and the checkpoint move together or not at all.
  *
- * Parameters: $1 shard, $2 most events. Returns the bounds, the number and accounts of the events, and when the oldest
- * of them was recorded.
+ * Parameters: $1 shard, $2 most events. Returns the bounds, the number and accounts of the events,
+ * and when the oldest of them was recorded.
  */
 export const compileStep = (models: ReadonlyArray<ReadModel>): Statement => ({
   name: "projection_step",
@@ -98,12 +100,13 @@ const addSlice = (model: ReadModel): string => {
 };
 
 /**
- * Compiles a read model to a fold of a large range of positions: one pass over that part of the log. Inserts the groups
- * in the order of the primary key, so that a large index is written page by page. Does not update windows. The first
- * range of a shard finds no existing rows; looking for them would double its cost.
+ * Compiles a read model to a fold of a large range of positions: one pass over that part of the
+ * log. Inserts the groups in the order of the primary key, so that a large index is written page by
+ * page. Does not update windows. The first range of a shard finds no existing rows; looking for
+ * them would double its cost.
  *
- * Parameters: $1 shard, $2 the position after which the range begins, $3 its last position. Has no name, so that it is
- * planned for its range.
+ * Parameters: $1 shard, $2 the position after which the range begins, $3 its last position. Has no
+ * name, so that it is planned for its range.
  */
 export const compileFold = (model: ReadModel, range: "first" | "later"): Statement => {
   const { names, selected: columns, ordinals } = columnsOf(model, 1);
@@ -112,8 +115,8 @@ on conflict (shard, ${names}) do update set events = t.events + excluded.events`
   return {
     name: "",
     text: `
--- Separate from the sort, so that the groups are counted in a hash table. The planner cannot know that there are far
--- fewer groups than events, and would sort the events.
+-- Separate from the sort, so that the groups are counted in a hash table. The planner cannot know
+-- that there are far fewer groups than events, and would sort the events.
 with counts as materialized (
   select ${columns}, count(*) as events
   from tidemark.events
@@ -127,11 +130,13 @@ order by ${names}${range === "first" ? "" : onConflict}`,
 };
 
 /**
- * Compiles a read model to the comparison of a shard of the live generation with that of another one. It compares sums
- * of a hash of each row's key, times the count of the row. The sums add up like the counts, so events that only one of
- * the two has folded can be added from the log, and folding need not stop. One statement sees one moment.
+ * Compiles a read model to the comparison of a shard of the live generation with that of another
+ * one. It compares sums of a hash of each row's key, times the count of the row. The sums add up
+ * like the counts, so events that only one of the two has folded can be added from the log, and
+ * folding need not stop. One statement sees one moment.
  *
- * Parameter: $1 shard. Returns by how many events the live rows exceed the others, and whether both are the same.
+ * Parameter: $1 shard. Returns by how many events the live rows exceed the others, and whether both
+ * are the same.
  */
 export const compileCompare = ({ name, dimensions }: ReadModel, generation: number): Statement => {
   const other = schemaOf(generation);
@@ -176,13 +181,16 @@ select excess::bigint as excess, excess = 0 and low = 0 and high = 0 as same fro
   };
 };
 
-/** The rows of a table that differ from the log: `key`, `live` and `log`, null if there is no such row. */
+/** Rows that differ from the log: `key`, `live` and `log`, null if there is no such row. */
 export interface Verification {
   readonly table: string;
   readonly text: string;
 }
 
-/** Recounts a read model without the skipped events. The text contains the numbers, as a cursor has no parameters. */
+/**
+ * Recounts a read model without the skipped events. The text contains the numbers, as a cursor has
+ * no parameters.
+ */
 export const compileVerify = (
   model: ReadModel,
   shard: number,
@@ -209,8 +217,9 @@ where live.events is distinct from log.events`,
 };
 
 /**
- * Recounts the rolling windows, by `type` or by `user_id`, like a summary without a window: with the skipped events. A
- * row with 0 equals a missing one, because the counts of a window can go down.
+ * Recounts the rolling windows, by `type` or by `user_id`, like a summary without a window: with
+ * the skipped events. A row with 0 equals a missing one, because the counts of a window can go
+ * down.
  */
 export const compileVerifyWindows = (
   table: "window_types" | "window_users",

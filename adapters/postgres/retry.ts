@@ -5,7 +5,7 @@ import { remedyOf } from "./errors.ts";
 /** The backoff before each retry, in milliseconds, before jitter. */
 const DELAYS_MS: ReadonlyArray<number> = [100, 200, 400];
 
-/** A backoff is up to this share longer or shorter, so that calls that failed together spread out. */
+/** A backoff is up to this share longer or shorter, so that calls spread out. */
 const JITTER = 0.5;
 
 /** The most retries that a process can save up. */
@@ -25,9 +25,10 @@ export interface RetryingOptions {
 }
 
 /**
- * Makes a retry policy with one budget for all calls: while the database is unavailable nearly every call is tried only
- * once, so no storm of retries meets the database when it recovers. Calls must be idempotent, because a lost answer
- * looks like a failed call. Effect's schedules have no such shared budget.
+ * Makes a retry policy with one budget for all calls: while the database is unavailable nearly
+ * every call is tried only once, so no storm of retries meets the database when it recovers. Calls
+ * must be idempotent, because a lost answer looks like a failed call. Effect's schedules have no
+ * such shared budget.
  *
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
  */

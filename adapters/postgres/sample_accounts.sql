@@ -1,5 +1,5 @@
--- Accounts that have events and whose ids begin with $3: up to $2 from each of $1 shards. Skips from one account to the
--- next in the index, so the cost is per account and not per row.
+-- Accounts that have events and whose ids begin with $3: up to $2 from each of $1 shards. Skips
+-- from one account to the next in the index, so the cost is per account and not per row.
 with recursive shards as (
   select generate_series(0, $1::int - 1)::smallint as shard
 ),

@@ -23,11 +23,12 @@ const PLANNER_METHODS = [
 ];
 
 /**
- * The settings of every session of ours, whatever the role, the database, the server or the URL say: mostly Postgres's
- * defaults, for everything that changes a result, a text format, a plan that the tests pin, or the result of a
- * migration. Operators can set the rest: memory (`work_mem`), parallel workers, durability (`synchronous_commit`, which
- * is checked at start), logging, and `default_transaction_read_only`, which some hosts set on a full disk and which is
- * respected (`DatabaseReadOnly`).
+ * The settings of every session of ours, whatever the role, the database, the server or the URL
+ * say: mostly Postgres's defaults, for everything that changes a result, a text format, a plan that
+ * the tests pin, or the result of a migration. Operators can set the rest: memory (`work_mem`),
+ * parallel workers, durability (`synchronous_commit`, which is checked at start), logging, and
+ * `default_transaction_read_only`, which some hosts set on a full disk and which is respected
+ * (`DatabaseReadOnly`).
  */
 export const SESSION: SessionSettings = {
   // Text formats.
@@ -55,8 +56,8 @@ export const SESSION: SessionSettings = {
   default_table_access_method: "heap",
   // Otherwise every error would end its session.
   exit_on_error: "off",
-  // Timeouts: pools set one for their own statements. Five minutes for an idle transaction, because that of a hung
-  // client would hold back vacuum forever.
+  // Timeouts: pools set one for their own statements. Five minutes for an idle transaction, because
+  // that of a hung client would hold back vacuum forever.
   idle_in_transaction_session_timeout: "300000",
   idle_session_timeout: "0",
   lock_timeout: "0",
@@ -106,8 +107,8 @@ const PARAMETERS_OF_SESSION = [
 ];
 
 /**
- * Gives the sessions of a connection string our settings: adds `SESSION` and `settings` after its own `options`, so that
- * ours win, and removes its other session settings.
+ * Gives the sessions of a connection string our settings: adds `SESSION` and `settings` after its
+ * own `options`, so that ours win, and removes its other session settings.
  */
 export const withSession = (url: string, settings: SessionSettings = {}): string => {
   // Nobody can connect to it, and the attempt gives a better error.
@@ -121,7 +122,7 @@ export const withSession = (url: string, settings: SessionSettings = {}): string
   return own.href;
 };
 
-/** The settings of `SESSION` that a session does not have. `settings` are as `pg_settings` shows them. */
+/** The settings of `SESSION` that a session lacks. `settings` are as in `pg_settings`. */
 export const lostSettings = (settings: ReadonlyMap<string, string>): ReadonlyArray<string> =>
   Object.entries(SESSION)
     .filter(([name, value]) => {
@@ -131,16 +132,16 @@ export const lostSettings = (settings: ReadonlyMap<string, string>): ReadonlyArr
     })
     .map(([name]) => name);
 
-/** The first version of Postgres with `transaction_timeout`; older ones refuse a connection that names it. */
+/** The first Postgres with `transaction_timeout`; older ones refuse a connection that names it. */
 const TRANSACTION_TIMEOUT_SINCE = 17;
 
 /** The time limit of that statement, in milliseconds. */
 const SET_TIMEOUT_MS = 2_000;
 
 /**
- * The statement that makes the settings that a connection option cannot, given the version that the server reports
- * ("17.4"); undefined if there are none. It has its own time limit, because a pool sets one only when it hands out a
- * connection.
+ * The statement that makes the settings that a connection option cannot, given the version that the
+ * server reports ("17.4"); undefined if there are none. It has its own time limit, because a pool
+ * sets one only when it hands out a connection.
  */
 export const settingsOnConnect = (
   serverVersion: string | undefined,

@@ -2,7 +2,7 @@ import pg from "pg";
 
 import { DatabaseReadOnly } from "./errors.ts";
 
-/** Parts of `pg` that its types lack: the connection emits the settings that the server reports, and has a socket. */
+/** What the types of `pg` lack: the events of reported settings, and the socket. */
 interface Connected {
   readonly connection: {
     on(
@@ -14,8 +14,9 @@ interface Connected {
 }
 
 /**
- * A client that knows without a query whether its session can write: since version 14 the server reports
- * `in_hot_standby` and `default_transaction_read_only` on connecting, and with the next answer after a change.
+ * A client that knows without a query whether its session can write: since version 14 the server
+ * reports `in_hot_standby` and `default_transaction_read_only` on connecting, and with the next
+ * answer after a change.
  */
 export class SessionClient extends pg.Client {
   readonly #reported = new Map<string, string>();

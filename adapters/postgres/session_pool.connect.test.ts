@@ -19,7 +19,10 @@ const message = (type: string, content: Buffer): Buffer => {
 const status = (name: string, value: string): Buffer =>
   message("S", Buffer.from(`${name}\0${value}\0`));
 
-/** What Postgres sends to a client that has logged in. Version 17 gets a query before the client is handed out. */
+/**
+ * What Postgres sends to a client that has logged in. Version 17 gets a query before the client is
+ * handed out.
+ */
 const loggedIn = (version: string): Buffer =>
   Buffer.concat([
     message("R", Buffer.alloc(4)),
@@ -30,7 +33,7 @@ const loggedIn = (version: string): Buffer =>
     message("Z", Buffer.from("I")),
   ]);
 
-/** Runs `run` with a pool of one connection to a server that handles each socket with `onConnect`. */
+/** Runs `run` with a pool of one connection to a server that handles sockets with `onConnect`. */
 const withPool = async <A>(
   onConnect: (socket: Socket) => void,
   run: (pool: StatementPool) => Promise<A>,

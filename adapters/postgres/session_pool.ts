@@ -17,20 +17,21 @@ export interface SessionPoolOptions extends pg.PoolConfig {
 }
 
 /**
- * The lifetime of a connection: after a failover it may still lead to the former server, and no answer may be older than
- * a minute. Each connection has its own between the two, so that they are not all replaced at the same time.
+ * The lifetime of a connection: after a failover it may still lead to the former server, and no
+ * answer may be older than a minute. Each connection has its own between the two, so that they are
+ * not all replaced at the same time.
  */
 const LIFETIME_MS = [40_000, 60_000] as const;
 
 /** How long to open no connection after one was not usable: each costs the server a log-in. */
 const WRITABLE_AGAIN_MS = 250;
 
-/** How long a pool uses its existing connections, old ones included, after the server refused another one. */
+/** How long a pool uses its connections, old ones included, after the server refused another. */
 const GROW_AGAIN_MS = 5_000;
 
 /**
- * A pool whose connections lead to a database that takes writes and was not replaced: reads on any other would be
- * outdated, and be served as current.
+ * A pool whose connections lead to a database that takes writes and was not replaced: reads on any
+ * other would be outdated, and be served as current.
  */
 export class SessionPool extends pg.Pool {
   protected readonly now: () => number;
@@ -105,7 +106,8 @@ export class SessionPool extends pg.Pool {
     try {
       let client = await super.connect();
       for (;;) {
-        // It may have become read-only while it was open: the server reports that with its last answer.
+        // It may have become read-only while it was open: the server reports that with its last
+        // answer.
         const isReadOnly = client instanceof SessionClient && client.readOnly !== undefined;
         const isOld = this.now() >= (this.#expiresAt.get(client) ?? Infinity);
         if (!isReadOnly && !isOld) return client;
@@ -129,8 +131,9 @@ export class SessionPool extends pg.Pool {
   }
 
   /**
-   * Replaces an old connection, which stays open until the new one is there: if it were closed first, another process
-   * could take its slot on a full server. Returns the old one if the server refuses; it is then replaced later.
+   * Replaces an old connection, which stays open until the new one is there: if it were closed
+   * first, another process could take its slot on a full server. Returns the old one if the server
+   * refuses; it is then replaced later.
    */
   async #replace(old: pg.PoolClient): Promise<pg.PoolClient> {
     this.#replacing++;
@@ -177,7 +180,7 @@ const verifyWith =
     done(failure);
   };
 
-/** Refuses a new connection that is not usable, and makes the settings that a connection option cannot. */
+/** Refuses a new connection if it is not usable, and makes the remaining settings. */
 const prepareSession = async (client: SessionClient, timelines: Timelines): Promise<void> => {
   if (client.readOnly !== undefined) throw client.readOnly;
   const settings = settingsOnConnect(client.reported("server_version"));

@@ -15,7 +15,8 @@ event as materialized (
   select e.account_id, e.occurred_at, e.recorded_at from bounds b, tidemark.events e
   where e.shard = $1 and e.position = b.hi
 ),
--- Nothing can add this event to a window. Windows that should contain it are dropped, and then rebuilt from the log.
+-- Nothing can add this event to a window. Windows that should contain it are dropped, and then
+-- rebuilt from the log.
 unwindowed as (
   delete from read_models.windows w using event e
   where w.shard = $1 and w.account_id = e.account_id

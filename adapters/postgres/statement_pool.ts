@@ -21,9 +21,10 @@ const CHECK_MS_MAX = 5_000;
 const IDLE_CHECKS = 2;
 
 /**
- * A pool that runs single statements with a timeout, and counts those that it gave up: the connection of such a statement
- * stays checked out until the server has ended the statement. Otherwise each timeout would leave a running backend
- * behind, for example one that waits for a hung commit, and open another one, beyond any bound.
+ * A pool that runs single statements with a timeout, and counts those that it gave up: the
+ * connection of such a statement stays checked out until the server has ended the statement.
+ * Otherwise each timeout would leave a running backend behind, for example one that waits for a
+ * hung commit, and open another one, beyond any bound.
  *
  * Use `run` for single statements. On a client of `connect` only the timeouts of the server apply.
  */
@@ -50,16 +51,16 @@ export class StatementPool extends SessionPool {
   }
 
   /**
-   * How many statements timed out although the server still executes them. These are hung commits, since the server
-   * itself ends everything else that takes too long.
+   * How many statements timed out although the server still executes them. These are hung commits,
+   * since the server itself ends everything else that takes too long.
    */
   get hungCount(): number {
     return this.#hung;
   }
 
   /**
-   * How long there was no answer although a statement was waiting for one, in milliseconds; 0 if none is. An error of the
-   * server is an answer.
+   * How long there was no answer although a statement was waiting for one, in milliseconds; 0 if
+   * none is. An error of the server is an answer.
    */
   silentMs(): number {
     const [oldest] = this.#unanswered;
@@ -71,9 +72,10 @@ export class StatementPool extends SessionPool {
    * Runs one statement on a connection of its own.
    *
    * @param signal cancels the statement, on the server as well
-   * @param history for a statement that builds on earlier commits: the history that contains them (`Timelines`)
-   * @throws the error of the server; "… timeout …" if it does not answer in time; the reason of the signal;
-   *   DatabaseReplaced if that history has ended
+   * @param history for a statement that builds on earlier commits: the history that contains them
+   *   (`Timelines`)
+   * @throws the error of the server; "… timeout …" if it does not answer in time; the reason of the
+   *   signal; DatabaseReplaced if that history has ended
    */
   async run<Row extends pg.QueryResultRow>(
     config: pg.QueryConfig<unknown[]>,
@@ -106,7 +108,8 @@ export class StatementPool extends SessionPool {
       client.release();
       throw signal.reason;
     }
-    // A connection that breaks also rejects its statement. Without a listener the event would end the process.
+    // A connection that breaks also rejects its statement. Without a listener the event would end
+    // the process.
     client.on("error", ignore);
     const giveBack = (destroy: boolean): void => {
       client.off("error", ignore);
@@ -145,8 +148,9 @@ export class StatementPool extends SessionPool {
         reject(reason);
         void this.#untilEnded(client, ended, cancel).then(giveBack);
       };
-      // Not cancelled: the server itself ends statements that take too long, so this is a commit. Cancelling its wait, for
-      // a standby for example, would make data visible that may still be lost.
+      // Not cancelled: the server itself ends statements that take too long, so this is a commit.
+      // Cancelling its wait, for a standby for example, would make data visible that may still be
+      // lost.
       const onTimeout = (): void => {
         giveUp(new Error(`timeout: no answer within ${this.answerTimeoutMs} ms`), false);
       };
@@ -203,7 +207,7 @@ export class StatementPool extends SessionPool {
 
 const ignore = (): void => {};
 
-/** Whether a connection is usable after an error: its statement was cancelled, and no transaction is open. */
+/** Whether a connection is usable after an error: its statement ended without a transaction. */
 const isIntact = (error: unknown, { values }: pg.QueryConfig<unknown[]>): boolean =>
   values !== undefined && (isStatementTimeout(error) || isLockTimeout(error));
 

@@ -25,7 +25,7 @@ export const WINDOW_HOURS: ReadonlyArray<number> = WINDOW_NAMES.map((name) => {
   return (to - from) / HOUR_MS;
 });
 
-/** Requests windows of an account, which the upkeep of the projection then builds or moves along. */
+/** Requests windows of an account. The upkeep of the projection then builds or advances them. */
 export const requestWindows = async (
   database: Database,
   shard: number,
@@ -37,8 +37,8 @@ export const requestWindows = async (
 
 export interface SummariesOptions {
   /**
-   * A summary that had to read more events than this requests its window. Reading an event costs about a microsecond;
-   * moving a window over it costs about ten.
+   * A summary that had to read more events than this requests its window. Reading an event costs
+   * about a microsecond; moving a window over it costs about ten.
    */
   readonly correctedMax: number;
 }

@@ -232,8 +232,8 @@ test("a step that began before a window changed folds nothing, and the next one 
   await Effect.runPromise(log.append(shard, [anEvent({ accountId })]));
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  // Between the snapshot of a step and its lock there is no place to stop it at: this is the same, told by
-  // what it sees of the number that every change of a window raises.
+  // Between the snapshot of a step and its lock there is no place to stop it at: this is the same,
+  // told by what it sees of the number that every change of a window raises.
   const { text } = compileStep(READ_MODELS);
   const stale = text.replace(
     "seen.windows_changed = l.windows_changed",

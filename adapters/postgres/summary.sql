@@ -1,7 +1,8 @@
--- The summary of one account over a range, in one statement and so as of one moment: from the log's time index up to
--- the checkpoint, or from a window (db/migrations/0003_windows.sql), with only the corrections at its two ends from the
--- index.
--- $1 shard, $2 account, $3 and $4 the range, $5 number of top users, $6 hours of the window, or null
+-- The summary of one account over a range, in one statement and so as of one moment: from the log's
+-- time index up to the checkpoint, or from a window (db/migrations/0003_windows.sql), with only the
+-- corrections at its two ends from the index.
+-- $1 shard, $2 account, $3 and $4 the range, $5 number of top users, $6 hours of the window, or
+-- null
 with bounds as materialized (
 -- include read_bounds.sql
 ),
@@ -9,8 +10,8 @@ base as materialized (
   select counted_from, counted_to from read_models.windows
   where shard = $1 and account_id = $2 and hours = $6::smallint
 ),
--- range = window + (from the window's end to the range's) - (from the window's start to the range's), where a
--- difference that runs backwards counts with the opposite sign.
+-- range = window + (from the window's end to the range's) - (from the window's start to the
+-- range's), where a difference that runs backwards counts with the opposite sign.
 corrections (sign, lo, hi) as materialized (
   select 1, $3::timestamptz, $4::timestamptz where not exists (select from base)
   union all
@@ -48,9 +49,9 @@ totals as (
 edge_users as materialized (
   select user_id, sum(events)::bigint as events from edges group by user_id
 ),
--- The top users of the window, corrected. The lowest of them is a bound: another user can be among the top only if its
--- count in the window reaches the bound with the largest correction of all. If the window has fewer users than
--- requested there is no bound, and every user is a candidate.
+-- The top users of the window, corrected. The lowest of them is a bound: another user can be among
+-- the top only if its count in the window reaches the bound with the largest correction of all. If
+-- the window has fewer users than requested there is no bound, and every user is a candidate.
 leaders as materialized (
   select w.events + coalesce(e.events, 0) as events
   from (
@@ -76,8 +77,8 @@ candidates as materialized (
 users as (
   select user_id, coalesce(c.events, 0) + coalesce(e.events, 0) as events
   from candidates c full join edge_users e using (user_id)
-  -- A user who is not a candidate is below the threshold in the window, or not in it. Only without a threshold do
-  -- corrections alone make a user count.
+  -- A user who is not a candidate is below the threshold in the window, or not in it. Only without
+  -- a threshold do corrections alone make a user count.
   where (c.user_id is not null or (select events from threshold) <= 0)
     and coalesce(c.events, 0) + coalesce(e.events, 0) > 0
   order by events desc, user_id

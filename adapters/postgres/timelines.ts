@@ -5,8 +5,9 @@ import { DatabaseReplaced, diagnose } from "./errors.ts";
 import type { SessionClient } from "./session_client.ts";
 
 /**
- * The timeline that a session writes, as eight hexadecimal digits: a promoted standby begins a new one. It is that of the
- * write-ahead log, and not of the last checkpoint, which a server that was just promoted has not made yet.
+ * The timeline that a session writes, as eight hexadecimal digits: a promoted standby begins a new
+ * one. It is that of the write-ahead log, and not of the last checkpoint, which a server that was
+ * just promoted has not made yet.
  */
 export const TIMELINE = "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
 
@@ -25,21 +26,21 @@ const PLACE = {
 };
 
 /**
- * Fences off a primary that was replaced without noticing: writes to it would be lost, and its reads are outdated. The
- * first session on the promoted server reveals the replacement.
+ * Fences off a primary that was replaced without noticing: writes to it would be lost, and its
+ * reads are outdated. The first session on the promoted server reveals the replacement.
  */
 export interface Timelines {
   /**
-   * Admits a session that was just opened. If its server has replaced the one of the other sessions, those are broken
-   * off.
+   * Admits a session that was just opened. If its server has replaced the one of the other
+   * sessions, those are broken off.
    *
    * @throws DatabaseReplaced if its server was itself replaced
    * @throws what the connection throws
    */
   readonly enter: (client: SessionClient) => Promise<void>;
   /**
-   * How often the server was replaced. While this number is the same, every commit is still there; a promoted standby may
-   * lack the last ones.
+   * How often the server was replaced. While this number is the same, every commit is still there;
+   * a promoted standby may lack the last ones.
    */
   readonly history: () => number;
 }
@@ -57,7 +58,8 @@ export const makeTimelines = (): Timelines => {
       return present((await client.query<Place>(PLACE)).rows[0], "a server has a place");
     } catch (error) {
       if (!(error instanceof DatabaseError) || diagnose(error) === "away") throw error;
-      // The role may not query it, or the server has no timelines. Asked only once, as each refusal is logged there.
+      // The role may not query it, or the server has no timelines. Asked only once, as each refusal
+      // is logged there.
       isReported = false;
       return undefined;
     }

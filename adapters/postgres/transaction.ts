@@ -6,8 +6,8 @@ import { type Database, databaseOf, type Statement } from "./pool.ts";
 const PID: Statement = { name: "backend_pid", text: "select pg_backend_pid() as pid" };
 
 /**
- * Runs statements in one transaction on a connection of its own, and rolls it back if they fail. The signal cancels the
- * running statement, on the server as well.
+ * Runs statements in one transaction on a connection of its own, and rolls it back if they fail.
+ * The signal cancels the running statement, on the server as well.
  *
  * @param begin such as `begin isolation level repeatable read read only`
  */

@@ -12,7 +12,7 @@ interface Setting {
 /** Operators set these on purpose, and the service respects them. */
 const HEEDED = ["default_transaction_read_only", "synchronous_commit"];
 
-/** Every setting that a role can have and that is not a text, as far from its default as possible. */
+/** Every setting of a role that is not a text, as far from its default as possible. */
 export const turnedSettings = async (
   database: Database,
 ): Promise<Readonly<Record<string, string>>> => {

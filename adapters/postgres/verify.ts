@@ -27,8 +27,8 @@ const CHECKPOINT: Statement = {
 };
 
 /**
- * Recounts the log of one shard, as far as it is folded, and compares every row of the live read models and of the
- * windows with it, as of one moment. Blocks nothing but a flip.
+ * Recounts the log of one shard, as far as it is folded, and compares every row of the live read
+ * models and of the windows with it, as of one moment. Blocks nothing but a flip.
  *
  * @param onWrong called for each row that differs; none is kept in memory
  * @returns how many events of the log the shard's read models count

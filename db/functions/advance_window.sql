@@ -1,5 +1,6 @@
--- Moves the window that was requested first in a shard one piece towards the present. A piece adds about p_events_max
--- events and removes as many, which bounds how long it holds the shard. Returns whether there was one to move.
+-- Moves the window that was requested first in a shard one piece towards the present. A piece adds
+-- about p_events_max events and removes as many, which bounds how long it holds the shard. Returns
+-- whether there was one to move.
 create or replace function tidemark.advance_window(p_shard smallint, p_events_max int)
 returns boolean
 language plpgsql
@@ -28,8 +29,8 @@ begin
   v_length := make_interval(hours => v_window.hours);
   update read_models.checkpoints set windows_changed = windows_changed + 1 where shard = p_shard;
 
-  -- A window that nobody requested for its whole length contains nothing that still counts: it is dropped, and then
-  -- built again.
+  -- A window that nobody requested for its whole length contains nothing that still counts: it is
+  -- dropped, and then built again.
   if v_window.counted_to <= now() - v_length then
     delete from read_models.windows w
     where w.shard = p_shard and w.account_id = v_window.account_id and w.hours = v_window.hours;

@@ -1,14 +1,15 @@
--- Appends events to one shard: those whose identity is new, in the given order, at the next positions. The arrays run
--- in parallel, one element per event; an identity may occur once per call. Returns the indexes (from 0) of the events
--- that were not new: duplicates have the payload of the stored event, conflicts another one.
+-- Appends events to one shard: those whose identity is new, in the given order, at the next
+-- positions. The arrays run in parallel, one element per event; an identity may occur once per
+-- call. Returns the indexes (from 0) of the events that were not new: duplicates have the payload
+-- of the stored event, conflicts another one.
 --
--- Positions are dense and in commit order: the lock on the head row is held until the commit, so the transactions that
--- append to a shard run one after the other, and each statement after the lock (READ COMMITTED) sees everything that
--- the previous one committed.
+-- Positions are dense and in commit order: the lock on the head row is held until the commit, so
+-- the transactions that append to a shard run one after the other, and each statement after the
+-- lock (READ COMMITTED) sees everything that the previous one committed.
 --
--- Its callers may not write to the log, so this function enforces the log's invariants: dense positions, unique
--- identities, recorded_at from the clock of this server, and times in range. It cannot check which shard an account
--- belongs to, since core/event/shard.ts computes that.
+-- Its callers may not write to the log, so this function enforces the log's invariants: dense
+-- positions, unique identities, recorded_at from the clock of this server, and times in range. It
+-- cannot check which shard an account belongs to, since core/event/shard.ts computes that.
 create or replace function tidemark.append(
   p_shard        smallint,
   p_account_ids  text[],
@@ -25,10 +26,12 @@ language plpgsql
 security definer
 -- Unqualified names resolve to Postgres's own objects, never to a caller's temporary ones.
 set search_path = pg_catalog, pg_temp
--- A session can keep for long a plan that it made while the log was empty, so no plan may scan the log.
+-- A session can keep for long a plan that it made while the log was empty, so no plan may scan the
+-- log.
 set enable_seqscan = off
 set enable_bitmapscan = off
--- Every query below has one good plan for any number of events. Planning each call costs over 1 µs per event.
+-- Every query below has one good plan for any number of events. Planning each call costs over 1 µs
+-- per event.
 set plan_cache_mode = force_generic_plan
 -- A worker that freezes in the middle of an append must not block the others from all their shards.
 set lock_timeout = '1s'
@@ -61,8 +64,8 @@ begin
   with incoming as materialized (
     select
       i.*,
-      -- A scalar subquery looks each identity up by the primary key. A join would be planned, and planned badly on a
-      -- log without statistics.
+      -- A scalar subquery looks each identity up by the primary key. A join would be planned, and
+      -- planned badly on a log without statistics.
       (
         select e.fingerprint from tidemark.events e
         where e.shard = p_shard and e.event_id = i.event_id and e.account_id = i.account_id

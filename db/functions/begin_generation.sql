@@ -1,5 +1,5 @@
--- Creates the schema of the next generation, like the live one but empty: its tables with their settings, indexes and
--- grants, and a checkpoint at position 0 for each shard. Returns its number.
+-- Creates the schema of the next generation, like the live one but empty: its tables with their
+-- settings, indexes and grants, and a checkpoint at position 0 for each shard. Returns its number.
 create or replace function tidemark.begin_generation(p_versions jsonb) returns int
 language plpgsql
 as $$

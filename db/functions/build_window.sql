@@ -1,6 +1,7 @@
--- Builds the missing window that was requested first in a shard. It counts up to a checkpoint without any lock, however
--- long that takes, and holds the shard only to add what was folded meanwhile. The window is visible only when it is
--- complete. Returns whether there was one to build.
+-- Builds the missing window that was requested first in a shard. It counts up to a checkpoint
+-- without any lock, however long that takes, and holds the shard only to add what was folded
+-- meanwhile. The window is visible only when it is complete. Returns whether there was one to
+-- build.
 create or replace function tidemark.build_window(p_shard smallint) returns boolean
 language plpgsql
 set enable_seqscan = off
@@ -15,7 +16,8 @@ declare
   v_from       timestamptz;
   v_to         timestamptz := date_trunc('milliseconds', now());
 begin
-  -- First of all: this lock on the table keeps other read models from taking the place of these until the end.
+  -- First of all: this lock on the table keeps other read models from taking the place of these
+  -- until the end.
   select position into strict v_counted from read_models.checkpoints where shard = p_shard;
   -- The row lock keeps other projectors from building the same window.
   select * into v_request

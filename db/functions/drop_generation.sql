@@ -1,8 +1,8 @@
 -- Drops a generation and everything in it, unless it is the live one. Returns whether it did.
 --
--- The first statement of a session after a flip locks the tables of its outdated plan, those of the former live
--- generation, before it finds the plan outdated. Like every statement, it locks `checkpoints` first. Locking that
--- table first here as well prevents a deadlock between the two.
+-- The first statement of a session after a flip locks the tables of its outdated plan, those of the
+-- former live generation, before it finds the plan outdated. Like every statement, it locks
+-- `checkpoints` first. Locking that table first here as well prevents a deadlock between the two.
 create or replace function tidemark.drop_generation(p_number int) returns boolean
 language plpgsql
 as $$

@@ -1,5 +1,5 @@
--- Creates the shards of a new log, or checks that an existing log has p_shards of them. The number is fixed by the
--- first call, because every row stores the shard of its account.
+-- Creates the shards of a new log, or checks that an existing log has p_shards of them. The number
+-- is fixed by the first call, because every row stores the shard of its account.
 create or replace function tidemark.ensure_shards(p_shards int) returns void
 language plpgsql
 as $$
@@ -22,8 +22,9 @@ begin
             hint = format('Set SHARDS=%s. The number of shards of a log cannot change.', v_existing);
   end if;
   for v_shard in 0 .. p_shards - 1 loop
-    -- Analyzed only after half a million events more. By default autovacuum analyzes a young log on every round, which
-    -- takes a processor 100 ms per shard while requests wait; no plan needs more than the table's size.
+    -- Analyzed only after half a million events more. By default autovacuum analyzes a young log on
+    -- every round, which takes a processor 100 ms per shard while requests wait; no plan needs more
+    -- than the table's size.
     execute format(
       'create table tidemark.events_%s partition of tidemark.events for values in (%s)
        with (autovacuum_analyze_threshold = 500000)',

@@ -1,10 +1,11 @@
--- Makes the generation that is being built the live one, and keeps the old one as retired. Fails if it lags behind the
--- live one in any shard: checkpoints never go back. Call it with a lock_timeout, and with the checkpoints of both
--- locked.
+-- Makes the generation that is being built the live one, and keeps the old one as retired. Fails if
+-- it lags behind the live one in any shard: checkpoints never go back. Call it with a lock_timeout,
+-- and with the checkpoints of both locked.
 --
--- No statement can see parts of both generations: every statement that reads several tables of the read models names
--- `checkpoints` first and holds its lock on that table until it ends. Statements that already have the lock end before
--- the rename; the others wait for it and then find the new tables under the name.
+-- No statement can see parts of both generations: every statement that reads several tables of the
+-- read models names `checkpoints` first and holds its lock on that table until it ends. Statements
+-- that already have the lock end before the rename; the others wait for it and then find the new
+-- tables under the name.
 create or replace function tidemark.flip_generation(p_number int) returns void
 language plpgsql
 as $$

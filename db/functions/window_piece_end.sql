@@ -1,5 +1,6 @@
--- The end of a piece that begins at p_lo, contains at most about p_events_max events of the account, and does not
--- pass p_hi. Later than p_lo unless p_hi is not, so that every piece makes progress.
+-- The end of a piece that begins at p_lo, contains at most about p_events_max events of the
+-- account, and does not pass p_hi. Later than p_lo unless p_hi is not, so that every piece makes
+-- progress.
 create or replace function tidemark.window_piece_end(
   p_shard smallint, p_account_id text, p_lo timestamptz, p_hi timestamptz, p_events_max int
 ) returns timestamptz

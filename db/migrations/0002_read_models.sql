@@ -2,13 +2,14 @@
 
 create schema read_models;
 
--- `position` is the last folded position. The row lock is the lease of a shard: whoever holds it is its only projector.
+-- `position` is the last folded position. The row lock is the lease of a shard: whoever holds it is
+-- its only projector.
 create table read_models.checkpoints (
   shard           smallint primary key,
   position        bigint   not null,
-  -- Counts the changes to the shard's windows. A step takes its snapshot before it locks the checkpoint and can miss
-  -- a window change that was committed in between. It compares this number as locked with this number as seen, and
-  -- folds nothing if they differ.
+  -- Counts the changes to the shard's windows. A step takes its snapshot before it locks the
+  -- checkpoint and can miss a window change that was committed in between. It compares this number
+  -- as locked with this number as seen, and folds nothing if they differ.
   windows_changed bigint   not null default 0,
   -- Reading a checkpoint also tells which generation was read.
   generation      int      not null default 1
@@ -32,8 +33,9 @@ create table read_models.activity_by_type (
   primary key (shard, account_id, hour, type)
 ) with (fillfactor = 80);
 
--- Generations of the read models. Each is a schema: `read_models` is the live one, whatever its number;
--- `read_models_<number>` is any other. A rebuild fills the next generation beside the live one and then swaps names.
+-- Generations of the read models. Each is a schema: `read_models` is the live one, whatever its
+-- number; `read_models_<number>` is any other. A rebuild fills the next generation beside the live
+-- one and then swaps names.
 create table tidemark.generations (
   number     int         primary key,
   state      text        not null check (state in ('building', 'live', 'retired')),

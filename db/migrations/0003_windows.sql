@@ -1,9 +1,10 @@
 -- Rolling windows: precomputed counts of `last_24h` and `last_7d` for accounts with many events.
 --
--- A window counts exactly the folded events of its account with counted_from <= occurred_at < counted_to. A summary
--- of the same length corrects it at both ends by the events between the window's bounds and its own. Summaries that
--- need large corrections request upkeep, which moves the bounds along. Whoever writes to a window holds the lock on
--- the shard's checkpoint, as a step of the projection does.
+-- A window counts exactly the folded events of its account with counted_from <= occurred_at <
+-- counted_to. A summary of the same length corrects it at both ends by the events between the
+-- window's bounds and its own. Summaries that need large corrections request upkeep, which moves
+-- the bounds along. Whoever writes to a window holds the lock on the shard's checkpoint, as a step
+-- of the projection does.
 
 create table read_models.windows (
   counted_from timestamptz not null,

@@ -1,10 +1,11 @@
--- Who may do what. Only the SHA-256 of a key's secret is stored: the secret has 256 random bits, so a slower hash
--- would protect nothing more.
+-- Who may do what. Only the SHA-256 of a key's secret is stored: the secret has 256 random bits, so
+-- a slower hash would protect nothing more.
 create table tidemark.api_keys (
   id                  text        primary key,
   secret_hash         bytea       not null check (octet_length(secret_hash) = 32),
   scopes              text[]      not null check (scopes <@ array['write', 'read', 'admin'] and cardinality(scopes) > 0),
-  -- At most one of the two: the only account of the key, or the prefix of its accounts. Neither: all accounts.
+  -- At most one of the two: the only account of the key, or the prefix of its accounts. Neither:
+  -- all accounts.
   account_id          text,
   account_prefix      text,
   name                text        not null default '',
@@ -22,7 +23,8 @@ create table tidemark.account_quotas (
   events_per_minute int  not null check (events_per_minute > 0)
 );
 
--- Roles besides the owner that may write API keys and quotas: npm run migrate -- grant ROLE --administer-keys.
+-- Roles besides the owner that may write API keys and quotas: npm run migrate -- grant ROLE
+-- --administer-keys.
 create table tidemark.key_administrators (
   role_name text primary key
 );
