@@ -89,9 +89,9 @@ process.exitCode = await runCommands({
   commands: {
     up: command({
       about:
-        "Applies pending migrations and changed functions, installs the queue schema, and creates the shards of a new log, as " +
-        "many as SHARDS says (the default). If DATABASE_URL has another role than MIGRATION_DATABASE_URL, that role gets the " +
-        "rights to run a service",
+        "Applies pending migrations and changed functions, installs the queue schema, and " +
+        "creates the shards of a new log, as many as SHARDS says (the default). If DATABASE_URL " +
+        "has another role than MIGRATION_DATABASE_URL, that role gets the rights to run a service",
       options: { directory: directoryOption },
       run: ({ directory = DATABASE_FOLDER }) =>
         withMigrationDatabase((url) => up(url, directory), {
@@ -100,14 +100,16 @@ process.exitCode = await runCommands({
     }),
     status: command({
       about:
-        "Shows applied and pending migrations and functions. Exits with 1 if there is something to apply",
+        "Shows applied and pending migrations and functions. Exits with 1 if there is something " +
+        "to apply",
       options: { directory: directoryOption },
       run: ({ directory = DATABASE_FOLDER }) =>
         withMigrationDatabase((url) => status(url, directory)),
     }),
     grant: command({
       about:
-        "Gives a role the rights to run a service, and no others. Exits with 1 if it has more rights nevertheless",
+        "Gives a role the rights to run a service, and no others. Exits with 1 if it has more " +
+        "rights nevertheless",
       arguments: { ROLE: "" },
       options: {
         administerKeys: option.flag(
@@ -119,7 +121,7 @@ process.exitCode = await runCommands({
     }),
   },
   notes:
-    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the embedded one under DATA_DIR " +
-    "(default .data).",
+    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the " +
+    "embedded one under DATA_DIR (default .data).",
   explain: explainDatabaseError,
 });

@@ -1,11 +1,13 @@
-// Starts a program of this repository: `node scripts/launch.js [--dev | --watch] app/main.ts [arguments]`.
+// Starts a program of this repository: `node scripts/launch.js [--dev | --watch] app/main.ts
+// [...]`.
 //
-// Every npm script uses it. It is JavaScript for Node 18, because npm can run on any Node, which might stop at the first type annotation
-// with a stack trace. If that Node is too old, this uses the Node that package.json pins, or says in one sentence what to do.
+// Every npm script uses it. It is JavaScript for Node 18, because npm can run on any Node, which
+// might stop at the first type annotation with a stack trace. If that Node is too old, this uses
+// the Node that package.json pins, or says in one sentence what to do.
 //
-// It also reads .env, so that all commands have the same settings. With --dev, for commands with a service and a database of their own, it
-// does not read .env, and checks that the development dependencies are installed. With --watch it restarts the program when the code
-// changes.
+// It also reads .env, so that all commands have the same settings. With --dev, for commands with a
+// service and a database of their own, it does not read .env, and checks that the development
+// dependencies are installed. With --watch it restarts the program when the code changes.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, realpathSync, watch } from "node:fs";
 import { constants } from "node:os";
@@ -69,7 +71,7 @@ const passSignalsTo = (child) => {
     process.on(signal, () => {
       const running = child();
       if (running === undefined) process.exit(exitCodeOf(null, signal));
-      // Ctrl-C in a terminal also reaches the child directly, and a second signal would prevent a clean end.
+      // Ctrl-C in a terminal also reaches the child, and a second signal prevents a clean end.
       if (signal !== "SIGINT" || !process.stdin.isTTY) running.kill(signal);
     });
   }
@@ -110,7 +112,8 @@ const CODE = ["core", "adapters", "app", "db"];
 const SETTLE_MS = 100;
 
 /**
- * Runs a program, and restarts it when the code changes. Ends when the program ends, unless it failed: then the next change may fix it.
+ * Runs a program, and restarts it when the code changes. Ends when the program ends, unless it
+ * failed: then the next change may fix it.
  *
  * Node's own --watch waits for a change after a signal, and continues to run when npm has ended.
  * @param {ReadonlyArray<string>} args
@@ -216,8 +219,8 @@ const checkDevelopmentPackages = () => {
 const PARENT_CHECK_MS = 500;
 
 /**
- * Ends this process with SIGTERM when the shell that npm started it in has ended. npm forwards a signal only to that shell, which dies, and
- * the program would continue unnoticed.
+ * Ends this process with SIGTERM when the shell that npm started it in has ended. npm forwards a
+ * signal only to that shell, which dies, and the program would continue unnoticed.
  */
 const endWithShell = () => {
   if (process.env["npm_lifecycle_event"] === undefined) return;

@@ -221,8 +221,8 @@ interface Developing {
 }
 
 /**
- * Runs `npm run start:dev` as npm does, lets `act` answer to each line that it prints, and returns them once all that
- * it has started is gone: only then is its output closed.
+ * Runs `npm run start:dev` as npm does, lets `act` answer to each line that it prints, and returns
+ * them once all that it has started is gone: only then is its output closed.
  */
 const startDev = async (
   act: (line: string, developing: Developing) => unknown,

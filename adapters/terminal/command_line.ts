@@ -4,14 +4,14 @@ import { messageOf } from "../../core/printable.ts";
 import { helpOf, nameOf, signature, usageOf } from "./help.ts";
 
 /**
- * The exit codes of every command: it failed, it was called with arguments that make no sense, and a signal interrupted it.
- * 0 is success.
+ * The exit codes of every command: it failed, it was called with arguments that make no sense, and
+ * a signal interrupted it. 0 is success.
  */
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_INTERRUPTED = 130;
 
-/** The arguments make no sense. The message says which one is wrong and what it must be, without a full stop. */
+/** Invalid arguments. The message says what is wrong and how to fix it, without a full stop. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -77,7 +77,7 @@ export const option = {
 /** What a command does, and with which arguments. */
 export interface CommandSpec<O extends Options> {
   readonly about: string;
-  /** Arguments in their order, each with its description: `[X]` is optional, `X...` can be repeated. */
+  /** The arguments with their descriptions: `[X]` is optional, `X...` can be repeated. */
   readonly arguments?: Readonly<Record<string, string>>;
   readonly options?: O;
   /**
@@ -128,17 +128,17 @@ export interface Program {
   /** The end of the help. */
   readonly notes?: string;
   /**
-   * What is said after SIGINT or SIGTERM, when the command begins to stop. A second signal ends the process. Without it the first
-   * one does.
+   * What is said after SIGINT or SIGTERM, when the command begins to stop. A second signal ends the
+   * process. Without it the first one does.
    */
   readonly onInterrupt?: string;
-  /** Says in one sentence what went wrong, and how to fix it. The default is the message of the error. */
+  /** Says what went wrong and how to fix it. The default is the message of the error. */
   readonly explain?: (error: unknown) => string;
 }
 
 /**
- * Runs the command of a program with the arguments of this process, and returns the exit code. `--help` prints the help.
- * Everything that goes wrong is one sentence on standard error.
+ * Runs the command of a program with the arguments of this process, and returns the exit code.
+ * `--help` prints the help. Everything that goes wrong is one sentence on standard error.
  */
 export const runCommand = <const O extends Options>(
   program: Program & CommandSpec<O>,

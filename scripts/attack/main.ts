@@ -116,10 +116,11 @@ const write = async (results: ReadonlyArray<Result>, path: string | undefined): 
 const code = await runCommand({
   name: "npm run attack",
   about:
-    "Runs the service on a Postgres of its own, attacks it from another address of this machine as a client with one key or none " +
-    "could, and measures what other tenants observe: 20 posts of one event and 20 uncached summaries per second, probes, and a " +
-    "revoked key. Nothing leaves this machine. Exits with 1 if a promise is broken (docs/reliability.md lists them), or if the " +
-    "machine was too busy to judge latencies.",
+    "Runs the service on a Postgres of its own, attacks it from another address of this machine " +
+    "as a client with one key or none could, and measures what other tenants observe: 20 posts " +
+    "of one event and 20 uncached summaries per second, probes, and a revoked key. Nothing " +
+    "leaves this machine. Exits with 1 if a promise is broken (docs/reliability.md lists them), " +
+    "or if the machine was too busy to judge latencies.",
   arguments: { "[ATTACK...]": "Attacks to play (default: all)" },
   options: {
     seconds: option.decimal("Duration of each attack", { ...SECONDS, default: 30 }),

@@ -4,8 +4,9 @@ import Router from "@koa/router";
 import Koa from "koa";
 
 /**
- * The references: with a body as its argument, a bare koa and router that serve the body from memory, for hot reads; without one, a
- * bare koa that parses JSON and answers 202, for writes. Prints its port.
+ * The references: with a body as its argument, a bare koa and router that serve the body from
+ * memory, for hot reads; without one, a bare koa that parses JSON and answers 202, for writes.
+ * Prints its port.
  */
 const [body] = process.argv.slice(2);
 const app = new Koa();

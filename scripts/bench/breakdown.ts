@@ -89,7 +89,7 @@ const PARTS: ReadonlyArray<readonly [part: string, where: RegExp]> = [
 const GARBAGE = "collecting garbage";
 const OTHER = "sockets, timers and the rest";
 
-/** The share of each part in the busy time of a process, from its profile in a folder. Native code counts for its caller. */
+/** The share of each part in the busy time of a process. Native code counts for its caller. */
 const sharesIn = async (folder: string): Promise<ReadonlyMap<string, number>> => {
   const [file] = (await readdir(folder)).filter((name) => name.endsWith(".cpuprofile"));
   if (file === undefined) throw new Error(`There is no CPU profile in ${folder}`);

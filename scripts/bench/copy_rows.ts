@@ -39,10 +39,11 @@ const lines = function* (events: Iterable<Event>, shards: number): Generator<str
 };
 
 /**
- * Measures how many events per second COPY writes durably to an empty log with its constraints and indexes: the reference for
- * ingest.
+ * Measures how many events per second COPY writes durably to an empty log with its constraints and
+ * indexes: the reference for ingest.
  *
- * @param rows `events` events whose identifiers need no quotes (default: events like those of a load)
+ * @param rows `events` events whose identifiers need no quotes (default: events like those of a
+ *   load)
  */
 export const measureCopy = async (
   events: number,

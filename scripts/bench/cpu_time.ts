@@ -33,13 +33,13 @@ const timesOf = async (pid: number): Promise<ProcessTimes | undefined> => {
 export const cpuSecondsOf = async (pid: number): Promise<number> =>
   (await timesOf(pid))?.seconds ?? 0;
 
-/** How long the main thread of a process was ready to run and waited for a processor, in seconds. */
+/** How long the main thread of a process was ready and waited for a processor, in seconds. */
 export const waitSecondsOf = async (pid: number): Promise<number> => {
   const stat = await readFile(`/proc/${pid}/task/${pid}/schedstat`, "utf8").catch(() => "");
   return Number(stat.split(" ")[1] ?? 0) / 1e9;
 };
 
-/** The processor time that a Postgres on this machine has used, including processes that have ended, in seconds. */
+/** The processor time of a Postgres on this machine, including ended processes, in seconds. */
 export const cpuSecondsOfPostgres = async (client: pg.ClientBase): Promise<number> => {
   const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
   const server = (await timesOf(rows[0]?.pid ?? 0))?.parent ?? 0;

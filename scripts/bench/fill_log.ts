@@ -12,8 +12,8 @@ export interface Filling {
 }
 
 /**
- * Fills an empty log faster than any client could: the database generates the events, at the positions that `tidemark.append`
- * would assign. The projector then folds them as usual.
+ * Fills an empty log faster than any client could: the database generates the events, at the
+ * positions that `tidemark.append` would assign. The projector then folds them as usual.
  */
 export const fillLog = async (
   url: string,

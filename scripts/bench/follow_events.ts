@@ -6,8 +6,8 @@ let followed = 0;
 const posted = new Map<string, number>();
 
 /**
- * Posts one event at a time, and polls until every process shows it in the summary of its account. Returns the time from each 202,
- * in milliseconds.
+ * Posts one event at a time, and polls until every process shows it in the summary of its account.
+ * Returns the time from each 202, in milliseconds.
  *
  * @param prefix of the names of the `accounts` accounts
  */

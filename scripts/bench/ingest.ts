@@ -126,7 +126,7 @@ const ingestInto = async (databaseUrl: string): Promise<number> => {
 const MINUTES = 10;
 const MIB = 2 ** 20;
 
-/** The memory of a process with all roles during ten minutes at the highest rate; once, not `runs` times. */
+/** The memory of a process with all roles at the highest rate; once, not `runs` times. */
 const benchIngestMemory = ({ scale, say }: CaseOptions): Promise<Figure[]> =>
   withService(BACKLOG_BOUNDS, async (service) => {
     const load = await startLoad(service.found, LOAD.eventsPerRequest, LOAD.clients);

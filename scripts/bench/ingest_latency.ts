@@ -13,8 +13,9 @@ const SECONDS = 20;
 const PROBE_ACCOUNTS = 50;
 
 /**
- * The latency of accepted requests, and how soon their events are visible, while requests of ten events come at half of the
- * highest rate; against a bare koa that reads the same bodies at the same rate, and the service at a quarter of the highest rate.
+ * The latency of accepted requests, and how soon their events are visible, while requests of ten
+ * events come at half of the highest rate; against a bare koa that reads the same bodies at the
+ * same rate, and the service at a quarter of the highest rate.
  */
 export const benchIngestLatency = ({ runs, say }: CaseOptions): Promise<Figure[]> =>
   withService(BACKLOG_BOUNDS, async (service, databaseUrl) => {

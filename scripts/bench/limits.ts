@@ -41,7 +41,7 @@ const EVENTS_PER_REQUEST = 100;
 const OVERLOAD_SECONDS = 15;
 const OVERLOAD_FACTOR = 10;
 
-/** The highest rate that the service counts, then ten times as much, and then whether everything accepted is counted. */
+/** The highest rate, then ten times as much, and whether everything accepted is counted. */
 const overload = async ({ runs, say }: CaseOptions): Promise<Figure[]> =>
   withService(
     { QUEUE_DEPTH_MAX: "50000", LAG_EVENTS_MAX: "50000" },
@@ -124,7 +124,7 @@ const FLOOD_SECONDS = 15;
 const FLOOD_EVENTS = 1_000;
 const FLOOD_CLIENTS = 16;
 
-/** How soon ten quiet tenants see their events, alone and while another tenant floods the service. */
+/** How soon ten quiet tenants see their events, alone and while another floods the service. */
 const flood = ({ runs }: CaseOptions): Promise<Figure[]> =>
   withService({}, async ({ found: url }) => {
     const follow = () => followEvents([url], "quiet", QUIET_ACCOUNTS, FLOOD_SECONDS);

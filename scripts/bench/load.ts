@@ -3,7 +3,7 @@ import { type Child, startChild } from "./with_service.ts";
 
 const PROCESS = "scripts/bench/load_process.ts";
 
-/** Starts clients that post events as fast as the service accepts them, of one account if `account` is given. */
+/** Starts clients that post as fast as the service accepts, of one account if it is given. */
 export const startLoad = (
   url: string,
   eventsPerRequest: number,

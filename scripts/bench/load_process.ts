@@ -7,7 +7,8 @@ import { loadBatch, openPoster } from "./poster.ts";
  * A load in a process of its own.
  *
  * - `open URL LOAD` sends a load at a fixed rate, given as JSON, and prints the result as JSON.
- * - `closed URL EVENTS CLIENTS [ACCOUNT]` prints `ready`, and posts as fast as the service accepts until SIGTERM.
+ * - `closed URL EVENTS CLIENTS [ACCOUNT]` prints `ready`, and posts as fast as the service accepts
+ *   until SIGTERM.
  */
 const [mode, url = "", ...rest] = process.argv.slice(2);
 

@@ -68,11 +68,12 @@ const say = (line: string): void => {
 process.exitCode = await runCommand({
   name: "npm run bench",
   about:
-    "Starts a Postgres and the processes that it needs, measures each case several times in turn with its reference, and prints " +
-    "the medians of each case. Run it on an idle machine.",
+    "Starts a Postgres and the processes that it needs, measures each case several times in turn " +
+    "with its reference, and prints the medians of each case. Run it on an idle machine.",
   arguments: {
     "[CASE...]":
-      "Cases to measure (default: all). The first part of a name selects all cases that begin with it",
+      "Cases to measure (default: all). The first part of a name selects all cases that begin " +
+      "with it",
   },
   sections: { Cases: CASES.map(({ name, about }) => [name, about]) },
   options: {

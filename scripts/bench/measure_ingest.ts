@@ -13,7 +13,7 @@ export interface IngestLoad {
   readonly seconds: number;
 }
 
-/** The costs of an event: processor time in microseconds, transactions per thousand events, and bytes written. */
+/** Costs per event: microseconds of processor time, transactions per thousand, and bytes. */
 export interface Cost {
   readonly service: number;
   readonly postgres: number;
@@ -33,8 +33,8 @@ export interface Ingested {
 const WARM_UP_SECONDS = 8;
 
 /**
- * Small bounds, so that admission control limits the load to what is counted and no backlog grows. The load comes from one client,
- * which can use three quarters of them.
+ * Small bounds, so that admission control limits the load to what is counted and no backlog grows.
+ * The load comes from one client, which can use three quarters of them.
  */
 export const BACKLOG_BOUNDS = { QUEUE_DEPTH_MAX: "40000", LAG_EVENTS_MAX: "40000" } as const;
 

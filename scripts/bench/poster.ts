@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-/** Posts bodies one after the other over a connection of its own, and returns the status of each answer. */
+/** Posts bodies one after the other over one connection, and returns the status of each. */
 export interface Poster {
   readonly post: (body: Buffer) => Promise<number>;
   /** False once the service has closed the connection. */
@@ -10,8 +10,9 @@ export interface Poster {
 }
 
 /**
- * Opens a connection to `POST /events`. It supports only what the answers of the service need: a content length and a persistent
- * connection. With node:http the load took more processor time than koa.
+ * Opens a connection to `POST /events`. It supports only what the answers of the service need: a
+ * content length and a persistent connection. With node:http the load took more processor time than
+ * koa.
  */
 export const openPoster = async (url: string): Promise<Poster> => {
   const { hostname, port } = new URL(url);
@@ -60,7 +61,7 @@ export const TYPES = ["message_sent", "call_made", "form_submitted", "login", "c
 
 let sent = 0;
 
-/** The body of a request with new events of one account, or else of 500 accounts with 200 users each. */
+/** A request with new events of one account, or else of 500 accounts with 200 users each. */
 export const loadBatch = (events: number, accountId?: string): Buffer => {
   const timestamp = new Date().toISOString();
   const items: string[] = [];

@@ -12,8 +12,8 @@ const LOAD = { requestsPerSecond: 20, seconds: 20, eventsPerRequest: 100 };
 const PROBE_ACCOUNTS = 20;
 
 /**
- * Two processes with the API, one worker and projector, one Postgres and one Redis under a steady load: how soon an event is visible
- * in the summary of its account, which both have cached.
+ * Two processes with the API, one worker and projector, one Postgres and one Redis under a steady
+ * load: how soon an event is visible in the summary of its account, which both have cached.
  */
 export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure[]> => {
   if (redisMissing !== undefined) throw new Error(redisMissing);
@@ -71,7 +71,7 @@ export const benchFreshness = async ({ runs, say }: CaseOptions): Promise<Figure
   }
 };
 
-/** Counts the accounts whose summaries differ between the two processes a second after the last write. */
+/** Counts accounts whose summaries differ between the processes a second after the last write. */
 const countDiffering = async (urls: readonly [string, string]): Promise<number> => {
   await delay(1_000);
   const sample = await fetch(`${urls[0]}/accounts/sample?limit=100`);

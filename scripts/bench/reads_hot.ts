@@ -14,7 +14,7 @@ const hotPath = "/accounts/hot/summary?window=last_7d";
 const CONNECTIONS = 32;
 const SECONDS = 4;
 
-/** Starts a bare koa and router that serve the answer of a service from memory; `found` is its URL. */
+/** Starts a bare koa and router that serve the same answer from memory; `found` is its URL. */
 const startBareKoa = async (serviceUrl: string): Promise<Child> => {
   const bytes = await (await fetch(serviceUrl + hotPath)).text();
   const bare = await startChild("scripts/bench/bare_koa_process.ts", [bytes], {}, /^(\d+)$/);
@@ -114,7 +114,7 @@ const EVENTS_PER_REQUEST = 100;
 const CLIENTS = 32;
 const WARM_UP_MS = 5_000;
 
-/** Hot summaries while the service ingests at the highest rate, against a bare koa on the same machine beside the same ingest. */
+/** Hot summaries against a bare koa, both while the service ingests at the highest rate. */
 export const benchReadsBesideIngest = ({ runs }: CaseOptions): Promise<Figure[]> =>
   withHotAccount(BACKLOG_BOUNDS, async (url, bareUrl) => {
     const load = await startLoad(url, EVENTS_PER_REQUEST, CLIENTS);

@@ -26,7 +26,7 @@ const projector = async (url: string, ...args: ReadonlyArray<string>): Promise<n
   return (performance.now() - since) / 1_000;
 };
 
-/** Counts the whole log once for each read model, without storing anything, and returns the seconds. */
+/** Counts the log once for each read model, without storing anything. Returns the seconds. */
 const groupBy = async (client: pg.ClientBase): Promise<number> => {
   const since = performance.now();
   for (const { dimensions } of READ_MODELS) {

@@ -1,9 +1,10 @@
 import { connect, type Socket } from "node:net";
 
 /**
- * Opens connections that never finish their headers: they send a byte per second, and connect again when they are closed. A process
- * of its own, so that it takes no time from the measurement. Its arguments are the URL of the service and the number of connections;
- * it prints `ready` when all are open.
+ * Opens connections that never finish their headers: they send a byte per second, and connect again
+ * when they are closed. A process of its own, so that it takes no time from the measurement. Its
+ * arguments are the URL of the service and the number of connections; it prints `ready` when all
+ * are open.
  */
 const { hostname, port } = new URL(process.argv[2] ?? "");
 const count = Number(process.argv[3]);

@@ -13,7 +13,7 @@ export interface Child {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a script of this repository, and waits for a line of its output that matches `pattern`. */
+/** Starts a script of this repository, and waits for an output line that matches `pattern`. */
 export const startChild = async (
   script: string,
   args: ReadonlyArray<string>,
@@ -53,7 +53,7 @@ export const NODE_OPTIONS: ReadonlyArray<string> = scripts.start
   .split(" ")
   .filter((word) => word.startsWith("--"));
 
-/** Starts a process of the service as `npm start` does, and waits until it listens: `found` is its URL. */
+/** Starts the service as `npm start` does, and waits until it listens: `found` is its URL. */
 export const startService = (env: Readonly<Record<string, string>>): Promise<Child> =>
   startChild(
     "app/main.ts",

@@ -41,9 +41,10 @@ const chaos = (
 const code = await runCommand({
   name: "npm run chaos",
   about:
-    "Runs the service as separate processes on a Postgres and a Redis of its own, sends events, injects faults, and compares " +
-    "the log, the read models and the summaries with every 202. Exits with 1 if an event is lost, counted twice or changed. " +
-    "docs/reliability.md describes how it works.",
+    "Runs the service as separate processes on a Postgres and a Redis of its own, sends events, " +
+    "injects faults, and compares the log, the read models and the summaries with every 202. " +
+    "Exits with 1 if an event is lost, counted twice or changed. docs/reliability.md describes " +
+    "how it works.",
   arguments: { "[SCENARIO...]": "Scenarios to play (default: all)" },
   options: {
     minutes: option.decimal(

@@ -1,4 +1,4 @@
-/** The rules of the tree that no tool knows: layers, the purity of core, packages, files and deployment. */
+/** Rules that no tool knows: layers, the purity of core, packages, files and deployment. */
 import { checkDeployment } from "./deployment.ts";
 import {
   checkLeftovers,

@@ -11,7 +11,7 @@ const ARGUMENTS = [
   "--fetch-timeout=15000",
 ];
 
-/** The vulnerabilities that `npm audit` reports, "" if there are none, or why the registry did not answer. */
+/** The report of `npm audit`, "" without vulnerabilities, or why the registry did not answer. */
 export const auditDependencies = async (): Promise<string | { readonly skipped: string }> =>
   readAudit(await runProgram("npm", ARGUMENTS));
 

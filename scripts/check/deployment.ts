@@ -1,4 +1,4 @@
-/** Rules about Dockerfile and docker-compose.yml: what they repeat from elsewhere, and how they keep the service safe. */
+/** Rules about Dockerfile and docker-compose.yml: consistency with other files, and safety. */
 import { parse } from "yaml";
 
 import { checkObservability } from "./observability.ts";
@@ -82,7 +82,7 @@ function forgottenIn(
     .map((name) => `does not pass ${name}, which is in .env.example`);
 }
 
-/** The memory of a process beside its old generation: the young generation, buffers, code and Node itself. */
+/** The memory of a process beside its old generation: young generation, buffers, code, Node. */
 const BESIDE_HEAP_MIB = 128;
 
 /** If the heap can exceed the memory of the container, the process is killed without a message. */

@@ -13,7 +13,7 @@ export function checkLength(tree: Tree): Problem[] {
   });
 }
 
-/** `log.test.ts`, or `log.plan.test.ts` for one aspect, is beside `log.ts`, `log.js` or `log.sql`. */
+/** `log.test.ts`, or `log.plan.test.ts` for an aspect, is beside `log.ts`, `.js` or `.sql`. */
 export function checkTestsBesideSource(tree: Tree): Problem[] {
   return [...tree.keys()].flatMap((path) => {
     const subject = /^(.*\/)?([^./]+)(\.[^./]+)*\.test\.ts$/.exec(path);
@@ -37,7 +37,7 @@ export function checkRelativeImports(modules: Module[], tree: Tree): Problem[] {
   );
 }
 
-/** Code must name every SQL file, except migrations and functions, which are applied because of their folder. */
+/** Code must name every SQL file, except in the folders of migrations and functions. */
 export function checkSqlIsUsed(modules: Module[], tree: Tree): Problem[] {
   const strings = modules.flatMap(({ tokens }) =>
     tokens.filter(({ text }) => /^["'`}]/.test(text)).map(({ text }) => text),

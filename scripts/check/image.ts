@@ -46,7 +46,7 @@ const targetsOf = (module: Module | undefined): ReadonlyArray<string> => {
   );
 };
 
-/** Whether a path passes a `.dockerignore`: the last line that matches it, or a folder above it, decides. */
+/** Whether a path passes a `.dockerignore`: the last line that matches it or its folder decides. */
 const filterOf = (text: string): ((path: string) => boolean) => {
   const rules = text
     .split("\n")

@@ -94,8 +94,8 @@ const OPERAND_ENDS = new Set<SyntaxKind>([
 ]);
 
 /**
- * Splits TypeScript into tokens, without white space and comments, with TypeScript's own scanner: comments, strings, templates and
- * regular expressions must not confuse a rule.
+ * Splits TypeScript into tokens, without white space and comments, with TypeScript's own scanner:
+ * comments, strings, templates and regular expressions must not confuse a rule.
  */
 export function tokenize(source: string): Token[] {
   const scanner = createScanner(true, undefined, source);

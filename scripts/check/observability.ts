@@ -1,4 +1,4 @@
-/** The configurations of Prometheus and Alertmanager match what the compose file runs and mounts. */
+/** The configurations of Prometheus and Alertmanager match the compose file. */
 import { posix } from "node:path";
 
 import { parse } from "yaml";

@@ -6,7 +6,7 @@ type Versions = Record<string, string>;
 
 const EXACT_VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 
-/** Every imported package is declared where its reader needs it, at one exact version. knip finds packages that are unused. */
+/** Imported packages are declared, at one exact version. knip finds unused packages. */
 export function checkPackages(modules: Module[], packageJson: string): Problem[] {
   const declared = JSON.parse(packageJson) as {
     dependencies?: Versions;
@@ -57,9 +57,9 @@ interface LockedPackage {
 }
 
 /**
- * Every package of the lock file has a hash and comes from the public registry: without a hash, `npm ci` installs whatever the
- * registry answers. None runs an install script unless `allowScripts` of package.json names it: a script can download more, which
- * no hash covers.
+ * Every package of the lock file has a hash and comes from the public registry: without a hash,
+ * `npm ci` installs whatever the registry answers. None runs an install script unless
+ * `allowScripts` of package.json names it: a script can download more, which no hash covers.
  *
  * @param lock the text of package-lock.json, of version 2 or 3
  * @param packageJson the text of package.json
@@ -102,8 +102,9 @@ function problemsOf({ integrity, resolved, link, inBundle }: LockedPackage): str
 type Version = readonly [major: number, minor: number, patch: number];
 
 /**
- * Every package of the lock file accepts the Node version `oldest`: otherwise npm warns, or with `engine-strict` refuses to install.
- * A package that runs only on the Node that npm installs, such as pg-boss, has no `engines` in the lock file.
+ * Every package of the lock file accepts the Node version `oldest`: otherwise npm warns, or with
+ * `engine-strict` refuses to install. A package that runs only on the Node that npm installs, such
+ * as pg-boss, has no `engines` in the lock file.
  *
  * @param lock the text of package-lock.json, of version 2 or 3
  * @param oldest such as 20.19.0
@@ -121,7 +122,7 @@ export function checkEngines(lock: string, oldest: string): Problem[] {
   });
 }
 
-/** Whether a range such as `^20.19.0 || >=22.12.0` contains a version. Supports the ranges of lock files. */
+/** Whether a range such as `^20.19.0 || >=22.12.0`, as in lock files, contains a version. */
 function accepts(range: string, version: Version): boolean {
   return range.split("||").some((part) =>
     part

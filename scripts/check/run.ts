@@ -77,7 +77,7 @@ const checkAll = async (): Promise<number> => {
 process.exitCode = await runCommand({
   name: "npm run check",
   about:
-    "Checks types, lint, format, unused code, the architecture, the lock file and known vulnerabilities of dependencies, " +
-    "all at the same time. Exits with 1 if a check fails.",
+    "Checks types, lint, format, unused code, the architecture, the lock file and known " +
+    "vulnerabilities of dependencies, all at the same time. Exits with 1 if a check fails.",
   run: checkAll,
 });

@@ -1,9 +1,10 @@
 /**
- * `npm run clients`: generates clients from the OpenAPI document of a running service, compiles them strictly, and posts an
- * event with each.
+ * `npm run clients`: generates clients from the OpenAPI document of a running service, compiles
+ * them strictly, and posts an event with each.
  *
- * The generators and their dependencies are pinned with hashes in the folders beside this file. They are not dependencies of
- * this project: openapi-typescript needs an older TypeScript, and the other one is Python.
+ * The generators and their dependencies are pinned with hashes in the folders beside this file.
+ * They are not dependencies of this project: openapi-typescript needs an older TypeScript, and the
+ * other one is Python.
  */
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -148,8 +149,9 @@ const main = async (): Promise<number> => {
 process.exitCode = await runCommand({
   name: "npm run clients",
   about:
-    "Starts a service on a database of its own, generates clients for it in Python (openapi-python-client) and TypeScript " +
-    "(openapi-typescript), type-checks them, and posts an event with each. Exits with 1 if a generator warns, a client does " +
-    "not compile, or its event is not counted. Needs python3 with venv, npm and their registries.",
+    "Starts a service on a database of its own, generates clients for it in Python " +
+    "(openapi-python-client) and TypeScript (openapi-typescript), type-checks them, and posts an " +
+    "event with each. Exits with 1 if a generator warns, a client does not compile, or its event " +
+    "is not counted. Needs python3 with venv, npm and their registries.",
   run: main,
 });

@@ -112,7 +112,7 @@ const askOnTerminal = async (question: string): Promise<string> => {
   }
 };
 
-/** Redrives or drops dead letters by id, or all that exist now. An unknown id does not stop the others. */
+/** Redrives or drops these dead letters, or all. An unknown id does not stop the others. */
 export const onEach = async (
   letters: DeadLetters,
   command: "redrive" | "drop",

@@ -56,8 +56,8 @@ const withDeadLetters = (
 process.exitCode = await runCommands({
   name: "npm run deadletters",
   about:
-    "Manages dead letters: accepted batches that could not be appended after all attempts. Each is kept until it is redriven " +
-    "or dropped.",
+    "Manages dead letters: accepted batches that could not be appended after all attempts. Each " +
+    "is kept until it is redriven or dropped.",
   byDefault: "list",
   commands: {
     list: command({
@@ -78,7 +78,8 @@ process.exitCode = await runCommands({
     }),
     redrive: command({
       about:
-        "Puts dead letters back into the queue under the same job ids. Events that are already in the log are not added again",
+        "Puts dead letters back into the queue under the same job ids. Events that are already " +
+        "in the log are not added again",
       arguments: { "[ID...]": "" },
       options: { all: option.flag("Redrive all") },
       run: ({ all }, ids) => {
@@ -104,6 +105,7 @@ process.exitCode = await runCommands({
     }),
   },
   notes:
-    "The database is the one in DATABASE_URL, else the embedded one under DATA_DIR (default .data).",
+    "The database is the one in DATABASE_URL, else the embedded one under DATA_DIR (default " +
+    ".data).",
   explain: explainDatabaseError,
 });

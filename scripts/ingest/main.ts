@@ -66,7 +66,7 @@ const makeSend =
     }
   };
 
-/** Checks that the service is there and accepts the key, before a minute is spent on making events. */
+/** Checks that the service answers and accepts the key, before events are generated. */
 const checkService = async (send: Send, { origin }: URL): Promise<void> => {
   const answer = await send("/accounts/sample?limit=1");
   if (answer.status === 401) {
@@ -189,8 +189,9 @@ const COUNT = { min: 1, max: ACCOUNTS_MAX };
 process.exitCode = await runCommand({
   name: "npm run ingest",
   about:
-    "Posts generated events to a running service, waits until its summaries show them, and compares every summary with a count " +
-    "of its own. Exits with 1 if a summary differs or a request fails.",
+    "Posts generated events to a running service, waits until its summaries show them, and " +
+    "compares every summary with a count of its own. Exits with 1 if a summary differs or a " +
+    "request fails.",
   arguments: { "[EVENTS]": "Number of events (default 100000)" },
   options: {
     batch: option.whole(`Events per request, at most ${BATCH_EVENTS_MAX}`, {

@@ -21,8 +21,8 @@ const POSITIVE = { min: 1, max: NUMBER_MAX };
 
 const create = command({
   about:
-    "Prints a new key, alone on standard output. The key cannot be shown again. Within 5 seconds after the first key is " +
-    "created, every request needs a key",
+    "Prints a new key, alone on standard output. The key cannot be shown again. Within 5 seconds " +
+    "after the first key is created, every request needs a key",
   options: {
     scope: option.list("SCOPES", `What the key allows: one or more of ${SCOPES.join(",")}`),
     account: option.text("ID", "Allow this account only"),
@@ -144,9 +144,9 @@ process.exitCode = await runCommands({
     }),
   },
   notes:
-    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the embedded one under DATA_DIR " +
-    "(default .data). A role that serves can only read keys, unless npm run migrate -- grant ROLE --administer-keys lets it " +
-    "write them.",
+    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the " +
+    "embedded one under DATA_DIR (default .data). A role that serves can only read keys, unless " +
+    "npm run migrate -- grant ROLE --administer-keys lets it write them.",
   explain: (error) =>
     isForbidden(error)
       ? `${explainDatabaseError(error)}. ${FORBIDDEN_HINT}`

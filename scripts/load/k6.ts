@@ -14,7 +14,8 @@ const cachedK6 = (): string => {
 };
 
 /**
- * Finds k6: the one in the variable K6, else the one that `installK6` built, else the one on the PATH.
+ * Finds k6: the one in the variable K6, else the one that `installK6` built, else the one on the
+ * PATH.
  *
  * @throws if there is none
  */

@@ -45,8 +45,9 @@ process.exitCode = await runCommands(
   {
     name: "npm run load",
     about:
-      "Sends load to a running service with k6, and checks latencies, failures, answers, and how soon the summary of an account " +
-      "shows an accepted event. The exit code is that of k6: 99 if a threshold was missed.",
+      "Sends load to a running service with k6, and checks latencies, failures, answers, and how " +
+      "soon the summary of an account shows an accepted event. The exit code is that of k6: 99 " +
+      "if a threshold was missed.",
     commands: {
       ...Object.fromEntries(scenarioCommands),
       smoke: command({

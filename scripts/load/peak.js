@@ -1,5 +1,5 @@
-// 5,000 requests per minute, which must meet the thresholds, and then two, four and eight times as many, of which the
-// service may refuse some but must not fail any.
+// 5,000 requests per minute, which must meet the thresholds, and then two, four and eight times as
+// many, of which the service may refuse some but must not fail any.
 import { RATE, durationSeconds, steady, thresholds } from "./tidemark.js";
 
 const SECONDS = durationSeconds(120);

@@ -14,7 +14,7 @@ export interface Scenario {
 /** Long enough for every part of a scenario to send requests. */
 const SECONDS = "6";
 
-/** A smoke test checks that the scenarios run and the answers are right. Latencies are for real runs. */
+/** A smoke test checks that scenarios run and answers are right. Real runs check latencies. */
 const LENIENT = {
   DURATION_SECONDS: SECONDS,
   RATE: "0.5",
@@ -23,7 +23,7 @@ const LENIENT = {
   VISIBLE_P99_MS: "9000",
 };
 
-/** Runs every scenario briefly against a service and a database of its own, and returns the names of those that failed. */
+/** Runs every scenario briefly against a service of its own, and returns those that failed. */
 export const smoke = async (
   k6: string,
   scenarios: ReadonlyArray<Scenario>,

@@ -1,5 +1,5 @@
-// The usual load, a sudden spike of ten times as much, and the usual load again. The service may refuse some of the spike,
-// and must then recover.
+// The usual load, a sudden spike of ten times as much, and the usual load again. The service may
+// refuse some of the spike, and must then recover.
 import { RATE, durationSeconds, steady, thresholds } from "./tidemark.js";
 
 const SECONDS = durationSeconds(90);

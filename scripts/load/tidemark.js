@@ -58,7 +58,8 @@ function numberIn(name, byDefault) {
 export const durationSeconds = (byDefault) => numberIn("DURATION_SECONDS", byDefault);
 
 /**
- * Thresholds for the whole run or one part of it. Another part can exceed the capacity of the service.
+ * Thresholds for the whole run or one part of it. Another part can exceed the capacity of the
+ * service.
  * @param {string} [part]
  * @returns {Record<string, string[]>}
  */
@@ -83,8 +84,8 @@ export const thresholds = (part) => {
  * @param {string} run the name of the function to run
  * @param {number} perSecond
  * @param {number} seconds
- * @param {{ after?: number, part?: string }} [options] its start in seconds after the start of the run, and the part of the
- *   run that it belongs to
+ * @param {{ after?: number, part?: string }} [options] its start in seconds after the start of the
+ *   run, and the part of the run that it belongs to
  * @returns {import("k6/options").Scenario}
  */
 export const steady = (run, perSecond, seconds, { after = 0, part = "all" } = {}) => ({
@@ -121,7 +122,8 @@ export const begin = () => {
   const sample = http.get(`${BASE_URL}/accounts/sample?limit=1`, { headers: HEADERS });
   if (sample.status === 401 || sample.status === 403) {
     fail(
-      "The service needs an API key with the scopes write and read for all accounts: set TIDEMARK_KEY",
+      "The service needs an API key with the scopes write and read for all accounts: set " +
+        "TIDEMARK_KEY",
     );
   }
   return { run: Date.now().toString(36) };
@@ -240,12 +242,13 @@ const bodyOf = (response) => {
   }
 };
 
-/** The number of events that were sent to the own account of this VU, and the number of the account. */
+/** The number of events that this VU sent to its own account, and of its accounts so far. */
 let followed = 0;
 let accounts = 0;
 
 /**
- * Sends one event to an account that receives no others, and polls its summary until it shows the event.
+ * Sends one event to an account that receives no others, and polls its summary until it shows the
+ * event.
  * @param {{ run: string }} data
  */
 export const follow = (data) => {

@@ -1,5 +1,5 @@
-// One account with 2,000 events per second from a million users, and its summaries, beside the usual load of other
-// accounts. Neither may slow down the other.
+// One account with 2,000 events per second from a million users, and its summaries, beside the
+// usual load of other accounts. Neither may slow down the other.
 import {
   follow,
   newEvents,

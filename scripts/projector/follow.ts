@@ -7,9 +7,9 @@ import { pendingOf, schemaStatus } from "../../db/migrate.ts";
 const SERVICE = fileURLToPath(new URL("../../app/main.ts", import.meta.url));
 
 /**
- * Replaces this process with the service in the role of the projector, with the settings of the environment. Signals and the
- * exit code need no forwarding, because it is the same process. Without PORT it listens on a free port, so that it can run
- * beside a service on the same machine.
+ * Replaces this process with the service in the role of the projector, with the settings of the
+ * environment. Signals and the exit code need no forwarding, because it is the same process.
+ * Without PORT it listens on a free port, so that it can run beside a service on the same machine.
  *
  * @throws on Windows and in Node before 22.15, which cannot replace a process
  * @throws if the database is not migrated: the service would wait for the migration

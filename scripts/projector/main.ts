@@ -50,8 +50,9 @@ process.exitCode = await runCommands({
   commands: {
     rebuild: command({
       about:
-        "Builds all read models again from the log (the default), beside the live ones and while reads and writes continue; " +
-        "compares both, and replaces the live ones. An interrupted rebuild continues when it is run again",
+        "Builds all read models again from the log (the default), beside the live ones and while " +
+        "reads and writes continue; compares both, and replaces the live ones. An interrupted " +
+        "rebuild continues when it is run again",
       options: {
         acceptDifferences: option.flag("Replace live read models that differ from the log"),
         shardsAtOnce,
@@ -75,7 +76,8 @@ process.exitCode = await runCommands({
     }),
     verify: command({
       about:
-        "Counts the log again, and lists every row of the live read models that differs. Exits with 1 if one does",
+        "Counts the log again, and lists every row of the live read models that differs. Exits " +
+        "with 1 if one does",
       options: { shardsAtOnce },
       run: (options, _, signal) =>
         withGenerations(options.shardsAtOnce, async (generations, pool) => {
@@ -97,13 +99,14 @@ process.exitCode = await runCommands({
     }),
     follow: command({
       about:
-        "Runs only the projector, with the settings of the environment (.env.example), until a signal",
+        "Runs only the projector, with the settings of the environment (.env.example), until a " +
+        "signal",
       run: follow,
     }),
   },
   notes:
-    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the embedded one under DATA_DIR " +
-    "(default .data).",
+    "The database is the one in MIGRATION_DATABASE_URL, else the one in DATABASE_URL, else the " +
+    "embedded one under DATA_DIR (default .data).",
   onInterrupt: "stopping. Finished work is kept, and the next run continues from it.",
   explain: explainDatabaseError,
 });

@@ -16,7 +16,7 @@ export interface VerifyCommand {
   readonly say: (line: string) => void;
 }
 
-/** Counts the log again, prints every row of the live read models that differs, and returns the exit code. */
+/** Counts the log again, prints every live row that differs, and returns the exit code. */
 export const runVerify = async (command: VerifyCommand): Promise<number> => {
   const { pool, lags, shardsAtOnce, progress, signal, say } = command;
   const of = lags.reduce((events, { checkpoint }) => events + checkpoint, 0);

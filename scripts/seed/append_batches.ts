@@ -11,8 +11,8 @@ export interface ShardBatch {
 }
 
 /**
- * Groups events by shard. Yields a batch when a shard has `size` events, and the remaining events of each shard at the end.
- * Reads no more events once `isStopped` says so.
+ * Groups events by shard. Yields a batch when a shard has `size` events, and the remaining events
+ * of each shard at the end. Reads no more events once `isStopped` says so.
  */
 export function* batchesOf(
   events: Iterable<Event>,
@@ -41,7 +41,7 @@ export interface Tally {
   readonly conflicts: number;
 }
 
-/** Concurrent appends: the log serializes those of one shard, and while some wait for the disk, others use the processor. */
+/** Concurrent appends: while some wait for the disk or their shard, others use the processor. */
 export const APPENDS_AT_ONCE = 3;
 
 /** A worker of a service holds a shard for a moment, and a stuck one for longer. */

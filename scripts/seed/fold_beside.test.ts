@@ -9,7 +9,7 @@ import { foldBeside } from "./fold_beside.ts";
 
 const test = suite("foldBeside");
 
-/** Read models of one shard, which lag by `head` events at first. `onPoll` runs before each poll. */
+/** Read models of one shard, which first lag by `head` events. `onPoll` runs before each poll. */
 const makeFake = (head: number, onPoll: (fake: Fake) => void): Fake => {
   const fake: Fake = {
     head,

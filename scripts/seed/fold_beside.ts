@@ -7,8 +7,9 @@ import { advance, STEP_EVENTS_MAX } from "../../core/projection/projector.ts";
 const PAUSE = "20 millis";
 
 /**
- * Folds a log while it is being filled. Returns once `isFilled` is true and the read models contain everything that the log
- * contained at that moment. Until then it takes only full steps, which cost the least per event.
+ * Folds a log while it is being filled. Returns once `isFilled` is true and the read models contain
+ * everything that the log contained at that moment. Until then it takes only full steps, which cost
+ * the least per event.
  *
  * @param onLag receives the number of events that are not folded yet, after each poll
  */

@@ -115,9 +115,10 @@ const SEED_MAX = 2 ** 32 - 1;
 process.exitCode = await runCommand({
   name: "npm run seed",
   about:
-    "Writes generated activity directly to the log, and counts it: when the command ends, the summaries show everything. A few " +
-    "accounts, users and hours of the day have most of the events. The same options produce the same events, so an " +
-    "interrupted run continues when it is started again. A service can run at the same time.",
+    "Writes generated activity directly to the log, and counts it: when the command ends, the " +
+    "summaries show everything. A few accounts, users and hours of the day have most of the " +
+    "events. The same options produce the same events, so an interrupted run continues when it " +
+    "is started again. A service can run at the same time.",
   arguments: {
     "[EVENTS]":
       "Number of events, up to 100 million (default 1000000). Each needs about 400 bytes of disk",
@@ -138,8 +139,9 @@ process.exitCode = await runCommand({
     seed: option.whole("Another seed produces other events", { min: 0, max: SEED_MAX, default: 1 }),
   },
   notes:
-    "The database is the one in DATABASE_URL, else the embedded one under DATA_DIR (default .data). A new database gets its " +
-    "schema and as many shards as SHARDS says (default 8). Events cannot be removed from a log.",
+    "The database is the one in DATABASE_URL, else the embedded one under DATA_DIR (default " +
+    ".data). A new database gets its schema and as many shards as SHARDS says (default 8). " +
+    "Events cannot be removed from a log.",
   run: (options, [text = "1000000"], interrupted) => {
     // The whale can be alone.
     const min = options.whale === 0 ? 1 : 0;

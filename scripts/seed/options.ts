@@ -15,7 +15,7 @@ export interface SeedOptions {
   readonly seed: number;
 }
 
-/** The prefix of event ids. Different options produce different events, so their ids must differ. */
+/** The prefix of event ids. Other options produce other events, so their ids must differ. */
 export const nameOf = ({ seed, ...shape }: SeedOptions): string =>
   `seed-${seed}-${hash53(JSON.stringify(shape)).toString(36).slice(0, NAME_DIGITS)}`;
 

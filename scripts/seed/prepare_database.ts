@@ -10,7 +10,8 @@ import {
 import { installQueueSchema } from "../../db/queue_schema.ts";
 
 /**
- * Creates the schema and the log in an empty database, as a service does at its first start, and returns the number of shards.
+ * Creates the schema and the log in an empty database, as a service does at its first start, and
+ * returns the number of shards.
  *
  * @throws if the schema has another version: the operator of its service decides when to migrate
  */

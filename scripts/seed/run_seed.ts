@@ -27,7 +27,7 @@ import { foldBeside } from "./fold_beside.ts";
 import { nameOf, type SeedOptions } from "./options.ts";
 import { prepareDatabase } from "./prepare_database.ts";
 
-/** The events of one append. Larger batches are not cheaper per event, and hold the shard for longer. */
+/** The events of an append. Larger batches are not cheaper, and hold the shard for longer. */
 const BATCH_EVENTS = 5_000;
 
 /** The timeout for counting a whale's events. */
@@ -143,8 +143,8 @@ const prepareWindows = Effect.fnUntraced(function* (
 });
 
 /**
- * Appends the first event, and returns its time in the log. An earlier run of the same seed may have used another time, and
- * all events have to be the same again.
+ * Appends the first event, and returns its time in the log. An earlier run of the same seed may
+ * have used another time, and all events have to be the same again.
  */
 const appendFirst = Effect.fnUntraced(function* (
   { options }: SeedRun,
@@ -165,7 +165,7 @@ const appendFirst = Effect.fnUntraced(function* (
   return known?.occurredAt ?? occurredAt;
 });
 
-/** The time of an event in milliseconds since the Unix epoch, by $1 shard, $2 event_id and $3 account_id. */
+/** The time of an event in Unix milliseconds, by $1 shard, $2 event_id and $3 account_id. */
 const OCCURRED_AT: Statement = {
   name: "occurred_at",
   text: `select (extract(epoch from occurred_at) * 1000)::float8 as "occurredAt" from tidemark.events

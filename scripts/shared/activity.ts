@@ -23,8 +23,8 @@ export interface ActivityOptions {
   /** How many of the events belong to the account `whale`, whose users are all equally active. */
   readonly whale: number;
   /**
-   * Gives the time of an event in milliseconds since the Unix epoch. Its argument is the share of events before this one,
-   * ascending from 0. `busyTimes` makes such a function.
+   * Gives the time of an event in milliseconds since the Unix epoch. Its argument is the share of
+   * events before this one, ascending from 0. `busyTimes` makes such a function.
    */
   readonly timeAt: (share: number) => number;
   readonly seed: number;
@@ -35,7 +35,7 @@ export interface ActivityOptions {
 /** The number of users of a whale with so many events: many, which makes them hard to rank. */
 export const whaleUsers = (events: number): number => Math.ceil(events / 10);
 
-/** Generates realistic activity: a few accounts and users have most of the events. The same options give the same events. */
+/** Generates activity in which a few accounts and users have most of the events. */
 export function* generateActivity(options: ActivityOptions): Generator<Event> {
   const { events, accounts, users, whale, timeAt, name } = options;
   const random = seededRandom(options.seed);
@@ -89,15 +89,15 @@ const METADATA: ReadonlyArray<string> = ["web", "ios", "android", "api"].flatMap
 
 const BUSIEST_HOUR = 15;
 
-/** The weight of an hour of the day, in UTC: the busiest third of the day has three quarters of the events. */
+/** The weight of an hour of the day, in UTC. The busiest third has three quarters of the events. */
 const busyness = (hour: number): number =>
   (1.3 + Math.cos(((hour - BUSIEST_HOUR) / 24) * 2 * Math.PI)) ** 2;
 
 /**
  * Spreads events over a time span, with few at night.
  *
- * @returns a function from the share of earlier events, ascending from 0 and less than 1, to a time in milliseconds since the
- *   Unix epoch
+ * @returns a function from the share of earlier events, ascending from 0 and less than 1, to a time
+ *   in milliseconds since the Unix epoch
  */
 export const busyTimes = (from: number, to: number): ((share: number) => number) => {
   const hours: { readonly start: number; readonly end: number; readonly weight: number }[] = [];

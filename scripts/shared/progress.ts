@@ -38,7 +38,7 @@ const BAR_WIDTH = 24;
 export interface WorkDone {
   readonly done: number;
   readonly of: number;
-  /** When this run started, and how much earlier runs had done, which does not count for the rate. */
+  /** When this run started, and the work of earlier runs, which does not count for the rate. */
   readonly sinceMs: number;
   readonly doneBefore: number;
 }

@@ -2,10 +2,10 @@ import { isIPv6 } from "node:net";
 
 import { UsageError } from "../../adapters/terminal/command_line.ts";
 
-/** Values of HOST that mean every interface, and an address that reaches the service from this machine. */
+/** Values of HOST that mean every interface, and an address to reach the service at. */
 const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
-/** Where this machine reaches a service with the settings of this process. It is not a URL if HOST or PORT are invalid. */
+/** The address of a service with the settings of this process, which may be an invalid URL. */
 export const serviceUrl = ({ HOST, PORT }: NodeJS.ProcessEnv = process.env): string => {
   const host = ANY[HOST ?? ""] ?? (HOST || "127.0.0.1");
   return `http://${isIPv6(host) ? `[${host}]` : host}:${PORT || "3000"}`;

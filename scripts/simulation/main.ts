@@ -44,9 +44,10 @@ const simulate = async (
 process.exitCode = await runCommand({
   name: "npm run simulate",
   about:
-    "Simulates the whole service in one process, in memory and with a simulated clock, while processes crash and freeze, calls fail, " +
-    "answers get lost and events arrive twice, and checks every promise. A seed decides everything: the same seed repeats a run " +
-    "exactly. Prints the first run that breaks a promise with its seed and history, and exits with 1.",
+    "Simulates the whole service in one process, in memory and with a simulated clock, while " +
+    "processes crash and freeze, calls fail, answers get lost and events arrive twice, and " +
+    "checks every promise. A seed decides everything: the same seed repeats a run exactly. " +
+    "Prints the first run that breaks a promise with its seed and history, and exits with 1.",
   options: {
     seed: option.whole("The first seed (default: random); each further run uses the next one", {
       min: 0,

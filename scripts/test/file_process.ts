@@ -1,6 +1,7 @@
 /**
- * Runs one test file in this process: `node file_process.ts /path/to/x.test.ts REPORT_FD`. `file_runner.ts` starts it. A handle that keeps
- * the process alive after the tests is reported as leaked.
+ * Runs one test file in this process: `node file_process.ts /path/to/x.test.ts REPORT_FD`.
+ * `file_runner.ts` starts it. A handle that keeps the process alive after the tests is reported as
+ * leaked.
  */
 import { writeSync } from "node:fs";
 import { registerHooks } from "node:module";

@@ -15,8 +15,8 @@ export interface FileReport {
 }
 
 /**
- * A line of JSON on the report pipe: the test that starts, a failure (in case the process does not live to report it), or the report
- * at the end.
+ * A line of JSON on the report pipe: the test that starts, a failure (in case the process does not
+ * live to report it), or the report at the end.
  */
 export type ReportLine = { running: string } | { failure: string } | { report: FileReport };
 
@@ -44,8 +44,8 @@ const REPORT_FD = 3;
 const PROCESS_SCRIPT = fileURLToPath(new URL("./file_process.ts", import.meta.url));
 
 /**
- * Runs a test file in a process of its own, so that its globals, open handles and crashes do not affect others, and it can be killed if
- * it hangs. Never rejects.
+ * Runs a test file in a process of its own, so that its globals, open handles and crashes do not
+ * affect others, and it can be killed if it hangs. Never rejects.
  */
 export async function runTestFile(file: string, options: FileRunOptions): Promise<FileResult> {
   const started = performance.now();

@@ -1,13 +1,15 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Linux gives higher ports to outgoing connections, which could take the port while a process restarts. */
+/**
+ * Outgoing connections get higher ports on Linux, and must not take one while a process restarts.
+ */
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
 
 const TRIES_MAX = 100;
 
-/** A free port of 127.0.0.1, for a process that cannot choose one itself, or that restarts on the same port. */
+/** A free port of 127.0.0.1, for a process that cannot choose one, or restarts on the same port. */
 export const freePort = async (): Promise<number> => {
   for (let i = 0; i < TRIES_MAX; i++) {
     const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));

@@ -39,7 +39,7 @@ export interface MemoryServices {
     | Activity
     | AccountEvents
   >;
-  /** Appends and folds everything that was accepted, and returns the number of events in the log. */
+  /** Appends and folds all accepted events, and returns the number of events in the log. */
   readonly drain: () => Promise<number>;
 }
 

@@ -1,4 +1,4 @@
-/** How long a test waits for something to happen, in milliseconds: more than enough even on a busy machine. */
+/** How long a test waits for something, in milliseconds: more than enough on a busy machine. */
 export const PATIENCE_MS = Number(process.env["TEST_PATIENCE_MS"] ?? 60_000);
 
 /** The message of a test that has waited in vain: for what, how long, and how to wait longer. */

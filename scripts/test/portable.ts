@@ -1,6 +1,7 @@
 /**
- * `npm run test:portable`: runs the tests of core/ on Node, Deno and Bun, from the same files and node_modules. Deno and Bun
- * come from the npm registry through npx. Their versions are pinned only here.
+ * `npm run test:portable`: runs the tests of core/ on Node, Deno and Bun, from the same files and
+ * node_modules. Deno and Bun come from the npm registry through npx. Their versions are pinned only
+ * here.
  */
 import { EXIT_FAILED, runCommand } from "../../adapters/terminal/command_line.ts";
 import { runProgram } from "./run_program.ts";
@@ -9,7 +10,7 @@ import { findTests, selectTests } from "./test_files.ts";
 const DENO = "deno@2.9.6";
 const BUN = "bun@1.4.5";
 
-/** Both packages install their binary with an install script, which the configuration of npm can forbid. */
+/** Both packages need their install script, which the configuration of npm can forbid. */
 const npx = (name: string, version: string): string[] => [
   "npx",
   "--yes",
@@ -45,7 +46,7 @@ interface Count {
   output: string;
 }
 
-/** Runs the files on one runtime. A run without the last line `N passed, N failed` failed as a whole. */
+/** Runs the files on one runtime. Without the last line `N passed, N failed` the run failed. */
 async function runOn([command = "", ...args]: string[], files: string[]): Promise<Count> {
   const { code, out, err } = await runProgram(
     command,
@@ -86,8 +87,8 @@ const runEverywhere = async (): Promise<number> => {
 process.exitCode = await runCommand({
   name: "npm run test:portable",
   about:
-    "Runs the tests of core/ on Node, Deno and Bun, which npx downloads. Exits with 1 if a test fails, or if a runtime runs fewer " +
-    "tests than Node.",
+    "Runs the tests of core/ on Node, Deno and Bun, which npx downloads. Exits with 1 if a test " +
+    "fails, or if a runtime runs fewer tests than Node.",
   sections: {
     Environment: [["TEST_PORTABLE_TIMEOUT_MS", "Time limit for each runtime (default 1200000)"]],
   },

@@ -1,6 +1,7 @@
 /**
- * Runs test files in this process, on Node, Deno or Bun, and ends with the line `N passed, N failed`. `portable.ts` starts it. It uses
- * no `node:` import, and of the APIs of a runtime only `process`, which all three have.
+ * Runs test files in this process, on Node, Deno or Bun, and ends with the line `N passed, N
+ * failed`. `portable.ts` starts it. It uses no `node:` import, and of the APIs of a runtime only
+ * `process`, which all three have.
  */
 import { describeError, openQueue, runQueue } from "./queue.ts";
 

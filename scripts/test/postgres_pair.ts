@@ -46,7 +46,7 @@ export const startPostgresPair = async (
     await original.stop();
     await copy(primaryDir, standbyDir);
     const cluster = join(standbyDir, "postgres");
-    // Its content does not matter. The owner must be the user of the server, which removes it at promotion.
+    // The content does not matter. The server, which removes it at promotion, must own it.
     await copy(join(cluster, "PG_VERSION"), join(cluster, "standby.signal"));
     const primary = await start(primaryDir);
     const { hostname, port, username, password } = new URL(await wayTo(primary.url));

@@ -1,4 +1,4 @@
-/** Runs the suites that test files queued with uvu. Uses only the language, so that it runs on Node, Deno and Bun. */
+/** Runs the suites of uvu. Uses only the language, so that it runs on Node, Deno and Bun. */
 
 /** What `suite.run()` queues: in uvu 0.5.6 it returns [errors or true, passed, skipped, total]. */
 type QueuedSuite = () => Promise<[string | true, number, number, number]>;
@@ -18,7 +18,7 @@ declare global {
   var UVU_INDEX: number | undefined;
 }
 
-/** Makes `run()` of uvu queue suites instead of running them. Call it before the first import of uvu. */
+/** Makes `run()` of uvu queue suites instead of running them. Call it before importing uvu. */
 export function openQueue(): QueuedSuite[] {
   const queue: QueuedSuite[] = [];
   globalThis.UVU_DEFER = 1;
@@ -28,8 +28,8 @@ export function openQueue(): QueuedSuite[] {
 }
 
 /**
- * Runs and empties the queue. Counts as failures what uvu accepts: hooks that throw, suites without tests, files without suites, and
- * skipped tests.
+ * Runs and empties the queue. Counts as failures what uvu accepts: hooks that throw, suites without
+ * tests, files without suites, and skipped tests.
  */
 export async function runQueue(queue: QueuedSuite[]): Promise<Outcome> {
   const outcome: Outcome = { passed: 0, failed: 0, details: [] };

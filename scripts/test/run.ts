@@ -1,7 +1,9 @@
 /**
- * The test runner, `npm test`: runs each test file in a process of its own, and ends with the line `N passed, N failed`.
+ * The test runner, `npm test`: runs each test file in a process of its own, and ends with the line
+ * `N passed, N failed`.
  *
- * uvu's own runner exits with 0 when a hook throws or `.run()` was forgotten. See `queue.ts` and `tracked_uvu.ts`.
+ * uvu's own runner exits with 0 when a hook throws or `.run()` was forgotten. See `queue.ts` and
+ * `tracked_uvu.ts`.
  */
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -19,7 +21,7 @@ import {
   writeDurations,
 } from "./test_files.ts";
 
-/** Several times as long as the slowest file on two idle processors, for slower and busy machines. */
+/** Several times as long as the slowest file on two idle processors. */
 const FILE_TIMEOUT_MS = 300_000;
 const WORKERS_MAX = 4;
 
@@ -33,7 +35,7 @@ interface SharedServers {
   teardown(): Promise<void>;
 }
 
-/** Starts the servers that test files share, with `scripts/test/setup.ts` of the tree, if there is one. */
+/** Starts the servers that test files share, with `scripts/test/setup.ts` if it exists. */
 async function startSharedServers(): Promise<SharedServers> {
   const path = `${root}/scripts/test/setup.ts`;
   if (!existsSync(path)) return { env: {}, teardown: async () => {} };

@@ -6,8 +6,8 @@ import { startEmbeddedPostgres } from "../../adapters/embedded_postgres/embedded
 import type { Settings } from "../../adapters/embedded_postgres/settings.ts";
 
 /**
- * Starts the Postgres that all test files of a run share, each with databases of its own (`database.ts`). Uses the server in
- * `TEST_DATABASE_URL` instead, if that is set.
+ * Starts the Postgres that all test files of a run share, each with databases of its own
+ * (`database.ts`). Uses the server in `TEST_DATABASE_URL` instead, if that is set.
  *
  * @param settings override the defaults of the server
  */

@@ -20,7 +20,7 @@ export function findTests(root: string): string[] {
   return found.toSorted();
 }
 
-/** The files that the filters select: a file, or all files below a folder. `unmatched` filters are probably misspelled. */
+/** Each filter selects a file, or all files below a folder. `unmatched` ones are misspelled. */
 export function selectTests(
   files: string[],
   filters: readonly string[],

@@ -1,6 +1,7 @@
 /**
- * Replaces `uvu` while the runner runs a test file, to find what uvu does not report: a forgotten `.run()`, an `.only` that skips
- * nothing, the error of a hook, and the error of the test before it.
+ * Replaces `uvu` while the runner runs a test file, to find what uvu does not report: a forgotten
+ * `.run()`, an `.only` that skips nothing, the error of a hook, and the error of the test before
+ * it.
  */
 import * as uvu from "uvu";
 
@@ -38,7 +39,7 @@ const diffOf = (error: unknown): string =>
     ? `\n${error.details}`
     : "";
 
-/** Errors of tests and hooks that uvu did not print: errors of hooks, causes, and tags without a message. */
+/** Errors that uvu did not print: errors of hooks, causes, and tags without a message. */
 export function droppedErrors(printed: string): string[] {
   const isPrinted = (error: unknown): boolean => {
     if (!(error instanceof Error)) return printed.includes(String(error));

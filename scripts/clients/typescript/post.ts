@@ -1,6 +1,6 @@
 /**
- * Posts an event with a client whose types were generated, and reads it back. TIDEMARK_URL names the service, and TIDEMARK_KEY a key with
- * the scopes write and read.
+ * Posts an event with a client whose types were generated, and reads it back. TIDEMARK_URL names
+ * the service, and TIDEMARK_KEY a key with the scopes write and read.
  */
 import createClient from "openapi-fetch";
 
