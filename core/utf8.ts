@@ -20,15 +20,8 @@ export const decodeUtf8 = (bytes: Uint8Array, begin: number, end: number): strin
  * Writes a string as UTF-8 to the start of `bytes`, which must have room for three bytes per UTF-16 unit, and returns
  * how many bytes it wrote. A lone surrogate becomes U+FFFD.
  */
-export const encodeUtf8Into = (text: string, bytes: Uint8Array): number => {
-  // For short ASCII a loop is faster than a call of the encoder.
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0x80) return encoder.encodeInto(text, bytes).written;
-    bytes[i] = unit;
-  }
-  return text.length;
-};
+export const encodeUtf8Into = (text: string, bytes: Uint8Array): number =>
+  encoder.encodeInto(text, bytes).written;
 
 /** How many bytes a string takes as UTF-8. A lone surrogate counts 3, as U+FFFD does. */
 export const utf8Length = (text: string): number => {

@@ -12,14 +12,19 @@ import { type FakeQueue, makeFakeQueue } from "../queue/queue.fixture.ts";
 import { type JobId, Queue, QueueFull, QueueUnavailable } from "../queue/queue.ts";
 import { simulate } from "../simulate.fixture.ts";
 import { TurnRefused, Turns } from "../turns.ts";
+import { encodeUtf8 } from "../utf8.fixture.ts";
 import { Admission, makeAdmission } from "./admission.ts";
-import { bodyOf } from "./body.fixture.ts";
 import { knownCapacity } from "./capacity.fixture.ts";
 import { type Body, recordEvents } from "./record_events.ts";
 
 const test = suite("recordEvents");
 
 const admission = makeAdmission({ capacity: knownCapacity(), quotas: NO_QUOTAS });
+
+const bodyOf = (input: unknown): Body => ({
+  bytes: encodeUtf8(JSON.stringify(input)),
+  release: () => {},
+});
 
 /** The command, with unlimited capacity. */
 const recordBody = (body: Body, principal: Principal = ANYONE) =>
