@@ -6,6 +6,8 @@ import {
   type HttpClientResponse,
 } from "effect/http";
 
+import { makeTransitions } from "../../core/report_faults.ts";
+
 /** How long the collector may take to answer. */
 const ANSWER_TIMEOUT = "5 seconds";
 
@@ -30,21 +32,16 @@ export const collectorClient: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   Effect.gen(function* () {
     const client = HttpClient.filterStatusOk(yield* HttpClient.HttpClient);
     let inFlight = 0;
-    let isFailing = false;
-
-    const reportFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-      if (isFailing) return Effect.void;
-      isFailing = true;
-      return Effect.annotateLogs(
-        Effect.logWarning("Traces cannot be exported; dropping them for a minute"),
-        { reason: String(Cause.squash(cause)) },
+    const exporting = makeTransitions<"working" | "failing">("working");
+    const reportWorking = exporting.to("working", Effect.logInfo("Traces are exported again"));
+    const reportFailed = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+      exporting.to(
+        "failing",
+        Effect.annotateLogs(
+          Effect.logWarning("Traces cannot be exported; dropping them for a minute"),
+          { reason: String(Cause.squash(cause)) },
+        ),
       );
-    };
-    const reportWorking = Effect.suspend(() => {
-      if (!isFailing) return Effect.void;
-      isFailing = false;
-      return Effect.logInfo("Traces are exported again");
-    });
 
     return HttpClient.transformResponse(client, (send): Sent =>
       Effect.suspend(() => {
