@@ -42,10 +42,9 @@ export const PACE = { bytesPerSecond: 4_096, graceMs: 5_000 };
 export const LISTEN_BACKLOG = 4_096;
 
 /**
- * How long an address can open no connection after one of its connections was abandoned, because it
- * sent a body in too many pieces or too many requests ahead, and how many such addresses are
- * remembered. To read one more piece costs a microsecond, and one read of a connection brings ten
- * thousand: ten connections that came back at once held everybody else up for 0.3 s.
+ * How long an address can open no connection after one of its connections was abandoned, and how
+ * many such addresses are remembered. One read of a connection brings ten thousand one-byte pieces,
+ * which cost a microsecond each: ten connections that came back immediately delayed others by 0.3 s.
  */
 export const ABANDONED_REST_MS = 1_000;
 export const ABANDONED_ADDRESSES_MAX = 10_000;

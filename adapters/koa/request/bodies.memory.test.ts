@@ -45,9 +45,9 @@ const resident = async ({ server }: Context): Promise<number> => {
   return answer.rss / MIB;
 };
 
-/** Posts an event as another client, and asserts that it is accepted. */
+/** Posts an event from another address than the attackers', and asserts that it is accepted. */
 const postBeside = async ({ url }: Context): Promise<void> => {
-  const connection = await openConnection(url);
+  const connection = await openConnection(url, "127.0.0.2");
   connection.write(postBytes(batchOf(validEvent())));
   assert.is((await connection.answer())?.status, 202);
   connection.reset();

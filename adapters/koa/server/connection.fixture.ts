@@ -26,9 +26,11 @@ export interface Connection {
   readonly closed: () => Promise<void>;
 }
 
-export const openConnection = async (url: string): Promise<Connection> => {
-  const { hostname, port } = new URL(url);
-  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+/** @param from the address of the client, on this machine */
+export const openConnection = async (url: string, from?: string): Promise<Connection> => {
+  const { hostname: host, port } = new URL(url);
+  const server = { host, port: Number(port), allowHalfOpen: true };
+  const socket = connect(from === undefined ? server : { ...server, localAddress: from });
   let received = Buffer.alloc(0);
   let ended = false;
   let gone = false;

@@ -149,10 +149,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   const sockets = new Set<Socket>();
   const shares =
     isFairByAddress && Number.isFinite(connectionsMax) ? makeShares(connectionsMax) : undefined;
-  /**
-   * Addresses that opened a connection which had to be abandoned, and would open the next one at
-   * once.
-   */
+  /** Addresses that may not open a connection because one of theirs was abandoned. */
   const resting = new LRUCache<string, true>({
     max: ABANDONED_ADDRESSES_MAX,
     ttl: ABANDONED_REST_MS,
