@@ -35,7 +35,7 @@ test("a row is unreadable if its events are truncated, damaged, or differ in num
   await fc.assert(
     fc.asyncProperty(
       fc.array(batch, { minLength: 1, maxLength: 3 }).filter(hasEvents),
-      fc.constantFrom("cut off", "damaged", "more than told", "fewer than told"),
+      fc.constantFrom("cut off", "damaged", "more than stated", "fewer than stated"),
       async (batches, what) => {
         const payload = through((await rowWith("id", batches)).data);
         const { parts, events } = payload;
@@ -45,8 +45,8 @@ test("a row is unreadable if its events are truncated, damaged, or differ in num
         const broken = {
           "cut off": { ...payload, events: events.slice(0, -8) },
           damaged: { ...payload, events: `AAAA${events.slice(4)}` },
-          "more than told": { ...payload, parts: miscounted(-1) },
-          "fewer than told": { ...payload, parts: miscounted(1) },
+          "more than stated": { ...payload, parts: miscounted(-1) },
+          "fewer than stated": { ...payload, parts: miscounted(1) },
         };
         assert.is(await decodePayload(broken[what]), undefined);
       },

@@ -45,9 +45,9 @@ export const openExplainingSession = async (
       await client.query({ ...statement, values: [...values] });
     },
     plans: () => {
-      const taken = text;
+      const plans = text;
       text = "";
-      return taken;
+      return plans;
     },
     close: () => client.end(),
   };

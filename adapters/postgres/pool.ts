@@ -1,7 +1,7 @@
 import { Context, Effect, Layer } from "effect";
 import pg from "pg";
 
-import { type Ask, askAlone, makeBackends } from "./backends.ts";
+import { makeBackends, type Query, queryAlone } from "./backends.ts";
 import type { Retrying } from "./retry.ts";
 import { type SessionSettings, withSession } from "./session.ts";
 import { StatementPool, type StatementPoolOptions } from "./statement_pool.ts";
@@ -108,13 +108,13 @@ export const createPool = (options: PoolOptions): StatementPool => {
     keepAlive: true,
     types: TYPES,
   };
-  const asks = [...(control === undefined ? [] : [askOn(control)]), askAlone(config)];
+  const queries = [...(control === undefined ? [] : [queryOn(control)]), queryAlone(config)];
   const pool = new StatementPool({
     ...config,
     max: options.connectionsMax,
     min: options.connectionsMin ?? 0,
     answerTimeoutMs: options.statementTimeoutMs + ANSWER_GRACE_MS,
-    backends: makeBackends(asks),
+    backends: makeBackends(queries),
     timelines: options.timelines ?? makeTimelines(),
     ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
     ...(options.now === undefined ? {} : { now: options.now }),
@@ -148,8 +148,8 @@ export const openBuilderPool = (url: string, shardsAtOnce: number): StatementPoo
     session: BUILDER_SESSION,
   });
 
-const askOn =
-  (pool: StatementPool): Ask =>
+const queryOn =
+  (pool: StatementPool): Query =>
   async (text, values) =>
     (await pool.run<Record<string, unknown>>({ text, values })).rows;
 

@@ -80,7 +80,7 @@ const hangCommits = async ({ client }: Context): Promise<{ readonly end: () => P
 test("an aborted statement ends on the server, and its connection is used again", async (context) => {
   const pool = context.open({});
   const gone = new AbortController();
-  const asked = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
+  const running = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
   const sleeps = async (): Promise<boolean> =>
     (await backends(context)).some(
       ({ state, query }) => state === "active" && query.includes("pg_sleep"),
@@ -88,7 +88,7 @@ test("an aborted statement ends on the server, and its connection is used again"
   await until(sleeps, "it does not run");
   const [before] = await backends(context);
   gone.abort(new Error("the client left"));
-  assert.is((await asked).message, "the client left");
+  assert.is((await running).message, "the client left");
   await until(async () => !(await sleeps()), "it still runs");
   await pool.run({ text: "select 1", values: [] });
   assert.is((await backends(context))[0]?.pid, before?.pid, "the pool opened another connection");
@@ -115,7 +115,7 @@ test("hung commits occupy their connections, and no further ones are opened", as
     ["active", "active"],
   );
   await commits.end();
-  await until(async () => pool.givenUpCount === 0, "the connections are still taken");
+  await until(async () => pool.givenUpCount === 0, "the connections are still occupied");
   await insert();
   const { rows } = await context.client.query<{ n: number }>("select count(*)::int as n from hung");
   assert.is(rows[0]?.n, 3, "what was given up is committed when the server can");
@@ -157,7 +157,7 @@ test("statements take turns if the role may have fewer connections than its pool
   const role = await createTestRole();
   await client.query(`alter role ${role.name} connection limit 2`);
   const pool = open({ url: role.on(database), connectionsMax: 8 });
-  const asked = Array.from({ length: 40 }, async (_, i) => {
+  const running = Array.from({ length: 40 }, async (_, i) => {
     const { rows } = await pool.run<{ i: number }>({
       text: "select $1::int as i, pg_sleep(0.01)",
       values: [i],
@@ -165,7 +165,7 @@ test("statements take turns if the role may have fewer connections than its pool
     return rows[0]?.i;
   });
   assert.equal(
-    await Promise.all(asked),
+    await Promise.all(running),
     Array.from({ length: 40 }, (_, i) => i),
   );
   await pool.close();
@@ -185,10 +185,10 @@ test("a hung commit counts as hung until the server ends it, whatever else is an
   await until(async () => pool.hungCount === 0, "it still hangs");
   // An aborted statement is cancelled, and does not count as hung.
   const gone = new AbortController();
-  const asked = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
+  const running = failureOf(pool.run({ text: "select pg_sleep(60)", values: [] }, gone.signal));
   await delay(50);
   gone.abort(new Error("the client left"));
-  await asked;
+  await running;
   await until(async () => pool.givenUpCount === 0, "it is not cancelled");
   assert.is(pool.hungCount, 0);
 });
@@ -295,7 +295,7 @@ test("the last connection stays open until the server admits another one, whoeve
     assert.match((await failureOf(greedy.connect())).message, /too many connections/);
   }
   await client.query(`alter role ${role.name} connection limit 2`);
-  assert.is(await pidOf(pool), first, "it asks again at once");
+  assert.is(await pidOf(pool), first, "it retries too early");
   clock.now += 5_000;
   const second = await pidOf(pool);
   assert.is.not(second, first);

@@ -232,8 +232,8 @@ test("a step that began before a window changed folds nothing, and the next one 
   await Effect.runPromise(log.append(shard, [anEvent({ accountId })]));
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  // Between the snapshot of a step and its lock there is no place to stop it at: this is the same,
-  // told by what it sees of the number that every change of a window raises.
+  // A step cannot be stopped between its snapshot and its lock. The same follows if it sees a
+  // different number of window changes than it locks.
   const { text } = compileStep(READ_MODELS);
   const stale = text.replace(
     "seen.windows_changed = l.windows_changed",
@@ -248,7 +248,7 @@ test("a step that began before a window changed folds nothing, and the next one 
 test("every change of a window is visible to the steps of its shard", async () => {
   const { database } = migrated;
   const projection = makeProjection(database);
-  const accountId = "told";
+  const accountId = "changed";
   const shard = shardOf(accountId, TEST_SHARDS);
   const changes = async (): Promise<number> => {
     const [row] = await database.query<{ n: number }>(
@@ -305,7 +305,7 @@ test("a window that is so old that none of its events still count is built again
   );
   await insert("window_types", "type, events", "'login', 7");
   await insert("window_users", "user_id, events", "'ada', 7");
-  await insert("window_requests", "asked_at", "now()");
+  await insert("window_requests", "requested_at", "now()");
   while (await Effect.runPromise(projection.upkeep));
   const summary = await Effect.runPromise(summaries.summary(accountId, range, 10));
   assert.equal(counted(summary), counted(summarise(events, range, 10)));

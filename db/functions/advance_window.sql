@@ -22,15 +22,14 @@ begin
   select w.* into v_window
   from read_models.window_requests r
   join read_models.windows w using (shard, account_id, hours)
-  where r.shard = p_shard order by r.asked_at limit 1;
+  where r.shard = p_shard order by r.requested_at limit 1;
   if not found then
     return false;
   end if;
   v_length := make_interval(hours => v_window.hours);
   update read_models.checkpoints set windows_changed = windows_changed + 1 where shard = p_shard;
 
-  -- A window that nobody requested for its whole length contains nothing that still counts: it is
-  -- dropped, and then built again.
+  -- Every event of the window is too old to count: it is dropped, and then built again.
   if v_window.counted_to <= now() - v_length then
     delete from read_models.windows w
     where w.shard = p_shard and w.account_id = v_window.account_id and w.hours = v_window.hours;

@@ -26,7 +26,7 @@ begin
     select from read_models.windows w
     where w.shard = r.shard and w.account_id = r.account_id and w.hours = r.hours
   )
-  order by asked_at limit 1
+  order by requested_at limit 1
   for update skip locked;
   if not found then
     return false;

@@ -37,11 +37,11 @@ create table read_models.window_users (
 create index window_users_activity
   on read_models.window_users (shard, account_id, hours, events desc, user_id);
 
--- Windows that summaries asked to have built or moved along.
+-- Windows that summaries requested, to be built or advanced.
 create table read_models.window_requests (
-  asked_at   timestamptz not null default now(),
-  shard      smallint    not null,
-  hours      smallint    not null,
-  account_id text        not null collate "C",
+  requested_at timestamptz not null default now(),
+  shard        smallint    not null,
+  hours        smallint    not null,
+  account_id   text        not null collate "C",
   primary key (shard, account_id, hours)
 );
