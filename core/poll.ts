@@ -39,7 +39,7 @@ export const RECOVERED_AFTER_MS = 15_000;
  * Polls for work until interrupted: immediately while there is more, `POLL_PACE_MS` after the last poll while there is
  * some (a loop that is always woken: when `signal` is raised, or after `POLL_FOLLOW_MS`), then with backoff from
  * `POLL_MIN_MS` to `POLL_MAX_MS`, or when `signal` is raised. An interrupt waits for the current poll, so that a
- * graceful shutdown finishes what was started.
+ * graceful shutdown finishes what was started. (A `Schedule` cannot be woken by a signal.)
  *
  * @param pollOnce does the work there is, and returns how much it found
  * @param onFailed reports a failed poll; the loop then continues

@@ -190,7 +190,10 @@ export const makeSummaryCache = Effect.fnUntraced(function* ({
       });
     });
 
-  /** Single flight: joins the pending read of a question, or starts one. */
+  /**
+   * Single flight: joins the pending read of a question, or starts one. Not Effect's `Cache`, because a read runs in the
+   * share of one client, and a request that knows of newer events must not join it.
+   */
   const readOnce = (question: Question, key: string) =>
     Effect.flatMap(Client, (client) => {
       const floor = horizon.floor(shardOf(question.accountId, shards), question.accountId);
