@@ -68,6 +68,8 @@ test("a preflight request needs no key, and refusals are readable", async () => 
   assert.is(headers["access-control-allow-origin"], OURS);
   assert.is(headers["access-control-allow-methods"], "GET,HEAD,POST");
   assert.match(headers["access-control-allow-headers"] ?? "", "Authorization");
+  assert.ok(headers["x-request-id"]);
+  assert.is(headers["x-content-type-options"], "nosniff");
   const refused = await ask(api, "GET", { Origin: OURS });
   problemIn(refused, 401, "unauthenticated");
   assert.is(refused.headers["access-control-allow-origin"], OURS);

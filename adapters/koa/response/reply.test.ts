@@ -1,3 +1,4 @@
+import { Effect } from "effect";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -16,7 +17,7 @@ import { SECURITY_HEADERS } from "./reply.ts";
 const test = suite<{ api: Api }>("common headers");
 
 test.before(async (context) => {
-  context.api = await startApi();
+  context.api = await startApi({ queue: { find: () => Effect.die("a bug") } });
 });
 test.after(({ api }) => api.close());
 
@@ -26,6 +27,8 @@ for (const [what, ask] of Object.entries({
   "a list": (api: Api) => get(api, "/accounts/acme/events"),
   metrics: (api: Api) => get(api, "/metrics"),
   health: (api: Api) => get(api, "/healthz"),
+  "a redirect": (api: Api) => get(api, "/docs/"),
+  "a defect": (api: Api) => get(api, "/jobs/1"),
   "an unknown path": (api: Api) => get(api, "/nothing"),
   "a malformed path": (api: Api) => get(api, "/%zz"),
   OPTIONS: (api: Api) => send(api, requestBytes("OPTIONS /events")),
@@ -36,6 +39,7 @@ for (const [what, ask] of Object.entries({
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
       assert.is(headers[name.toLowerCase()], value, name);
     }
+    assert.match(headers["x-request-id"] ?? "", /^[0-9a-f]{16}-\d+$/);
     for (const name of ["server", "x-powered-by", "via"]) assert.is(headers[name], undefined);
   });
 }
