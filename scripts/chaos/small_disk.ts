@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, rmdir, statfs, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -23,7 +23,8 @@ export const mountSmallDisk = async (megabytes: number): Promise<string> => {
 export const unmountSmallDisk = async (folder: string): Promise<void> => {
   // Lazily, because a process that is still exiting may use it.
   await run("umount", ["--lazy", folder]);
-  await rmdir(folder);
+  // After an interrupt a scenario may have written below the mount point.
+  await rm(folder, { recursive: true });
 };
 
 const ballastOf = (folder: string): string => join(folder, "ballast");

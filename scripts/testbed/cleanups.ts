@@ -30,7 +30,11 @@ export const withCleanups = async (
 ): Promise<number> => {
   const cleanups = makeCleanups();
   const interruption = new Promise<number>((resolve) => {
-    interrupted.addEventListener("abort", () => resolve(EXIT_INTERRUPTED));
+    interrupted.addEventListener("abort", () => {
+      // What still runs fails while it is torn down.
+      process.on("unhandledRejection", () => {});
+      resolve(EXIT_INTERRUPTED);
+    });
   });
   try {
     return await Promise.race([interruption, use(cleanups)]);
