@@ -26,7 +26,7 @@ export const makeSignal = (): Signal => {
   };
 };
 
-/** What one station of a process passes on to the next, beside the data itself. */
+/** What one station of a process passes on to the next, in addition to the data itself. */
 export class Signals extends Context.Service<
   Signals,
   {

@@ -119,7 +119,7 @@ test("while one client floods, the others are never refused and wait no longer t
           }
           assert.ok(floodRefused > 0, "it was no flood");
           const unnoticedMs = (UNNOTICED_EVENTS / DRAINED_PER_SECOND) * 1_000;
-          // What it sent before it was heavy drains beside what the others keep sending.
+          // What it sent before it was heavy drains together with what the others keep sending.
           const lightPerSecond = rates.reduce((sum, rate) => sum + (rate * 1_000) / TICK_MS, 0);
           const clearedMs = (UNNOTICED_EVENTS / (DRAINED_PER_SECOND - lightPerSecond)) * 1_000;
           for (const { client, since, ms } of waits) {

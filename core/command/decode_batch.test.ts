@@ -80,7 +80,7 @@ test("a body without an array of events is malformed, at that field", () => {
   }
 });
 
-test("an unknown field beside events is refused by its name", () => {
+test("an unknown field next to events is refused by its name", () => {
   for (const field of ["event", "Events", "", "__proto__", "constructor"]) {
     const members = Object.fromEntries([
       [field, 1],

@@ -4,7 +4,7 @@ import type { Lag, ProjectionRefused, ProjectionUnavailable } from "./projection
 
 /**
  * One complete set of read models. All queries read the live generation, and the projector folds into it;
- * the next one is built beside it from the log; retired ones are kept until an operator drops them.
+ * the next one is built alongside it from the log; retired ones are kept until an operator drops them.
  */
 export interface Generation {
   /** Starts at 1. A new generation has a higher number than all existing ones. */

@@ -75,7 +75,7 @@ export class Projection extends Context.Service<
     ) => Effect.Effect<Step, ProjectionUnavailable>;
     /**
      * Does one unit of the upkeep that keeps summaries of large accounts fast, and returns whether any was due. It can
-     * take long and runs beside the steps. Interrupting it has no effect. It changes how a summary is computed, never
+     * take long and runs alongside the steps. Interrupting it has no effect. It changes how a summary is computed, never
      * its result.
      */
     readonly upkeep: Effect.Effect<boolean, ProjectionUnavailable>;

@@ -91,7 +91,7 @@ const UPKEEP_EVERY = "250 millis";
 /** The pause after upkeep failed. The steps report an unavailable database sooner. */
 const UPKEEP_FAILED_DELAY = "5 seconds";
 
-/** Does upkeep beside the steps, so that they do not wait for it. */
+/** Does upkeep alongside the steps, so that they do not wait for it. */
 const doUpkeep = Effect.fnUntraced(function* (
   report: FaultReport,
 ): Effect.fn.Return<never, never, Projection> {
