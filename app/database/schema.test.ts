@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
+import { withClient } from "../../db/client.ts";
 import { createTestDatabase, type TestDatabase } from "../../scripts/test/database.ts";
 import { until } from "../../scripts/test/patience.ts";
 import {
@@ -121,6 +122,28 @@ test("without MIGRATE_ON_START it says what is missing, and continues once it is
   await accept(url, anEvent());
   await untilLogins(url, 1);
   assert.is(await service.stop(), 0);
+});
+
+test("it waits for a changed function to be applied, and refuses a database that a newer build has migrated", async ({
+  database,
+}) => {
+  const run = (sql: string) => withClient(database.url, (client) => client.query(sql));
+  await migrateUp(database.url);
+  await run("update tidemark.schema_functions set checksum = 'an older one' where name = 'append'");
+  const { url, PORT } = await freeUrl();
+  const settings = { DATABASE_URL: database.url, MIGRATE_ON_START: "false" };
+  const service = startService({ ...settings, PORT });
+  await service.prints(/1 function is pending: run npm run migrate/);
+  const { stdout } = await migrateUp(database.url);
+  assert.match(stdout, /^ {2}functions\/append\.sql \(\d+ ms\)\nApplied 1 function\.\n/);
+  await untilReady(url);
+  assert.is(await service.stop(), 0);
+
+  await run("insert into tidemark.schema_functions values ('append', 'a newer one', now(), 0)");
+  const older = startService(settings);
+  assert.is(await older.ended, 1);
+  assert.match(older.output(), "functions/append.sql");
+  assert.match(older.output(), "the build is older than the database");
 });
 
 test("a number of shards that differs from the log's is refused, with the value to set", async ({
