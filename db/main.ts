@@ -116,7 +116,7 @@ process.exitCode = await runCommands({
           "Also the right to run npm run keys. Without it the role can only read keys and quotas",
         ),
       },
-      run: ({ administerKeys }, [role = ""]) =>
+      run: ({ administerKeys }, [role]: readonly [string]) =>
         withMigrationDatabase((url) => grant(url, role, administerKeys)),
     }),
   },

@@ -75,7 +75,7 @@ export const option = {
 };
 
 /** What a command does, and with which arguments. */
-export interface CommandSpec<O extends Options> {
+export interface CommandSpec<O extends Options, Args extends ReadonlyArray<string>> {
   readonly about: string;
   /** The arguments with their descriptions: `[X]` is optional, `X...` can be repeated. */
   readonly arguments?: Readonly<Record<string, string>>;
@@ -83,18 +83,22 @@ export interface CommandSpec<O extends Options> {
   /**
    * Does the work, and returns an exit code unless that is 0.
    *
+   * @param args as many as `arguments` says
    * @param interrupted aborts at the first signal, in a program with `onInterrupt`
    * @throws UsageError for arguments that do not go together
    */
   readonly run: (
     options: ValuesOf<O>,
-    args: ReadonlyArray<string>,
+    args: Args,
     interrupted: AbortSignal,
   ) => Promise<number | void> | number | void;
 }
 
 /** A command whose options are read. */
-export interface Command extends Omit<CommandSpec<Options>, "options" | "run"> {
+export interface Command extends Omit<
+  CommandSpec<Options, ReadonlyArray<string>>,
+  "options" | "run"
+> {
   readonly options: Options;
   readonly run: (
     given: ReadonlyMap<string, ReadonlyArray<string>>,
@@ -104,7 +108,12 @@ export interface Command extends Omit<CommandSpec<Options>, "options" | "run"> {
 }
 
 /** Makes one of several commands of a program. */
-export const command = <const O extends Options>(spec: CommandSpec<O>): Command => ({
+export const command = <
+  const O extends Options,
+  Args extends ReadonlyArray<string> = ReadonlyArray<string>,
+>(
+  spec: CommandSpec<O, Args>,
+): Command => ({
   ...spec,
   options: spec.options ?? {},
   run: (given, args, interrupted) => {
@@ -112,7 +121,9 @@ export const command = <const O extends Options>(spec: CommandSpec<O>): Command 
       key,
       read(given.get(key) ?? [], nameOf(key)),
     ]);
-    return spec.run(Object.fromEntries(values) as ValuesOf<O>, args, interrupted);
+    // `assertArguments` has counted the arguments.
+    const counted = args as Args;
+    return spec.run(Object.fromEntries(values) as ValuesOf<O>, counted, interrupted);
   },
 });
 
@@ -141,7 +152,7 @@ export interface Program {
  * `--help` prints the help. Everything that goes wrong is one sentence on standard error.
  */
 export const runCommand = <const O extends Options>(
-  program: Program & CommandSpec<O>,
+  program: Program & CommandSpec<O, ReadonlyArray<string>>,
 ): Promise<number> => {
   const only = command(program);
   return runProgram(program, { commands: new Map(), byDefault: only }, process.argv.slice(2));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import pg from "pg";
 
+import { present } from "../../core/invariant.ts";
 import { BACKLOG_BOUNDS, type Ingested, measureIngest } from "./measure_ingest.ts";
 import type { Case, CaseOptions, Figure } from "./report.ts";
 import { withService } from "./with_service.ts";
@@ -100,7 +101,7 @@ const sharesIn = async (folder: string): Promise<ReadonlyMap<string, number>> =>
   for (const [i, id] of profile.samples.entries()) {
     const part = parts.get(id);
     if (part === undefined) continue;
-    const time = profile.timeDeltas[i] ?? 0;
+    const time = present(profile.timeDeltas[i], `sample ${i} has a time`);
     busy += time;
     times.set(part, (times.get(part) ?? 0) + time);
   }

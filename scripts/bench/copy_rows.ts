@@ -6,6 +6,7 @@ import pg from "pg";
 
 import type { Event } from "../../core/event/event.ts";
 import { shardOf } from "../../core/event/shard.ts";
+import { present } from "../../core/invariant.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 import { TYPES } from "./poster.ts";
 
@@ -31,7 +32,7 @@ const lines = function* (events: Iterable<Event>, shards: number): Generator<str
   const recordedAt = new Date().toISOString();
   for (const event of events) {
     const shard = shardOf(event.accountId, shards);
-    const position = (heads[shard] = (heads[shard] ?? 0) + 1);
+    const position = (heads[shard] = present(heads[shard], `the log has a shard ${shard}`) + 1);
     const at = new Date(event.occurredAt).toISOString();
     const metadata = `"${event.metadata?.replaceAll('"', '""') ?? ""}"`;
     yield `${position},${at},${recordedAt},${event.fingerprint},${shard},${event.accountId},${event.eventId},${event.userId},${event.type},${metadata}\n`;

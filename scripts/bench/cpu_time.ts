@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 
 import type pg from "pg";
 
+import { present } from "../../core/invariant.ts";
+
 /** The kernel reports times to user space in hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
@@ -42,9 +44,10 @@ export const waitSecondsOf = async (pid: number): Promise<number> => {
 /** The processor time of a Postgres on this machine, including ended processes, in seconds. */
 export const cpuSecondsOfPostgres = async (client: pg.ClientBase): Promise<number> => {
   const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
-  const server = (await timesOf(rows[0]?.pid ?? 0))?.parent ?? 0;
-  const own = await timesOf(server);
-  let seconds = (own?.seconds ?? 0) + (own?.childSeconds ?? 0);
+  const backend = present(rows[0], "the session has a process").pid;
+  const { parent: server } = present(await timesOf(backend), `${backend} runs on this machine`);
+  const own = present(await timesOf(server), `${server}, the server, runs on this machine`);
+  let seconds = own.seconds + own.childSeconds;
   for (const name of await readdir("/proc")) {
     const times = /^[0-9]+$/.test(name) ? await timesOf(Number(name)) : undefined;
     if (times?.parent === server) seconds += times.seconds;

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Effect } from "effect";
 
 import { makeProjection } from "../../adapters/postgres/projection.ts";
+import { present } from "../../core/invariant.ts";
 import { Projection } from "../../core/projection/projection.ts";
 import { catchUp } from "../../core/projection/projector.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
@@ -180,7 +181,11 @@ const benchIngestProcesses = async ({ runs, scale }: CaseOptions): Promise<Figur
       rates[i]?.push(await ingestWith(roles, LOAD_SECONDS * scale));
     }
   }
-  return DEPLOYMENTS.map(([name], i) => ({ name, unit: "events/s", runs: rates[i] ?? [] }));
+  return DEPLOYMENTS.map(([name], i) => ({
+    name,
+    unit: "events/s",
+    runs: present(rates[i], `${name} was measured`),
+  }));
 };
 
 const ingestWith = async (deployment: ReadonlyArray<string>, seconds: number): Promise<number> => {

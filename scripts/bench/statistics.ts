@@ -1,3 +1,5 @@
+import { present } from "../../core/invariant.ts";
+
 /** The value that a share `p` (0 to 1) of the values is below. */
 export const percentile = (values: ReadonlyArray<number>, p: number): number => {
   const sorted = values.toSorted((a, b) => a - b);
@@ -10,7 +12,8 @@ export const median = (values: ReadonlyArray<number>): number => percentile(valu
 export const ratios = (
   values: ReadonlyArray<number>,
   by: ReadonlyArray<number>,
-): ReadonlyArray<number> => values.map((value, i) => value / (by[i] ?? Number.NaN));
+): ReadonlyArray<number> =>
+  values.map((value, i) => value / present(by[i], `run ${i} of the reference was measured`));
 
 /** A number with a few significant digits. */
 export const shown = (value: number): string =>

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
+import { present } from "../../core/invariant.ts";
 import { createMigratedDatabase } from "../test/migrated_database.ts";
 
 /** A process that runs beside this one. */
@@ -30,7 +31,7 @@ export const startChild = async (
     if (found === undefined) continue;
     // A full pipe would block the process.
     child.stdout.resume();
-    return { found, pid: child.pid ?? 0, stop: () => stop(child) };
+    return { found, pid: present(child.pid, `${script} has a process`), stop: () => stop(child) };
   }
   throw new Error(`${script} ended before it was ready`);
 };

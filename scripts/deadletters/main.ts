@@ -71,7 +71,7 @@ process.exitCode = await runCommands({
     show: command({
       about: "Shows one with its events, as JSON",
       arguments: { ID: "" },
-      run: (_, [id = ""]) => {
+      run: (_, [id]: readonly [string]) => {
         assertIds([id]);
         return withDeadLetters((letters) => showDeadLetter(letters, id));
       },

@@ -126,17 +126,18 @@ process.exitCode = await runCommands({
           default: 0,
         }),
       },
-      run: ({ graceMinutes }, [id = ""]) => withKeys((keys) => rotateKey(keys, id, graceMinutes)),
+      run: ({ graceMinutes }, [id]: readonly [string]) =>
+        withKeys((keys) => rotateKey(keys, id, graceMinutes)),
     }),
     revoke: command({
       about: "Revokes a key",
       arguments: { ID: "" },
-      run: (_, [id = ""]) => withKeys((keys) => revokeKey(keys, id)),
+      run: (_, [id]: readonly [string]) => withKeys((keys) => revokeKey(keys, id)),
     }),
     quota: command({
       about: "Limits how many events per minute an account can send, or removes the limit",
       arguments: { ACCOUNT: "", "N|off": "" },
-      run: (_, [account = "", text = ""]) => {
+      run: (_, [account, text]: readonly [string, string]) => {
         const quota = text === "off" ? null : wholeNumber("The quota", text, POSITIVE);
         assertIdentifier("The account", account, accountIdProblem);
         return withKeys((keys) => setQuota(keys, account, quota));
