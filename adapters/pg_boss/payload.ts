@@ -1,6 +1,5 @@
 import { type Batch, BATCH_BYTES_MAX, bytesIn } from "../../core/event/batch.ts";
 import type { Event } from "../../core/event/event.ts";
-import { present } from "../../core/invariant.ts";
 import type { Priority } from "../../core/queue/queue.ts";
 import type { TraceContext } from "../../core/trace.ts";
 import { sizeKey } from "./private_tables.ts";
@@ -121,8 +120,8 @@ const eventsOf = ({ parts, events }: Payload): Promise<ReadonlyArray<Event>> => 
 const parseEvents = (text: string, count: number): ReadonlyArray<Event> => {
   const values = text.split(SEPARATOR);
   if (values.length !== count * COLUMNS) throw new RangeError(`${values.length} values`);
-  const value = (column: number, i: number): string =>
-    present(values[column * count + i], "a payload has a value for each column of each event");
+  // All of them are there: their number was just checked.
+  const value = (column: number, i: number): string => values[column * count + i] as string;
   return Array.from({ length: count }, (_, i) => ({
     accountId: value(0, i),
     eventId: value(1, i),

@@ -76,9 +76,8 @@ export const makeEventLog = (
   read: (shard, after, limit) =>
     queryLog(async () => {
       const events = await database.query<RecordedEvent>(READ, [shard, after, limit]);
-      for (const [i, { position }] of events.entries()) {
-        invariant(position === after + 1 + i, `shard ${shard} has no event at ${after + 1 + i}`);
-      }
+      const gap = events.findIndex(({ position }, i) => position !== after + 1 + i);
+      invariant(gap === -1, `shard ${shard} has no event at position ${after + 1 + gap}`);
       return events;
     }),
 });
