@@ -82,7 +82,7 @@ test("quotas that become unreadable stay in force and are logged once; a service
       return /tidemark_background_failures_total\{task="quotas"\} [2-9]/.test(metrics);
     }, "it is not counted");
     assert.is(service.output().split("permission denied").length, 2, service.output());
-    await until(isLimited, "the quota is not enforced any more");
+    await until(isLimited, "the quota is no longer enforced");
     await asOwner(`grant select on tidemark.account_quotas to ${role.name}`);
     await service.prints(/The database accepts an operation again.*account_quotas\.all/s);
     assert.not.match(service.output(), /quotas of accounts/);
@@ -213,7 +213,7 @@ if (redisMissing === undefined) {
         await until(async () => {
           const answer = await fetch(`${url}/readyz`);
           return JSON.stringify(await answer.json()).includes('"redis":"ok"');
-        }, "Redis is not there");
+        }, "Redis is not available");
       }
       const statuses: number[] = [];
       for (let i = 0; i < 24; i++) statuses.push(await statusOf(urls[i % 2] ?? ""));

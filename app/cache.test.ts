@@ -88,7 +88,7 @@ const assertVoidedByRebuild = async (
 ): Promise<ReadonlyArray<string | undefined>> => {
   const path = "/accounts/quiet/summary";
   for (const url of urls) {
-    await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever kept");
+    await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever cached");
   }
   const rebuilt = promisify(execFile)(process.execPath, [PROJECTOR], {
     env: { ...process.env, DATABASE_URL },
@@ -99,7 +99,7 @@ const assertVoidedByRebuild = async (
     await until(async () => {
       tier = await tierOf(url, path);
       return tier !== "lru";
-    }, "it goes on giving what is kept");
+    }, "it keeps serving the cached answer");
     return tier;
   });
   await rebuilt;
@@ -108,7 +108,7 @@ const assertVoidedByRebuild = async (
   const took = performance.now() - since;
   assert.ok(took < FLIP_KNOWN_MS + BUSY_MS, `it took ${took} ms`);
   for (const url of urls) {
-    await until(async () => (await tierOf(url, path)) === "lru", "nothing is kept any more");
+    await until(async () => (await tierOf(url, path)) === "lru", "nothing is cached any more");
   }
   return tiers;
 };
@@ -132,7 +132,7 @@ test("processes that share only the database show new events within a second", a
   const [url] = deployment.urls;
   assert.is(await redisOf(url), undefined);
   const path = "/accounts/quiet/summary";
-  await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever kept");
+  await until(async () => (await tierOf(url, path)) === "lru", "nothing is ever cached");
 });
 
 test("a rebuild invalidates the cached answers of every process", async ({ database }) => {
@@ -176,24 +176,27 @@ else {
       await until(async () => {
         const path = `/accounts/shared-${++accounts}/summary`;
         return (await tierOf(one, path)) === "miss" && (await tierOf(two, path)) === "redis";
-      }, "the one never gets what the other has read");
+      }, "it never gets the other process's answers");
     },
   );
 
-  withRedis("a rebuild voids what processes share", async ({ database, redis }) => {
-    const deployment = await deploy({ DATABASE_URL: database.url, REDIS_URL: redis.url });
-    for (const url of deployment.urls) {
-      await until(async () => (await redisOf(url)) === "ok", "Redis is not used");
-    }
-    await accept(deployment.urls[0], anEvent({ account_id: "quiet" }));
-    await untilLogins(deployment.urls[1], 1, "quiet");
-    const tiers = await assertVoidedByRebuild(deployment, database.url);
-    assert.ok(tiers.includes("miss"), `nobody read the new generation, but ${tiers.join(", ")}`);
-    await assertFresh(deployment, "acme", 2);
-  });
+  withRedis(
+    "a rebuild invalidates the answers that processes share",
+    async ({ database, redis }) => {
+      const deployment = await deploy({ DATABASE_URL: database.url, REDIS_URL: redis.url });
+      for (const url of deployment.urls) {
+        await until(async () => (await redisOf(url)) === "ok", "Redis is not used");
+      }
+      await accept(deployment.urls[0], anEvent({ account_id: "quiet" }));
+      await untilLogins(deployment.urls[1], 1, "quiet");
+      const tiers = await assertVoidedByRebuild(deployment, database.url);
+      assert.ok(tiers.includes("miss"), `nobody read the new generation, but ${tiers.join(", ")}`);
+      await assertFresh(deployment, "acme", 2);
+    },
+  );
 
   withRedis(
-    "Redis may die, stall and come back: new events still show within a second, and it is told",
+    "while Redis dies, stalls and recovers, new events still show within a second, and its state is reported",
     async ({ database, redis }) => {
       const deployment = await deploy({ DATABASE_URL: database.url, REDIS_URL: redis.url });
       const [url] = deployment.urls;
@@ -202,14 +205,17 @@ else {
       await assertFresh(deployment, "acme", 2, 2);
       await until(
         async () => (await redisOf(url))?.startsWith("unavailable: ") === true,
-        "it is not told",
+        "it is not reported",
       );
       redis.signal("SIGCONT");
       await until(async () => (await redisOf(url)) === "ok", "it does not come back");
       await assertFresh(deployment, "acme", 2, 4);
       await redis.kill();
       await assertFresh(deployment, "acme", 2, 6);
-      await until(async () => /ECONNREFUSED/.test((await redisOf(url)) ?? ""), "it is not told");
+      await until(
+        async () => /ECONNREFUSED/.test((await redisOf(url)) ?? ""),
+        "it is not reported",
+      );
       await redis.start();
       await until(async () => (await redisOf(url)) === "ok", "it does not come back");
       await assertFresh(deployment, "acme", 2, 8);
@@ -222,7 +228,7 @@ else {
   );
 
   withRedis(
-    "a restored copy beside its original shares its Redis, and neither its answers nor its limits",
+    "a restored copy that uses the Redis of its original shares neither answers nor limits with it",
     async ({ database, redis }) => {
       const first = startService({ DATABASE_URL: database.url });
       await accept(await first.url(), anEvent());
@@ -258,7 +264,7 @@ else {
   );
 
   withRedis(
-    "a database that does not tell which one it is shares nothing in Redis, and the service says so",
+    "a database that cannot be identified shares nothing in Redis, and the service says so",
     async ({ database, redis }) => {
       await withClient(database.url, (client) =>
         client.query("revoke execute on function pg_control_system() from public"),
@@ -286,7 +292,7 @@ else {
   );
 
   withRedis(
-    "a wrong password is told without a secret, and nothing else is amiss",
+    "a wrong password is reported without the secret, and everything else works",
     async ({ database, redis }) => {
       await redis.run("CONFIG", "SET", "requirepass", "right-secret");
       const REDIS_URL = redis.url.replace("//", "//:wrong-secret@");
@@ -294,7 +300,7 @@ else {
       const url = await service.url();
       await accept(url, anEvent());
       await untilLogins(url, 1);
-      await until(async () => /WRONGPASS/.test((await redisOf(url)) ?? ""), "it is not told");
+      await until(async () => /WRONGPASS/.test((await redisOf(url)) ?? ""), "it is not reported");
       assert.is(await service.stop(), 0);
       assert.match(service.output(), /Redis unavailable.*WRONGPASS/s);
       assert.not.match(service.output(), /secret/);

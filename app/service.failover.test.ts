@@ -172,14 +172,14 @@ test("a job whose events the promoted standby never received is not completed th
       await heads.query("begin; select from tidemark.log_heads for update");
       await accept(url, anEvent());
       const isTaken = "select count(*) = 1 from tidemark_queue.job where state = 'active'";
-      await until(async () => (await ask(standby.url, isTaken)) === true, "it is not taken");
+      await until(async () => (await ask(standby.url, isTaken)) === true, "it is not fetched");
       // It appends, which does not reach the standby; then it waits to acknowledge.
       await way.close();
       await jobs.query("begin; select from tidemark_queue.job where state = 'active' for update");
       await heads.query("rollback");
       const waits = `select count(*) > 0 from pg_stat_activity
         where wait_event_type = 'Lock' and query ilike '%completed%'`;
-      await until(async () => (await ask(primary.url, waits)) === true, "it is not settled");
+      await until(async () => (await ask(primary.url, waits)) === true, "it is not acknowledged");
       gate.leadTo(standby.url);
       await ask(standby.url, "select pg_promote()");
       await until(async () => (await sessionsOn(primary.url)) === 0, "it is still connected");

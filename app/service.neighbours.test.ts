@@ -197,7 +197,7 @@ test("hanging commits take no more connections than their pool has, reads contin
   assert.ok((rows[0]?.hung ?? 0) <= 3, `${rows[0]?.hung} connections hang`);
   assert.ok((rows[0]?.all ?? 0) <= CONNECTIONS_MAX, `it has ${rows[0]?.all} connections`);
   await client.query("select pg_advisory_unlock(1)");
-  await until(async () => (await post(anEvent())) === 202, "it accepts nothing any more");
+  await until(async () => (await post(anEvent())) === 202, "it no longer accepts anything");
   assert.is(await service.stop(), 0);
 });
 

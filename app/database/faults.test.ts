@@ -82,7 +82,7 @@ test("faults have a kind, outages have none, and bugs are defects", async () => 
   const exit = await run(
     unavailable(async () => (undefined as unknown as { rows: string[] }).rows.length),
   );
-  assert.ok(Exit.isFailure(exit) && Cause.hasDies(exit.cause), "a TypeError is no database");
+  assert.ok(Exit.isFailure(exit) && Cause.hasDies(exit.cause), "a TypeError is not a fault");
 });
 
 test("a fault is logged when it begins and when it ends, and counted each time", async () => {
@@ -91,7 +91,7 @@ test("a fault is logged when it begins and when it ends, and counted each time",
   await run(port.fetch(1));
   state.outcome = () => sqlError("42501", "permission denied for table job");
   for (let i = 0; i < 100; i++) await run(port.fetch(1));
-  assert.is(lines.length, 1, "it is told once");
+  assert.is(lines.length, 1, "it is logged once");
   assert.is(counted.get("queue.fetch rights"), 100);
   assert.equal(faults.ongoing(), ["queue.fetch: permission denied for table job"]);
   state.outcome = undefined;

@@ -69,7 +69,7 @@ test.before(async () => {
       return ["nodejs_gc_duration_seconds", "tidemark_http_refused_total"].every((name) =>
         metrics.includes(name),
       );
-    }, "some metrics are not told");
+    }, "some metrics are missing");
     await service.stop();
   } finally {
     await killServices();
@@ -83,7 +83,7 @@ for (const path of [ALERTS, ALERT_TESTS, DASHBOARD]) {
     const text = path.endsWith(".json") ? expressionsIn(path) : read(path);
     const names = new Set(text.match(METRIC));
     assert.ok(names.size > 10);
-    for (const name of names) assert.ok(series.has(name), `${name} is told by nobody`);
+    for (const name of names) assert.ok(series.has(name), `${name} does not exist`);
     for (const [, name = "", matchers = ""] of text.matchAll(SELECTOR)) {
       for (const [, label = "", operator, value = ""] of matchers.matchAll(MATCHER)) {
         // Added by Prometheus.

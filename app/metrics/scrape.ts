@@ -88,12 +88,17 @@ const addStations = (
     "Summaries answered, by tier. Tier miss: read from the database.",
   );
   for (const [tier, count] of Object.entries(cache?.counts ?? {})) answers({ tier })(count);
-  if (redis !== undefined)
-    gauge("tidemark_redis_up", "Whether Redis is available: 1 or 0.")()(redis() === "ok" ? 1 : 0);
-  if (readsWaiting !== undefined)
-    gauge("tidemark_query_waiting", "Reads waiting for their client's turn on a connection.")()(
-      readsWaiting(),
+  if (redis !== undefined) {
+    const isUp = redis() === "ok";
+    gauge("tidemark_redis_up", "Whether Redis is available: 1 or 0.")()(isUp ? 1 : 0);
+  }
+  if (readsWaiting !== undefined) {
+    const waiting = gauge(
+      "tidemark_query_waiting",
+      "Reads waiting for their client's turn on a connection.",
     );
+    waiting()(readsWaiting());
+  }
   const connections = gauge(
     "tidemark_database_connections",
     "Connections to the database, by pool and state. State given_up: the server still runs a statement that was given up.",
