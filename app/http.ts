@@ -6,6 +6,7 @@ import { makeBodies } from "../adapters/koa/request/bodies.ts";
 import { type RequestListener, startServer } from "../adapters/koa/server/server.ts";
 import type { OnResponse } from "../adapters/koa/telemetry/observe.ts";
 import type { Access } from "../core/access/access.ts";
+import { messageOf } from "../core/printable.ts";
 import type { Configuration } from "./configuration.ts";
 import { Meters, type Observe } from "./metrics/meters.ts";
 import { watchProcess } from "./metrics/process.ts";
@@ -202,20 +203,16 @@ export const listenFailed = (
   error: unknown,
   { HOST, PORT }: Pick<Configuration, "HOST" | "PORT">,
 ): ListenFailed => {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
   const where = `${HOST} port ${PORT}`;
-  if (code === "EADDRINUSE") {
-    return new ListenFailed({
-      message: `Another process listens on ${where}. Stop it, or set PORT to another port (PORT=0 picks a free one).`,
-    });
-  }
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-    return new ListenFailed({ message: `HOST=${HOST} is not an address of this machine.` });
-  }
-  if (code === "EACCES") {
-    return new ListenFailed({ message: `Not allowed to listen on ${where}. Set PORT above 1023.` });
-  }
+  const noAddress = `HOST=${HOST} is not an address of this machine.`;
+  const reasons: Readonly<Record<string, string | undefined>> = {
+    EADDRINUSE: `Another process listens on ${where}. Stop it, or set PORT to another port (PORT=0 picks a free one).`,
+    EADDRNOTAVAIL: noAddress,
+    ENOTFOUND: noAddress,
+    EACCES: `Not allowed to listen on ${where}. Set PORT above 1023.`,
+  };
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return new ListenFailed({
-    message: `Cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`,
+    message: reasons[code] ?? `Cannot listen on ${where}: ${messageOf(error)}`,
   });
 };

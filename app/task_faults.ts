@@ -33,11 +33,6 @@ const ESSENTIAL: ReadonlySet<string> = new Set(["checkpoints"]);
  */
 export const LASTING_MS = 5_000;
 
-interface Failing {
-  readonly since: number;
-  reason: string;
-}
-
 /** @param now a monotonic clock, in milliseconds */
 export const makeTaskFaults = (
   meters: Meters["Service"],
@@ -47,16 +42,14 @@ export const makeTaskFaults = (
     "tidemark_background_failures_total",
     "Failures of background tasks, by task.",
   );
-  const failing = new Map<string, Failing>();
+  const failing = new Map<string, { readonly since: number; readonly reason: string }>();
   return {
     observe: (task) => {
       const count = counts({ task });
       return {
         failed: (reason) => {
           count();
-          const known = failing.get(task);
-          if (known === undefined) failing.set(task, { since: now(), reason });
-          else known.reason = reason;
+          failing.set(task, { since: failing.get(task)?.since ?? now(), reason });
         },
         recovered: () => void failing.delete(task),
       };
