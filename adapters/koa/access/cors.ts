@@ -1,7 +1,7 @@
 import cors from "@koa/cors";
 import type { Middleware } from "koa";
 
-import { commonHeaders } from "../response/reply.ts";
+import { sendReply } from "../response/reply.ts";
 
 /** How long a browser may cache the response to a preflight request. */
 const PREFLIGHT_CACHED_SECONDS = 600;
@@ -30,9 +30,9 @@ export const makeCors = (origins: ReadonlySet<string>): Middleware => {
     ],
     maxAge: PREFLIGHT_CACHED_SECONDS,
   });
-  return (ctx, next) => {
-    // The library answers preflight requests itself.
-    if (ctx.method === "OPTIONS") ctx.set(commonHeaders(ctx.req));
-    return handle(ctx, next);
+  return async (ctx, next) => {
+    await handle(ctx, next);
+    // The library answers a preflight request itself, and leaves the writing to koa.
+    if (ctx.method === "OPTIONS" && !ctx.res.headersSent) sendReply(ctx, { status: 204 });
   };
 };

@@ -1,5 +1,4 @@
 import { hash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 
 import type { Context } from "koa";
 
@@ -51,12 +50,6 @@ export const SECURITY_HEADERS = {
   "Referrer-Policy": "no-referrer",
 } as const;
 
-/** The headers of every response. A reply may override them. */
-export const commonHeaders = (request: IncomingMessage) => ({
-  ...SECURITY_HEADERS,
-  [REQUEST_ID_HEADER]: requestIdOf(request),
-});
-
 /** Sends a reply, or 304 to a client that already has what its `ETag` identifies. */
 export const sendReply = (ctx: Context, { status = 200, headers = {}, body }: Reply): void => {
   const { ETag: tag } = headers;
@@ -85,12 +78,26 @@ const isFresh = (ctx: Context, tag: string): boolean => {
 
 /**
  * Writes every response, without koa's handling of bodies: that costs a sixth of a cached summary.
+ * Node sends a list of names and values as it is; as an object, headers cost another twentieth.
  */
 const send = (ctx: Context, status: number, headers: Headers, text = ""): void => {
   const { req, res } = ctx;
   ctx.respond = false;
-  const all = { ...commonHeaders(req), ...headers };
-  const hasBody = status !== 204 && status !== 304;
-  res.writeHead(status, hasBody ? { ...all, "Content-Length": Buffer.byteLength(text) } : all);
+  const list = [...commonHeaderList(headers), REQUEST_ID_HEADER, requestIdOf(req)];
+  for (const name in headers) list.push(name, headers[name] as string);
+  if (status !== 204 && status !== 304) {
+    list.push("Content-Length", String(Buffer.byteLength(text)));
+  }
+  res.writeHead(status, list);
   res.end(text);
 };
+
+const SECURITY_HEADER_LIST: ReadonlyArray<string> = Object.entries(SECURITY_HEADERS).flat();
+
+/** The security headers that a reply does not override. */
+const commonHeaderList = (headers: Headers): ReadonlyArray<string> =>
+  Object.keys(SECURITY_HEADERS).some((name) => headers[name] !== undefined)
+    ? Object.entries(SECURITY_HEADERS).flatMap((pair) =>
+        headers[pair[0]] === undefined ? pair : [],
+      )
+    : SECURITY_HEADER_LIST;
