@@ -16,7 +16,7 @@ const APPLICATION_NAME = "tidemark-migrate";
  * connection has the settings of `SESSION`, whatever the role, the database or the connection
  * string say.
  *
- * @throws {DatabaseUnreachable} if there is no connection within 10 s
+ * @throws {DatabaseUnreachable} if it does not connect within 10 s
  * @throws what `use` throws
  */
 export const withClient = async <A>(

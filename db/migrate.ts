@@ -74,7 +74,7 @@ export interface MigrateOptions {
  * @returns what it applied
  * @throws {MigrationFolderInvalid} before the database is touched: a gap, a duplicate number or a
  *   bad file name
- * @throws {DatabaseUnreachable} if there is no connection
+ * @throws {DatabaseUnreachable} if it cannot connect
  * @throws {DatabaseReadOnly} if the database takes no writes, such as a standby
  * @throws {DatabaseEncodingUnfit} if the database is not in UTF8
  * @throws {MigrationsLocked} if another process does not finish within `lockWaitMs`
@@ -183,7 +183,7 @@ const failedLine = (sql: string, error: unknown): number | undefined => {
  *
  * @param database a connection string or a client
  * @throws {MigrationFolderInvalid} if the folder itself is wrong
- * @throws {DatabaseUnreachable} if there is no connection
+ * @throws {DatabaseUnreachable} if it cannot connect
  */
 export const schemaStatus = async (
   database: string | ClientBase,

@@ -82,7 +82,6 @@ const isFresh = (ctx: Context, tag: string): boolean => {
  */
 const send = (ctx: Context, status: number, headers: Headers, text = ""): void => {
   const { req, res } = ctx;
-  ctx.respond = false;
   const list = [...commonHeaderList(headers), REQUEST_ID_HEADER, requestIdOf(req)];
   for (const name in headers) list.push(name, headers[name] as string);
   if (status !== 204 && status !== 304) {
